@@ -1,0 +1,50 @@
+"""From the command line, a file or a pipe to rows of text."""
+
+import sys
+from collections.abc import Iterator
+from itertools import islice
+
+import click
+
+from llmcli.core.data import Row, read_rows
+from llmcli.errors import InputError
+from llmcli.spec import InputSpec
+
+
+def rows_of(source: InputSpec) -> Iterator[Row]:
+    """The texts given, one after another.
+
+    Words on the command line are a text each; without them and without --input, all of stdin
+    is one text. Raises click.UsageError where there is none, InputError for a broken one.
+    """
+    if source.texts and source.input is not None:
+        raise click.UsageError("give TEXT or --input FILE, not both")
+    if source.input is not None:
+        return islice(read_rows(source.input, source.column), source.limit)
+    texts = [_stdin() if text == "-" else text for text in source.texts] or [_piped()]
+    for text in texts:
+        _require_unicode(text)
+    return iter([Row(number, text) for number, text in enumerate(texts, 1)])
+
+
+def _piped() -> str:
+    if sys.stdin is None or sys.stdin.isatty():
+        raise click.UsageError("no text: give TEXT, --input FILE, or pipe text in")
+    return _stdin()
+
+
+def _stdin() -> str:
+    data = sys.stdin.buffer.read()
+    try:
+        return data.decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"stdin is not UTF-8 text: byte {error.start} is {data[error.start]:#x}"
+        ) from None
+
+
+def _require_unicode(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InputError("a TEXT on the command line is not valid UTF-8") from None

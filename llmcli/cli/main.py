@@ -1,0 +1,61 @@
+"""The root command: registers the subcommands and turns errors into exit codes."""
+
+import click
+
+from llmcli.cli.config import config_defaults
+from llmcli.cli.finetune import finetune
+from llmcli.cli.forward import forward
+from llmcli.cli.generate import generate
+from llmcli.cli.models import models
+from llmcli.cli.tokenize import tokenize
+from llmcli.errors import LlmcliError
+
+
+class Root(click.Group):
+    """Shows expected failures as one line, and Ctrl-C as nothing but its exit code."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except LlmcliError as error:
+            click.echo(f"Error: {error}", err=True)
+            ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo(err=True)
+            ctx.exit(130)
+
+
+@click.group(
+    cls=Root,
+    context_settings={
+        "auto_envvar_prefix": "LLMCLI",
+        "help_option_names": ["-h", "--help"],
+        "token_normalize_func": lambda name: name.replace("_", "-"),
+        "max_content_width": 100,
+    },
+)
+@click.version_option(package_name="llmcli")
+@click.option(
+    "--config",
+    metavar="FILE",
+    envvar="LLMCLI_CONFIG",
+    help="Read option defaults from this YAML file.",
+)
+@click.pass_context
+def main(ctx: click.Context, config: str | None) -> None:
+    """Run, understand and fine-tune transformers from a terminal.
+
+    A small model comes along, so that every command works at once:
+
+    \b
+      llmcli generate "Once upon a time"
+      llmcli forward "我明天要去看电影。"
+
+    Exit codes: 0 done, 1 some rows failed, 2 usage, 3 bad input, 4 model not found or
+    unreachable, 5 model unsuitable or unsafe, 130 interrupted.
+    """
+    ctx.default_map = config_defaults(main, config)
+
+
+for command in (generate, forward, tokenize, models, finetune):
+    main.add_command(command)

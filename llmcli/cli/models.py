@@ -1,0 +1,172 @@
+"""llmcli models: what is on this machine, and what is to be."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from llmcli.cli.options import output_options
+from llmcli.cli.output import Output, human_size, show_table
+from llmcli.errors import UsageError
+from llmcli.spec import ModelSpec
+
+if TYPE_CHECKING:
+    from llmcli.tasks.models import ModelDetails
+
+model_argument = click.argument("model_id", metavar="MODEL")
+revision_option = click.option("--revision", metavar="REV", help="Branch, tag or commit.")
+
+
+@click.group()
+def models() -> None:
+    """List, inspect, fetch, check and remove models."""
+
+
+@models.command("list")
+@output_options
+def list_(out: Output) -> None:
+    """List the models that come along and those in the hub's cache.
+
+    The cache is the one that all Hugging Face tools share; HF_HOME says where it is.
+    """
+    from llmcli.tasks.models import list_models
+
+    entries = list(list_models())
+    if out.format == "text" and out.path is None:
+        rows = [
+            [one.name, one.origin, one.task, human_size(one.bytes), (one.last_used or "")[:10]]
+            for one in entries
+        ]
+        show_table(["name", "origin", "task", "size", "last used"], rows, right=frozenset({"size"}))
+        return
+    with out.records(lambda record: str(record["name"])) as writer:
+        for one in entries:
+            writer.write(asdict(one))
+
+
+@models.command()
+@model_argument
+@revision_option
+@click.option(
+    "--offline", is_flag=True, envvar="LLMCLI_OFFLINE", help="Open no network connection."
+)
+@output_options
+def show(model_id: str, revision: str | None, offline: bool, out: Output) -> None:
+    """Show what MODEL is: architecture, size, context, licence, files."""
+    from llmcli.tasks.models import show_model
+
+    details = show_model(ModelSpec(model_id, revision, offline=offline))
+    if out.format == "text" and out.path is None:
+        _show(details)
+        return
+    with out.records(lambda record: str(record["name"])) as writer:
+        writer.write(asdict(details))
+
+
+def _show(details: "ModelDetails") -> None:
+    facts = {
+        "name": details.name,
+        "origin": details.origin,
+        "folder": details.folder,
+        "revision": details.revision,
+        "architecture": details.architecture,
+        "task": details.task,
+        "parameters": None if details.parameters is None else f"{details.parameters:,}",
+        "stored as": details.dtype,
+        "context": None if details.context is None else f"{details.context:,} tokens",
+        "vocabulary": None if details.vocabulary is None else f"{details.vocabulary:,}",
+        "licence": details.licence,
+    }
+    for name, value in facts.items():
+        click.echo(f"{name:<13} {'unknown' if value is None else value}")
+    for at, file in enumerate(details.files):
+        click.echo(f"{'' if at else 'files':<13} {file.name} ({human_size(file.bytes)})")
+
+
+@models.command()
+@model_argument
+@revision_option
+@click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
+def pull(model_id: str, revision: str | None, quiet: bool) -> None:
+    """Fetch MODEL from the hub into the cache, or what is new of it.
+
+    A download that broke off is taken up where it stopped. HF_ENDPOINT names a mirror, HF_TOKEN
+    the key to gated models.
+    """
+    import sys
+
+    from llmcli.core import hub
+
+    spec = ModelSpec(model_id, revision)
+    if hub.resolve_local(spec) is not None:
+        raise UsageError(f"{model_id} is on this machine already: there is nothing to pull")
+    hub.show_progress(sys.stderr.isatty() and not quiet)
+    click.echo(hub.pull_any(spec).folder)
+
+
+@models.command()
+@model_argument
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+def rm(model_id: str, yes: bool) -> None:
+    """Remove MODEL from the hub's cache, all revisions of it."""
+    from llmcli.tasks.models import cached_size, remove_model
+
+    size = human_size(cached_size(model_id))
+    if not yes:
+        click.confirm(f"Remove {model_id} ({size})?", abort=True, err=True)
+    remove_model(model_id)
+    click.echo(f"removed {model_id}, {size}", err=True)
+
+
+@models.command()
+@model_argument
+@revision_option
+@click.option(
+    "--offline", is_flag=True, envvar="LLMCLI_OFFLINE", help="Open no network connection."
+)
+def path(model_id: str, revision: str | None, offline: bool) -> None:
+    """Print the folder that holds MODEL."""
+    from llmcli.core import hub
+
+    checkpoint = hub.resolve(ModelSpec(model_id, revision, offline=offline))
+    folder = checkpoint.folder
+    click.echo(folder / checkpoint.gguf_file if checkpoint.gguf_file else folder)
+
+
+@models.command()
+@model_argument
+@revision_option
+@output_options
+def verify(model_id: str, revision: str | None, out: Output) -> None:
+    """Compare MODEL's files with the hashes they were published with.
+
+    Uses no network: the cache keeps each file under its hash.
+    """
+    from llmcli.tasks.models import damaged, verify_model
+
+    checks = verify_model(ModelSpec(model_id, revision, offline=True))
+    with out.records(lambda record: f"{record['state']:<8} {record['file']}") as writer:
+        for one in checks:
+            writer.write(asdict(one))
+    error = damaged(checks, model_id)
+    if error is not None:
+        raise error
+
+
+@models.command()
+@model_argument
+@click.argument("folder", metavar="FOLDER")
+@revision_option
+def convert(model_id: str, folder: str, revision: str | None) -> None:
+    """Rewrite MODEL's pickled weights (pytorch_model.bin) as safetensors in FOLDER.
+
+    The pickle is read by torch's weights-only reader, which runs no code.
+    """
+    target = Path(folder)
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise UsageError(f"{target} is not empty: give a new folder")
+    from llmcli.core.loading import convert_pickle
+
+    convert_pickle(ModelSpec(model_id, revision), target)
+    click.echo(target)

@@ -1,0 +1,229 @@
+"""Options shared by several commands, each declared once; they arrive as one object."""
+
+from collections.abc import Callable
+from dataclasses import fields
+from functools import wraps
+from typing import Any, TypeVar
+
+import click
+
+from llmcli.spec import (
+    DTYPES,
+    FORMATS,
+    ChatSpec,
+    DecodingSpec,
+    InputSpec,
+    ModelSpec,
+    OutputSpec,
+)
+
+Command = Callable[..., None]
+Option = Callable[[Command], Command]
+Spec = TypeVar("Spec")
+
+STARTER = "gpt2-stories"
+POSITIVE = click.IntRange(min=1)
+FRACTION = click.FloatRange(0, 1, min_open=True)
+
+
+def gather(kind: type[Any], name: str, options: list[Option]) -> Option:
+    """Make a decorator that adds `options` and hands their values on as one `kind` object.
+
+    The options carry the names of the fields of `kind`, a dataclass.
+    """
+    names = [field.name for field in fields(kind)]
+
+    def decorate(command: Command) -> Command:
+        @wraps(command)
+        def with_object(*args: Any, **values: Any) -> None:
+            taken = {key: values.pop(key) for key in names if key in values}
+            command(*args, **values, **{name: kind(**taken)})
+
+        decorated: Command = with_object
+        for option in reversed(options):
+            decorated = option(decorated)
+        return decorated
+
+    return decorate
+
+
+def model_options(default: str | None = STARTER, *, runs: bool = True) -> Option:
+    """Add -m, --revision, --offline, and what running a model needs; pass on `spec`."""
+    options = [
+        click.option(
+            "-m",
+            "--model",
+            "model_id",
+            envvar="LLMCLI_MODEL",
+            default=default,
+            show_default=default or False,
+            metavar="MODEL",
+            help="Starter name, local folder, GGUF file or hub id.",
+        ),
+        click.option("--revision", metavar="REV", help="Branch, tag or commit on the hub."),
+        click.option(
+            "--offline", is_flag=True, envvar="LLMCLI_OFFLINE", help="Open no network connection."
+        ),
+        click.option(
+            "--trust-remote-code",
+            is_flag=True,
+            help="Run Python code that the model brings along. Only if you trust its author.",
+        ),
+    ]
+    if runs:
+        options[2:2] = [
+            click.option(
+                "--device",
+                envvar="LLMCLI_DEVICE",
+                default="auto",
+                show_default=True,
+                help="auto, cpu, cuda, cuda:N or mps.",
+            ),
+            click.option(
+                "--dtype",
+                envvar="LLMCLI_DTYPE",
+                type=click.Choice(DTYPES),
+                default="auto",
+                show_default=True,
+                help="Arithmetic; auto is float32 on a CPU.",
+            ),
+        ]
+    return gather(ModelSpec, "spec", options)
+
+
+decoding_options = gather(
+    DecodingSpec,
+    "decoding",
+    [
+        click.option(
+            "-n",
+            "--max-new-tokens",
+            "--max-tokens",
+            type=POSITIVE,
+            metavar="N",
+            help="New tokens at most.  [default: 256, or what fits]",
+        ),
+        click.option(
+            "--temperature",
+            "--temp",
+            type=click.FloatRange(min=0),
+            metavar="T",
+            help="Sample; below 1 bolder choices get rarer. 0 is greedy.",
+        ),
+        click.option("--top-k", type=POSITIVE, metavar="K", help="Sample from the K likeliest."),
+        click.option(
+            "--top-p",
+            type=FRACTION,
+            metavar="P",
+            help="Sample from the likeliest that add up to probability P.",
+        ),
+        click.option(
+            "--min-p",
+            type=FRACTION,
+            metavar="P",
+            help="Sample from tokens at least P times as probable as the likeliest.",
+        ),
+        click.option(
+            "--num-beams",
+            type=POSITIVE,
+            default=1,
+            metavar="N",
+            help="Beam search with N beams.",
+        ),
+        click.option(
+            "--repetition-penalty",
+            type=click.FloatRange(min=0, min_open=True),
+            default=1.0,
+            metavar="X",
+            help="Above 1, tokens that were there already become less likely.",
+        ),
+        click.option(
+            "--no-repeat-ngram-size",
+            type=click.IntRange(min=0),
+            default=0,
+            metavar="N",
+            help="No N tokens in a row come twice.",
+        ),
+        click.option(
+            "--stop", multiple=True, metavar="TEXT", help="End before this text. May be repeated."
+        ),
+        click.option(
+            "--num-return-sequences",
+            type=POSITIVE,
+            default=1,
+            metavar="N",
+            help="Several texts for one prompt.",
+        ),
+        click.option(
+            "--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help="Same seed, same text."
+        ),
+        click.option(
+            "--logprobs",
+            type=click.IntRange(min=0),
+            default=0,
+            metavar="N",
+            help="With --json: the N likeliest tokens of each step.",
+        ),
+    ],
+)
+
+chat_options = gather(
+    ChatSpec,
+    "chat",
+    [
+        click.option("--chat", is_flag=True, help="Put the prompt into the model's chat template."),
+        click.option("-s", "--system", metavar="TEXT", help="System message; implies --chat."),
+    ],
+)
+
+input_options = gather(
+    InputSpec,
+    "source",
+    [
+        click.argument("texts", nargs=-1, metavar="[TEXT]..."),
+        click.option(
+            "-i",
+            "--input",
+            metavar="FILE",
+            help="Read a .txt, .jsonl, .csv or .tsv file, a text a row. - is stdin.",
+        ),
+        click.option(
+            "--column", default="text", show_default=True, help="Field of FILE with the text."
+        ),
+        click.option("--limit", type=POSITIVE, metavar="N", help="Read the first N rows only."),
+    ],
+)
+
+
+def output_options(command: Command) -> Command:
+    """Add -o, --format, --json, -q and -v; pass on `out`."""
+
+    @click.option(
+        "-o", "--output", metavar="FILE", help="Write results there, whole or not at all."
+    )
+    @click.option(
+        "--format",
+        type=click.Choice(FORMATS),
+        help="How to write results.  [default: by the name of FILE, else text]",
+    )
+    @click.option("--json", "as_json", is_flag=True, help="Short for --format json.")
+    @click.option("-q", "--quiet", is_flag=True, help="Print results alone.")
+    @click.option("-v", "--verbose", is_flag=True, help="Say what was chosen, and why.")
+    @wraps(command)
+    def with_output(
+        *args: Any,
+        output: str | None,
+        format: Any,
+        as_json: bool,
+        quiet: bool,
+        verbose: bool,
+        **values: Any,
+    ) -> None:
+        if as_json and format not in (None, "json"):
+            raise click.UsageError(f"--json and --format {format} contradict each other")
+        from llmcli.cli.output import Output
+
+        spec = OutputSpec("json" if as_json else format, output, quiet, verbose)
+        command(*args, out=Output(spec), **values)
+
+    return with_output

@@ -1,0 +1,198 @@
+"""What a checkpoint folder holds, found without torch, and what is wrong with it."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from llmcli.errors import ModelNotFound, ModelUnsuitable
+
+Origin = Literal["starter", "local", "hub"]
+Kind = Literal["causal", "masked", "seq2seq", "other"]
+
+INDEX = "model.safetensors.index.json"
+PICKLES = ("pytorch_model*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A model on disk."""
+
+    model_id: str
+    """What the user typed."""
+    folder: Path
+    origin: Origin
+    revision: str | None = None
+    """The hub's commit."""
+    gguf_file: str | None = None
+    """The file of `folder` that holds the model, where that is GGUF."""
+
+
+def check(checkpoint: Checkpoint) -> None:
+    """Make sure that a folder can be loaded, before anything heavy is imported.
+
+    Raises ModelNotFound for parts that are not there (half a download, Git LFS pointers),
+    ModelUnsuitable for what is no model folder, is damaged, or is pickled.
+    """
+    if checkpoint.gguf_file is not None:
+        check_gguf(checkpoint)
+        return
+    read_config(checkpoint)
+    weights = weight_files(checkpoint)
+    for path in weights:
+        _check_safetensors(checkpoint, path)
+
+
+def read_config(checkpoint: Checkpoint) -> dict[str, Any]:
+    """The contents of config.json; ModelUnsuitable where there is none or it is not JSON."""
+    path = checkpoint.folder / "config.json"
+    if not path.is_file():
+        raise ModelUnsuitable(
+            f"{checkpoint.model_id} is no model: {checkpoint.folder} has no config.json"
+        )
+    config = read_json(checkpoint, path)
+    if "model_type" not in config:
+        raise ModelUnsuitable(f"{path} names no model_type: it is not a transformers configuration")
+    return config
+
+
+def read_json(checkpoint: Checkpoint, path: Path) -> dict[str, Any]:
+    """A JSON object of a checkpoint; ModelUnsuitable where it is something else."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise ModelUnsuitable(f"{path} is damaged: {error}; {_again(checkpoint)}") from None
+    if not isinstance(value, dict):
+        raise ModelUnsuitable(f"{path} is damaged: no JSON object; {_again(checkpoint)}")
+    return value
+
+
+def weight_files(checkpoint: Checkpoint) -> list[Path]:
+    """The safetensors files of a folder, all of them there.
+
+    Raises ModelNotFound where some are missing, ModelUnsuitable where the weights are pickled.
+    """
+    folder = checkpoint.folder
+    single = folder / "model.safetensors"
+    if single.is_file():
+        return [single]
+    index = folder / INDEX
+    if index.is_file():
+        shards = sorted(set(read_json(checkpoint, index).get("weight_map", {}).values()))
+        missing = [name for name in shards if not (folder / name).is_file()]
+        if missing or not shards:
+            lost = ", ".join(missing) or "every weight file"
+            raise ModelNotFound(
+                f"{checkpoint.model_id} is only half there: {lost} is missing; {_again(checkpoint)}"
+            )
+        return [folder / name for name in shards]
+    pickles = [path.name for pattern in PICKLES for path in folder.glob(pattern)]
+    if pickles:
+        raise pickle_refused(checkpoint.model_id, pickles[0])
+    raise ModelNotFound(
+        f"{checkpoint.model_id} has no weights: {folder} holds no model.safetensors; "
+        f"{_again(checkpoint)}"
+    )
+
+
+def pickle_refused(model_id: str, name: str) -> ModelUnsuitable:
+    """The error for weights that could run code when they are read."""
+    return ModelUnsuitable(
+        f"{model_id} has its weights in {name}, a pickle, which can run any code when it is read; "
+        f"convert it with: llmcli models convert {model_id} FOLDER"
+    )
+
+
+def check_gguf(checkpoint: Checkpoint) -> None:
+    """Make sure that a GGUF file begins as one."""
+    assert checkpoint.gguf_file is not None
+    path = checkpoint.folder / checkpoint.gguf_file
+    with path.open("rb") as file:
+        if file.read(4) != b"GGUF":
+            raise ModelUnsuitable(f"{path} is not a GGUF file: it does not begin with GGUF")
+
+
+def _check_safetensors(checkpoint: Checkpoint, path: Path) -> None:
+    from safetensors import SafetensorError, safe_open
+
+    with path.open("rb") as file:
+        if file.read(18) == b"version https://gi":
+            raise ModelNotFound(
+                f"{path} is a Git LFS pointer, not the weights: run git lfs pull in {path.parent}"
+            )
+    try:
+        with safe_open(path, framework="numpy"):  # reads the header, compares it with the size
+            pass
+    except SafetensorError as error:
+        raise ModelUnsuitable(f"{path} is damaged: {error}; {_again(checkpoint)}") from None
+
+
+def _again(checkpoint: Checkpoint) -> str:
+    if checkpoint.origin == "hub":
+        return f"fetch it again: llmcli models pull {checkpoint.model_id}"
+    return "copy it again from where it came"
+
+
+def kind_of(config: dict[str, Any]) -> Kind:
+    """What a configuration is for: decided by its architecture, else by its model type.
+
+    >>> kind_of({"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"]})
+    'causal'
+    >>> kind_of({"model_type": "bert", "architectures": ["BertForMaskedLM"]})
+    'masked'
+    """
+    if config.get("is_encoder_decoder"):
+        return "seq2seq"
+    for name in config.get("architectures") or ():
+        if name.endswith(("ForCausalLM", "LMHeadModel")):
+            return "causal"
+        if name.endswith(("ForMaskedLM", "ForPreTraining", "WithLMHeadModel")):
+            return "masked"
+        if name.endswith(("Classification", "QuestionAnswering", "MultipleChoice")):
+            return "other"
+    return _kind_of_type(str(config.get("model_type")), bool(config.get("is_decoder")))
+
+
+def _kind_of_type(model_type: str, is_decoder: bool) -> Kind:
+    from transformers.models.auto import modeling_auto as auto
+
+    if model_type in auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES and not is_decoder:
+        return "masked"
+    if model_type in auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
+        return "causal"
+    return "other"
+
+
+_TASKS = {
+    "ForCausalLM": "text-generation",
+    "LMHeadModel": "text-generation",
+    "ForMaskedLM": "fill-mask",
+    "ForPreTraining": "fill-mask",
+    "ForSequenceClassification": "text-classification",
+    "ForTokenClassification": "token-classification",
+    "ForQuestionAnswering": "question-answering",
+    "MTModel": "translation",
+    "ForConditionalGeneration": "text-to-text",
+}
+
+
+def task_of(config: dict[str, Any]) -> str:
+    """What a model is good for, by the hub's names, as far as its architecture tells.
+
+    >>> task_of({"architectures": ["BertForQuestionAnswering"]})
+    'question-answering'
+    """
+    for name in config.get("architectures") or ():
+        for ending, task in _TASKS.items():
+            if name.endswith(ending):
+                return task
+    return "feature-extraction"
+
+
+def context_length(config: dict[str, Any]) -> int | None:
+    """How many positions a configuration allows, or None where it sets no bound."""
+    for name in ("max_position_embeddings", "n_positions", "max_seq_len", "n_ctx"):
+        value = config.get(name)
+        if isinstance(value, int) and value > 0:
+            return value
+    return None

@@ -1,0 +1,198 @@
+"""The decoding loop. It knows token ids alone: no text, no tokenizer."""
+
+import hashlib
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from llmcli.core.filters import draw, narrow, penalize
+from llmcli.spec import DecodingSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A token that could come next, with its log-probability in nats."""
+
+    token: int
+    logprob: float
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One new token of one row."""
+
+    row: int
+    token: int
+    is_end: bool
+    """It is an end-of-text token, and not part of the text."""
+    logprob: float | None
+    """Log-probability under the model itself, before any filter; None if not asked for."""
+    best: tuple[Candidate, ...] = ()
+
+
+class Cached:
+    """A model that is fed a batch of prompts and then one token a row at a time.
+
+    Prompts are padded on the left: all rows end at the same place. Positions are counted from
+    each row's first real token, so that padding does not change its numbers.
+    """
+
+    def __init__(self, model: Any, prompts: Sequence[Sequence[int]]) -> None:
+        accepted = inspect.signature(model.forward).parameters
+        self._model = model
+        self._takes_positions = "position_ids" in accepted
+        self._takes_last_only = "logits_to_keep" in accepted
+        self._cache: Any = None
+        width = max(map(len, prompts))
+        padding = [width - len(prompt) for prompt in prompts]
+        rows = [[0] * pad + list(prompt) for pad, prompt in zip(padding, prompts, strict=True)]
+        self._ids = torch.tensor(rows, device=model.device)  # (B, T), all tokens so far
+        self._mask = torch.ones_like(self._ids)  # (B, T)
+        for row, pad in enumerate(padding):
+            self._mask[row, :pad] = 0
+        self._is_padded = any(padding)
+
+    def logits(self) -> Tensor:
+        """Next-token logits (B, V) in float32 for what was fed so far."""
+        inputs: dict[str, Any] = {}
+        if self._is_padded:
+            inputs["attention_mask"] = self._mask
+            if self._takes_positions:
+                inputs["position_ids"] = (self._mask.cumsum(-1) - 1).clamp(min=0)
+        ids = self._ids
+        if self._cache is not None:
+            ids = ids[:, -1:]  # (B, 1)
+            inputs["past_key_values"] = self._cache
+            if "position_ids" in inputs:
+                inputs["position_ids"] = inputs["position_ids"][:, -1:]
+        if self._takes_last_only:
+            inputs["logits_to_keep"] = 1
+        out = self._model(input_ids=ids, use_cache=True, **inputs)
+        self._cache = getattr(out, "past_key_values", None)  # None: all is computed each time
+        last: Tensor = out.logits[:, -1].float()
+        return last
+
+    def feed(self, tokens: Sequence[int]) -> None:
+        """Append one token to each row."""
+        column = torch.tensor(tokens, device=self._ids.device)[:, None]  # (B, 1)
+        self._ids = torch.cat([self._ids, column], dim=1)
+        self._mask = torch.cat([self._mask, torch.ones_like(column)], dim=1)
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Go on with these rows, in this order; a row may be named more than once."""
+        index = torch.tensor(rows, device=self._ids.device)
+        self._ids, self._mask = self._ids[index], self._mask[index]
+        if self._cache is not None:
+            self._cache.reorder_cache(index)
+
+
+class Decoder:
+    """Greedy decoding or sampling for a batch of prompts, one token a row at each step.
+
+    A row leaves the batch when it ends: with an end-of-text token, with its last allowed token,
+    or when the caller says so by `stop`. Its tokens depend on its own prompt, seed and limit,
+    not on the other rows.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        prompts: Sequence[Sequence[int]],
+        spec: DecodingSpec,
+        *,
+        limits: Sequence[int],
+        seeds: Sequence[int],
+        end_tokens: frozenset[int],
+    ) -> None:
+        """prompts: B lists of one id or more. limits: new tokens allowed in each row."""
+        self._cached = Cached(model, prompts)
+        self._spec = spec
+        self._ends = end_tokens
+        self._left = list(limits)
+        self._histories = [list(prompt) for prompt in prompts]
+        self._generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+        self._rows = [row for row, limit in enumerate(limits) if limit > 0]
+        if self._rows and len(self._rows) < len(prompts):
+            self._cached.keep(self._rows)
+
+    @property
+    def running(self) -> bool:
+        """True while a row is not at its end."""
+        return bool(self._rows)
+
+    def stop(self, row: int) -> None:
+        """End a row before its time."""
+        self._left[row] = 0
+
+    @torch.inference_mode()
+    def step(self) -> list[Step]:
+        """Choose the next token of every row that still runs."""
+        self._drop_ended()
+        if not self._rows:
+            return []
+        logits = self._cached.logits()  # (B, V)
+        tokens = self._choose(logits)
+        steps = self._describe(logits, tokens)
+        for step in steps:
+            self._histories[step.row].append(step.token)
+            self._left[step.row] = 0 if step.is_end else self._left[step.row] - 1
+        self._cached.feed(tokens)
+        if not any(self._left[row] for row in self._rows):
+            self._rows = []
+        return steps
+
+    def _drop_ended(self) -> None:
+        kept = [at for at, row in enumerate(self._rows) if self._left[row] > 0]
+        if len(kept) == len(self._rows):
+            return
+        self._rows = [self._rows[at] for at in kept]
+        if kept:
+            self._cached.keep(kept)
+
+    def _choose(self, logits: Tensor) -> list[int]:
+        histories = [self._histories[row] for row in self._rows]
+        logits = penalize(logits, histories, self._spec)
+        if not self._spec.samples:
+            best: list[int] = logits.argmax(-1).tolist()
+            return best
+        uniforms = [
+            torch.rand((), generator=self._generators[row], dtype=torch.float64).item()
+            for row in self._rows
+        ]
+        return draw(narrow(logits, self._spec), uniforms)
+
+    def _describe(self, logits: Tensor, tokens: Sequence[int]) -> list[Step]:
+        if not self._spec.logprobs:
+            return [
+                Step(row, token, token in self._ends, None)
+                for row, token in zip(self._rows, tokens, strict=True)
+            ]
+        logprobs = logits.log_softmax(-1)  # (B, V)
+        best = logprobs.topk(min(self._spec.logprobs, logprobs.shape[-1]))  # (B, N)
+        return [
+            Step(
+                row,
+                token,
+                token in self._ends,
+                logprobs[at, token].item(),
+                tuple(
+                    Candidate(candidate, value)
+                    for candidate, value in zip(
+                        best.indices[at].tolist(), best.values[at].tolist(), strict=True
+                    )
+                ),
+            )
+            for at, (row, token) in enumerate(zip(self._rows, tokens, strict=True))
+        ]
+
+
+def sequence_seed(seed: int, sequence: int) -> int:
+    """The seed of the n-th sequence of one prompt; the first one has the user's own."""
+    if sequence == 0:
+        return seed
+    digest = hashlib.sha256(f"{seed}/{sequence}".encode()).digest()
+    return int.from_bytes(digest[:7], "big")

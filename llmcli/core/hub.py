@@ -1,0 +1,282 @@
+"""From what the user typed to a folder on disk. The only file that talks to the hub."""
+
+import errno
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from llmcli.core.checkpoint import Checkpoint, pickle_refused, weight_files
+from llmcli.errors import LlmcliError, ModelNotFound, ModelUnsuitable
+from llmcli.spec import ModelSpec
+
+STARTERS = Path(__file__).parent.parent / "starter"
+WANTED = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja", "*.tiktoken", "*.md"]
+UNWANTED = ["*/*", "consolidated*"]  # other formats in folders of their own; a second copy
+CODE = "*.py"  # only with trust_remote_code
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
+HUB_GGUF = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+/.+\.gguf")
+
+
+def starters() -> list[str]:
+    """Names of the models that come with the package."""
+    return sorted(path.parent.name for path in STARTERS.glob("*/config.json"))
+
+
+def resolve(spec: ModelSpec) -> Checkpoint:
+    """Find the checkpoint that `spec.model_id` means, downloading it if it must.
+
+    A starter's name comes first, then a path, then the hub; what the cache holds whole is
+    used without asking the hub. Raises ModelNotFound.
+    """
+    here = resolve_local(spec)
+    if here is not None:
+        return here
+    model_id = spec.model_id
+    if HUB_GGUF.fullmatch(model_id):
+        return _hub_gguf(spec)
+    if not HUB_ID.fullmatch(model_id):
+        raise ModelNotFound(
+            f"no model {model_id!r}: no such file or folder, and it cannot be a hub id"
+        )
+    return _from_hub(spec)
+
+
+def resolve_local(spec: ModelSpec) -> Checkpoint | None:
+    """Find a starter or a path; None where `spec.model_id` can only mean a hub model."""
+    model_id = spec.model_id
+    if model_id in starters():
+        return Checkpoint(model_id, STARTERS / model_id, "starter")
+    path = Path(model_id).expanduser()
+    if path.is_file():
+        return _file(model_id, path)
+    if path.is_dir():
+        return _folder(model_id, path)
+    return None
+
+
+def _file(model_id: str, path: Path) -> Checkpoint:
+    if path.suffix != ".gguf":
+        raise ModelUnsuitable(f"{path} is a file: give its folder, or a .gguf file")
+    return Checkpoint(model_id, path.parent, "local", gguf_file=path.name)
+
+
+def _folder(model_id: str, path: Path) -> Checkpoint:
+    if not (path / "config.json").exists():
+        files = sorted(path.glob("*.gguf"))
+        if len(files) > 1:
+            names = ", ".join(file.name for file in files)
+            raise ModelNotFound(f"{path} holds several GGUF files: name one of {names}")
+        if files:
+            return Checkpoint(model_id, path, "local", gguf_file=files[0].name)
+    return Checkpoint(model_id, path, "local")
+
+
+def is_offline(spec: ModelSpec) -> bool:
+    from huggingface_hub import constants
+
+    return spec.offline or constants.is_offline_mode()
+
+
+def _from_hub(spec: ModelSpec) -> Checkpoint:
+    cached = cached_checkpoint(spec)
+    if cached is not None:
+        return cached
+    if is_offline(spec):
+        raise ModelNotFound(
+            f"{spec.model_id} is not in the cache, or not whole, and this is offline: "
+            f"fetch it once with llmcli models pull {spec.model_id}"
+        )
+    return pull(spec)
+
+
+def cached_checkpoint(spec: ModelSpec) -> Checkpoint | None:
+    """What the cache holds of a hub model, or None if that is not the whole of it."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        folder = Path(snapshot_download(local_files_only=True, **_selection(spec)))
+    except (LocalEntryNotFoundError, HFValidationError):
+        return None
+    checkpoint = Checkpoint(spec.model_id, folder, "hub", revision=folder.name)
+    try:
+        weight_files(checkpoint)
+    except LlmcliError:
+        return None
+    return checkpoint if (folder / "config.json").is_file() else None
+
+
+def pull(spec: ModelSpec) -> Checkpoint:
+    """Fetch a model into the cache, or what is new of it. Takes up a broken download.
+
+    Raises ModelNotFound if it is not there or cannot be fetched, ModelUnsuitable if it is
+    pickled.
+    """
+    from huggingface_hub import snapshot_download
+
+    with hub_errors_explained(spec):
+        folder = Path(snapshot_download(**_selection(spec)))
+        if not any(folder.glob("*.safetensors")):
+            _explain_no_safetensors(spec, folder.name)
+    return Checkpoint(spec.model_id, folder, "hub", revision=folder.name)
+
+
+def pull_any(spec: ModelSpec) -> Checkpoint:
+    """Fetch a model, or one GGUF file of it (owner/name/file.gguf), new or not."""
+    if HUB_GGUF.fullmatch(spec.model_id):
+        return _hub_gguf(spec)
+    if not HUB_ID.fullmatch(spec.model_id):
+        raise ModelNotFound(f"{spec.model_id!r} cannot be a hub id: it is to be owner/name")
+    return pull(spec)
+
+
+def _explain_no_safetensors(spec: ModelSpec, commit: str) -> None:
+    from huggingface_hub import HfApi
+
+    names = HfApi().list_repo_files(spec.model_id, revision=commit)
+    gguf = [name for name in names if name.endswith(".gguf")]
+    if gguf:
+        raise ModelNotFound(f"{spec.model_id} holds GGUF files: use -m {spec.model_id}/{gguf[0]}")
+    pickles = [name for name in names if name.endswith((".bin", ".pt", ".pth"))]
+    if pickles:
+        raise pickle_refused(spec.model_id, pickles[0])
+    raise ModelUnsuitable(f"{spec.model_id} holds no safetensors weights: it cannot be run here")
+
+
+def pull_pickle(spec: ModelSpec) -> Checkpoint:
+    """Fetch a model with pickled weights too, for conversion."""
+    from huggingface_hub import snapshot_download
+
+    selection = _selection(spec)
+    selection["allow_patterns"] = [*selection["allow_patterns"], "pytorch_model*.bin"]
+    with hub_errors_explained(spec):
+        folder = Path(snapshot_download(local_files_only=is_offline(spec), **selection))
+    return Checkpoint(spec.model_id, folder, "hub", revision=folder.name)
+
+
+def cached_repos() -> list[Any]:
+    """The models in the hub's cache, as huggingface_hub describes them."""
+    from huggingface_hub import CacheNotFound, scan_cache_dir
+
+    try:
+        found = scan_cache_dir()
+    except CacheNotFound:
+        return []
+    return [repo for repo in found.repos if repo.repo_type == "model"]
+
+
+def remove(model_id: str) -> int:
+    """Delete all revisions of a model from the cache; return the bytes that this freed.
+
+    Raises ModelNotFound if the cache does not hold it.
+    """
+    from huggingface_hub import scan_cache_dir
+
+    for repo in cached_repos():
+        if repo.repo_id == model_id:
+            hashes = [revision.commit_hash for revision in repo.revisions]
+            strategy = scan_cache_dir().delete_revisions(*hashes)
+            strategy.execute()
+            return int(strategy.expected_freed_size)
+    raise not_cached(model_id)
+
+
+def not_cached(model_id: str) -> ModelNotFound:
+    return ModelNotFound(f"{model_id} is not in the cache; llmcli models list shows what is")
+
+
+def _hub_gguf(spec: ModelSpec) -> Checkpoint:
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    owner, name, file = spec.model_id.split("/", 2)
+
+    def fetch(local_only: bool) -> str:
+        return hf_hub_download(
+            f"{owner}/{name}", file, revision=spec.revision, local_files_only=local_only
+        )
+
+    try:
+        path = Path(fetch(True))
+    except LocalEntryNotFoundError:
+        with hub_errors_explained(spec):
+            path = Path(fetch(is_offline(spec)))
+    return Checkpoint(spec.model_id, path.parent, "hub", gguf_file=path.name)
+
+
+def _selection(spec: ModelSpec) -> dict[str, Any]:
+    return {
+        "repo_id": spec.model_id,
+        "revision": spec.revision,
+        "allow_patterns": [*WANTED, CODE] if spec.trust_remote_code else WANTED,
+        "ignore_patterns": UNWANTED,
+    }
+
+
+@contextmanager
+def hub_errors_explained(spec: ModelSpec) -> Iterator[None]:
+    """Turn every failure of huggingface_hub into one line with what to do about it."""
+    from huggingface_hub import errors as hub
+
+    name = spec.model_id
+    try:
+        yield
+    except hub.GatedRepoError:
+        raise ModelNotFound(
+            f"{name} is gated: accept its terms at {_endpoint()}/{name}, then run hf auth login "
+            "or set HF_TOKEN"
+        ) from None
+    except hub.RepositoryNotFoundError:
+        raise ModelNotFound(
+            f"no model {name!r} at {_endpoint()}; if it is private, set HF_TOKEN"
+            + ("" if "/" in name else f"; starters are: {', '.join(starters())}")
+        ) from None
+    except hub.RevisionNotFoundError:
+        raise ModelNotFound(f"{name} has no revision {spec.revision!r}") from None
+    except hub.RemoteEntryNotFoundError:
+        raise ModelNotFound(f"no such file on the hub: {name}") from None
+    except hub.HFValidationError:
+        raise ModelNotFound(f"no model {name!r}: no such folder, and no valid hub id") from None
+    except hub.HfHubHTTPError as error:
+        status = error.response.status_code
+        raise ModelNotFound(
+            f"{_endpoint()} answered {status} for {name}: try again later"
+        ) from None
+    except (hub.LocalEntryNotFoundError, hub.OfflineModeIsEnabled, hub.HTTPError):
+        raise ModelNotFound(
+            f"cannot reach {_endpoint()} for {name}: check the network, set HF_ENDPOINT to a "
+            "mirror, or give a local folder"
+        ) from None
+    except OSError as error:
+        raise _disk_error(error, name) from None
+
+
+def _disk_error(error: OSError, name: str) -> LlmcliError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return ModelNotFound(
+            f"no space left for {name} in {_cache_dir()}: free some, or set HF_HOME to another disk"
+        )
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
+        return ModelNotFound(f"cannot write to {_cache_dir()}: {error.strerror}; set HF_HOME")
+    return ModelNotFound(f"the download of {name} broke off ({error}): run the command again")
+
+
+def _endpoint() -> str:
+    return os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
+
+
+def _cache_dir() -> str:
+    from huggingface_hub import constants
+
+    return str(constants.HF_HUB_CACHE)
+
+
+def show_progress(wanted: bool) -> None:
+    """Let huggingface_hub draw its download bars, or not."""
+    from huggingface_hub.utils import disable_progress_bars, enable_progress_bars
+
+    switch: Callable[[], None] = enable_progress_bars if wanted else disable_progress_bars
+    switch()

@@ -1,0 +1,250 @@
+"""The only file that calls from_pretrained. Foreign errors of loading are translated here."""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokenizer
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+from transformers.utils import logging
+
+from llmcli.core import hub
+from llmcli.core.checkpoint import (
+    Checkpoint,
+    Kind,
+    check,
+    context_length,
+    kind_of,
+    read_config,
+)
+from llmcli.core.device import Placement, place
+from llmcli.errors import InputError, LlmcliError, ModelUnsuitable
+from llmcli.spec import Dtype, ModelSpec
+
+logging.set_verbosity_error()
+logging.disable_progress_bar()  # stderr is ours: cli/output.py draws what the user sees
+
+AUTO_CLASSES = {"causal": AutoModelForCausalLM, "masked": AutoModelForMaskedLM}
+INSTEAD: dict[Kind, str] = {
+    "causal": "a causal language model",
+    "masked": "a masked language model, which fills gaps; try llmcli forward",
+    "seq2seq": "a sequence-to-sequence model, which translates",
+    "other": "not a language model",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A model ready to run, with its tokenizer."""
+
+    model: Any
+    tokenizer: Any
+    kind: Kind
+    checkpoint: Checkpoint
+    placement: Placement
+
+    @property
+    def context(self) -> int | None:
+        """How many positions the model has, or None where it sets no bound."""
+        return context_length(self.model.config.to_dict())
+
+
+def load_causal(spec: ModelSpec) -> Loaded:
+    """Load a model that predicts the next token. Raises ModelNotFound, ModelUnsuitable."""
+    return load_language_model(spec, ("causal",))
+
+
+def load_language_model(spec: ModelSpec, kinds: tuple[Kind, ...] = ("causal", "masked")) -> Loaded:
+    """Load a model of one of `kinds` in evaluation mode, with its tokenizer.
+
+    Raises ModelNotFound; ModelUnsuitable if it is of another kind, is damaged, or lacks
+    weights that its architecture needs.
+    """
+    placement = place(spec.device, spec.dtype)
+    checkpoint = hub.resolve(spec)
+    check(checkpoint)
+    with errors_explained(checkpoint):
+        config = _config(checkpoint, spec)
+        kind = kind_of(config.to_dict())
+        if kind not in kinds:
+            raise ModelUnsuitable(f"{spec.model_id} is {INSTEAD[kind]}: this needs {_list(kinds)}")
+        tokenizer = _tokenizer(checkpoint, spec)
+        model, found = AUTO_CLASSES[kind].from_pretrained(
+            checkpoint.folder,
+            config=config,
+            dtype=placement.dtype,
+            output_loading_info=True,
+            use_safetensors=True,
+            **_common(checkpoint, spec),
+        )
+    _require_all_weights(checkpoint, found)
+    return Loaded(model.to(placement.device).eval(), tokenizer, kind, checkpoint, placement)
+
+
+def load_tokenizer(spec: ModelSpec) -> Any:
+    """Load a checkpoint's tokenizer alone. Raises ModelNotFound, ModelUnsuitable."""
+    checkpoint = hub.resolve(spec)
+    with errors_explained(checkpoint):
+        return _tokenizer(checkpoint, spec)
+
+
+def load_config(spec: ModelSpec) -> tuple[Checkpoint, Any]:
+    """Load a checkpoint's configuration alone. Raises ModelNotFound, ModelUnsuitable."""
+    checkpoint = hub.resolve(spec)
+    if checkpoint.gguf_file is None:
+        read_config(checkpoint)
+    with errors_explained(checkpoint):
+        return checkpoint, _config(checkpoint, spec)
+
+
+def convert_pickle(spec: ModelSpec, output: Path) -> None:
+    """Rewrite pickled weights as safetensors; torch's weights-only reader runs no code.
+
+    Raises ModelNotFound, and ModelUnsuitable if there is nothing to convert or it is damaged.
+    """
+    checkpoint = hub.resolve(spec) if Path(spec.model_id).exists() else hub.pull_pickle(spec)
+    if not any(checkpoint.folder.glob("pytorch_model*.bin")):
+        raise ModelUnsuitable(f"{spec.model_id} has no pytorch_model.bin: nothing to convert")
+    architecture = (read_config(checkpoint).get("architectures") or ["AutoModel"])[0]
+    with errors_explained(checkpoint):
+        import transformers
+
+        model_class = getattr(transformers, architecture, None)
+        if model_class is None:
+            raise ModelUnsuitable(f"transformers has no architecture {architecture!r}")
+        model = model_class.from_pretrained(
+            checkpoint.folder, use_safetensors=False, **_common(checkpoint, spec)
+        )
+        model.save_pretrained(output)
+        _tokenizer(checkpoint, spec).save_pretrained(output)
+
+
+def _common(checkpoint: Checkpoint, spec: ModelSpec) -> dict[str, Any]:
+    gguf = {"gguf_file": checkpoint.gguf_file} if checkpoint.gguf_file else {}
+    return {"local_files_only": True, "trust_remote_code": spec.trust_remote_code, **gguf}
+
+
+def _config(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
+    return AutoConfig.from_pretrained(checkpoint.folder, **_common(checkpoint, spec))
+
+
+def _tokenizer(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
+    return AutoTokenizer.from_pretrained(checkpoint.folder, **_common(checkpoint, spec))
+
+
+def _require_all_weights(checkpoint: Checkpoint, found: dict[str, Any]) -> None:
+    """Refuse a model some of whose weights would be random numbers."""
+    missing = sorted(found["missing_keys"])
+    wrong = sorted(key for key, *_ in found["mismatched_keys"])
+    for what, keys in (("lacks", missing), ("has the wrong shape for", wrong)):
+        if keys:
+            more = f" and {len(keys) - 1} more weights" if len(keys) > 1 else ""
+            raise ModelUnsuitable(
+                f"{checkpoint.model_id} {what} {keys[0]}{more}: it is damaged, or was made for "
+                "another task"
+            )
+
+
+@contextlib.contextmanager
+def errors_explained(checkpoint: Checkpoint) -> Iterator[None]:
+    """Turn what transformers raises about a checkpoint into one line."""
+    name = checkpoint.model_id
+    try:
+        yield
+    except LlmcliError:
+        raise
+    except ImportError as error:
+        raise ModelUnsuitable(f"{name} {_missing_package(str(error))}") from None
+    except (MemoryError, torch.OutOfMemoryError):
+        raise ModelUnsuitable(f"{name} does not fit into memory: try --dtype bfloat16") from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+        raise ModelUnsuitable(f"{name} cannot be loaded: {_one_line(name, error)}") from None
+    except SafetensorError as error:
+        raise ModelUnsuitable(f"{name} is damaged: {error}") from None
+
+
+def _missing_package(message: str) -> str:
+    for extra in ("gguf", "sentencepiece"):
+        if extra in message.lower():
+            return f"needs the {extra} package: pip install 'llmcli[{extra}]'"
+    return f"needs a package that is not installed: {_first_line(message)}"
+
+
+def _one_line(name: str, error: Exception) -> str:
+    text = str(error)
+    if "trust_remote_code" in text:
+        return "it brings its own Python code; run it with --trust-remote-code if you trust it"
+    if "tokenizer" in text.lower() and isinstance(error, (OSError, ValueError)):
+        return f"it has no tokenizer that can be read ({_first_line(text)})"
+    if isinstance(error, KeyError):
+        return f"its configuration lacks {text}"
+    return _first_line(text) or type(error).__name__
+
+
+def _first_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[0][:300].rstrip(".:") if lines else ""
+
+
+def _list(kinds: tuple[Kind, ...]) -> str:
+    return " or ".join(INSTEAD[kind].partition(",")[0] for kind in kinds)
+
+
+def read_new_config(path: str) -> dict[str, Any]:
+    """Read a model configuration for training from scratch: JSON with a `model_type`.
+
+    Raises InputError if it is not there, not JSON, or has keys that the model does not know.
+    """
+    try:
+        settings = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from None
+    except ValueError as error:
+        raise InputError(f"{path} is not JSON: {error}") from None
+    if not isinstance(settings, dict) or "model_type" not in settings:
+        raise InputError(f'{path} names no architecture: add "model_type": "gpt2"')
+    kind = settings["model_type"]
+    if kind not in CONFIG_MAPPING:
+        raise InputError(f"{path}: model_type {kind!r} is not one that transformers knows")
+    known = AutoConfig.for_model(kind)
+    unknown = [key for key in settings if not hasattr(known, key)]
+    if unknown:
+        raise InputError(f"{path}: {kind} has no setting {', '.join(map(repr, unknown))}")
+    return settings
+
+
+def new_config(settings: dict[str, Any]) -> dict[str, Any]:
+    """The whole configuration that some settings stand for, defaults filled in."""
+    whole: dict[str, Any] = AutoConfig.for_model(**settings).to_dict()
+    return whole
+
+
+def new_causal(settings: dict[str, Any], seed: int) -> Any:
+    """Make a causal model of a configuration, with fresh weights in float32.
+
+    Raises InputError if the settings do not fit together.
+    """
+    torch.manual_seed(seed)
+    try:
+        config = AutoConfig.for_model(**settings)
+        return AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    except (ValueError, TypeError, RuntimeError, AttributeError) as error:
+        raise InputError(f"no model can be made of this configuration: {error}") from None
+
+
+def load_tokenizer_folder(folder: Path) -> Any:
+    """Load the tokenizer of a run that is being resumed."""
+    return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+
+
+def save(model: Any, tokenizer: Any, folder: Path, dtype: Dtype) -> None:
+    """Write a Hugging Face folder, the weights in `dtype` (auto: as they are)."""
+    if dtype != "auto":
+        model.to(getattr(torch, dtype))
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)

@@ -1,0 +1,72 @@
+"""The README.md that goes with a trained model."""
+
+import shlex
+from typing import Any
+
+from llmcli.spec import TrainingSpec
+
+_CARD = """\
+---
+library_name: transformers
+pipeline_tag: text-generation
+{base_line}---
+
+# {name}
+
+{parameters:,} parameters, {origin}.
+{measured}
+
+## Data
+
+{files}
+
+{train_tokens:,} tokens to train on, {eval_tokens:,} held out.
+
+## Recipe
+
+    {command}
+
+{steps:,} steps of {tokens_per_step:,} tokens; AdamW (beta2 {beta2}, weight decay {weight_decay}),
+learning rate {learning_rate} with {warmup:.0%} warm-up and a cosine decay, gradients clipped at
+{max_grad_norm}, seed {seed}. All settings are in `training.json`, the losses in `metrics.jsonl`.
+"""
+
+
+def training_card(spec: TrainingSpec, base: str | None, trained: dict[str, Any]) -> str:
+    """Say what was trained, on what, how, and how well it predicts the held-out text."""
+    loss = trained["perplexity"]
+    return _CARD.format(
+        base_line=f"base_model: {base}\n" if base else "",
+        name=spec.output.rstrip("/").rpartition("/")[2],
+        parameters=trained["parameters"],
+        origin=f"fine-tuned from {base}" if base else "trained from scratch",
+        measured="" if loss is None else f"Perplexity per token on the held-out text: {loss:.2f}.",
+        files="\n".join(f"- {path}" for path in (*spec.train, *spec.eval)),
+        train_tokens=trained["train_tokens"],
+        eval_tokens=trained["eval_tokens"],
+        command=training_command(spec, base),
+        steps=trained["steps"],
+        tokens_per_step=trained["block_size"] * spec.batch_size * spec.gradient_accumulation_steps,
+        beta2=spec.beta2,
+        weight_decay=spec.weight_decay,
+        learning_rate=spec.learning_rate,
+        warmup=spec.warmup,
+        max_grad_norm=spec.max_grad_norm,
+        seed=spec.seed,
+    )
+
+
+def training_command(spec: TrainingSpec, base: str | None) -> str:
+    """The llmcli command that repeats a run: every setting that is not the default."""
+    words = ["llmcli", "finetune", "--task", "causal-lm"]
+    words += ["-m", base] if base else []
+    defaults = TrainingSpec(train=(), output="")
+    flags = {"config": "from-scratch"}
+    for name in TrainingSpec.__dataclass_fields__:
+        value = getattr(spec, name)
+        if value == getattr(defaults, name) or name == "resume":
+            continue
+        flag = "--" + flags.get(name, name).replace("_", "-")
+        for item in value if isinstance(value, tuple) else (value,):
+            words += [flag, str(item)]
+    return shlex.join(words)

@@ -1,0 +1,75 @@
+"""From text to the ids that a causal model goes on from."""
+
+from typing import Any
+
+from llmcli.core.loading import Loaded
+from llmcli.errors import InputError, ModelUnsuitable
+
+
+def encode_prompt(loaded: Loaded, text: str, *, chat: bool, system: str | None) -> list[int]:
+    """Turn a prompt into ids (T,), through the chat template if `chat` is set or `system` given.
+
+    An empty prompt becomes the token that begins a text. Raises ModelUnsuitable where the
+    model has no chat template, InputError where nothing is left to go on from.
+    """
+    if chat or system is not None:
+        return _encode_chat(loaded, text, system)
+    ids: list[int] = loaded.tokenizer(text, verbose=False)["input_ids"]
+    if not ids:
+        start = loaded.tokenizer.bos_token_id
+        if start is None:
+            raise InputError("the prompt is empty, and this model has no token to begin with")
+        ids = [start]
+    return ids
+
+
+def _encode_chat(loaded: Loaded, text: str, system: str | None) -> list[int]:
+    if not has_chat_template(loaded):
+        raise ModelUnsuitable(
+            f"{loaded.checkpoint.model_id} is a base model, without a chat template: "
+            "leave out --chat and --system"
+        )
+    messages = [{"role": "system", "content": system}] if system is not None else []
+    messages.append({"role": "user", "content": text})
+    ids: list[int] = loaded.tokenizer.apply_chat_template(
+        messages, add_generation_prompt=True, return_dict=False
+    )
+    return ids
+
+
+def has_chat_template(loaded: Loaded) -> bool:
+    return bool(loaded.tokenizer.chat_template)
+
+
+def end_tokens(loaded: Loaded) -> frozenset[int]:
+    """The tokens that end a text: the generation config's, else the tokenizer's own."""
+    ends: Any = loaded.model.generation_config.eos_token_id
+    if ends is None:
+        ends = loaded.tokenizer.eos_token_id
+    if ends is None:
+        return frozenset()
+    return frozenset([ends] if isinstance(ends, int) else ends)
+
+
+def room(loaded: Loaded, prompt_tokens: int, wanted: int | None, default: int) -> int:
+    """How many tokens may follow a prompt.
+
+    wanted: what the user asked for, to be granted whole; None: `default`, or what fits.
+    Raises InputError, before any work, where the model's context is too short.
+    """
+    context = loaded.context
+    if context is None:
+        return wanted or default
+    left = context - prompt_tokens
+    name = loaded.checkpoint.model_id
+    if left <= 0:
+        raise InputError(
+            f"the prompt has {prompt_tokens} tokens, {name} takes {context} with what it writes: "
+            "shorten the prompt"
+        )
+    if wanted is not None and wanted > left:
+        raise InputError(
+            f"the prompt's {prompt_tokens} tokens and {wanted} new ones are more than the {context} "
+            f"that {name} takes: use -n {left} or less, or a shorter prompt"
+        )
+    return min(default, left) if wanted is None else wanted

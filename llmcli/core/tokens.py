@@ -1,0 +1,150 @@
+"""What single tokens stand for: their bytes, and text that grows as tokens arrive."""
+
+import json
+import re
+from collections.abc import Callable
+from functools import cache, lru_cache
+from typing import Any
+
+BYTE_PIECE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
+BROKEN = "\ufffd"  # what a decoder writes for bytes that are not, or not yet, a character
+
+
+@lru_cache(maxsize=1)
+def byte_of_character() -> dict[str, int]:
+    """The bytes that the characters of a byte-level BPE vocabulary stand for.
+
+    Bytes that print stand for themselves; the 68 others, in order, for the characters from
+    U+0100 on. Source: Radford et al. 2019, in the encoder published with GPT-2.
+
+    >>> byte_of_character()["A"], byte_of_character()["Ġ"]
+    (65, 32)
+    """
+    plain = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    table = {chr(byte): byte for byte in plain}
+    others = (byte for byte in range(256) if byte not in set(plain))
+    return table | {chr(256 + n): byte for n, byte in enumerate(others)}
+
+
+def is_byte_level(tokenizer: Any) -> bool:
+    """True where the tokens of a vocabulary spell bytes, as GPT-2's do."""
+    backend = getattr(tokenizer, "backend_tokenizer", tokenizer)
+    decoder = getattr(backend, "decoder", None)
+    if decoder is None:
+        return False
+    return '"ByteLevel"' in json.dumps(json.loads(decoder.__getstate__()))
+
+
+def token_bytes(piece: str, byte_level: bool) -> bytes:
+    """The bytes that a vocabulary entry writes.
+
+    >>> token_bytes("Ġcat", byte_level=True), token_bytes("<0xE6>", byte_level=False)
+    (b' cat', b'\\xe6')
+    """
+    if byte_level:
+        table = byte_of_character()
+        if all(character in table for character in piece):
+            return bytes(table[character] for character in piece)
+    elif match := BYTE_PIECE.fullmatch(piece):
+        return bytes([int(match[1], 16)])
+    return piece.replace("\u2581", " ").encode()
+
+
+def readable(piece: bytes) -> str:
+    """Bytes as text on one line; those that are no whole character in hexadecimal.
+
+    >>> readable("看\\n".encode()), readable("看".encode()[:2])
+    ('看\\\\n', '<E7 9C>')
+    """
+    try:
+        text = piece.decode()
+    except UnicodeDecodeError:
+        return f"<{piece.hex(' ').upper()}>"
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )
+
+
+def token_namer(tokenizer: Any) -> Callable[[int], str]:
+    """A function that writes a token id as readable text; vocabulary lookups happen once."""
+    byte_level = is_byte_level(tokenizer)
+
+    @cache
+    def name(token: int) -> str:
+        piece = tokenizer.convert_ids_to_tokens(token)
+        return readable(token_bytes(piece or "", byte_level))
+
+    return name
+
+
+class TextStream:
+    """Turns token ids into text as they come, and ends at a stop string.
+
+    What `push` and `flush` return, joined, is the decoded text up to the stop string. Half a
+    character is held back until its other bytes come; so is what may begin a stop string.
+    """
+
+    def __init__(self, tokenizer: Any, stop: tuple[str, ...] = ()) -> None:
+        self.stopped = False
+        self._decode = tokenizer.decode
+        self._stop = stop
+        self._ids: list[int] = []
+        self._shown = 0  # ids before this one are in the text already
+        self._context = 0  # ids from here to `_shown` are decoded again, for the sake of spaces
+        self._held = ""  # text that may be the beginning of a stop string
+
+    def push(self, token: int) -> str:
+        """Take one id; return the text that is now certain, often empty."""
+        if self.stopped:
+            return ""
+        self._ids.append(token)
+        text = self._fresh()
+        if text.endswith(BROKEN):
+            return ""
+        self._advance()
+        return self._release(text)
+
+    def flush(self) -> str:
+        """Return what was held back, at the end of the tokens."""
+        if self.stopped:
+            return ""
+        text = self._fresh()
+        self._advance()
+        tail = self._release(text) + self._held
+        self._held = ""
+        return tail
+
+    def _fresh(self) -> str:
+        """The text of the ids that are not in the text yet."""
+        before = self._text(self._ids[self._context : self._shown])
+        return self._text(self._ids[self._context :])[len(before) :]
+
+    def _text(self, ids: list[int]) -> str:
+        decoded: str = self._decode(ids, skip_special_tokens=True)
+        return decoded
+
+    def _advance(self) -> None:
+        self._context, self._shown = self._shown, len(self._ids)
+
+    def _release(self, text: str) -> str:
+        text = self._held + text
+        ends = [at for at in (text.find(stop) for stop in self._stop) if at >= 0]
+        if ends:
+            self.stopped, self._held = True, ""
+            return text[: min(ends)]
+        keep = max((_overlap(text, stop) for stop in self._stop), default=0)
+        self._held = text[len(text) - keep :]
+        return text[: len(text) - keep]
+
+
+def _overlap(text: str, stop: str) -> int:
+    """Length of the longest end of `text` that `stop` begins with.
+
+    >>> _overlap("and the E", "END")
+    1
+    """
+    for size in range(min(len(text), len(stop) - 1), 0, -1):
+        if text.endswith(stop[:size]):
+            return size
+    return 0

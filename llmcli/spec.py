@@ -1,0 +1,130 @@
+"""What the user asked for, as plain values. Standard library only."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
+Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+DTYPES: tuple[Dtype, ...] = ("auto", "float32", "bfloat16", "float16")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """Which checkpoint to load, and where to put it."""
+
+    model_id: str
+    """A starter name, a local folder, a GGUF file or a hub id."""
+    revision: str | None = None
+    """Branch, tag or commit on the hub; None is the main branch."""
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:N or mps."""
+    dtype: Dtype = "auto"
+    offline: bool = False
+    """Open no socket."""
+    trust_remote_code: bool = False
+    """Run Python code that comes with the checkpoint."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecodingSpec:
+    """How the next tokens are chosen. The defaults are greedy decoding."""
+
+    max_new_tokens: int | None = None
+    """None: 256, or fewer where the model's context ends before."""
+    temperature: float | None = None
+    """None: 1 where another sampling field is set, else greedy. 0 is greedy."""
+    top_k: int | None = None
+    top_p: float | None = None
+    min_p: float | None = None
+    num_beams: int = 1
+    repetition_penalty: float = 1.0
+    no_repeat_ngram_size: int = 0
+    stop: tuple[str, ...] = ()
+    """The text ends before the first of these."""
+    num_return_sequences: int = 1
+    seed: int | None = None
+    """None: one is drawn, and reported."""
+    logprobs: int = 0
+    """How many candidates to report for each token."""
+
+    @property
+    def samples(self) -> bool:
+        """True where a sampling field is set and the temperature is not 0."""
+        if self.temperature is not None:
+            return self.temperature > 0
+        return any(field is not None for field in (self.top_k, self.top_p, self.min_p))
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSpec:
+    """One training run of a causal language model."""
+
+    train: tuple[str, ...]
+    """Data files. A .txt file is one document; elsewhere a row is one."""
+    output: str
+    """Folder of the finished model; its checkpoints lie in `checkpoints/` below it."""
+    config: str | None = None
+    """A model configuration (JSON) to train from scratch; None: start from `model_id`."""
+    eval: tuple[str, ...] = ()
+    """Validation files; empty: `eval_fraction` of the training documents is held out."""
+    eval_fraction: float = 0.01
+    column: str = "text"
+    block_size: int | None = None
+    """Tokens in one training example; None: the model's context, 1,024 at most."""
+    batch_size: int = 8
+    """Blocks in one optimizer step of one device, before gradient accumulation."""
+    gradient_accumulation_steps: int = 1
+    epochs: float = 1.0
+    max_steps: int | None = None
+    """Overrides `epochs`."""
+    learning_rate: float = 1e-3
+    warmup: float = 0.05
+    """Fraction of the steps over which the learning rate rises from 0."""
+    weight_decay: float = 0.1
+    beta2: float = 0.95
+    max_grad_norm: float = 1.0
+    eval_steps: int = 500
+    save_steps: int = 200
+    save_total_limit: int = 2
+    log_steps: int = 10
+    dtype: Dtype = "auto"
+    """Arithmetic of the forward and backward pass; weights are trained in float32."""
+    save_dtype: Dtype = "float32"
+    seed: int = 42
+    resume: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ChatSpec:
+    """Whether a prompt goes through the model's chat template."""
+
+    chat: bool = False
+    system: str | None = None
+    """A system message; it implies the template."""
+
+
+Format = Literal["text", "json", "jsonl", "csv", "table"]
+FORMATS: tuple[Format, ...] = ("text", "json", "jsonl", "csv", "table")
+
+
+@dataclass(frozen=True, slots=True)
+class InputSpec:
+    """Where texts come from."""
+
+    texts: tuple[str, ...] = ()
+    input: str | None = None
+    """A data file; `-` is stdin, a text a line. None: `texts`, or all of stdin as one text."""
+    column: str = "text"
+    limit: int | None = None
+    """Read this many rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutputSpec:
+    """Where results go, and what else is said."""
+
+    format: Format | None = None
+    """None: by the name of `output`, else text."""
+    output: str | None = None
+    quiet: bool = False
+    verbose: bool = False

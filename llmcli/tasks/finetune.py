@@ -1,0 +1,214 @@
+"""Train a causal language model on text, from scratch or from a checkpoint."""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from llmcli.core import loading
+from llmcli.core.checkpoint import context_length
+from llmcli.core.corpus import Blocks, document_texts, encode_files, train_tokenizer
+from llmcli.core.device import choose_device, training_dtype
+from llmcli.core.modelcard import training_card
+from llmcli.core.training import (
+    Progress,
+    Watch,
+    build_trainer,
+    checkpoint_root,
+    last_checkpoint,
+    mean_nats,
+    perplexity,
+    write_json,
+)
+from llmcli.errors import InputError, Interrupted, UsageError
+from llmcli.spec import ModelSpec, TrainingSpec
+
+SETTINGS = "training.json"
+METRICS = "metrics.jsonl"
+MAX_BLOCK = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A finished run."""
+
+    output: str
+    parameters: int
+    block_size: int
+    train_tokens: int
+    eval_tokens: int
+    steps: int
+    perplexity: float | None
+    """On the validation text, computed in float32; None without such text."""
+
+
+def finetune(
+    spec: TrainingSpec,
+    base: ModelSpec | None,
+    *,
+    device: str = "auto",
+    report: Callable[[Progress], None] = lambda progress: None,
+    note: Callable[[str], None] = lambda line: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Trained:
+    """Train, and write a Hugging Face folder to `spec.output`.
+
+    base: the checkpoint to start from; None where `spec.config` names a configuration.
+    report: called with each progress record. note: called with each choice made.
+    should_stop: asked after each step; True saves a checkpoint and raises Interrupted.
+    Raises InputError for data or settings that cannot be used, UsageError for an output
+    folder in use, and what loading raises.
+    """
+    _claim_output(spec, base)
+    where, why = choose_device(device)
+    dtype, reason = training_dtype(where, spec.dtype)
+    note(f"device: {where} ({why}); arithmetic: {str(dtype)[6:]} ({reason})")
+    model, tokenizer = _model_and_tokenizer(spec, base, note)
+    train, held_out = _blocks(spec, model, tokenizer)
+    note(
+        f"data: {len(train) * train.block_size:,} tokens to train on and "
+        f"{len(held_out) * held_out.block_size:,} to validate, in blocks of {train.block_size}"
+    )
+    on_cpu = where.type == "cpu"
+    trainer = build_trainer(
+        model, train, held_out, spec, bf16=str(dtype) == "torch.bfloat16", on_cpu=on_cpu
+    )
+    tokens_per_step = spec.batch_size * spec.gradient_accumulation_steps * train.block_size
+    watch = Watch(tokens_per_step, _recorded(spec, report), should_stop)
+    trainer.add_callback(watch)
+    start = last_checkpoint(spec) if spec.resume else None
+    if start:
+        note(f"resuming after step {start.name.rpartition('-')[2]}")
+    trainer.train(resume_from_checkpoint=str(start) if start else None)
+    if trainer.state.global_step < trainer.state.max_steps:
+        raise Interrupted(
+            f"stopped and saved at step {trainer.state.global_step} of {trainer.state.max_steps}: "
+            "go on with the same command and --resume"
+        )
+    trained = Trained(
+        output=spec.output,
+        parameters=model.num_parameters(),
+        block_size=train.block_size,
+        train_tokens=len(train) * train.block_size,
+        eval_tokens=len(held_out) * held_out.block_size,
+        steps=trainer.state.global_step,
+        perplexity=_final_perplexity(trainer, held_out),
+    )
+    _save(spec, base, trained, model, tokenizer)
+    return trained
+
+
+def _claim_output(spec: TrainingSpec, base: ModelSpec | None) -> None:
+    """Make the output folder, or check that a resumed run has the settings it began with."""
+    folder = Path(spec.output)
+    settings = folder / SETTINGS
+    asked = _settings(spec, base)
+    if spec.resume and settings.exists():
+        began = json.loads(settings.read_text(encoding="utf-8"))
+        changed = [key for key in asked if asked[key] != began.get(key)]
+        if changed:
+            was = ", ".join(f"{key}={began.get(key)!r}" for key in changed)
+            raise UsageError(
+                f"--resume: this run began with {was}: give the same, or a new --output"
+            )
+        return
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        hint = "give --resume to go on, or a new folder" if settings.exists() else "give a new one"
+        raise UsageError(f"--output {folder} is not empty: {hint}")
+    for path in (*spec.train, *spec.eval):
+        if not Path(path).is_file():
+            raise InputError(f"cannot read {path}: no such file")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(settings, asked)
+    except OSError as error:
+        raise InputError(f"cannot write to {folder}: {error.strerror}") from None
+
+
+def _settings(spec: TrainingSpec, base: ModelSpec | None) -> dict[str, Any]:
+    """All that decides the result, as JSON gives it back; the files by their sizes too."""
+    values = {**asdict(replace(spec, resume=False)), "base": asdict(base) if base else None}
+    files = [*spec.train, *spec.eval, *([spec.config] if spec.config else [])]
+    values["bytes"] = {path: Path(path).stat().st_size for path in files if Path(path).is_file()}
+    del values["resume"], values["output"]
+    result: dict[str, Any] = json.loads(json.dumps(values))
+    return result
+
+
+def _model_and_tokenizer(
+    spec: TrainingSpec, base: ModelSpec | None, note: Callable[[str], None]
+) -> tuple[Any, Any]:
+    if base is not None:
+        loaded = loading.load_causal(replace(base, dtype="float32"))
+        return loaded.model, loaded.tokenizer
+    assert spec.config is not None, "the command line asks for one of the two"
+    settings = loading.read_new_config(spec.config)
+    kept = checkpoint_root(spec) / "tokenizer"
+    if spec.resume and kept.is_dir():
+        tokenizer = loading.load_tokenizer_folder(kept)
+    else:
+        length = context_length(loading.new_config(settings)) or MAX_BLOCK
+        texts = document_texts(spec.train, spec.column)
+        tokenizer = train_tokenizer(texts, settings.get("vocab_size", 50257), length)
+        tokenizer.save_pretrained(kept)
+    note(
+        f"tokenizer: byte-level BPE with {len(tokenizer):,} entries, learnt from the training text"
+    )
+    ends = {f"{name}_token_id": tokenizer.eos_token_id for name in ("bos", "eos", "pad")}
+    return loading.new_causal(
+        settings | ends | {"vocab_size": len(tokenizer)}, spec.seed
+    ), tokenizer
+
+
+def _blocks(spec: TrainingSpec, model: Any, tokenizer: Any) -> tuple[Blocks, Blocks]:
+    context = context_length(model.config.to_dict())
+    size = spec.block_size or min(context or MAX_BLOCK, MAX_BLOCK)
+    if context and size > context:
+        raise InputError(f"--block-size {size} is more than the {context} tokens the model takes")
+    fraction = 0.0 if spec.eval else spec.eval_fraction
+    train, held_out = encode_files(tokenizer, spec.train, spec.column, fraction)
+    if spec.eval:
+        held_out, _ = encode_files(tokenizer, spec.eval, spec.column)
+    if len(train) < size:
+        raise InputError(
+            f"the training text has {len(train)} tokens, one block needs {size}: "
+            "give more text, or a smaller --block-size"
+        )
+    return Blocks(train, size), Blocks(held_out, size)
+
+
+def _recorded(spec: TrainingSpec, report: Callable[[Progress], None]) -> Callable[[Progress], None]:
+    """Also append each progress record to metrics.jsonl."""
+    path = Path(spec.output) / METRICS
+
+    def record(progress: Progress) -> None:
+        known = {key: value for key, value in asdict(progress).items() if value is not None}
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(known) + "\n")
+        report(progress)
+
+    return record
+
+
+def _final_perplexity(trainer: Any, held_out: Blocks) -> float | None:
+    if not len(held_out):
+        return None
+    model = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
+    return perplexity(mean_nats(model, held_out, trainer.args.per_device_eval_batch_size))
+
+
+def _save(
+    spec: TrainingSpec, base: ModelSpec | None, trained: Trained, model: Any, tokenizer: Any
+) -> None:
+    """Write the model aside, then move its files into place, the weights last."""
+    folder = Path(spec.output)
+    aside = folder / "finished.part"
+    shutil.rmtree(aside, ignore_errors=True)
+    loading.save(model, tokenizer, aside, spec.save_dtype)
+    card = training_card(spec, base.model_id if base else None, asdict(trained))
+    (aside / "README.md").write_text(card, encoding="utf-8")
+    for path in sorted(aside.iterdir(), key=lambda path: path.suffix == ".safetensors"):
+        path.replace(folder / path.name)
+    aside.rmdir()

@@ -1,0 +1,122 @@
+"""One forward pass, as the article has it: logits, argmax, decode."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from llmcli.core.checkpoint import Kind
+from llmcli.core.loading import Loaded
+from llmcli.core.tokens import token_namer
+from llmcli.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """A token that the model holds possible, with its probability."""
+
+    token: str
+    id: int
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """What the model makes of one place in the text."""
+
+    position: int
+    token: str
+    id: int
+    best: tuple[Prediction, ...]
+    """The likeliest tokens: next ones for a causal model, this one's for a masked model."""
+    rank: int | None
+    """Place of the token that did come among all tokens, from 1; None at the end."""
+    nats: float | None
+    """Surprisal of the token that did come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """The whole pass."""
+
+    text: str
+    kind: Kind
+    positions: tuple[Position, ...]
+    predicted_text: str
+    """Causal: decode(predicted_ids[:, :-1]), the article's line. Masked: of all positions."""
+    mean_nats: float | None
+    perplexity: float | None
+
+
+@torch.inference_mode()
+def forward(loaded: Loaded, text: str, *, top: int = 1) -> Forward:
+    """Run the model once over `text` and describe each position.
+
+    Raises InputError if the text has no token, or more than the model takes.
+    """
+    ids = torch.tensor([_encode(loaded, text)], device=loaded.model.device)  # (1, T)
+    logits = loaded.model(ids).logits.float()  # (1, T, V)
+    predicted_ids = logits.argmax(-1)  # (1, T)
+    causal = loaded.kind == "causal"
+    shown = predicted_ids[:, :-1] if causal else predicted_ids
+    positions = _positions(loaded, ids[0], logits[0], top, shift=int(causal))
+    known = [position.nats for position in positions if position.nats is not None]
+    mean = sum(known) / len(known) if known else None
+    return Forward(
+        text=text,
+        kind=loaded.kind,
+        positions=positions,
+        predicted_text=loaded.tokenizer.decode(shown[0]),
+        mean_nats=mean,
+        perplexity=None if mean is None else math.exp(min(mean, 700.0)),
+    )
+
+
+def _encode(loaded: Loaded, text: str) -> list[int]:
+    ids: list[int] = loaded.tokenizer(text, verbose=False)["input_ids"]
+    if not ids:
+        raise InputError("the text is empty: there is no token to look at")
+    if loaded.context and len(ids) > loaded.context:
+        raise InputError(
+            f"the text has {len(ids)} tokens, {loaded.checkpoint.model_id} takes {loaded.context}: "
+            "shorten it"
+        )
+    return ids
+
+
+def _positions(
+    loaded: Loaded, ids: Tensor, logits: Tensor, top: int, shift: int
+) -> tuple[Position, ...]:
+    """ids (T,), logits (T, V); shift: 1 where position t predicts token t + 1."""
+    best = logits.softmax(-1).topk(min(top, logits.shape[-1]))  # (T, N)
+    ranks, nats = ranks_and_nats(logits[: len(ids) - shift], ids[shift:])
+    name = token_namer(loaded.tokenizer)
+    return tuple(
+        Position(
+            position=at,
+            token=name(token),
+            id=token,
+            best=tuple(
+                Prediction(name(candidate), candidate, probability)
+                for candidate, probability in zip(
+                    best.indices[at].tolist(), best.values[at].tolist(), strict=True
+                )
+            ),
+            rank=ranks[at] if at < len(ranks) else None,
+            nats=nats[at] if at < len(nats) else None,
+        )
+        for at, token in enumerate(ids.tolist())
+    )
+
+
+def ranks_and_nats(logits: Tensor, came: Tensor) -> tuple[list[int], list[float]]:
+    """Rank from 1 and surprisal in nats of each token that came.
+
+    logits (T, V) float32, came (T,). The rank is one more than the number of tokens that
+    the model held likelier. Surprisal: -log p (Shannon 1948).
+    """
+    at = came[:, None]  # (T, 1)
+    ranks = (logits > logits.gather(-1, at)).sum(-1) + 1
+    nats = -logits.log_softmax(-1).gather(-1, at)[:, 0]
+    return ranks.tolist(), nats.tolist()

@@ -1,0 +1,229 @@
+"""The models on this machine: what they are, where they are, and whether they are whole."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from llmcli.core import hub
+from llmcli.core.checkpoint import (
+    Checkpoint,
+    Origin,
+    check,
+    context_length,
+    read_config,
+    task_of,
+    weight_files,
+)
+from llmcli.core.hashes import expected_hash, hash_file, read_sums
+from llmcli.errors import LlmcliError, ModelUnsuitable, UsageError
+from llmcli.spec import ModelSpec
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEntry:
+    """A line of the list."""
+
+    name: str
+    origin: Origin
+    task: str
+    bytes: int
+    last_used: str | None
+    """UTC, ISO 8601; None for a starter."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    name: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDetails:
+    """What is known of a model without running it."""
+
+    name: str
+    origin: Origin
+    folder: str
+    revision: str | None
+    architecture: str
+    task: str
+    parameters: int | None
+    dtype: str | None
+    """As stored."""
+    context: int | None
+    """Tokens; None where the model sets no bound."""
+    vocabulary: int | None
+    licence: str | None
+    files: tuple[ModelFile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FileCheck:
+    """Whether a file is what it was when it was published."""
+
+    file: str
+    state: str
+    """ok, damaged, or unknown where there is no hash to compare with."""
+
+
+def list_models() -> Iterator[ModelEntry]:
+    """Yield the starters, then the models in the hub's cache, last used first."""
+    for name in hub.starters():
+        checkpoint = hub.resolve(ModelSpec(name))
+        size = sum(file.bytes for file in _files(checkpoint.folder))
+        yield ModelEntry(name, "starter", task_of(read_config(checkpoint)), size, None)
+    for repo in sorted(hub.cached_repos(), key=lambda repo: repo.last_accessed, reverse=True):
+        used = datetime.fromtimestamp(repo.last_accessed, timezone.utc).isoformat("T", "seconds")
+        yield ModelEntry(repo.repo_id, "hub", _cached_task(repo), repo.size_on_disk, used)
+
+
+def _cached_task(repo: Any) -> str:
+    for revision in repo.revisions:
+        try:
+            return task_of(read_config(Checkpoint(repo.repo_id, revision.snapshot_path, "hub")))
+        except LlmcliError:
+            continue
+    return "unknown"
+
+
+def show_model(spec: ModelSpec) -> ModelDetails:
+    """Describe a model. Raises ModelNotFound, ModelUnsuitable."""
+    checkpoint = hub.resolve(spec)
+    if checkpoint.gguf_file is not None:
+        return _show_gguf(checkpoint)
+    config = read_config(checkpoint)
+    parameters, dtype = _parameters(checkpoint)
+    return ModelDetails(
+        name=checkpoint.model_id,
+        origin=checkpoint.origin,
+        folder=str(checkpoint.folder),
+        revision=checkpoint.revision,
+        architecture=(config.get("architectures") or [config["model_type"]])[0],
+        task=task_of(config),
+        parameters=parameters,
+        dtype=dtype,
+        context=context_length(config),
+        vocabulary=config.get("vocab_size"),
+        licence=_licence(checkpoint.folder),
+        files=_files(checkpoint.folder),
+    )
+
+
+def _show_gguf(checkpoint: Checkpoint) -> ModelDetails:
+    from llmcli.core.gguf import read_metadata
+
+    metadata = read_metadata(checkpoint)
+    path = checkpoint.folder / str(checkpoint.gguf_file)
+    return ModelDetails(
+        name=checkpoint.model_id,
+        origin=checkpoint.origin,
+        folder=str(checkpoint.folder),
+        revision=checkpoint.revision,
+        architecture=metadata.architecture,
+        task="text-generation",
+        parameters=metadata.parameters,
+        dtype=metadata.dtype,
+        context=metadata.context,
+        vocabulary=metadata.vocabulary,
+        licence=metadata.licence,
+        files=(ModelFile(path.name, path.stat().st_size),),
+    )
+
+
+def _parameters(checkpoint: Checkpoint) -> tuple[int | None, str | None]:
+    """Number of weights and their dtype, from the headers of the weight files."""
+    from safetensors import safe_open
+
+    total, dtypes = 0, set()
+    try:
+        check(checkpoint)
+        paths = weight_files(checkpoint)
+    except LlmcliError:
+        return None, None
+    for path in paths:
+        with safe_open(path, framework="numpy") as file:
+            for key in file.keys():  # noqa: SIM118  a safetensors handle is no mapping
+                part = file.get_slice(key)
+                size = 1
+                for length in part.get_shape():
+                    size *= length
+                total += size
+                dtypes.add(part.get_dtype())
+    return total, ", ".join(sorted(dtypes))
+
+
+def _licence(folder: Path) -> str | None:
+    """The licence that the model card's header names."""
+    import yaml
+
+    card = folder / "README.md"
+    if not card.is_file():
+        return None
+    parts = card.read_text(encoding="utf-8", errors="replace").split("---", 2)
+    if len(parts) < 3 or parts[0].strip():
+        return None
+    try:
+        header = yaml.safe_load(parts[1])
+    except yaml.YAMLError:
+        return None
+    licence = header.get("license") if isinstance(header, dict) else None
+    return None if licence is None else str(licence)
+
+
+def _files(folder: Path) -> tuple[ModelFile, ...]:
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return tuple(
+        ModelFile(path.relative_to(folder).as_posix(), path.stat().st_size) for path in paths
+    )
+
+
+def remove_model(model_id: str) -> int:
+    """Delete a model from the hub's cache, all revisions; return the bytes that this freed.
+
+    Raises UsageError for a starter, ModelNotFound if the cache does not hold it.
+    """
+    if model_id in hub.starters():
+        raise UsageError(f"{model_id} comes with the package and cannot be removed by itself")
+    return hub.remove(model_id)
+
+
+def cached_size(model_id: str) -> int:
+    """Bytes that a model takes in the hub's cache. Raises as `remove_model` does."""
+    if model_id in hub.starters():
+        raise UsageError(f"{model_id} comes with the package and cannot be removed by itself")
+    for repo in hub.cached_repos():
+        if repo.repo_id == model_id:
+            return int(repo.size_on_disk)
+    raise hub.not_cached(model_id)
+
+
+def verify_model(spec: ModelSpec) -> list[FileCheck]:
+    """Compare each file with the hash it was published with, without using the network.
+
+    Raises ModelNotFound; ModelUnsuitable if the folder is not a whole model.
+    """
+    checkpoint = hub.resolve(spec)
+    check(checkpoint)
+    sums = read_sums(checkpoint.folder)
+    results = []
+    for file in _files(checkpoint.folder):
+        path = checkpoint.folder / file.name
+        expected = sums.get(file.name) or expected_hash(path)
+        state = "unknown"
+        if expected is not None:
+            state = "ok" if hash_file(path, expected) == expected else "damaged"
+        results.append(FileCheck(file.name, state))
+    return results
+
+
+def damaged(checks: list[FileCheck], name: str) -> ModelUnsuitable | None:
+    """The error for a model some of whose files are not as published, or None."""
+    bad = [one.file for one in checks if one.state == "damaged"]
+    if not bad:
+        return None
+    return ModelUnsuitable(
+        f"{name} is damaged: {', '.join(bad)}; remove it with llmcli models rm {name}, "
+        "then pull it again"
+    )
