@@ -1,4 +1,8 @@
-"""Defaults from files: the user's own, then the one that --config names."""
+"""Defaults from YAML files: the user's own, and before it the one that --config names.
+
+Keys at the top of a file are options of any command; below a command's name they are for that
+command alone. A key that no command has is an error.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -10,20 +14,29 @@ from llmcli.errors import InputError
 Defaults = dict[str, Any]
 
 
-def config_defaults(root: click.Group, named: str | None) -> Defaults:
-    """Click's default_map: what the files say for each command.
+def user_defaults(root: click.Group) -> Defaults:
+    """Click's default_map for all commands: what the user's own file says, if there is one."""
+    path = user_config()
+    return _read(root, path) if path.is_file() else {}
 
-    A file is YAML. Keys at its top are options of any command; below a command's name they are
-    for that command alone. Raises InputError for a key that no command has.
-    """
-    defaults: Defaults = {}
-    own = user_config()
-    paths = [own] if own.is_file() else []
-    if named is not None:
-        paths.append(Path(named))
-    for path in paths:
-        _merge(defaults, _read(root, path))
-    return defaults
+
+def config_option(root: click.Group) -> click.Option:
+    """The option --config of one command. Its file goes before the user's own."""
+
+    def apply(ctx: click.Context, option: click.Parameter, path: str | None) -> None:
+        if path is not None:
+            found = _read(root, Path(path)).get(str(ctx.info_name), {})
+            ctx.default_map = {**(ctx.default_map or {}), **found}
+
+    return click.Option(
+        ["--config"],
+        metavar="FILE",
+        envvar="LLMCLI_CONFIG",
+        is_eager=True,
+        expose_value=False,
+        callback=apply,
+        help="Take options that are not given here from this YAML file.",
+    )
 
 
 def user_config() -> Path:
@@ -44,16 +57,14 @@ def _read(root: click.Group, path: Path) -> Defaults:
         return {}
     if not isinstance(values, dict):
         raise InputError(f"{path} holds no settings: write lines like `device: cpu`")
-    commands = {name: command for name, command in root.commands.items()}
-    sections = {key: value for key, value in values.items() if key in commands}
-    shared = {key: value for key, value in values.items() if key not in commands}
-    known = {name: _parameters(command) for name, command in commands.items()}
+    known = {name: _parameters(command) for name, command in root.commands.items()}
+    shared = {key: value for key, value in values.items() if key not in known}
     for key in shared:
         if not any(_name(key) in names for names in known.values()):
             raise InputError(f"{path}: no command has an option {key!r}")
     defaults: Defaults = {}
     for command, names in known.items():
-        section = sections.get(command) or {}
+        section = values.get(command) or {}
         if not isinstance(section, dict):
             raise InputError(f"{path}: {command} is to hold settings, not {section!r}")
         unknown = [key for key in section if _name(key) not in names]
@@ -78,8 +89,3 @@ def _parameters(command: click.Command) -> dict[str, str]:
 
 def _name(key: Any) -> str:
     return str(key).replace("_", "-")
-
-
-def _merge(into: Defaults, new: Defaults) -> None:
-    for command, settings in new.items():
-        into.setdefault(command, {}).update(settings)

@@ -181,11 +181,12 @@ def finetune(task: str, training: TrainingSpec, spec: ModelSpec, device: str, qu
     """Train a causal language model: from a checkpoint (-m), or --from-scratch.
 
     Checkpoints are written as it runs. Ctrl-C saves one more; the same command with --resume
-    goes on from there. All settings can stand in a YAML file: llmcli --config FILE finetune.
+    goes on from there. All settings can stand in a YAML file.
 
     \b
       llmcli finetune -m gpt2 --train novel.txt -o my-gpt2
       llmcli finetune --from-scratch config.json --train stories.jsonl -o tiny --epochs 4
+      llmcli finetune --config recipe.yaml -o tiny
     """
     if (spec.model_id is None) == (training.config is None):
         raise click.UsageError("give either -m MODEL to start from, or --from-scratch CONFIG")

@@ -2,7 +2,7 @@
 
 import click
 
-from llmcli.cli.config import config_defaults
+from llmcli.cli.config import config_option, user_defaults
 from llmcli.cli.finetune import finetune
 from llmcli.cli.forward import forward
 from llmcli.cli.generate import generate
@@ -35,14 +35,8 @@ class Root(click.Group):
     },
 )
 @click.version_option(package_name="llmcli")
-@click.option(
-    "--config",
-    metavar="FILE",
-    envvar="LLMCLI_CONFIG",
-    help="Read option defaults from this YAML file.",
-)
 @click.pass_context
-def main(ctx: click.Context, config: str | None) -> None:
+def main(ctx: click.Context) -> None:
     """Run, understand and fine-tune transformers from a terminal.
 
     A small model comes along, so that every command works at once:
@@ -54,8 +48,10 @@ def main(ctx: click.Context, config: str | None) -> None:
     Exit codes: 0 done, 1 some rows failed, 2 usage, 3 bad input, 4 model not found or
     unreachable, 5 model unsuitable or unsafe, 130 interrupted.
     """
-    ctx.default_map = config_defaults(main, config)
+    ctx.default_map = user_defaults(main)
 
 
 for command in (generate, forward, tokenize, models, finetune):
     main.add_command(command)
+for command in (generate, forward, tokenize, finetune):
+    command.params.append(config_option(main))

@@ -1,6 +1,6 @@
 """Options shared by several commands, each declared once; they arrive as one object."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from functools import wraps
 from typing import Any, TypeVar
@@ -26,7 +26,7 @@ POSITIVE = click.IntRange(min=1)
 FRACTION = click.FloatRange(0, 1, min_open=True)
 
 
-def gather(kind: type[Any], name: str, options: list[Option]) -> Option:
+def gather(kind: type[Any], name: str, options: Sequence[Option]) -> Option:
     """Make a decorator that adds `options` and hands their values on as one `kind` object.
 
     The options carry the names of the fields of `kind`, a dataclass.

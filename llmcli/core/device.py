@@ -73,7 +73,7 @@ def choose_device(device: str) -> tuple[torch.device, str]:
 def has_fast_bfloat16(device: torch.device) -> bool:
     """True where bfloat16 matrix products run in hardware."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
         found = torch.cpu.get_capabilities()
         return bool(found.get("avx512_bf16") or found.get("amx_bf16"))

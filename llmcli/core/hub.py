@@ -3,7 +3,7 @@
 import errno
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -220,6 +220,7 @@ def _selection(spec: ModelSpec) -> dict[str, Any]:
 def hub_errors_explained(spec: ModelSpec) -> Iterator[None]:
     """Turn every failure of huggingface_hub into one line with what to do about it."""
     from huggingface_hub import errors as hub
+    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]
 
     name = spec.model_id
     try:
@@ -245,7 +246,7 @@ def hub_errors_explained(spec: ModelSpec) -> Iterator[None]:
         raise ModelNotFound(
             f"{_endpoint()} answered {status} for {name}: try again later"
         ) from None
-    except (hub.LocalEntryNotFoundError, hub.OfflineModeIsEnabled, hub.HTTPError):
+    except (hub.LocalEntryNotFoundError, hub.OfflineModeIsEnabled, HTTPError):
         raise ModelNotFound(
             f"cannot reach {_endpoint()} for {name}: check the network, set HF_ENDPOINT to a "
             "mirror, or give a local folder"
@@ -276,7 +277,12 @@ def _cache_dir() -> str:
 
 def show_progress(wanted: bool) -> None:
     """Let huggingface_hub draw its download bars, or not."""
-    from huggingface_hub.utils import disable_progress_bars, enable_progress_bars
+    from huggingface_hub.utils import (  # type: ignore[attr-defined]
+        disable_progress_bars,
+        enable_progress_bars,
+    )
 
-    switch: Callable[[], None] = enable_progress_bars if wanted else disable_progress_bars
-    switch()
+    if wanted:
+        enable_progress_bars()
+    else:
+        disable_progress_bars()

@@ -69,7 +69,7 @@ def room(loaded: Loaded, prompt_tokens: int, wanted: int | None, default: int) -
         )
     if wanted is not None and wanted > left:
         raise InputError(
-            f"the prompt's {prompt_tokens} tokens and {wanted} new ones are more than the {context} "
-            f"that {name} takes: use -n {left} or less, or a shorter prompt"
+            f"the prompt has {prompt_tokens} tokens and -n asks for {wanted}, but {name} takes "
+            f"{context} in all: use -n {left} or less, or a shorter prompt"
         )
     return min(default, left) if wanted is None else wanted

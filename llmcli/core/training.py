@@ -118,7 +118,7 @@ def last_checkpoint(spec: TrainingSpec) -> Path | None:
     return max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
 
 
-class Watch(TrainerCallback):  # type: ignore[misc]
+class Watch(TrainerCallback):
     """Reports progress, marks whole checkpoints, stops on NaN or when asked to."""
 
     def __init__(
@@ -144,7 +144,8 @@ class Watch(TrainerCallback):  # type: ignore[misc]
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         write_json(folder / COMPLETE, {"step": state.global_step})
 
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float], **_: Any) -> None:
+    def on_log(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+        logs: dict[str, float] = more["logs"]
         if "loss" in logs:
             self.report(self._training_progress(state, logs))
         elif "eval_loss" in logs:
