@@ -63,8 +63,8 @@ class TrainingSpec:
     """Data files. A .txt file is one document; elsewhere a row is one."""
     output: str
     """Folder of the finished model; its checkpoints lie in `checkpoints/` below it."""
-    config: str | None = None
-    """A model configuration (JSON) to train from scratch; None: start from `model_id`."""
+    from_scratch: str | None = None
+    """A model configuration (JSON) to begin with; None: start from a checkpoint."""
     eval: tuple[str, ...] = ()
     """Validation files; empty: `eval_fraction` of the training documents is held out."""
     eval_fraction: float = 0.01

@@ -35,7 +35,6 @@ training_options = gather(
         ),
         click.option(
             "--from-scratch",
-            "config",
             metavar="CONFIG",
             help="Begin with a new model of this configuration (JSON), and a new tokenizer.",
         ),
@@ -174,10 +173,9 @@ training_options = gather(
     help="What to train for.",
 )
 @training_options
-@model_options(default=None, runs=False)
-@click.option("--device", envvar="LLMCLI_DEVICE", default="auto", show_default=True)
+@model_options(default=None, dtype=False)
 @click.option("-q", "--quiet", is_flag=True, help="Print the folder of the new model alone.")
-def finetune(task: str, training: TrainingSpec, spec: ModelSpec, device: str, quiet: bool) -> None:
+def finetune(task: str, training: TrainingSpec, spec: ModelSpec, quiet: bool) -> None:
     """Train a causal language model: from a checkpoint (-m), or --from-scratch.
 
     Checkpoints are written as it runs. Ctrl-C saves one more; the same command with --resume
@@ -188,21 +186,17 @@ def finetune(task: str, training: TrainingSpec, spec: ModelSpec, device: str, qu
       llmcli finetune --from-scratch config.json --train stories.jsonl -o tiny --epochs 4
       llmcli finetune --config recipe.yaml -o tiny
     """
-    if (spec.model_id is None) == (training.config is None):
+    if (spec.model_id is None) == (training.from_scratch is None):
         raise click.UsageError("give either -m MODEL to start from, or --from-scratch CONFIG")
     from llmcli.tasks.finetune import finetune as run
 
-    base = (
-        ModelSpec(spec.model_id, spec.revision, device, "float32", spec.offline)
-        if spec.model_id
-        else None
-    )
+    base = None if training.from_scratch else spec
     screen = _Screen(quiet)
     with _interruptible() as stop_asked:
         result = run(
             training,
             base,
-            device=device,
+            device=spec.device,
             report=screen.show,
             note=screen.note,
             should_stop=stop_asked,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -21,6 +21,7 @@ from llmcli.errors import InputError, RowsFailed
 from llmcli.spec import ChatSpec, DecodingSpec, InputSpec, ModelSpec
 
 if TYPE_CHECKING:
+    from llmcli.core.data import Row
     from llmcli.tasks.generate import Failure, Generation
 
 
@@ -87,7 +88,7 @@ def generate(
         size = batch_size if is_file else 1
         show.records(run(loaded, rows, decoding, chat, batch_size=size), is_file)
         return
-    show.stream(run(loaded, show.prompts(rows), decoding, chat, on_text=out.text))
+    show.stream(run(loaded, rows, decoding, chat, on_start=show.begin, on_text=out.text))
 
 
 class _Show:
@@ -97,14 +98,12 @@ class _Show:
         self.out = out
         self.echo = echo
 
-    def prompts(self, rows: Iterable[Any]) -> Iterable[Any]:
-        """Print each prompt when its turn comes."""
-        for number, row in enumerate(rows):
-            if number:
-                self.out.text("\n")
-            if self.echo:
-                self.out.text(row.text, dim=True)
-            yield row
+    def begin(self, row: "Row") -> None:
+        """Print a prompt when its turn comes, with a blank line after the text before it."""
+        if row.number > 1:
+            self.out.text("\n")
+        if self.echo:
+            self.out.text(row.text, dim=True)
 
     def stream(self, results: "Iterable[Generation | Failure]") -> None:
         from llmcli.tasks.generate import Failure

@@ -28,9 +28,13 @@ def rows_of(source: InputSpec) -> Iterator[Row]:
 
 
 def _piped() -> str:
-    if sys.stdin is None or sys.stdin.isatty():
+    if _is_terminal():
         raise click.UsageError("no text: give TEXT, --input FILE, or pipe text in")
     return _stdin()
+
+
+def _is_terminal() -> bool:
+    return sys.stdin is None or sys.stdin.isatty()
 
 
 def _stdin() -> str:

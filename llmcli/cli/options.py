@@ -47,8 +47,10 @@ def gather(kind: type[Any], name: str, options: Sequence[Option]) -> Option:
     return decorate
 
 
-def model_options(default: str | None = STARTER, *, runs: bool = True) -> Option:
-    """Add -m, --revision, --offline, and what running a model needs; pass on `spec`."""
+def model_options(
+    default: str | None = STARTER, *, device: bool = True, dtype: bool = True
+) -> Option:
+    """Add -m, --revision, --offline, --trust-remote-code, --device and --dtype; pass on `spec`."""
     options = [
         click.option(
             "-m",
@@ -70,15 +72,18 @@ def model_options(default: str | None = STARTER, *, runs: bool = True) -> Option
             help="Run Python code that the model brings along. Only if you trust its author.",
         ),
     ]
-    if runs:
-        options[2:2] = [
+    if device:
+        options.append(
             click.option(
                 "--device",
                 envvar="LLMCLI_DEVICE",
                 default="auto",
                 show_default=True,
                 help="auto, cpu, cuda, cuda:N or mps.",
-            ),
+            )
+        )
+    if dtype:
+        options.append(
             click.option(
                 "--dtype",
                 envvar="LLMCLI_DTYPE",
@@ -86,8 +91,8 @@ def model_options(default: str | None = STARTER, *, runs: bool = True) -> Option
                 default="auto",
                 show_default=True,
                 help="Arithmetic; auto is float32 on a CPU.",
-            ),
-        ]
+            )
+        )
     return gather(ModelSpec, "spec", options)
 
 

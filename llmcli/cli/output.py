@@ -99,6 +99,7 @@ class RecordWriter(Protocol):
 
 
 def make_writer(form: Format, file: TextIO, as_text: Callable[[Record], str]) -> RecordWriter:
+    """The writer of a format, on an open file."""
     if form == "json":
         return JsonArray(file)
     if form == "jsonl":

@@ -24,7 +24,7 @@ COLOURS = ("cyan", "yellow", "green", "magenta")
 
 @click.command()
 @input_options
-@model_options(runs=False)
+@model_options(device=False, dtype=False)
 @click.option("--ids", "view", flag_value="ids", help="Print the token ids alone, a text a line.")
 @click.option("--count", "view", flag_value="count", help="Print the number of tokens alone.")
 @click.option("--decode", "view", flag_value="decode", help="TEXT is ids; print what they spell.")

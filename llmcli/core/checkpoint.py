@@ -103,6 +103,27 @@ def pickle_refused(model_id: str, name: str) -> ModelUnsuitable:
     )
 
 
+VOCABULARIES = ("tokenizer.json", "vocab.*", "*.model", "*.spm", "*.tiktoken", "tekken.json")
+NEED_NONE = ("ByT5Tokenizer", "CanineTokenizer", "PerceiverTokenizer")  # they count bytes
+
+
+def check_tokenizer(checkpoint: Checkpoint) -> None:
+    """Make sure that there is a vocabulary: transformers would go on with an empty one.
+
+    Raises ModelUnsuitable.
+    """
+    if any(any(checkpoint.folder.glob(pattern)) for pattern in VOCABULARIES):
+        return
+    settings = checkpoint.folder / "tokenizer_config.json"
+    if settings.is_file():
+        name = str(read_json(checkpoint, settings).get("tokenizer_class"))
+        if name.removesuffix("Fast") in NEED_NONE:
+            return
+    raise ModelUnsuitable(
+        f"{checkpoint.model_id} has no tokenizer: {checkpoint.folder} holds no tokenizer.json"
+    )
+
+
 def check_gguf(checkpoint: Checkpoint) -> None:
     """Make sure that a GGUF file begins as one."""
     assert checkpoint.gguf_file is not None

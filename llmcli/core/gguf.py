@@ -9,6 +9,8 @@ from llmcli.errors import ModelUnsuitable
 
 @dataclass(frozen=True, slots=True)
 class GgufMetadata:
+    """What `llmcli models show` needs of a GGUF file."""
+
     architecture: str
     parameters: int
     dtype: str

@@ -75,6 +75,7 @@ def _folder(model_id: str, path: Path) -> Checkpoint:
 
 
 def is_offline(spec: ModelSpec) -> bool:
+    """True where the flag or HF_HUB_OFFLINE forbids the network."""
     from huggingface_hub import constants
 
     return spec.offline or constants.is_offline_mode()
@@ -185,6 +186,7 @@ def remove(model_id: str) -> int:
 
 
 def not_cached(model_id: str) -> ModelNotFound:
+    """The error for a model that the cache does not hold."""
     return ModelNotFound(f"{model_id} is not in the cache; llmcli models list shows what is")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokenizer
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
@@ -18,6 +19,7 @@ from llmcli.core.checkpoint import (
     Checkpoint,
     Kind,
     check,
+    check_tokenizer,
     context_length,
     kind_of,
     read_config,
@@ -79,6 +81,7 @@ def load_language_model(spec: ModelSpec, kinds: tuple[Kind, ...] = ("causal", "m
             config=config,
             dtype=placement.dtype,
             output_loading_info=True,
+            ignore_mismatched_sizes=True,  # they are refused below, by name
             use_safetensors=True,
             **_common(checkpoint, spec),
         )
@@ -107,7 +110,7 @@ def convert_pickle(spec: ModelSpec, output: Path) -> None:
 
     Raises ModelNotFound, and ModelUnsuitable if there is nothing to convert or it is damaged.
     """
-    checkpoint = hub.resolve(spec) if Path(spec.model_id).exists() else hub.pull_pickle(spec)
+    checkpoint = hub.resolve_local(spec) or hub.pull_pickle(spec)
     if not any(checkpoint.folder.glob("pytorch_model*.bin")):
         raise ModelUnsuitable(f"{spec.model_id} has no pytorch_model.bin: nothing to convert")
     architecture = (read_config(checkpoint).get("architectures") or ["AutoModel"])[0]
@@ -134,6 +137,8 @@ def _config(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
 
 
 def _tokenizer(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
+    if checkpoint.gguf_file is None:
+        check_tokenizer(checkpoint)
     return AutoTokenizer.from_pretrained(checkpoint.folder, **_common(checkpoint, spec))
 
 
@@ -164,6 +169,10 @@ def errors_explained(checkpoint: Checkpoint) -> Iterator[None]:
         raise ModelUnsuitable(f"{name} does not fit into memory: try --dtype bfloat16") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
         raise ModelUnsuitable(f"{name} cannot be loaded: {_one_line(name, error)}") from None
+    except StrictDataclassError as error:
+        raise ModelUnsuitable(
+            f"{name} has a broken config.json: {_last_line(str(error))}"
+        ) from None
     except SafetensorError as error:
         raise ModelUnsuitable(f"{name} is damaged: {error}") from None
 
@@ -189,6 +198,10 @@ def _one_line(name: str, error: Exception) -> str:
 def _first_line(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[0][:300].rstrip(".:") if lines else ""
+
+
+def _last_line(text: str) -> str:
+    return text.strip().splitlines()[-1].strip().removeprefix("TypeError: ")
 
 
 def _list(kinds: tuple[Kind, ...]) -> str:
@@ -218,10 +231,13 @@ def read_new_config(path: str) -> dict[str, Any]:
     return settings
 
 
-def new_config(settings: dict[str, Any]) -> dict[str, Any]:
-    """The whole configuration that some settings stand for, defaults filled in."""
-    whole: dict[str, Any] = AutoConfig.for_model(**settings).to_dict()
-    return whole
+def plan_causal(settings: dict[str, Any]) -> Any:
+    """The whole configuration that `new_causal` would use, without the memory of a model.
+
+    Raises InputError if the settings do not fit together.
+    """
+    with torch.device("meta"):
+        return new_causal(settings, seed=0).config
 
 
 def new_causal(settings: dict[str, Any], seed: int) -> Any:
@@ -233,8 +249,10 @@ def new_causal(settings: dict[str, Any], seed: int) -> Any:
     try:
         config = AutoConfig.for_model(**settings)
         return AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    except StrictDataclassError as error:
+        raise InputError(f"no model can be made of this: {_last_line(str(error))}") from None
     except (ValueError, TypeError, RuntimeError, AttributeError) as error:
-        raise InputError(f"no model can be made of this configuration: {error}") from None
+        raise InputError(f"no model can be made of this: {_first_line(str(error))}") from None
 
 
 def load_tokenizer_folder(folder: Path) -> Any:

@@ -61,12 +61,11 @@ def training_command(spec: TrainingSpec, base: str | None) -> str:
     words = ["llmcli", "finetune", "--task", "causal-lm"]
     words += ["-m", base] if base else []
     defaults = TrainingSpec(train=(), output="")
-    flags = {"config": "from-scratch"}
     for name in TrainingSpec.__dataclass_fields__:
         value = getattr(spec, name)
         if value == getattr(defaults, name) or name == "resume":
             continue
-        flag = "--" + flags.get(name, name).replace("_", "-")
+        flag = "--" + name.replace("_", "-")
         for item in value if isinstance(value, tuple) else (value,):
             words += [flag, str(item)]
     return shlex.join(words)

@@ -38,6 +38,7 @@ def _encode_chat(loaded: Loaded, text: str, system: str | None) -> list[int]:
 
 
 def has_chat_template(loaded: Loaded) -> bool:
+    """True for a model that was trained to chat."""
     return bool(loaded.tokenizer.chat_template)
 
 

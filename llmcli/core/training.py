@@ -109,6 +109,7 @@ def mean_nats(model: Any, blocks: Blocks, batch_size: int) -> float:
 
 
 def checkpoint_root(spec: TrainingSpec) -> Path:
+    """Where the checkpoints of a run lie."""
     return Path(spec.output) / "checkpoints"
 
 

@@ -55,13 +55,14 @@ def finetune(
 ) -> Trained:
     """Train, and write a Hugging Face folder to `spec.output`.
 
-    base: the checkpoint to start from; None where `spec.config` names a configuration.
+    base: the checkpoint to start from; None where `spec.from_scratch` names a configuration.
     report: called with each progress record. note: called with each choice made.
     should_stop: asked after each step; True saves a checkpoint and raises Interrupted.
     Raises InputError for data or settings that cannot be used, UsageError for an output
     folder in use, and what loading raises.
     """
-    _claim_output(spec, base)
+    _check_output(spec, base)
+    _check_files(spec)
     where, why = choose_device(device)
     dtype, reason = training_dtype(where, spec.dtype)
     note(f"device: {where} ({why}); arithmetic: {str(dtype)[6:]} ({reason})")
@@ -71,6 +72,9 @@ def finetune(
         f"data: {len(train) * train.block_size:,} tokens to train on and "
         f"{len(held_out) * held_out.block_size:,} to validate, in blocks of {train.block_size}"
     )
+    if not len(held_out):
+        note("no validation: too little text is held out; give --eval or a higher --eval-fraction")
+    _claim_output(spec, base, tokenizer)
     on_cpu = where.type == "cpu"
     trainer = build_trainer(
         model, train, held_out, spec, bf16=str(dtype) == "torch.bfloat16", on_cpu=on_cpu
@@ -100,12 +104,12 @@ def finetune(
     return trained
 
 
-def _claim_output(spec: TrainingSpec, base: ModelSpec | None) -> None:
-    """Make the output folder, or check that a resumed run has the settings it began with."""
+def _check_output(spec: TrainingSpec, base: ModelSpec | None) -> None:
+    """Make sure that the folder is free, or that a resumed run has the settings it began with."""
     folder = Path(spec.output)
     settings = folder / SETTINGS
-    asked = _settings(spec, base)
     if spec.resume and settings.exists():
+        asked = _settings(spec, base)
         began = json.loads(settings.read_text(encoding="utf-8"))
         changed = [key for key in asked if asked[key] != began.get(key)]
         if changed:
@@ -113,24 +117,36 @@ def _claim_output(spec: TrainingSpec, base: ModelSpec | None) -> None:
             raise UsageError(
                 f"--resume: this run began with {was}: give the same, or a new --output"
             )
-        return
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         hint = "give --resume to go on, or a new folder" if settings.exists() else "give a new one"
         raise UsageError(f"--output {folder} is not empty: {hint}")
+
+
+def _check_files(spec: TrainingSpec) -> None:
     for path in (*spec.train, *spec.eval):
         if not Path(path).is_file():
             raise InputError(f"cannot read {path}: no such file")
+
+
+def _claim_output(spec: TrainingSpec, base: ModelSpec | None, tokenizer: Any) -> None:
+    """Make the folder, with the settings and, for a resumed run to find it, the tokenizer."""
+    folder = Path(spec.output)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(settings, asked)
+        tokenizer.save_pretrained(_kept_tokenizer(spec))
+        write_json(folder / SETTINGS, _settings(spec, base))
     except OSError as error:
         raise InputError(f"cannot write to {folder}: {error.strerror}") from None
+
+
+def _kept_tokenizer(spec: TrainingSpec) -> Path:
+    return checkpoint_root(spec) / "tokenizer"
 
 
 def _settings(spec: TrainingSpec, base: ModelSpec | None) -> dict[str, Any]:
     """All that decides the result, as JSON gives it back; the files by their sizes too."""
     values = {**asdict(replace(spec, resume=False)), "base": asdict(base) if base else None}
-    files = [*spec.train, *spec.eval, *([spec.config] if spec.config else [])]
+    files = [*spec.train, *spec.eval, *([spec.from_scratch] if spec.from_scratch else [])]
     values["bytes"] = {path: Path(path).stat().st_size for path in files if Path(path).is_file()}
     del values["resume"], values["output"]
     result: dict[str, Any] = json.loads(json.dumps(values))
@@ -143,16 +159,15 @@ def _model_and_tokenizer(
     if base is not None:
         loaded = loading.load_causal(replace(base, dtype="float32"))
         return loaded.model, loaded.tokenizer
-    assert spec.config is not None, "the command line asks for one of the two"
-    settings = loading.read_new_config(spec.config)
-    kept = checkpoint_root(spec) / "tokenizer"
-    if spec.resume and kept.is_dir():
-        tokenizer = loading.load_tokenizer_folder(kept)
+    assert spec.from_scratch is not None, "the command line asks for one of the two"
+    settings = loading.read_new_config(spec.from_scratch)
+    if spec.resume and _kept_tokenizer(spec).is_dir():
+        tokenizer = loading.load_tokenizer_folder(_kept_tokenizer(spec))
     else:
-        length = context_length(loading.new_config(settings)) or MAX_BLOCK
+        length = context_length(loading.plan_causal(settings).to_dict())
         texts = document_texts(spec.train, spec.column)
-        tokenizer = train_tokenizer(texts, settings.get("vocab_size", 50257), length)
-        tokenizer.save_pretrained(kept)
+        size = settings.get("vocab_size", 50257)
+        tokenizer = train_tokenizer(texts, size, length or MAX_BLOCK)
     note(
         f"tokenizer: byte-level BPE with {len(tokenizer):,} entries, learnt from the training text"
     )

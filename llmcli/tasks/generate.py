@@ -104,12 +104,14 @@ def generate(
     chat: ChatSpec,
     *,
     batch_size: int = 1,
+    on_start: Callable[[Row], None] | None = None,
     on_text: Callable[[str], None] | None = None,
 ) -> Iterator[Generation | Failure]:
     """Yield the continuations of each row in order, `num_return_sequences` a row.
 
     A row that cannot be continued comes as a Failure, in its place. The same seed gives the
     same text for a row whatever its neighbours are and whether or not it is streamed.
+    on_start: called with each row that can be continued, before the work on it begins.
     on_text: called with each stretch of text as it is certain; it needs one sequence at a time.
     Raises UsageError for contradicting settings.
     """
@@ -119,9 +121,11 @@ def generate(
     pending = iter(rows)
     while batch := list(islice(pending, batch_size)):
         prepared = [_prepare(loaded, row, spec, chat) for row in batch]
-        results = _continue(
-            loaded, [one for one in prepared if isinstance(one, _Prompt)], spec, on_text
-        )
+        prompts = [one for one in prepared if isinstance(one, _Prompt)]
+        if on_start is not None:
+            for prompt in prompts:
+                on_start(prompt.row)
+        results = _continue(loaded, prompts, spec, on_text)
         for one in prepared:
             if isinstance(one, Failure):
                 yield one

@@ -35,6 +35,8 @@ class ModelEntry:
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
+    """A file of a model's folder."""
+
     name: str
     bytes: int
 

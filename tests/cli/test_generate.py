@@ -1,0 +1,202 @@
+import csv
+import io
+import json
+
+import pytest
+
+PROMPT = "Once upon a time"
+
+
+@pytest.fixture
+def generate(run, tiny_gpt2):
+    def call(*words, **more):
+        return run("generate", "-m", tiny_gpt2, "-n", 6, *words, **more)
+
+    return call
+
+
+def test_the_starter_writes_and_says_that_it_was_chosen(run):
+    result = run("generate", PROMPT, "-n", 4)
+    assert result.exit_code == 0
+    assert result.stdout.startswith(PROMPT)
+    assert result.stderr.startswith("[gpt2-stories: a small model")
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_quiet_prints_the_text_alone(run):
+    assert run("generate", PROMPT, "-n", 4, "-q").stderr == ""
+
+
+def test_words_a_file_and_a_pipe_give_the_same_text(generate, tmp_path):
+    (tmp_path / "p.txt").write_text(PROMPT + "\n")
+    (tmp_path / "p.jsonl").write_text(json.dumps({"text": PROMPT}))
+    (tmp_path / "p.csv").write_text(f"text\n{PROMPT}\n")
+    expected = generate(PROMPT).stdout
+    assert expected.startswith(PROMPT)
+    for name in ("p.txt", "p.jsonl", "p.csv"):
+        assert generate("-i", tmp_path / name).stdout == expected
+    assert generate("-i", "-", input=PROMPT).stdout == expected
+    assert generate(input=PROMPT + "\n").stdout == expected
+    assert generate("-", input=PROMPT).stdout == expected
+
+
+def test_the_prompt_is_left_out_when_asked(generate):
+    assert PROMPT + generate(PROMPT, "--no-echo").stdout == generate(PROMPT).stdout
+
+
+def test_a_chat_does_not_repeat_the_question(run, tiny_chat):
+    shown = run("generate", "hello", "-m", tiny_chat, "--chat", "-n", 3, "-q").stdout
+    assert not shown.startswith("hello")
+
+
+def test_a_chat_model_without_chat_is_pointed_out(run, tiny_chat):
+    assert "--chat uses it" in run("generate", "hello", "-m", tiny_chat, "-n", 3).stderr
+
+
+def test_two_texts_are_separated_by_a_blank_line(generate):
+    assert generate("a cat", "b").stdout == generate("a cat").stdout + "\n" + generate("b").stdout
+
+
+def test_json_has_counts_reason_seed_and_timing(generate):
+    (record,) = json.loads(generate(PROMPT, "--json", "--top-k", 5, "--seed", 9).stdout)
+    assert record["prompt"] == PROMPT
+    assert record["new_tokens"] == 6
+    assert record["finish_reason"] == "length"
+    assert record["seed"] == 9
+    assert record["seconds"] > 0
+    assert generate(PROMPT, "--top-k", 5, "--seed", 9).stdout == PROMPT + record["text"] + "\n"
+    assert "logprobs" not in record
+
+
+def test_json_is_an_array_whatever_the_number_of_results(generate):
+    for words in (["a"], ["a", "b"]):
+        assert len(json.loads(generate(*words, "--json").stdout)) == len(words)
+
+
+def test_jsonl_and_csv_hold_the_same_results(generate):
+    lines = generate("a", "b", "--format", "jsonl").stdout.splitlines()
+    texts = [json.loads(line)["text"] for line in lines]
+    table = csv.DictReader(io.StringIO(generate("a", "b", "--format", "csv").stdout))
+    assert [row["text"] for row in table] == texts
+
+
+def test_logprobs_come_with_json(generate):
+    (record,) = json.loads(generate("a", "--json", "--logprobs", 2).stdout)
+    assert len(record["logprobs"]) == 6
+    assert len(record["logprobs"][0]["best"]) == 2
+
+
+def test_a_file_keeps_its_other_fields(generate, tmp_path):
+    source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_text('{"id": 7, "prompt": "a cat"}\n{"id": 8, "prompt": "a dog"}\n')
+    result = generate("-i", source, "--column", "prompt", "-o", target)
+    assert (result.exit_code, result.stdout) == (0, "")
+    records = [json.loads(line) for line in target.read_text().splitlines()]
+    assert [(one["id"], one["prompt"]) for one in records] == [(7, "a cat"), (8, "a dog")]
+    assert "a cat" + records[0]["text"] + "\n" == generate("a cat").stdout
+
+
+def test_bad_rows_become_error_records_and_the_exit_code_says_so(generate, tmp_path):
+    source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_text('{"text": "a"}\n{broken\n{"text": "b", "id": 3}\n')
+    result = generate("-i", source, "-o", target)
+    assert result.exit_code == 1
+    assert "1 of 3 rows failed" in result.stderr
+    good, bad, other = [json.loads(line) for line in target.read_text().splitlines()]
+    assert (good["prompt"], other["prompt"], other["id"]) == ("a", "b", 3)
+    assert bad["row"] == 2 and "not JSON" in bad["error"]
+
+
+def test_limit_reads_the_first_rows_only(generate, tmp_path):
+    (tmp_path / "p.txt").write_text("a\nb\nc\n")
+    result = generate("-i", tmp_path / "p.txt", "--limit", 2, "--format", "jsonl")
+    assert len(result.stdout.splitlines()) == 2
+
+
+@pytest.mark.parametrize("size", [1, 2, 8])
+def test_the_batch_size_does_not_change_the_texts(generate, tmp_path, size):
+    (tmp_path / "p.txt").write_text("a\nOnce upon a time\nthe cat sat\n看电影\na dog\n")
+    words = ["-i", tmp_path / "p.txt", "--temperature", 1, "--seed", 3, "--batch-size"]
+    assert generate(*words, size).stdout == generate(*words, 5).stdout
+
+
+def test_an_output_file_appears_whole_or_not_at_all(generate, tmp_path, monkeypatch):
+    target = tmp_path / "out.jsonl"
+    target.write_text("precious")
+    (tmp_path / "p.txt").write_text("a\nb\n")
+
+    def fail(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("llmcli.cli.output.print_to", fail)
+    result = generate("-i", tmp_path / "p.txt", "-o", target)
+    assert result.exit_code == 3
+    assert "No space left" in result.stderr
+    assert target.read_text() == "precious"
+    assert {path.name for path in tmp_path.iterdir()} == {"out.jsonl", "p.txt"}
+
+
+def test_ctrl_c_keeps_what_was_written_to_a_file(generate, tmp_path, monkeypatch):
+    from llmcli.core.decoding import Decoder
+
+    calls = []
+    step = Decoder.step
+
+    def interrupted(decoder):
+        calls.append(1)
+        if len(calls) == 9:  # in the second row
+            raise KeyboardInterrupt
+        return step(decoder)
+
+    monkeypatch.setattr(Decoder, "step", interrupted)
+    (tmp_path / "p.txt").write_text("a\nb\n")
+    target = tmp_path / "out.jsonl"
+    result = generate("-i", tmp_path / "p.txt", "-o", target, "--batch-size", 1)
+    assert result.exit_code == 130
+    assert not target.exists()
+    assert len((tmp_path / "out.jsonl.part").read_text().splitlines()) == 1
+    assert "out.jsonl.part" in result.stderr
+
+
+def test_ctrl_c_keeps_what_was_streamed(generate, monkeypatch):
+    from llmcli.core.decoding import Decoder
+
+    step = Decoder.step
+    calls = []
+
+    def interrupted(decoder):
+        calls.append(1)
+        if len(calls) == 5:
+            raise KeyboardInterrupt
+        return step(decoder)
+
+    monkeypatch.setattr(Decoder, "step", interrupted)
+    result = generate(PROMPT)
+    assert result.exit_code == 130
+    assert result.stdout.startswith(PROMPT) and len(result.stdout) > len(PROMPT) + 1
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("--max-new-tokens", "--max_new_tokens"),
+        ("--max-new-tokens", "--max-tokens"),
+        ("--max-new-tokens", "-n"),
+    ],
+)
+def test_flags_have_the_spellings_that_people_paste(run, tiny_gpt2, one, other):
+    words = ["generate", "a", "-m", tiny_gpt2]
+    assert run(*words, one, 3).stdout == run(*words, other, 3).stdout
+
+
+def test_variables_of_the_environment_are_read(run, tiny_gpt2, monkeypatch):
+    monkeypatch.setenv("LLMCLI_MODEL", str(tiny_gpt2))
+    monkeypatch.setenv("LLMCLI_GENERATE_MAX_NEW_TOKENS", "3")
+    (record,) = json.loads(run("generate", "a", "--json").stdout)
+    assert record["new_tokens"] == 3
+
+
+def test_verbose_says_what_was_chosen_and_why(generate):
+    said = generate("a", "-v").stderr
+    assert "float32" in said and "tokens/s" in said and "greedy" in said

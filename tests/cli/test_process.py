@@ -1,0 +1,93 @@
+"""What only a real process shows: pipes, signals, start-up."""
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+
+LLMCLI = [sys.executable, "-m", "llmcli"]
+
+
+def shell(command, **more):
+    command = command.replace("llmcli", f"{sys.executable} -m llmcli")
+    return subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, **more
+    )
+
+
+def test_a_pipe_gets_text_and_nothing_else():
+    result = shell("llmcli generate hi -q -n 8 --temperature 1 --seed 1 | cat -v")
+    assert result.stderr == ""
+    assert result.stdout.startswith("hi")
+    assert "^[" not in result.stdout and "^M" not in result.stdout
+
+
+def test_a_closed_pipe_ends_quietly():
+    result = shell("set +o pipefail; llmcli tokenize 'a long text' --format jsonl | head -c 1")
+    assert (result.returncode, result.stderr.count("\n")) == (0, 1)  # the note on the starter
+    assert result.stdout == "{"
+    result = shell("llmcli generate hi -q -n 100 --temperature 1 | true")
+    assert result.stderr == ""
+
+
+def test_text_comes_as_it_is_made_and_ctrl_c_keeps_it(tiny_gpt2):
+    words = ["generate", "Once upon", "-m", str(tiny_gpt2), "-q", "--temperature", "2"]
+    with subprocess.Popen(
+        [*LLMCLI, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        first = os.read(process.stdout.fileno(), 9)
+        process.send_signal(signal.SIGINT)
+        rest, errors = process.communicate(timeout=60)
+    assert first == b"Once upon"
+    assert b"Traceback" not in errors
+    assert process.returncode in (0, 130)  # 0: it was done before the signal came
+    assert rest.endswith(b"\n")
+
+
+def test_on_a_terminal_the_prompt_is_dimmed(tiny_gpt2):
+    master, slave = pty.openpty()
+    words = ["generate", "Once", "-m", str(tiny_gpt2), "-q", "-n", "2"]
+    with subprocess.Popen([*LLMCLI, *words], stdin=slave, stdout=slave, stderr=slave) as process:
+        process.wait(timeout=60)
+    os.close(slave)
+    shown = os.read(master, 1000)
+    os.close(master)
+    assert shown.startswith(b"\x1b[2mOnce\x1b[0m")
+
+
+HEAVY = {"torch", "transformers", "tokenizers", "huggingface_hub", "rich", "numpy", "yaml"}
+
+
+def loaded_by(*words):
+    code = (
+        "import sys\n"
+        "from llmcli.cli.main import main\n"
+        f"main({list(words)!r}, standalone_mode=False)\n"
+        if not words or words[0] != "usage"
+        else "import sys\n"
+        "from click.testing import CliRunner\n"
+        "from llmcli.cli.main import main\n"
+        "assert CliRunner().invoke(main, ['generate', '--nonsense']).exit_code == 2\n"
+    )
+    code += f"print(*sorted({HEAVY!r} & set(sys.modules)), file=sys.stderr)"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return set(result.stderr.splitlines()[-1].split())
+
+
+def test_help_loads_no_heavy_library():
+    assert loaded_by("--help") == set()
+    assert loaded_by("generate", "--help") == set()
+
+
+def test_a_usage_error_loads_no_heavy_library():
+    assert loaded_by("usage") == set()
+
+
+def test_tokenizing_with_the_starter_loads_neither_torch_nor_transformers():
+    assert not loaded_by("tokenize", "--count", "hi", "-q") & {"torch", "transformers"}
+
+
+def test_showing_a_script_loads_no_model():
+    assert "torch" not in loaded_by("models", "path", "gpt2-stories")

@@ -1,0 +1,229 @@
+"""Wrong use and broken models: one line, the documented exit code, no traceback."""
+
+import json
+import shutil
+
+import pytest
+
+USAGE, INPUT, NOT_FOUND, UNSUITABLE = 2, 3, 4, 5
+
+
+def assert_one_line(result, code, telling):
+    assert result.exit_code == code, result.output
+    assert telling in result.stderr
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    lines = [
+        line for line in result.stderr.splitlines() if not line.startswith(("Usage", "Try", "["))
+    ]
+    assert len([line for line in lines if line]) == 1, result.stderr
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "telling"),
+    [
+        ("generate hi --no-such-flag", USAGE, "No such option"),
+        ("generte hi", USAGE, "No such command"),
+        ("generate hi -n 0", USAGE, "-n"),
+        ("generate hi -n many", USAGE, "not a valid integer"),
+        ("generate hi --temperature -1", USAGE, "--temperature"),
+        ("generate hi --top-p 1.5", USAGE, "--top-p"),
+        ("generate hi --top-p 0", USAGE, "--top-p"),
+        ("generate hi --min-p 2", USAGE, "--min-p"),
+        ("generate hi --top-k 0", USAGE, "--top-k"),
+        ("generate hi --num-beams 2 --temperature 1", USAGE, "leave out the sampling flags"),
+        ("generate hi --num-beams 2 --logprobs 1", USAGE, "--logprobs"),
+        ("generate hi --num-beams 2 --stop x", USAGE, "--stop"),
+        ("generate hi --num-beams 2 --num-return-sequences 3", USAGE, "more than --num-beams 2"),
+        ("generate hi --num-return-sequences 2", USAGE, "greedy decoding has one result"),
+        ("generate hi --json --format csv", USAGE, "contradict"),
+        ("generate hi --format xml", USAGE, "'xml' is not one of"),
+        ("generate hi --dtype int3", USAGE, "--dtype"),
+        ("generate hi --device gpu", USAGE, "use auto, cpu, cuda"),
+        ("generate hi --device cuda:99", USAGE, "no such device"),
+        ("generate hi -o out.pdf", USAGE, "name it .txt .json"),
+        ("generate hi -i file.txt", USAGE, "not both"),
+        ("generate -i nowhere.txt", INPUT, "cannot read nowhere.txt"),
+        ("generate -i prompts.docx", INPUT, "cannot tell what"),
+        ("generate hi -o no/such/folder/out.txt", INPUT, "cannot write"),
+        ("generate hi -m ./no-such-folder", NOT_FOUND, "no such file or folder"),
+        ("generate hi -m no/such/model/at/all", NOT_FOUND, "cannot be a hub id"),
+        ("generate hi -m owner/name --offline", NOT_FOUND, "llmcli models pull owner/name"),
+        ("generate hi --chat", UNSUITABLE, "base model, without a chat template"),
+        ("generate hi --system x", UNSUITABLE, "base model, without a chat template"),
+        ("generate hi -n 600", INPUT, "takes 512 in all"),
+        ("forward hi --top 0", USAGE, "--top"),
+        ("tokenize --decode hello", INPUT, "is no token id"),
+        ("tokenize --decode 99999", INPUT, "ids go from 0 to 4095"),
+        ("models rm gpt2-stories", USAGE, "comes with the package"),
+        ("models rm nobody/nothing", NOT_FOUND, "not in the cache"),
+        ("models pull gpt2-stories", USAGE, "nothing to pull"),
+        ("models show ./nowhere", NOT_FOUND, "no such file or folder"),
+        ("models convert gpt2-stories {tmp}/new", UNSUITABLE, "nothing to convert"),
+        ("finetune --train x.txt -o out", USAGE, "give either -m MODEL"),
+        ("finetune --train x.txt -o {tmp}/o --from-scratch c.json", INPUT, "cannot read"),
+        ("generate hi --config nowhere.yaml", INPUT, "cannot read nowhere.yaml"),
+    ],
+)
+def test_wrong_use(run, tmp_path, words, code, telling):
+    assert_one_line(run(*words.format(tmp=tmp_path).split()), code, telling)
+
+
+def test_no_text_at_all_is_a_usage_error(run, monkeypatch):
+    monkeypatch.setattr("llmcli.cli.inputs._is_terminal", lambda: True)
+    assert_one_line(run("generate"), USAGE, "give TEXT, --input FILE, or pipe text in")
+
+
+def test_bytes_that_are_not_utf8_on_stdin(run):
+    assert_one_line(
+        run("forward", input=b"ab\xff"), INPUT, "stdin is not UTF-8 text: byte 2 is 0xff"
+    )
+
+
+def truncate(path, keep=0.5):
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * keep)])
+
+
+def edit_json(path, **changes):
+    values = json.loads(path.read_text())
+    path.write_text(json.dumps({k: v for k, v in {**values, **changes}.items() if v is not None}))
+
+
+BREAKAGES = {
+    "no config": (lambda m: (m / "config.json").unlink(), UNSUITABLE, "has no config.json"),
+    "broken config": (lambda m: (m / "config.json").write_text("{"), UNSUITABLE, "is damaged"),
+    "config is a list": (lambda m: (m / "config.json").write_text("[]"), UNSUITABLE, "no JSON obj"),
+    "no model type": (
+        lambda m: edit_json(m / "config.json", model_type=None),
+        UNSUITABLE,
+        "names no model_type",
+    ),
+    "unknown model type": (
+        lambda m: edit_json(m / "config.json", model_type="frobnicator"),
+        UNSUITABLE,
+        "frobnicator",
+    ),
+    "config says wrong sizes": (
+        lambda m: edit_json(m / "config.json", n_embd=32),
+        UNSUITABLE,
+        "has the wrong shape for",
+    ),
+    "config says more layers": (
+        lambda m: edit_json(m / "config.json", n_layer=3),
+        UNSUITABLE,
+        "lacks transformer.h.2",
+    ),
+    "config has a word for a number": (
+        lambda m: edit_json(m / "config.json", n_layer="two"),
+        UNSUITABLE,
+        "has a broken config.json: Field 'n_layer' expected int",
+    ),
+    "no weights": (lambda m: (m / "model.safetensors").unlink(), NOT_FOUND, "has no weights"),
+    "empty weights": (
+        lambda m: (m / "model.safetensors").write_bytes(b""),
+        UNSUITABLE,
+        "is damaged",
+    ),
+    "truncated weights": (lambda m: truncate(m / "model.safetensors"), UNSUITABLE, "is damaged"),
+    "truncated in the header": (
+        lambda m: truncate(m / "model.safetensors", 0.005),
+        UNSUITABLE,
+        "is damaged",
+    ),
+    "weights are a web page": (
+        lambda m: (m / "model.safetensors").write_text("<html>404 not found</html>" * 9),
+        UNSUITABLE,
+        "is damaged",
+    ),
+    "weights are a Git LFS pointer": (
+        lambda m: (m / "model.safetensors").write_text("version https://git-lfs.github.com/spec"),
+        NOT_FOUND,
+        "git lfs pull",
+    ),
+    "a shard is missing": (
+        lambda m: (
+            (m / "model.safetensors").rename(m / "model-00001-of-00002.safetensors"),
+            (m / "model.safetensors.index.json").write_text(
+                json.dumps(
+                    {
+                        "weight_map": {
+                            "a": "model-00001-of-00002.safetensors",
+                            "b": "model-00002-of-00002.safetensors",
+                        }
+                    }
+                )
+            ),
+        ),
+        NOT_FOUND,
+        "model-00002-of-00002.safetensors is missing",
+    ),
+    "pickled weights": (
+        lambda m: (m / "model.safetensors").rename(m / "pytorch_model.bin"),
+        UNSUITABLE,
+        "convert it with: llmcli models convert",
+    ),
+    "no tokenizer": (
+        lambda m: [(m / name).unlink() for name in ("tokenizer.json", "tokenizer_config.json")],
+        UNSUITABLE,
+        "tokenizer",
+    ),
+    "broken tokenizer": (
+        lambda m: (m / "tokenizer.json").write_text("{}"),
+        UNSUITABLE,
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BREAKAGES)
+def test_a_broken_model_folder(run, tiny_gpt2, tmp_path, name):
+    damage, code, telling = BREAKAGES[name]
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_gpt2, folder)
+    damage(folder)
+    assert_one_line(run("generate", "hi", "-m", folder), code, telling)
+
+
+def test_a_masked_model_cannot_generate(run, tiny_bert):
+    assert_one_line(run("generate", "hi", "-m", tiny_bert), UNSUITABLE, "masked language model")
+
+
+def test_a_model_without_its_prediction_head_is_refused(run, tiny_bert, tmp_path):
+    from transformers import AutoModel
+
+    folder = tmp_path / "headless"
+    shutil.copytree(tiny_bert, folder)
+    AutoModel.from_pretrained(tiny_bert).save_pretrained(folder)
+    assert_one_line(run("forward", "the cat", "-m", folder), UNSUITABLE, "lacks cls.predictions")
+
+
+def test_code_that_comes_with_a_model_is_not_run(run, tiny_gpt2, tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_gpt2, folder)
+    edit_json(
+        folder / "config.json",
+        model_type="mine",
+        auto_map={"AutoConfig": "evil.Config", "AutoModelForCausalLM": "evil.Model"},
+    )
+    (folder / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    result = run("generate", "hi", "-m", folder)
+    assert_one_line(result, UNSUITABLE, "run it with --trust-remote-code if you trust it")
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("name", ["empty.gguf", "model.bin"])
+def test_a_file_that_is_no_model(run, tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes(b"nothing")
+    assert_one_line(run("generate", "hi", "-m", path), UNSUITABLE, "file")
+
+
+def test_a_text_too_long_for_the_model(run, tiny_gpt2):
+    long = "cat " * 100
+    assert_one_line(run("generate", long, "-m", tiny_gpt2), INPUT, "takes 64 with what it writes")
+    assert_one_line(run("forward", long, "-m", tiny_gpt2), INPUT, "takes 64: shorten it")
+
+
+def test_an_empty_text_has_nothing_to_look_at(run):
+    assert_one_line(run("forward", ""), INPUT, "the text is empty")

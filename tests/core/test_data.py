@@ -1,0 +1,111 @@
+import gzip
+import lzma
+
+import pytest
+
+from llmcli.core.data import read_documents, read_rows
+from llmcli.errors import InputError
+
+
+def write(folder, name, content):
+    path = folder / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.txt", "cat\ndog\n"),
+        ("a.txt", "cat\r\ndog"),
+        ("a.TXT", "\ufeffcat\ndog\n"),
+        ("a.jsonl", '{"text": "cat"}\n\n{"text": "dog"}'),
+        ("a.csv", "id,text\n1,cat\n2,dog\n"),
+        ("a.tsv", "text\tid\ncat\t1\ndog\t2\n"),
+    ],
+)
+def test_every_format_gives_the_same_texts(tmp_path, name, content):
+    path = write(tmp_path, name, content)
+    assert [row.text for row in read_rows(path)] == ["cat", "dog"]
+
+
+@pytest.mark.parametrize(("suffix", "pack"), [("gz", gzip.compress), ("xz", lzma.compress)])
+def test_packed_files_are_unpacked(tmp_path, suffix, pack):
+    path = write(tmp_path, f"a.jsonl.{suffix}", pack(b'{"text": "cat"}\n'))
+    assert [row.text for row in read_rows(path)] == ["cat"]
+
+
+def test_other_fields_are_kept(tmp_path):
+    path = write(tmp_path, "a.csv", "id,prompt\n7,cat\n")
+    (row,) = read_rows(path, column="prompt")
+    assert (row.number, row.text, row.fields) == (2, "cat", {"id": "7", "prompt": "cat"})
+
+
+def test_a_quoted_field_may_hold_line_breaks(tmp_path):
+    path = write(tmp_path, "a.csv", 'text\n"a\nb"\nc\n')
+    assert [row.text for row in read_rows(path)] == ["a\nb", "c"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "error"),
+    [
+        ("a.jsonl", b'{"text": "cat"}\n{broken\n{"text": "dog"}\n', "not JSON"),
+        ("a.jsonl", b'{"text": "cat"}\n[1]\n{"text": "dog"}\n', "not a JSON object but list"),
+        ("a.jsonl", b'{"text": "cat"}\n{"t": 1}\n{"text": "dog"}\n', "no field 'text'; it has 't'"),
+        ("a.jsonl", b'{"text": "cat"}\n{"text": 1}\n{"text": "dog"}\n', "is int, not text"),
+        ("a.jsonl", b'{"text": "cat"}\n{"text": "\\ud800"}\n{"text": "dog"}\n', "UTF-8"),
+        ("a.txt", b"cat\n\xff\xfe\ndog\n", "not valid UTF-8"),
+        ("a.csv", b"text,id\ncat,1\nx\ndog,2\n", "not as many fields"),
+    ],
+)
+def test_a_bad_row_carries_its_error_and_the_others_go_on(tmp_path, name, content, error):
+    rows = list(read_rows(write(tmp_path, name, content)))
+    assert [row.text for row in rows if row.error is None] == ["cat", "dog"]
+    (bad,) = [row for row in rows if row.error is not None]
+    assert error in bad.error
+    assert bad.number in (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.pdf", "x", "cannot tell what .* is by its name"),
+        ("a.csv", "id\n1\n", "no column 'text'; it has 'id'"),
+        ("a.csv", "", "no column 'text'; it has none"),
+        ("a.jsonl.gz", "this is not packed", "damaged"),
+        ("a.txt.xz", "this is not packed", "damaged"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_one_line(tmp_path, name, content, message):
+    with pytest.raises(InputError, match=message) as caught:
+        list(read_rows(write(tmp_path, name, content)))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_is_named():
+    with pytest.raises(InputError, match="cannot read nowhere.txt: No such file"):
+        list(read_rows("nowhere.txt"))
+
+
+def test_a_txt_file_is_one_document_however_long(tmp_path):
+    text = "".join(f"line {n} is here\n" for n in range(150_000))
+    pieces = list(read_documents(write(tmp_path, "a.txt", text)))
+    assert "".join(piece.text for piece in pieces) == text
+    assert len(pieces) > 1
+    assert [piece.last for piece in pieces] == [False] * (len(pieces) - 1) + [True]
+
+
+def test_each_row_of_other_files_is_a_document(tmp_path):
+    path = write(tmp_path, "a.jsonl", '{"text": "a"}\n{"text": "b"}\n')
+    assert [(piece.text, piece.last) for piece in read_documents(path)] == [
+        ("a", True),
+        ("b", True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("a.txt", b"ok\n\xff"), ("a.jsonl", b'{"text": "a"}\n{"no": 1}')]
+)
+def test_training_text_with_a_bad_row_is_refused(tmp_path, name, content):
+    with pytest.raises(InputError):
+        list(read_documents(write(tmp_path, name, content)))
