@@ -1,6 +1,6 @@
 """`python -m llmcli` is the same program as `llmcli`."""
 
-from llmcli.cli.main import main
+from llmcli.cli.main import run_program
 
 if __name__ == "__main__":
-    main(prog_name="llmcli")
+    run_program()

@@ -1,5 +1,8 @@
 """The root command: registers the subcommands and turns errors into exit codes."""
 
+import sys
+import warnings
+
 import click
 
 from llmcli.cli.config import config_option, user_defaults
@@ -49,6 +52,13 @@ def main(ctx: click.Context) -> None:
     unreachable, 5 model unsuitable or unsafe, 130 interrupted.
     """
     ctx.default_map = user_defaults(main)
+
+
+def run_program() -> None:
+    """The `llmcli` of the shell: the command line, without the warnings of libraries."""
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+    main(prog_name="llmcli")
 
 
 for command in (generate, forward, tokenize, models, finetune):

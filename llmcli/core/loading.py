@@ -1,7 +1,9 @@
 """The only file that calls from_pretrained. Foreign errors of loading are translated here."""
 
 import contextlib
+import functools
 import json
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -160,7 +162,9 @@ def errors_explained(checkpoint: Checkpoint) -> Iterator[None]:
     """Turn what transformers raises about a checkpoint into one line."""
     name = checkpoint.model_id
     try:
-        yield
+        with warnings.catch_warnings(), _silent_gguf():
+            warnings.simplefilter("ignore")
+            yield
     except LlmcliError:
         raise
     except ImportError as error:
@@ -175,6 +179,19 @@ def errors_explained(checkpoint: Checkpoint) -> Iterator[None]:
         ) from None
     except SafetensorError as error:
         raise ModelUnsuitable(f"{name} is damaged: {error}") from None
+
+
+@contextlib.contextmanager
+def _silent_gguf() -> Iterator[None]:
+    """Keep the GGUF reader's progress bar off stderr: it heeds no setting of transformers."""
+    from transformers import modeling_gguf_pytorch_utils as reader
+
+    bar = reader.tqdm
+    reader.tqdm = functools.partial(bar, disable=True)
+    try:
+        yield
+    finally:
+        reader.tqdm = bar
 
 
 def _missing_package(message: str) -> str:
