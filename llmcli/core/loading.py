@@ -2,7 +2,9 @@
 
 import contextlib
 import functools
+import importlib
 import json
+import pickle
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -173,6 +175,10 @@ def errors_explained(checkpoint: Checkpoint) -> Iterator[None]:
         raise ModelUnsuitable(f"{name} does not fit into memory: try --dtype bfloat16") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
         raise ModelUnsuitable(f"{name} cannot be loaded: {_one_line(name, error)}") from None
+    except (pickle.UnpicklingError, EOFError):
+        raise ModelUnsuitable(
+            f"{name} is refused: its pickle is damaged, or would run code when it is read"
+        ) from None
     except StrictDataclassError as error:
         raise ModelUnsuitable(
             f"{name} has a broken config.json: {_last_line(str(error))}"
@@ -184,8 +190,7 @@ def errors_explained(checkpoint: Checkpoint) -> Iterator[None]:
 @contextlib.contextmanager
 def _silent_gguf() -> Iterator[None]:
     """Keep the GGUF reader's progress bar off stderr: it heeds no setting of transformers."""
-    from transformers import modeling_gguf_pytorch_utils as reader
-
+    reader: Any = importlib.import_module("transformers.modeling_gguf_pytorch_utils")
     bar = reader.tqdm
     reader.tqdm = functools.partial(bar, disable=True)
     try:
