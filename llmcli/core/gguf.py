@@ -1,5 +1,6 @@
 """What the header of a GGUF file says, read with the gguf package."""
 
+import struct
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +32,7 @@ def read_metadata(checkpoint: Checkpoint) -> GgufMetadata:
     path = checkpoint.folder / str(checkpoint.gguf_file)
     try:
         reader = GGUFReader(path)
-    except (ValueError, IndexError, KeyError, OSError) as error:
+    except (ValueError, IndexError, KeyError, OSError, struct.error) as error:
         raise ModelUnsuitable(f"{path} is damaged: {error}; copy it again") from None
     kind = str(_value(reader, "general.architecture"))
     tokens = reader.get_field("tokenizer.ggml.tokens")

@@ -5,6 +5,7 @@ import functools
 import importlib
 import json
 import pickle
+import struct
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -183,7 +184,7 @@ def errors_explained(checkpoint: Checkpoint) -> Iterator[None]:
         raise ModelUnsuitable(
             f"{name} has a broken config.json: {_last_line(str(error))}"
         ) from None
-    except SafetensorError as error:
+    except (SafetensorError, struct.error) as error:
         raise ModelUnsuitable(f"{name} is damaged: {error}") from None
 
 
