@@ -102,6 +102,11 @@ class ChatSpec:
     system: str | None = None
     """A system message; it implies the template."""
 
+    @property
+    def is_on(self) -> bool:
+        """True where the template is to be used."""
+        return self.chat or self.system is not None
+
 
 Format = Literal["text", "json", "jsonl", "csv", "table"]
 FORMATS: tuple[Format, ...] = ("text", "json", "jsonl", "csv", "table")

@@ -92,6 +92,27 @@ def tiny_chat(bpe: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def metaspace_tokenizer() -> Any:
+    """Whole words with their space in front, as SentencePiece vocabularies have them."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    words = ["<unk>", "\u2581the", "\u2581cat", "\u2581sat", "\u2581on"]
+    words += [f"\u2581w{n}" for n in range(295)]
+    vocabulary = {word: at for at, word in enumerate(words)}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.decoder = decoders.Metaspace()
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="<unk>")
+
+
+@pytest.fixture(scope="session")
+def tiny_words(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Llama over a SentencePiece-like vocabulary."""
+    folder = tmp_path_factory.mktemp("models") / "tiny-words"
+    return make_causal(metaspace_tokenizer(), folder, **LLAMA)
+
+
 @pytest.fixture(scope="session")
 def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A masked BERT over whole words."""

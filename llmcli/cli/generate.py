@@ -79,10 +79,9 @@ def generate(
     announce_default(spec, out)
     loaded = load_causal(spec)
     out.detail(f"model: {loaded.checkpoint.folder}; running on {loaded.placement.reason}")
-    is_chat = chat.chat or chat.system is not None
-    if has_chat_template(loaded) and not is_chat:
+    if has_chat_template(loaded) and not chat.is_on:
         out.note("[this model has a chat template; --chat uses it]")
-    show = _Show(out, echo=not is_chat if echo is None else echo)
+    show = _Show(out, echo=not chat.is_on if echo is None else echo)
     is_file = source.input is not None
     if is_file or out.format != "text" or out.path or decoding.num_return_sequences > 1:
         size = batch_size if is_file else 1

@@ -26,6 +26,18 @@ class Root(click.Group):
         except KeyboardInterrupt:
             click.echo(err=True)
             ctx.exit(130)
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            click.echo("Error: out of memory: try a smaller --batch-size or model", err=True)
+            ctx.exit(1)
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """True for Python's error and for those of torch, which need not be imported for it."""
+    text = str(error).lower()
+    told = "out of memory" in text or "allocate memory" in text
+    return isinstance(error, MemoryError) or told
 
 
 @click.group(

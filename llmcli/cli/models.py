@@ -1,12 +1,13 @@
 """llmcli models: what is on this machine, and what is to be."""
 
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from llmcli.cli.options import output_options
+from llmcli.cli.options import offline_option, output_options, revision_option
 from llmcli.cli.output import Output, human_size, show_table
 from llmcli.errors import UsageError
 from llmcli.spec import ModelSpec
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from llmcli.tasks.models import ModelDetails
 
 model_argument = click.argument("model_id", metavar="MODEL")
-revision_option = click.option("--revision", metavar="REV", help="Branch, tag or commit.")
 
 
 @click.group()
@@ -48,9 +48,7 @@ def list_(out: Output) -> None:
 @models.command()
 @model_argument
 @revision_option
-@click.option(
-    "--offline", is_flag=True, envvar="LLMCLI_OFFLINE", help="Open no network connection."
-)
+@offline_option
 @output_options
 def show(model_id: str, revision: str | None, offline: bool, out: Output) -> None:
     """Show what MODEL is: architecture, size, context, licence, files."""
@@ -87,51 +85,53 @@ def _show(details: "ModelDetails") -> None:
 @models.command()
 @model_argument
 @revision_option
-@click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
-def pull(model_id: str, revision: str | None, quiet: bool) -> None:
+@output_options
+def pull(model_id: str, revision: str | None, out: Output) -> None:
     """Fetch MODEL from the hub into the cache, or what is new of it.
 
     A download that broke off is taken up where it stopped. HF_ENDPOINT names a mirror, HF_TOKEN
     the key to gated models.
     """
-    import sys
-
     from llmcli.core import hub
 
     spec = ModelSpec(model_id, revision)
     if hub.resolve_local(spec) is not None:
         raise UsageError(f"{model_id} is on this machine already: there is nothing to pull")
-    hub.show_progress(sys.stderr.isatty() and not quiet)
-    click.echo(hub.pull_any(spec).folder)
+    hub.show_progress(sys.stderr.isatty() and not out.quiet)
+    _write_path(out, model_id, hub.pull_any(spec).path)
+
+
+def _write_path(out: Output, model_id: str, path: Path) -> None:
+    with out.records(lambda record: str(record["path"])) as writer:
+        writer.write({"name": model_id, "path": str(path)})
 
 
 @models.command()
 @model_argument
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-def rm(model_id: str, yes: bool) -> None:
+@output_options
+def rm(model_id: str, yes: bool, out: Output) -> None:
     """Remove MODEL from the hub's cache, all revisions of it."""
     from llmcli.tasks.models import cached_size, remove_model
 
     size = human_size(cached_size(model_id))
     if not yes:
         click.confirm(f"Remove {model_id} ({size})?", abort=True, err=True)
-    remove_model(model_id)
-    click.echo(f"removed {model_id}, {size}", err=True)
+    freed = remove_model(model_id)
+    with out.records(lambda record: f"removed {model_id}, {size}") as writer:
+        writer.write({"name": model_id, "bytes": freed})
 
 
 @models.command()
 @model_argument
 @revision_option
-@click.option(
-    "--offline", is_flag=True, envvar="LLMCLI_OFFLINE", help="Open no network connection."
-)
-def path(model_id: str, revision: str | None, offline: bool) -> None:
-    """Print the folder that holds MODEL."""
+@offline_option
+@output_options
+def path(model_id: str, revision: str | None, offline: bool, out: Output) -> None:
+    """Print the folder that holds MODEL, or its GGUF file."""
     from llmcli.core import hub
 
-    checkpoint = hub.resolve(ModelSpec(model_id, revision, offline=offline))
-    folder = checkpoint.folder
-    click.echo(folder / checkpoint.gguf_file if checkpoint.gguf_file else folder)
+    _write_path(out, model_id, hub.resolve(ModelSpec(model_id, revision, offline=offline)).path)
 
 
 @models.command()
@@ -158,7 +158,8 @@ def verify(model_id: str, revision: str | None, out: Output) -> None:
 @model_argument
 @click.argument("folder", metavar="FOLDER")
 @revision_option
-def convert(model_id: str, folder: str, revision: str | None) -> None:
+@output_options
+def convert(model_id: str, folder: str, revision: str | None, out: Output) -> None:
     """Rewrite MODEL's pickled weights (pytorch_model.bin) as safetensors in FOLDER.
 
     The pickle is read by torch's weights-only reader, which runs no code.
@@ -169,4 +170,4 @@ def convert(model_id: str, folder: str, revision: str | None) -> None:
     from llmcli.core.loading import convert_pickle
 
     convert_pickle(ModelSpec(model_id, revision), target)
-    click.echo(target)
+    _write_path(out, model_id, target)

@@ -47,6 +47,14 @@ def gather(kind: type[Any], name: str, options: Sequence[Option]) -> Option:
     return decorate
 
 
+revision_option = click.option(
+    "--revision", metavar="REV", help="Branch, tag or commit on the hub."
+)
+offline_option = click.option(
+    "--offline", is_flag=True, envvar="LLMCLI_OFFLINE", help="Open no network connection."
+)
+
+
 def model_options(
     default: str | None = STARTER, *, device: bool = True, dtype: bool = True
 ) -> Option:
@@ -62,10 +70,8 @@ def model_options(
             metavar="MODEL",
             help="Starter name, local folder, GGUF file or hub id.",
         ),
-        click.option("--revision", metavar="REV", help="Branch, tag or commit on the hub."),
-        click.option(
-            "--offline", is_flag=True, envvar="LLMCLI_OFFLINE", help="Open no network connection."
-        ),
+        revision_option,
+        offline_option,
         click.option(
             "--trust-remote-code",
             is_flag=True,

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from llmcli.core.decoding import Cached
+from llmcli.core.decoding import Cached, require_numbers
 from llmcli.core.filters import penalize
 from llmcli.spec import DecodingSpec
 
@@ -51,7 +51,9 @@ def beam_search(
     beams = [_Beam((), 0.0)]
     finished: list[Hypothesis] = []
     for length in range(1, limit + 1):
-        scores = _scores(cached.logits(), prompt, beams, spec)  # (beams, V)
+        logits = cached.logits()  # (beams, V)
+        require_numbers(logits)
+        scores = _scores(logits, prompt, beams, spec)  # (beams, V)
         candidates = _best(scores, max(2, 1 + len(end_tokens)) * width)
         last = length == limit
         for origin, token, logprob in candidates[:width]:

@@ -27,6 +27,11 @@ class Checkpoint:
     gguf_file: str | None = None
     """The file of `folder` that holds the model, where that is GGUF."""
 
+    @property
+    def path(self) -> Path:
+        """The folder, or the GGUF file in it."""
+        return self.folder / self.gguf_file if self.gguf_file else self.folder
+
 
 def check(checkpoint: Checkpoint) -> None:
     """Make sure that a folder can be loaded, before anything heavy is imported.
@@ -126,11 +131,11 @@ def check_tokenizer(checkpoint: Checkpoint) -> None:
 
 def check_gguf(checkpoint: Checkpoint) -> None:
     """Make sure that a GGUF file begins as one."""
-    assert checkpoint.gguf_file is not None
-    path = checkpoint.folder / checkpoint.gguf_file
-    with path.open("rb") as file:
+    with checkpoint.path.open("rb") as file:
         if file.read(4) != b"GGUF":
-            raise ModelUnsuitable(f"{path} is not a GGUF file: it does not begin with GGUF")
+            raise ModelUnsuitable(
+                f"{checkpoint.path} is not a GGUF file: it does not begin with GGUF"
+            )
 
 
 def _check_safetensors(checkpoint: Checkpoint, path: Path) -> None:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from llmcli.core.filters import draw, narrow, penalize
+from llmcli.errors import ModelUnsuitable
 from llmcli.spec import DecodingSpec
 
 
@@ -135,6 +136,7 @@ class Decoder:
         if not self._rows:
             return []
         logits = self._cached.logits()  # (B, V)
+        require_numbers(logits)
         tokens = self._choose(logits)
         steps = self._describe(logits, tokens)
         for step in steps:
@@ -188,6 +190,14 @@ class Decoder:
             )
             for at, (row, token) in enumerate(zip(self._rows, tokens, strict=True))
         ]
+
+
+def require_numbers(logits: Tensor) -> None:
+    """Raise ModelUnsuitable if a model computes NaN: every choice among its tokens is void."""
+    if logits.isnan().any():
+        raise ModelUnsuitable(
+            "the model computes NaN: its weights are damaged, or --dtype is too narrow for it"
+        )
 
 
 def sequence_seed(seed: int, sequence: int) -> int:

@@ -29,7 +29,7 @@ def read_metadata(checkpoint: Checkpoint) -> GgufMetadata:
         raise ModelUnsuitable(
             f"{checkpoint.model_id} needs the gguf package: pip install 'llmcli[gguf]'"
         ) from None
-    path = checkpoint.folder / str(checkpoint.gguf_file)
+    path = checkpoint.path
     try:
         reader = GGUFReader(path)
     except (ValueError, IndexError, KeyError, OSError, struct.error) as error:

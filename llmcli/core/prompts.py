@@ -4,16 +4,17 @@ from typing import Any
 
 from llmcli.core.loading import Loaded
 from llmcli.errors import InputError, ModelUnsuitable
+from llmcli.spec import ChatSpec
 
 
-def encode_prompt(loaded: Loaded, text: str, *, chat: bool, system: str | None) -> list[int]:
-    """Turn a prompt into ids (T,), through the chat template if `chat` is set or `system` given.
+def encode_prompt(loaded: Loaded, text: str, chat: ChatSpec) -> list[int]:
+    """Turn a prompt into ids (T,), through the chat template if that is asked for.
 
     An empty prompt becomes the token that begins a text. Raises ModelUnsuitable where the
     model has no chat template, InputError where nothing is left to go on from.
     """
-    if chat or system is not None:
-        return _encode_chat(loaded, text, system)
+    if chat.is_on:
+        return _encode_chat(loaded, text, chat.system)
     ids: list[int] = loaded.tokenizer(text, verbose=False)["input_ids"]
     if not ids:
         start = loaded.tokenizer.bos_token_id

@@ -2,11 +2,12 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 from typing import Any
 
 BYTE_PIECE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
+CONTEXT = 16  # ids before a text that are decoded with it
 BROKEN = "\ufffd"  # what a decoder writes for bytes that are not, or not yet, a character
 
 
@@ -83,14 +84,17 @@ class TextStream:
 
     What `push` and `flush` return, joined, is the decoded text up to the stop string. Half a
     character is held back until its other bytes come; so is what may begin a stop string.
+    after: ids that the text goes on from, so that a first word keeps the space before it.
     """
 
-    def __init__(self, tokenizer: Any, stop: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, tokenizer: Any, stop: tuple[str, ...] = (), after: Sequence[int] = ()
+    ) -> None:
         self.stopped = False
         self._decode = tokenizer.decode
         self._stop = stop
-        self._ids: list[int] = []
-        self._shown = 0  # ids before this one are in the text already
+        self._ids = list(after[-CONTEXT:])
+        self._shown = len(self._ids)  # ids before this one are in the text already
         self._context = 0  # ids from here to `_shown` are decoded again, for the sake of spaces
         self._held = ""  # text that may be the beginning of a stop string
 

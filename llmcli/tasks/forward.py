@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from llmcli.core.checkpoint import Kind
+from llmcli.core.decoding import require_numbers
 from llmcli.core.loading import Loaded
 from llmcli.core.tokens import token_namer
 from llmcli.errors import InputError
@@ -57,6 +58,7 @@ def forward(loaded: Loaded, text: str, *, top: int = 1) -> Forward:
     """
     ids = torch.tensor([_encode(loaded, text)], device=loaded.model.device)  # (1, T)
     logits = loaded.model(ids).logits.float()  # (1, T, V)
+    require_numbers(logits)
     predicted_ids = logits.argmax(-1)  # (1, T)
     causal = loaded.kind == "causal"
     shown = predicted_ids[:, :-1] if causal else predicted_ids

@@ -75,6 +75,8 @@ class _Prompt:
     row: Row
     ids: list[int]
     limit: int
+    before: list[int]
+    """What the text goes on from: the prompt, but for a chat, where an answer begins anew."""
 
 
 def check_decoding(spec: DecodingSpec) -> None:
@@ -137,8 +139,9 @@ def _prepare(loaded: Loaded, row: Row, spec: DecodingSpec, chat: ChatSpec) -> _P
     if row.error is not None:
         return Failure(row, row.error)
     try:
-        ids = encode_prompt(loaded, row.text, chat=chat.chat, system=chat.system)
-        return _Prompt(row, ids, room(loaded, len(ids), spec.max_new_tokens, DEFAULT_NEW_TOKENS))
+        ids = encode_prompt(loaded, row.text, chat)
+        limit = room(loaded, len(ids), spec.max_new_tokens, DEFAULT_NEW_TOKENS)
+        return _Prompt(row, ids, limit, before=[] if chat.is_on else ids)
     except InputError as error:
         return Failure(row, str(error))
 
@@ -170,9 +173,10 @@ def _search(loaded: Loaded, prompt: _Prompt, spec: DecodingSpec) -> Iterator[Gen
 def _from_hypothesis(
     loaded: Loaded, prompt: _Prompt, index: int, found: Hypothesis, seconds: float
 ) -> Generation:
+    stream = TextStream(loaded.tokenizer, after=prompt.before)
     return Generation(
         prompt=prompt.row.text,
-        text=loaded.tokenizer.decode(list(found.tokens), skip_special_tokens=True),
+        text="".join([*map(stream.push, found.tokens), stream.flush()]),
         index=index,
         prompt_tokens=len(prompt.ids),
         new_tokens=len(found.tokens),
@@ -192,7 +196,9 @@ class _Batch:
         self._loaded = loaded
         self._spec = spec
         self._places = [(prompt, index) for prompt in prompts for index in range(each)]
-        self._streams = [TextStream(loaded.tokenizer, spec.stop) for _ in self._places]
+        self._streams = [
+            TextStream(loaded.tokenizer, spec.stop, prompt.before) for prompt, _ in self._places
+        ]
         self._texts: list[list[str]] = [[] for _ in self._places]
         self._steps: list[list[Step]] = [[] for _ in self._places]
         self._reasons: list[FinishReason] = ["length"] * len(self._places)

@@ -117,7 +117,6 @@ def _show_gguf(checkpoint: Checkpoint) -> ModelDetails:
     from llmcli.core.gguf import read_metadata
 
     metadata = read_metadata(checkpoint)
-    path = checkpoint.folder / str(checkpoint.gguf_file)
     return ModelDetails(
         name=checkpoint.model_id,
         origin=checkpoint.origin,
@@ -130,7 +129,7 @@ def _show_gguf(checkpoint: Checkpoint) -> ModelDetails:
         context=metadata.context,
         vocabulary=metadata.vocabulary,
         licence=metadata.licence,
-        files=(ModelFile(path.name, path.stat().st_size),),
+        files=(ModelFile(checkpoint.path.name, checkpoint.path.stat().st_size),),
     )
 
 

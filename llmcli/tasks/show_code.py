@@ -21,9 +21,19 @@ with torch.no_grad():
         **inputs,
 {arguments}
     )
+{show}"""
+
+_SHOW_PLAIN = """\
+start = len(tokenizer.decode(inputs["input_ids"][0], skip_special_tokens=True))
+for ids in output:
+    text = tokenizer.decode(ids, skip_special_tokens=True)[start:]
+{cut}    print(prompt + text)
+"""
+
+_SHOW_CHAT = """\
 for ids in output[:, inputs["input_ids"].shape[1]:]:
     text = tokenizer.decode(ids, skip_special_tokens=True)
-{cut}    print({shown})
+{cut}    print(text)
 """
 
 _FORWARD = """
@@ -49,13 +59,12 @@ def generate_code(spec: ModelSpec, decoding: DecodingSpec, chat: ChatSpec, promp
     Where it samples, its text is another one: transformers draws its random numbers otherwise.
     """
     script = _load(spec, "AutoModelForCausalLM")
-    through_template = chat.chat or chat.system is not None
+    cut = "".join(f"    text = text.split({stop!r})[0]\n" for stop in decoding.stop)
     script += _GENERATE.format(
         prompt=repr(prompt),
-        encode=_encode(chat) if through_template else _ENCODE_PLAIN,
+        encode=_encode(chat) if chat.is_on else _ENCODE_PLAIN,
         arguments="\n".join(f"        {line}," for line in _arguments(decoding)),
-        cut="".join(f"    text = text.split({stop!r})[0]\n" for stop in decoding.stop),
-        shown="text" if through_template else "prompt + text",
+        show=(_SHOW_CHAT if chat.is_on else _SHOW_PLAIN).format(cut=cut),
     )
     return script
 

@@ -185,6 +185,34 @@ def test_a_broken_model_folder(run, tiny_gpt2, tmp_path, name):
     assert_one_line(run("generate", "hi", "-m", folder), code, telling)
 
 
+def test_a_model_that_computes_nan_is_refused(run, tiny_gpt2, tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_gpt2, folder)
+    weights = load_file(folder / "model.safetensors")
+    weights["transformer.ln_f.weight"][3] = float("nan")
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    for words in (["generate"], ["generate", "--num-beams", 2], ["forward"]):
+        result = run(*words, "hi", "-m", folder)
+        assert result.exit_code == UNSUITABLE
+        assert "computes NaN" in result.stderr
+
+
+def test_running_out_of_memory_is_one_line(run, tiny_gpt2, monkeypatch):
+    from llmcli.core.decoding import Decoder
+
+    def fail(decoder):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 GB")
+
+    monkeypatch.setattr(Decoder, "step", fail)
+    result = run("generate", "hi", "-m", tiny_gpt2)
+    assert (result.exit_code, result.stderr) == (
+        1,
+        "Error: out of memory: try a smaller --batch-size or model\n",
+    )
+
+
 def test_a_masked_model_cannot_generate(run, tiny_bert):
     assert_one_line(run("generate", "hi", "-m", tiny_bert), UNSUITABLE, "masked language model")
 

@@ -84,6 +84,18 @@ def test_words_of_a_wordpiece_vocabulary_keep_their_spaces(tiny_bert):
     assert "".join(pieces) == "the cat sat"
 
 
+def test_the_space_before_the_first_word_is_kept_after_a_prompt():
+    from tests.conftest import metaspace_tokenizer
+
+    tokenizer = metaspace_tokenizer()
+    prompt, new = [1, 2], [3, 4]
+    assert tokenizer.decode(new) == "sat on"  # alone, the space is dropped
+    stream = TextStream(tokenizer, after=prompt)
+    assert [stream.push(token) for token in new] == [" sat", " on"]
+    alone = TextStream(tokenizer)
+    assert [alone.push(token) for token in new] == ["sat", " on"]
+
+
 @pytest.mark.parametrize(
     ("stop", "expected"),
     [

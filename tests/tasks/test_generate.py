@@ -130,9 +130,9 @@ def test_a_chat_model_gets_its_template(tiny_chat):
     from llmcli.core.prompts import encode_prompt
 
     loaded = load_causal(ModelSpec(str(tiny_chat)))
-    plain = encode_prompt(loaded, "hello cat", chat=False, system=None)
-    chat = encode_prompt(loaded, "hello cat", chat=True, system=None)
-    system = encode_prompt(loaded, "hello cat", chat=False, system="be a dog")
+    plain = encode_prompt(loaded, "hello cat", ChatSpec())
+    chat = encode_prompt(loaded, "hello cat", ChatSpec(chat=True))
+    system = encode_prompt(loaded, "hello cat", ChatSpec(system="be a dog"))
     decode = loaded.tokenizer.decode
     assert decode(plain) == "hello cat"
     assert decode(chat) == "<user>hello cat\n<assistant>"

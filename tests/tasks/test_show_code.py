@@ -33,6 +33,14 @@ def test_the_generate_script_prints_the_same_text(run, tiny_gpt2, flags):
     assert len(code.splitlines()) < 30
 
 
+@pytest.mark.parametrize("flags", [[], ["--num-beams", "2"]], ids=str)
+def test_the_script_keeps_the_spaces_of_other_vocabularies(run, tiny_words, flags):
+    words = ["generate", "the cat", "-m", tiny_words, "-n", "6", *flags]
+    shown = run(*words, "-q").stdout
+    assert shown.startswith("the cat ")
+    assert printed_by(run(*words, "--show-code").stdout) == shown
+
+
 def test_the_chat_script_prints_the_same_text(run, tiny_chat):
     words = ["generate", "hello cat", "-m", tiny_chat, "-s", "be a dog", "-n", "8"]
     assert printed_by(run(*words, "--show-code").stdout) == run(*words, "-q").stdout
