@@ -1,6 +1,5 @@
 """llmcli models: what is on this machine, and what is to be."""
 
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -89,15 +88,14 @@ def _show(details: "ModelDetails") -> None:
 def pull(model_id: str, revision: str | None, out: Output) -> None:
     """Fetch MODEL from the hub into the cache, or what is new of it.
 
-    A download that broke off is taken up where it stopped. HF_ENDPOINT names a mirror, HF_TOKEN
-    the key to gated models.
+    Files that are whole are not fetched again. HF_ENDPOINT names a mirror, HF_TOKEN the key to
+    gated models.
     """
     from llmcli.core import hub
 
     spec = ModelSpec(model_id, revision)
     if hub.resolve_local(spec) is not None:
         raise UsageError(f"{model_id} is on this machine already: there is nothing to pull")
-    hub.show_progress(sys.stderr.isatty() and not out.quiet)
     _write_path(out, model_id, hub.pull_any(spec).path)
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,6 +26,8 @@ class Output:
         self.format: Format = spec.format or self._format_of_path()
         self.quiet = spec.quiet
         self.verbose = spec.verbose
+        if spec.quiet:  # read by huggingface_hub, which is imported later
+            os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
         if self.path is not None and self.format == "table":
             raise UsageError("--format table is for the terminal: leave out --output")
 

@@ -10,6 +10,7 @@ from llmcli.errors import ModelNotFound, ModelUnsuitable
 Origin = Literal["starter", "local", "hub"]
 Kind = Literal["causal", "masked", "seq2seq", "other"]
 
+STARTERS = Path(__file__).parent.parent / "starter"
 INDEX = "model.safetensors.index.json"
 PICKLES = ("pytorch_model*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
@@ -31,6 +32,11 @@ class Checkpoint:
     def path(self) -> Path:
         """The folder, or the GGUF file in it."""
         return self.folder / self.gguf_file if self.gguf_file else self.folder
+
+
+def starters() -> list[str]:
+    """Names of the models that come with the package."""
+    return sorted(path.parent.name for path in STARTERS.glob("*/config.json"))
 
 
 def check(checkpoint: Checkpoint) -> None:
@@ -66,9 +72,9 @@ def read_json(checkpoint: Checkpoint, path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:
-        raise ModelUnsuitable(f"{path} is damaged: {error}; {_again(checkpoint)}") from None
+        raise ModelUnsuitable(f"{path} is damaged: {error}; {_anew(checkpoint)}") from None
     if not isinstance(value, dict):
-        raise ModelUnsuitable(f"{path} is damaged: no JSON object; {_again(checkpoint)}")
+        raise ModelUnsuitable(f"{path} is damaged: no JSON object; {_anew(checkpoint)}")
     return value
 
 
@@ -150,12 +156,20 @@ def _check_safetensors(checkpoint: Checkpoint, path: Path) -> None:
         with safe_open(path, framework="numpy"):  # reads the header, compares it with the size
             pass
     except SafetensorError as error:
-        raise ModelUnsuitable(f"{path} is damaged: {error}; {_again(checkpoint)}") from None
+        raise ModelUnsuitable(f"{path} is damaged: {error}; {_anew(checkpoint)}") from None
 
 
 def _again(checkpoint: Checkpoint) -> str:
     if checkpoint.origin == "hub":
         return f"fetch it again: llmcli models pull {checkpoint.model_id}"
+    return "copy it again from where it came"
+
+
+def _anew(checkpoint: Checkpoint) -> str:
+    """What to do about a damaged file: a pull alone would leave it, as it is there."""
+    if checkpoint.origin == "hub":
+        name = checkpoint.model_id
+        return f"remove it with llmcli models rm {name}, then llmcli models pull {name}"
     return "copy it again from where it came"
 
 

@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-SUMS = "SHA256SUMS"  # beside a starter's files, in the format of sha256sum
+SUMS = "SHA256SUMS"  # beside a model's files, in the format of sha256sum
 CHUNK = 1 << 20
 
 

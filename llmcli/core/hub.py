@@ -1,28 +1,26 @@
 """From what the user typed to a folder on disk. The only file that talks to the hub."""
 
-import errno
-import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from llmcli.core.checkpoint import Checkpoint, pickle_refused, weight_files
+from llmcli.core.checkpoint import (
+    STARTERS,
+    Checkpoint,
+    check_tokenizer,
+    pickle_refused,
+    starters,
+    weight_files,
+)
+from llmcli.core.hub_errors import cache_dir, hub_errors_explained, not_here, repo_of
 from llmcli.errors import LlmcliError, ModelNotFound, ModelUnsuitable
 from llmcli.spec import ModelSpec
 
-STARTERS = Path(__file__).parent.parent / "starter"
-WANTED = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja", "*.tiktoken", "*.md"]
+WANTED = ["*.json", "*.safetensors", "*.model", "*.spm", "*.txt", "*.jinja", "*.tiktoken", "*.md"]
 UNWANTED = ["*/*", "consolidated*"]  # other formats in folders of their own; a second copy
 CODE = "*.py"  # only with trust_remote_code
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 HUB_GGUF = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+/.+\.gguf")
-
-
-def starters() -> list[str]:
-    """Names of the models that come with the package."""
-    return sorted(path.parent.name for path in STARTERS.glob("*/config.json"))
 
 
 def resolve(spec: ModelSpec) -> Checkpoint:
@@ -86,10 +84,7 @@ def _from_hub(spec: ModelSpec) -> Checkpoint:
     if cached is not None:
         return cached
     if is_offline(spec):
-        raise ModelNotFound(
-            f"{spec.model_id} is not in the cache, or not whole, and this is offline: "
-            f"fetch it once with llmcli models pull {spec.model_id}"
-        )
+        raise not_here(spec)
     return pull(spec)
 
 
@@ -99,12 +94,15 @@ def cached_checkpoint(spec: ModelSpec) -> Checkpoint | None:
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
     try:
-        folder = Path(snapshot_download(local_files_only=True, **_selection(spec)))
+        selection = _selection(spec)
+        selection["ignore_patterns"] = [*UNWANTED, "*.md"]  # what runs is enough
+        folder = Path(snapshot_download(local_files_only=True, **selection))
     except (LocalEntryNotFoundError, HFValidationError):
         return None
     checkpoint = Checkpoint(spec.model_id, folder, "hub", revision=folder.name)
     try:
         weight_files(checkpoint)
+        check_tokenizer(checkpoint)
     except LlmcliError:
         return None
     return checkpoint if (folder / "config.json").is_file() else None
@@ -126,9 +124,9 @@ def pull(spec: ModelSpec) -> Checkpoint:
 
 
 def pull_any(spec: ModelSpec) -> Checkpoint:
-    """Fetch a model, or one GGUF file of it (owner/name/file.gguf), new or not."""
+    """Fetch a model, or one GGUF file of it (owner/name/file.gguf), or what is new."""
     if HUB_GGUF.fullmatch(spec.model_id):
-        return _hub_gguf(spec)
+        return _pull_gguf(spec)
     if not HUB_ID.fullmatch(spec.model_id):
         raise ModelNotFound(f"{spec.model_id!r} cannot be a hub id: it is to be owner/name")
     return pull(spec)
@@ -166,6 +164,8 @@ def cached_repos() -> list[Any]:
         found = scan_cache_dir()
     except CacheNotFound:
         return []
+    except ValueError:
+        raise ModelNotFound(f"the cache {cache_dir()} is a file: set HF_HOME") from None
     return [repo for repo in found.repos if repo.repo_type == "model"]
 
 
@@ -191,22 +191,36 @@ def not_cached(model_id: str) -> ModelNotFound:
 
 
 def _hub_gguf(spec: ModelSpec) -> Checkpoint:
+    from huggingface_hub import try_to_load_from_cache
+
+    repo, file = _repo_and_file(spec)
+    with hub_errors_explained(spec):
+        # hf_hub_download opens a socket even with local_files_only: for its user agent
+        path = try_to_load_from_cache(repo, file, revision=spec.revision)
+    if isinstance(path, str):
+        return _gguf(spec, path)
+    if is_offline(spec):
+        raise not_here(spec)
+    return _pull_gguf(spec)
+
+
+def _pull_gguf(spec: ModelSpec) -> Checkpoint:
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
 
-    owner, name, file = spec.model_id.split("/", 2)
+    repo, file = _repo_and_file(spec)
+    with hub_errors_explained(spec):
+        return _gguf(spec, hf_hub_download(repo, file, revision=spec.revision))
 
-    def fetch(local_only: bool) -> str:
-        return hf_hub_download(
-            f"{owner}/{name}", file, revision=spec.revision, local_files_only=local_only
-        )
 
-    try:
-        path = Path(fetch(True))
-    except LocalEntryNotFoundError:
-        with hub_errors_explained(spec):
-            path = Path(fetch(is_offline(spec)))
+def _gguf(spec: ModelSpec, file: str) -> Checkpoint:
+    path = Path(file)
     return Checkpoint(spec.model_id, path.parent, "hub", gguf_file=path.name)
+
+
+def _repo_and_file(spec: ModelSpec) -> tuple[str, str]:
+    """Split what HUB_GGUF matches: owner/name/folder/file.gguf."""
+    repo = repo_of(spec.model_id)
+    return repo, spec.model_id[len(repo) + 1 :]
 
 
 def _selection(spec: ModelSpec) -> dict[str, Any]:
@@ -216,75 +230,3 @@ def _selection(spec: ModelSpec) -> dict[str, Any]:
         "allow_patterns": [*WANTED, CODE] if spec.trust_remote_code else WANTED,
         "ignore_patterns": UNWANTED,
     }
-
-
-@contextmanager
-def hub_errors_explained(spec: ModelSpec) -> Iterator[None]:
-    """Turn every failure of huggingface_hub into one line with what to do about it."""
-    from huggingface_hub import errors as hub
-    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]
-
-    name = spec.model_id
-    try:
-        yield
-    except hub.GatedRepoError:
-        raise ModelNotFound(
-            f"{name} is gated: accept its terms at {_endpoint()}/{name}, then run hf auth login "
-            "or set HF_TOKEN"
-        ) from None
-    except hub.RepositoryNotFoundError:
-        raise ModelNotFound(
-            f"no model {name!r} at {_endpoint()}; if it is private, set HF_TOKEN"
-            + ("" if "/" in name else f"; starters are: {', '.join(starters())}")
-        ) from None
-    except hub.RevisionNotFoundError:
-        raise ModelNotFound(f"{name} has no revision {spec.revision!r}") from None
-    except hub.RemoteEntryNotFoundError:
-        raise ModelNotFound(f"no such file on the hub: {name}") from None
-    except hub.HFValidationError:
-        raise ModelNotFound(f"no model {name!r}: no such folder, and no valid hub id") from None
-    except hub.HfHubHTTPError as error:
-        status = error.response.status_code
-        raise ModelNotFound(
-            f"{_endpoint()} answered {status} for {name}: try again later"
-        ) from None
-    except (hub.LocalEntryNotFoundError, hub.OfflineModeIsEnabled, HTTPError):
-        raise ModelNotFound(
-            f"cannot reach {_endpoint()} for {name}: check the network, set HF_ENDPOINT to a "
-            "mirror, or give a local folder"
-        ) from None
-    except OSError as error:
-        raise _disk_error(error, name) from None
-
-
-def _disk_error(error: OSError, name: str) -> LlmcliError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return ModelNotFound(
-            f"no space left for {name} in {_cache_dir()}: free some, or set HF_HOME to another disk"
-        )
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
-        return ModelNotFound(f"cannot write to {_cache_dir()}: {error.strerror}; set HF_HOME")
-    return ModelNotFound(f"the download of {name} broke off ({error}): run the command again")
-
-
-def _endpoint() -> str:
-    return os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
-
-
-def _cache_dir() -> str:
-    from huggingface_hub import constants
-
-    return str(constants.HF_HUB_CACHE)
-
-
-def show_progress(wanted: bool) -> None:
-    """Let huggingface_hub draw its download bars, or not."""
-    from huggingface_hub.utils import (  # type: ignore[attr-defined]
-        disable_progress_bars,
-        enable_progress_bars,
-    )
-
-    if wanted:
-        enable_progress_bars()
-    else:
-        disable_progress_bars()

@@ -11,6 +11,7 @@ from llmcli.core import loading
 from llmcli.core.checkpoint import context_length
 from llmcli.core.corpus import Blocks, document_texts, encode_files, train_tokenizer
 from llmcli.core.device import choose_device, training_dtype
+from llmcli.core.hashes import write_sums
 from llmcli.core.modelcard import training_card
 from llmcli.core.training import (
     Progress,
@@ -224,6 +225,7 @@ def _save(
     loading.save(model, tokenizer, aside, spec.save_dtype)
     card = training_card(spec, base.model_id if base else None, asdict(trained))
     (aside / "README.md").write_text(card, encoding="utf-8")
+    write_sums(aside)
     for path in sorted(aside.iterdir(), key=lambda path: path.suffix == ".safetensors"):
         path.replace(folder / path.name)
     aside.rmdir()

@@ -13,10 +13,12 @@ from llmcli.core.checkpoint import (
     check,
     context_length,
     read_config,
+    starters,
     task_of,
     weight_files,
 )
 from llmcli.core.hashes import expected_hash, hash_file, read_sums
+from llmcli.core.hub_errors import repo_of
 from llmcli.errors import LlmcliError, ModelUnsuitable, UsageError
 from llmcli.spec import ModelSpec
 
@@ -72,7 +74,7 @@ class FileCheck:
 
 def list_models() -> Iterator[ModelEntry]:
     """Yield the starters, then the models in the hub's cache, last used first."""
-    for name in hub.starters():
+    for name in starters():
         checkpoint = hub.resolve(ModelSpec(name))
         size = sum(file.bytes for file in _files(checkpoint.folder))
         yield ModelEntry(name, "starter", task_of(read_config(checkpoint)), size, None)
@@ -185,14 +187,14 @@ def remove_model(model_id: str) -> int:
 
     Raises UsageError for a starter, ModelNotFound if the cache does not hold it.
     """
-    if model_id in hub.starters():
+    if model_id in starters():
         raise UsageError(f"{model_id} comes with the package and cannot be removed by itself")
     return hub.remove(model_id)
 
 
 def cached_size(model_id: str) -> int:
     """Bytes that a model takes in the hub's cache. Raises as `remove_model` does."""
-    if model_id in hub.starters():
+    if model_id in starters():
         raise UsageError(f"{model_id} comes with the package and cannot be removed by itself")
     for repo in hub.cached_repos():
         if repo.repo_id == model_id:
@@ -225,6 +227,6 @@ def damaged(checks: list[FileCheck], name: str) -> ModelUnsuitable | None:
     if not bad:
         return None
     return ModelUnsuitable(
-        f"{name} is damaged: {', '.join(bad)}; remove it with llmcli models rm {name}, "
+        f"{name} is damaged: {', '.join(bad)}; remove it with llmcli models rm {repo_of(name)}, "
         "then pull it again"
     )

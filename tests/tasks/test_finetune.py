@@ -268,6 +268,7 @@ def test_the_command_trains_and_prints_the_folder(run, files, tmp_path):
     result = run("finetune", "--config", recipe, "-o", folder, "--log-steps", 1)
     assert result.exit_code == 0, result.output
     assert result.stdout == f"{folder}\n"
+    assert run("models", "verify", folder).exit_code == 0
     for part in ("step 3/3", "tokens/s", "left", "perplexity on the held-out text"):
         assert part in result.stderr
     shown = run("generate", "the cat", "-m", folder, "-n", 3, "-q").stdout

@@ -3,8 +3,8 @@ import shutil
 
 import pytest
 
+from llmcli.core.checkpoint import starters
 from llmcli.core.hashes import hash_file, write_sums
-from llmcli.core.hub import starters
 
 
 def test_the_starters_are_listed(run):

@@ -1,0 +1,81 @@
+"""The model that comes with the package, as a user and as the article's code meet it."""
+
+import json
+
+import pytest
+import torch
+
+from llmcli.core.checkpoint import STARTERS
+from llmcli.core.loading import load_causal
+from llmcli.spec import DecodingSpec, ModelSpec
+from tests.core.test_decoding import decode, reference, trimmed
+
+FOLDER = STARTERS / "gpt2-stories"
+PROMPTS = [
+    "Once upon a time",
+    "One day, Tom found a",
+    "我明天要去看电影。",
+    "\n",
+    'Lily said, "No!"',
+]
+
+
+@pytest.fixture(scope="module")
+def starter():
+    return load_causal(ModelSpec("gpt2-stories"))
+
+
+@pytest.mark.parametrize("settings", [{}, {"num_beams": 3}, {"repetition_penalty": 1.2}], ids=str)
+def test_tokens_equal_those_of_transformers(starter, settings):
+    from llmcli.core.beams import beam_search
+
+    prompts = [starter.tokenizer(text)["input_ids"] for text in PROMPTS]
+    theirs = [
+        trimmed(reference(starter.model, prompt, limit=40, **settings)[0], 0) for prompt in prompts
+    ]
+    spec = DecodingSpec(**settings)
+    if spec.num_beams > 1:
+        found = [
+            beam_search(starter.model, prompt, spec, limit=40, end_tokens=frozenset({0}))[0]
+            for prompt in prompts
+        ]
+        assert [list(one.tokens) + [0] * one.ended for one in found] == theirs
+    else:
+        assert decode(starter.model, prompts, spec, limit=40) == theirs
+
+
+def test_it_loads_with_the_classes_of_the_article_and_gives_what_forward_shows(run):
+    from transformers import GPT2LMHeadModel, GPT2Tokenizer
+
+    text = "我明天要去看电影。"
+    model = GPT2LMHeadModel.from_pretrained(FOLDER, dtype=torch.float32)
+    tokenizer = GPT2Tokenizer.from_pretrained(FOLDER)
+    input_ids = tokenizer.encode(text, return_tensors="pt")
+    with torch.no_grad():
+        outputs = model(input_ids)
+    predicted_ids = outputs.logits.argmax(-1)
+    (predicted_text,) = tokenizer.decode(predicted_ids[:, :-1])
+
+    (record,) = json.loads(run("forward", text, "--json").stdout)
+    assert record["predicted_text"] == predicted_text
+
+
+def test_chinese_streams_as_whole_characters(run):
+    shown = run("generate", "我明天要去看电影。", "-q", "-n", 30, "--temperature", 1.5, "--seed", 4)
+    assert shown.exit_code == 0
+    assert shown.stdout.startswith("我明天要去看电影。")
+
+
+def test_stories_are_of_words_and_end_by_themselves(run):
+    words = ["generate", "Once upon a time", "--json", "--temperature", 0.8, "--seed", 1]
+    records = json.loads(run(*words, "--num-return-sequences", 8).stdout)
+    assert sum(one["finish_reason"] == "end" for one in records) >= 6
+    for one in records:
+        assert one["text"].isascii() and len(one["text"].split()) > 40
+
+
+def test_it_is_small_and_its_card_says_what_it_is():
+    assert sum(path.stat().st_size for path in FOLDER.iterdir()) < 28e6
+    card = (FOLDER / "README.md").read_text()
+    for part in ("license:", "## Data", "## Recipe", "llmcli finetune", "erplexity", "## Limits"):
+        assert part in card
