@@ -77,7 +77,8 @@ class TrainingSpec:
     epochs: float = 1.0
     max_steps: int | None = None
     """Overrides `epochs`."""
-    learning_rate: float = 1e-3
+    learning_rate: float | None = None
+    """Highest step size; None: 1e-3 from scratch, 5e-5 from a checkpoint."""
     warmup: float = 0.05
     """Fraction of the steps over which the learning rate rises from 0."""
     weight_decay: float = 0.1
@@ -87,6 +88,8 @@ class TrainingSpec:
     save_steps: int = 200
     save_total_limit: int = 2
     log_steps: int = 10
+    device: str = "auto"
+    """auto, cpu, cuda or mps."""
     dtype: Dtype = "auto"
     """Arithmetic of the forward and backward pass; weights are trained in float32."""
     save_dtype: Dtype = "float32"

@@ -57,34 +57,57 @@ def _read(root: click.Group, path: Path) -> Defaults:
         return {}
     if not isinstance(values, dict):
         raise InputError(f"{path} holds no settings: write lines like `device: cpu`")
-    known = {name: _parameters(command) for name, command in root.commands.items()}
-    shared = {key: value for key, value in values.items() if key not in known}
-    for key in shared:
-        if not any(_name(key) in names for names in known.values()):
-            raise InputError(f"{path}: no command has an option {key!r}")
-    defaults: Defaults = {}
-    for command, names in known.items():
-        section = values.get(command) or {}
-        if not isinstance(section, dict):
-            raise InputError(f"{path}: {command} is to hold settings, not {section!r}")
-        unknown = [key for key in section if _name(key) not in names]
-        if unknown:
-            raise InputError(f"{path}: {command} has no option {unknown[0]!r}")
-        settings = {**shared, **section}
-        defaults[command] = {
-            names[_name(key)]: value for key, value in settings.items() if _name(key) in names
-        }
+    return _defaults(root, {}, values, path)
+
+
+def _defaults(command: click.Command, shared: Defaults, own: Defaults, where: Path) -> Defaults:
+    """The part of the default_map for one command; `shared` comes from further up the file."""
+    if isinstance(command, click.Group):
+        return _group_defaults(command, shared, own, where)
+    options = _options(command)
+    unknown = [key for key in own if _name(key) not in options]
+    if unknown:
+        raise InputError(f"{where}: {command.name} has no option {unknown[0]!r}")
+    return {
+        str(options[_name(key)].name): _value(options[_name(key)], key, value, where)
+        for key, value in {**shared, **own}.items()
+        if _name(key) in options
+    }
+
+
+def _group_defaults(group: click.Group, shared: Defaults, own: Defaults, where: Path) -> Defaults:
+    for_all = {key: value for key, value in own.items() if key not in group.commands}
+    for key in for_all:
+        if _name(key) not in _options(group):
+            raise InputError(f"{where}: no command has an option {key!r}")
+    defaults = {}
+    for name, command in group.commands.items():
+        section = own.get(name)
+        if section is not None and not isinstance(section, dict):
+            raise InputError(f"{where}: {name} is to hold settings, not {section!r}")
+        defaults[name] = _defaults(command, {**shared, **for_all}, section or {}, where)
     return defaults
 
 
-def _parameters(command: click.Command) -> dict[str, str]:
-    """Map how an option may be written, without dashes, to its parameter's name."""
-    names = {}
-    for parameter in command.params:
-        if isinstance(parameter, click.Option) and parameter.name is not None:
-            for spelling in parameter.opts:
-                names[_name(spelling.lstrip("-"))] = parameter.name
-    return names
+def _options(command: click.Command) -> dict[str, click.Option]:
+    """Options by each way to write them, without dashes; those of a group are its commands'."""
+    if isinstance(command, click.Group):
+        parts = (_options(one) for one in command.commands.values())
+        return {name: option for part in parts for name, option in part.items()}
+    return {
+        _name(spelling.lstrip("-")): option
+        for option in command.params
+        if isinstance(option, click.Option) and (option.is_bool_flag or not option.is_flag)
+        for spelling in option.opts
+    }
+
+
+def _value(option: click.Option, key: Any, value: Any, where: Path) -> Any:
+    if option.multiple and not isinstance(value, (list, dict)):
+        return [value]
+    if isinstance(value, dict) or (isinstance(value, list) and not option.multiple):
+        raise InputError(f"{where}: {key} is to be one value, not {value!r}")
+    return value
 
 
 def _name(key: Any) -> str:

@@ -4,12 +4,14 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
-from llmcli.cli.options import POSITIVE, gather, model_options
+from llmcli.cli.options import POSITIVE, Real, gather, model_options
 from llmcli.spec import DTYPES, ModelSpec, TrainingSpec
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ training_options = gather(
         ),
         click.option(
             "--eval-fraction",
-            type=click.FloatRange(0, 0.5),
+            type=Real(0, 0.5),
             default=DEFAULTS.eval_fraction,
             show_default=True,
             help="Without --eval: hold out this much of the training text.",
@@ -73,7 +75,7 @@ training_options = gather(
         ),
         click.option(
             "--epochs",
-            type=click.FloatRange(min=0, min_open=True),
+            type=Real(min=0, min_open=True),
             default=DEFAULTS.epochs,
             show_default=True,
             help="Passes over the text.",
@@ -82,34 +84,32 @@ training_options = gather(
         click.option(
             "--learning-rate",
             "--lr",
-            type=click.FloatRange(min=0, min_open=True),
-            default=DEFAULTS.learning_rate,
-            show_default=True,
-            help="Highest step size.",
+            type=Real(min=0, min_open=True),
+            help="Highest step size.  [default: 1e-3 from scratch, 5e-5 from a checkpoint]",
         ),
         click.option(
             "--warmup",
-            type=click.FloatRange(0, 1, max_open=True),
+            type=Real(0, 1, max_open=True),
             default=DEFAULTS.warmup,
             show_default=True,
             help="Fraction of the steps in which the learning rate rises.",
         ),
         click.option(
             "--weight-decay",
-            type=click.FloatRange(min=0),
+            type=Real(min=0),
             default=DEFAULTS.weight_decay,
             show_default=True,
         ),
         click.option(
             "--beta2",
-            type=click.FloatRange(0, 1, max_open=True),
+            type=Real(0, 1, max_open=True),
             default=DEFAULTS.beta2,
             show_default=True,
             help="AdamW's second decay rate.",
         ),
         click.option(
             "--max-grad-norm",
-            type=click.FloatRange(min=0),
+            type=Real(min=0),
             default=DEFAULTS.max_grad_norm,
             show_default=True,
             help="Clip gradients at this norm.",
@@ -143,6 +143,13 @@ training_options = gather(
             help="Steps between progress reports.",
         ),
         click.option(
+            "--device",
+            envvar="LLMCLI_DEVICE",
+            default=DEFAULTS.device,
+            show_default=True,
+            help="auto, cpu, cuda or mps.",
+        ),
+        click.option(
             "--dtype",
             type=click.Choice(DTYPES),
             default=DEFAULTS.dtype,
@@ -173,7 +180,7 @@ training_options = gather(
     help="What to train for.",
 )
 @training_options
-@model_options(default=None, dtype=False)
+@model_options(default="", device=False, dtype=False)
 @click.option("-q", "--quiet", is_flag=True, help="Print the folder of the new model alone.")
 def finetune(task: str, training: TrainingSpec, spec: ModelSpec, quiet: bool) -> None:
     """Train a causal language model: from a checkpoint (-m), or --from-scratch.
@@ -186,7 +193,10 @@ def finetune(task: str, training: TrainingSpec, spec: ModelSpec, quiet: bool) ->
       llmcli finetune --from-scratch config.json --train stories.jsonl -o tiny --epochs 4
       llmcli finetune --config recipe.yaml -o tiny
     """
-    if (spec.model_id is None) == (training.from_scratch is None):
+    source = click.get_current_context().get_parameter_source("model_id")
+    if training.from_scratch and source is not ParameterSource.COMMANDLINE:
+        spec = replace(spec, model_id="")  # a general setting, not meant for this run
+    if bool(spec.model_id) == bool(training.from_scratch):
         raise click.UsageError("give either -m MODEL to start from, or --from-scratch CONFIG")
     from llmcli.tasks.finetune import finetune as run
 
@@ -196,7 +206,6 @@ def finetune(task: str, training: TrainingSpec, spec: ModelSpec, quiet: bool) ->
         result = run(
             training,
             base,
-            device=spec.device,
             report=screen.show,
             note=screen.note,
             should_stop=stop_asked,

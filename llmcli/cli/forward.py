@@ -1,15 +1,14 @@
 """llmcli forward: one forward pass, position by position."""
 
-from dataclasses import asdict
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
 
-from llmcli.cli.inputs import rows_of
+from llmcli.cli.inputs import one_text, rows_of
 from llmcli.cli.options import POSITIVE, input_options, model_options, output_options
-from llmcli.cli.output import Output, Record, show_table
-from llmcli.cli.running import announce_default
-from llmcli.errors import InputError
+from llmcli.cli.output import Output, Record, quoted, show_table
+from llmcli.cli.running import Tally, announce_default, announce_loaded, error_line, record_of
 from llmcli.spec import InputSpec, ModelSpec
 
 if TYPE_CHECKING:
@@ -42,65 +41,61 @@ def forward(source: InputSpec, spec: ModelSpec, top: int, show_code: bool, out: 
       llmcli forward "我明天要去看电影。" --top 3
       llmcli forward "The cat sat" --json | jq '.[0].perplexity'
     """
-    rows = rows_of(source)
     if show_code:
-        _show_code(next(rows).text, spec)
+        _show_code(source, spec, out)
         return
+    rows = rows_of(source)
     from llmcli.core.loading import load_language_model
     from llmcli.tasks.forward import forward as run
 
     announce_default(spec, out)
     loaded = load_language_model(spec)
-    out.detail(f"model: {loaded.checkpoint.folder}; running on {loaded.placement.reason}")
-    as_tables = out.format == "table" or (out.format == "text" and out.path is None)
-    with out.records(lambda record: str(record["predicted_text"])) as writer:
-        for row in rows:
-            if row.error is not None:
-                raise InputError(f"line {row.number}: {row.error}")
-            result = run(loaded, row.text, top=top)
-            if as_tables:
-                _show(result)
-            else:
-                writer.write(_record(result))
+    announce_loaded(loaded, out)
+    tally = Tally(is_file=source.input is not None)
+    results = run(loaded, rows, top=top)
+    if out.is_for_reading:
+        for result in tally.successes(results, lambda record: out.note(error_line(record))):
+            _show(result, out)
+    else:
+        with out.records(_as_text) as writer:
+            for result in tally.successes(results, writer.write):
+                writer.write(record_of(result))
+    tally.check()
 
 
-def _record(result: "Forward") -> Record:
-    return asdict(result)
+def _as_text(record: Record) -> str:
+    return str(record.get("predicted_text", "")) if "positions" in record else error_line(record)
 
 
-def _show(result: "Forward") -> None:
+def _show(result: "Forward", out: Output) -> None:
     causal = result.kind == "causal"
     columns = ["position", "token", "id", "predicts" if causal else "fills in", "probability"]
     columns += ["came", "rank", "nats"] if causal else ["rank", "nats"]
-    rows = []
-    for at, here in enumerate(result.positions):
-        rest = [str(here.rank), f"{here.nats:.2f}"] if here.nats is not None else ["", ""]
-        if causal:
-            following = result.positions[at + 1].token if at + 1 < len(result.positions) else ""
-            rest = [_quoted(following) if following else "", *rest]
-        for place, guess in enumerate(here.best):
-            guessed = [_quoted(guess.token), f"{guess.probability:.3f}"]
-            if place == 0:
-                rows.append(
-                    [str(here.position), _quoted(here.token), str(here.id), *guessed, *rest]
-                )
-            else:
-                rows.append(["", "", "", *guessed, *([""] * len(rest))])
+    rows = [line for at in range(len(result.positions)) for line in _lines(result, at, causal)]
     show_table(columns, rows, right=frozenset({"position", "id", "probability", "rank", "nats"}))
-    click.echo(f"argmax, decoded: {result.predicted_text}")
+    out.line(f"argmax, decoded: {result.predicted_text}")
     if result.mean_nats is not None:
-        click.echo(f"perplexity {result.perplexity:.2f} ({result.mean_nats:.2f} nats a token)")
+        out.line(f"perplexity {result.perplexity:.2f} ({result.mean_nats:.2f} nats a token)")
 
 
-def _quoted(token: str) -> str:
-    """Make leading and trailing spaces visible."""
-    return token if token.startswith("<") else f"'{token}'"
+def _lines(result: "Forward", at: int, causal: bool) -> Iterator[list[str]]:
+    """The table's lines for one position: the best guess beside the token, the others below."""
+    here = result.positions[at]
+    rest = [str(here.rank), f"{here.nats:.2f}"] if here.nats is not None else ["", ""]
+    if causal:
+        following = [quoted(one.token) for one in result.positions[at + 1 : at + 2]]
+        rest = [*(following or [""]), *rest]
+    for place, guess in enumerate(here.best):
+        guessed = [quoted(guess.token), f"{guess.probability:.3f}"]
+        if place == 0:
+            yield [str(here.position), quoted(here.token), str(here.id), *guessed, *rest]
+        else:
+            yield ["", "", "", *guessed, *([""] * len(rest))]
 
 
-def _show_code(text: str, spec: ModelSpec) -> None:
-    from llmcli.core.checkpoint import kind_of
-    from llmcli.core.loading import load_config
+def _show_code(source: InputSpec, spec: ModelSpec, out: Output) -> None:
+    text = one_text(source)
     from llmcli.tasks.show_code import forward_code
 
-    _, config = load_config(spec)
-    click.echo(forward_code(spec, text, masked=kind_of(config.to_dict()) == "masked"), nl=False)
+    with out.records(lambda record: str(record["code"]).rstrip("\n")) as writer:
+        writer.write({"code": forward_code(spec, text)})

@@ -1,12 +1,12 @@
 """llmcli generate: continue a text, or a file of them."""
 
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
 
-from llmcli.cli.inputs import rows_of
+from llmcli.cli.inputs import one_text, rows_of
 from llmcli.cli.options import (
     POSITIVE,
     chat_options,
@@ -16,13 +16,19 @@ from llmcli.cli.options import (
     output_options,
 )
 from llmcli.cli.output import Output, Record
-from llmcli.cli.running import announce_default
-from llmcli.errors import InputError, RowsFailed
+from llmcli.cli.running import (
+    Tally,
+    announce_default,
+    announce_loaded,
+    error_line,
+    record_of,
+)
+from llmcli.core.plan import check_decoding
 from llmcli.spec import ChatSpec, DecodingSpec, InputSpec, ModelSpec
 
 if TYPE_CHECKING:
-    from llmcli.core.data import Row
-    from llmcli.tasks.generate import Failure, Generation
+    from llmcli.core.data import Failure, Row
+    from llmcli.tasks.generate import Generation
 
 
 @click.command()
@@ -67,95 +73,73 @@ def generate(
       echo "One day" | llmcli generate -q --num-beams 4
     """
     if show_code:
-        _show_code(source, spec, decoding, chat)
+        _show_code(source, spec, decoding, chat, out)
         return
     rows = rows_of(source)
+    check_decoding(decoding)
     from llmcli.core.loading import load_causal
     from llmcli.core.prompts import has_chat_template
-    from llmcli.tasks.generate import check_decoding
     from llmcli.tasks.generate import generate as run
 
-    check_decoding(decoding)
     announce_default(spec, out)
     loaded = load_causal(spec)
-    out.detail(f"model: {loaded.checkpoint.folder}; running on {loaded.placement.reason}")
+    announce_loaded(loaded, out)
     if has_chat_template(loaded) and not chat.is_on:
         out.note("[this model has a chat template; --chat uses it]")
-    show = _Show(out, echo=not chat.is_on if echo is None else echo)
     is_file = source.input is not None
+    show = _Show(out, Tally(is_file), echo=not chat.is_on if echo is None else echo)
     if is_file or out.format != "text" or out.path or decoding.num_return_sequences > 1:
         size = batch_size if is_file else 1
-        show.records(run(loaded, rows, decoding, chat, batch_size=size), is_file)
-        return
-    show.stream(run(loaded, rows, decoding, chat, on_start=show.begin, on_text=out.text))
+        show.records(run(loaded, rows, decoding, chat, batch_size=size))
+    else:
+        show.stream(run(loaded, rows, decoding, chat, on_start=show.begin, on_text=out.text))
+    if decoding.samples and decoding.seed is None:
+        out.note(f"[seed {show.seed}]")
 
 
+@dataclass
 class _Show:
     """Writes generations, either as they grow or each when it is done."""
 
-    def __init__(self, out: Output, echo: bool) -> None:
-        self.out = out
-        self.echo = echo
+    out: Output
+    tally: Tally
+    echo: bool
+    seed: int | None = None
 
     def begin(self, row: "Row") -> None:
         """Print a prompt when its turn comes, with a blank line after the text before it."""
         if row.number > 1:
-            self.out.text("\n")
+            self.out.line()
         if self.echo:
             self.out.text(row.text, dim=True)
 
     def stream(self, results: "Iterable[Generation | Failure]") -> None:
-        from llmcli.tasks.generate import Failure
-
         try:
-            for result in results:
-                if isinstance(result, Failure):
-                    raise InputError(result.error)
+            for result in self.tally.successes(results, on_failure=lambda record: None):
                 if result.score is not None:  # beams come as a whole
                     self.out.text(result.text)
-                self.out.text("\n")
+                self.out.line()
                 self.out.detail(_summary(result))
+                self.seed = result.seed
         except KeyboardInterrupt:
-            self.out.text("\n")  # what was written stays, and the prompt begins on a new line
+            self.out.line()  # what was written stays, and the shell begins on a new line
             raise
 
-    def records(self, results: "Iterable[Generation | Failure]", is_file: bool) -> None:
-        from llmcli.tasks.generate import Failure
-
-        total = failed = 0
-        last_row = None
+    def records(self, results: "Iterable[Generation | Failure]") -> None:
         with self.out.records(self._as_text) as writer:
-            for result in results:
-                total += result.row.number != last_row
-                last_row = result.row.number
-                if not isinstance(result, Failure):
-                    writer.write(_record(result))
-                    continue
-                if not is_file:
-                    raise InputError(result.error)
-                failed += 1
-                writer.write(_failure_record(result))
-        if failed:
-            raise RowsFailed(failed, total)
+            for result in self.tally.successes(results, on_failure=writer.write):
+                record = record_of(result)
+                if result.logprobs is None:
+                    del record["logprobs"]
+                writer.write(record)
+                self.seed = result.seed
+        self.tally.check()
 
     def _as_text(self, record: Record) -> str:
-        if "error" in record:
-            return f"[row {record['row']}: {record['error']}]"
+        if "error" in record and "prompt" not in record:
+            return error_line(record)
         prompt = record["prompt"] if self.echo else ""
         return f"{prompt}{record['text']}"
-
-
-def _record(result: "Generation") -> Record:
-    """The row's other fields, then the result's."""
-    fields = asdict(result)
-    row = fields.pop("row")
-    if result.logprobs is None:
-        del fields["logprobs"]
-    return {**row["fields"], **fields}
-
-
-def _failure_record(result: "Failure") -> Record:
-    return {**result.row.fields, "row": result.row.number, "error": result.error}
 
 
 def _summary(result: "Generation") -> str:
@@ -167,10 +151,12 @@ def _summary(result: "Generation") -> str:
     )
 
 
-def _show_code(source: InputSpec, spec: ModelSpec, decoding: DecodingSpec, chat: ChatSpec) -> None:
-    if source.input is not None:
-        raise click.UsageError("--show-code is for one TEXT, not for a file")
+def _show_code(
+    source: InputSpec, spec: ModelSpec, decoding: DecodingSpec, chat: ChatSpec, out: Output
+) -> None:
+    prompt = one_text(source)
     from llmcli.tasks.show_code import generate_code
 
-    prompt = next(rows_of(source)).text
-    click.echo(generate_code(spec, decoding, chat, prompt), nl=False)
+    code = generate_code(spec, decoding, chat, prompt)
+    with out.records(lambda record: str(record["code"]).rstrip("\n")) as writer:
+        writer.write({"code": code})

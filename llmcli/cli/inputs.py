@@ -21,10 +21,22 @@ def rows_of(source: InputSpec) -> Iterator[Row]:
         raise click.UsageError("give TEXT or --input FILE, not both")
     if source.input is not None:
         return islice(read_rows(source.input, source.column), source.limit)
+    texts = _texts(source)[: source.limit]
+    return iter([Row(number, text) for number, text in enumerate(texts, 1)])
+
+
+def one_text(source: InputSpec) -> str:
+    """The one text that --show-code is for. Raises click.UsageError where there are several."""
+    if source.input is not None or len(source.texts) > 1:
+        raise click.UsageError("--show-code is for one TEXT")
+    return _texts(source)[0]
+
+
+def _texts(source: InputSpec) -> list[str]:
     texts = [_stdin() if text == "-" else text for text in source.texts] or [_piped()]
     for text in texts:
         _require_unicode(text)
-    return iter([Row(number, text) for number, text in enumerate(texts, 1)])
+    return texts
 
 
 def _piped() -> str:
@@ -38,6 +50,8 @@ def _is_terminal() -> bool:
 
 
 def _stdin() -> str:
+    if sys.stdin is None:
+        raise InputError("stdin is closed: give TEXT or --input FILE")
     data = sys.stdin.buffer.read()
     try:
         return data.decode("utf-8-sig").removesuffix("\n").removesuffix("\r")

@@ -1,5 +1,7 @@
 """The root command: registers the subcommands and turns errors into exit codes."""
 
+import io
+import os
 import sys
 import warnings
 
@@ -23,6 +25,9 @@ class Root(click.Group):
         except LlmcliError as error:
             click.echo(f"Error: {error}", err=True)
             ctx.exit(error.exit_code)
+        except BrokenPipeError:  # whoever reads has enough, as `head` does
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(0)
         except KeyboardInterrupt:
             click.echo(err=True)
             ctx.exit(130)
@@ -67,7 +72,12 @@ def main(ctx: click.Context) -> None:
 
 
 def run_program() -> None:
-    """The `llmcli` of the shell: the command line, without the warnings of libraries."""
+    """The `llmcli` of the shell: in UTF-8 everywhere, without the warnings of libraries."""
+    if sys.stdout is None:  # closed by the shell: >&-
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
     main(prog_name="llmcli")

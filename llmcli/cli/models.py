@@ -32,7 +32,7 @@ def list_(out: Output) -> None:
     from llmcli.tasks.models import list_models
 
     entries = list(list_models())
-    if out.format == "text" and out.path is None:
+    if out.is_for_reading:
         rows = [
             [one.name, one.origin, one.task, human_size(one.bytes), (one.last_used or "")[:10]]
             for one in entries
@@ -55,13 +55,13 @@ def show(model_id: str, revision: str | None, offline: bool, out: Output) -> Non
 
     details = show_model(ModelSpec(model_id, revision, offline=offline))
     if out.format == "text" and out.path is None:
-        _show(details)
+        _show(details, out)
         return
     with out.records(lambda record: str(record["name"])) as writer:
         writer.write(asdict(details))
 
 
-def _show(details: "ModelDetails") -> None:
+def _show(details: "ModelDetails", out: Output) -> None:
     facts = {
         "name": details.name,
         "origin": details.origin,
@@ -76,9 +76,9 @@ def _show(details: "ModelDetails") -> None:
         "licence": details.licence,
     }
     for name, value in facts.items():
-        click.echo(f"{name:<13} {'unknown' if value is None else value}")
+        out.line(f"{name:<13} {'unknown' if value is None else value}")
     for at, file in enumerate(details.files):
-        click.echo(f"{'' if at else 'files':<13} {file.name} ({human_size(file.bytes)})")
+        out.line(f"{'' if at else 'files':<13} {file.name} ({human_size(file.bytes)})")
 
 
 @models.command()
@@ -110,9 +110,9 @@ def _write_path(out: Output, model_id: str, path: Path) -> None:
 @output_options
 def rm(model_id: str, yes: bool, out: Output) -> None:
     """Remove MODEL from the hub's cache, all revisions of it."""
-    from llmcli.tasks.models import cached_size, remove_model
+    from llmcli.tasks.models import removable, remove_model
 
-    size = human_size(cached_size(model_id))
+    size = human_size(removable(model_id))
     if not yes:
         click.confirm(f"Remove {model_id} ({size})?", abort=True, err=True)
     freed = remove_model(model_id)

@@ -1,5 +1,6 @@
 """Options shared by several commands, each declared once; they arrive as one object."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from functools import wraps
@@ -23,7 +24,19 @@ Spec = TypeVar("Spec")
 
 STARTER = "gpt2-stories"
 POSITIVE = click.IntRange(min=1)
-FRACTION = click.FloatRange(0, 1, min_open=True)
+
+
+class Real(click.FloatRange):
+    """A number in a range, and a finite one."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        found = super().convert(value, param, ctx)
+        if not math.isfinite(found):
+            self.fail(f"{value} is not a finite number", param, ctx)
+        return found
+
+
+FRACTION = Real(0, 1, min_open=True)
 
 
 def gather(kind: type[Any], name: str, options: Sequence[Option]) -> Option:
@@ -55,9 +68,7 @@ offline_option = click.option(
 )
 
 
-def model_options(
-    default: str | None = STARTER, *, device: bool = True, dtype: bool = True
-) -> Option:
+def model_options(default: str = STARTER, *, device: bool = True, dtype: bool = True) -> Option:
     """Add -m, --revision, --offline, --trust-remote-code, --device and --dtype; pass on `spec`."""
     options = [
         click.option(
@@ -117,7 +128,7 @@ decoding_options = gather(
         click.option(
             "--temperature",
             "--temp",
-            type=click.FloatRange(min=0),
+            type=Real(min=0),
             metavar="T",
             help="Sample; below 1 bolder choices get rarer. 0 is greedy.",
         ),
@@ -143,7 +154,7 @@ decoding_options = gather(
         ),
         click.option(
             "--repetition-penalty",
-            type=click.FloatRange(min=0, min_open=True),
+            type=Real(min=0, min_open=True),
             default=1.0,
             metavar="X",
             help="Above 1, tokens that were there already become less likely.",

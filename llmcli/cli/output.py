@@ -1,11 +1,12 @@
 """The only file that prints: results to stdout or a file, everything else to stderr."""
 
 import csv
+import io
 import json
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
@@ -15,7 +16,10 @@ from llmcli.errors import InputError, UsageError
 from llmcli.spec import Format, OutputSpec
 
 Record = dict[str, Any]
-BY_SUFFIX: dict[str, Format] = {".txt": "text", ".json": "json", ".jsonl": "jsonl", ".csv": "csv"}
+BY_SUFFIX: dict[str, Format] = {
+    **{".txt": "text", ".py": "text"},
+    **{".json": "json", ".jsonl": "jsonl", ".csv": "csv"},
+}
 
 
 class Output:
@@ -28,8 +32,7 @@ class Output:
         self.verbose = spec.verbose
         if spec.quiet:  # read by huggingface_hub, which is imported later
             os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
-        if self.path is not None and self.format == "table":
-            raise UsageError("--format table is for the terminal: leave out --output")
+        self._check_path()
 
     def _format_of_path(self) -> Format:
         if self.path is None:
@@ -39,10 +42,23 @@ class Output:
             raise UsageError(f"--output {self.path}: name it {known}, or give --format")
         return BY_SUFFIX[self.path.suffix]
 
+    def _check_path(self) -> None:
+        """Find out before any work whether the output file can be written."""
+        if self.path is None:
+            return
+        if self.format == "table":
+            raise UsageError("--format table is for the terminal: leave out --output")
+        if self.path.is_dir():
+            raise InputError(f"cannot write {self.path}: it is a folder")
+        if not self.path.parent.is_dir():
+            raise InputError(f"cannot write {self.path}: there is no folder {self.path.parent}")
+        if not os.access(self.path.parent, os.W_OK):
+            raise InputError(f"cannot write {self.path}: no permission in {self.path.parent}")
+
     @property
-    def is_terminal(self) -> bool:
-        """Results go to a person's screen, so that colour is welcome."""
-        return self.path is None and sys.stdout.isatty()
+    def is_for_reading(self) -> bool:
+        """Results go to stdout as text, for a person: a table may take the place of records."""
+        return self.path is None and self.format in ("text", "table")
 
     def note(self, line: str) -> None:
         """Say something that was decided for the user."""
@@ -55,41 +71,70 @@ class Output:
             self.note(line)
 
     def text(self, text: str, *, dim: bool = False) -> None:
-        """Write a stretch of text at once, for streaming."""
-        click.echo(click.style(text, dim=True) if dim and self.is_terminal else text, nl=False)
+        """Write a stretch of text to stdout at once, for streaming."""
+        dimmed = dim and sys.stdout.isatty()
+        print_to(sys.stdout, click.style(text, dim=True) if dimmed else text)
+
+    def line(self, text: str = "") -> None:
+        """Write a line to stdout."""
+        print_to(sys.stdout, text + "\n")
 
     @contextmanager
     def records(self, as_text: Callable[[Record], str]) -> Iterator["RecordWriter"]:
         """Open a writer of records. A file appears whole, at the end, or not at all.
 
         as_text: what --format text prints of a record, without the newline.
-        If Ctrl-C comes, what a file had so far stays beside it, in FILE.part.
+        If the work breaks off, what a file had so far stays beside it, in FILE.part.
         """
         if self.path is None:
-            writer = make_writer(self.format, sys.stdout, as_text)
-            yield writer
-            writer.close()
+            with self._writer(sys.stdout, as_text) as writer:
+                yield writer
+            return
+        if self.path.exists() and not self.path.is_file():  # a pipe or a device: not to replace
+            with written(self.path) as file, self._writer(file, as_text) as writer:
+                yield writer
             return
         aside = self.path.with_name(self.path.name + ".part")
         try:
-            file = aside.open("w", encoding="utf-8", newline="")
-        except OSError as error:
-            raise InputError(f"cannot write {self.path}: {error.strerror}") from None
-        try:
-            with file:
-                writer = make_writer(self.format, file, as_text)
+            with written(aside) as file, self._writer(file, as_text) as writer:
                 yield writer
-                writer.close()
-            aside.replace(self.path)
-        except KeyboardInterrupt:
-            self.note(f"\ninterrupted: what was done is in {aside}")
-            raise
-        except OSError as error:
-            aside.unlink(missing_ok=True)
-            raise InputError(f"cannot write {self.path}: {error.strerror}") from None
         except BaseException:
-            aside.unlink(missing_ok=True)
+            self._leave(aside)
             raise
+        aside.replace(self.path)
+
+    @contextmanager
+    def _writer(self, file: TextIO, as_text: Callable[[Record], str]) -> Iterator["RecordWriter"]:
+        writer = make_writer(self.format, file, as_text)
+        yield writer
+        left_out = writer.close()
+        if left_out:
+            self.note(f"[csv: no column for {', '.join(left_out)}, which later rows had]")
+
+    def _leave(self, aside: Path) -> None:
+        if aside.exists() and aside.stat().st_size == 0:
+            aside.unlink()
+        elif aside.exists():
+            self.note(f"[broken off: what was done is in {aside}]")
+
+
+@contextmanager
+def written(path: Path) -> Iterator[TextIO]:
+    """Open a text file for writing, and close it. Raises InputError where either fails."""
+    try:
+        file = path.open("w", encoding="utf-8", newline="")
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}") from None
+    try:
+        yield file
+    except BaseException:
+        with suppress(OSError):  # it would try to write once more what it could not
+            file.close()
+        raise
+    try:
+        file.close()
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}") from None
 
 
 class RecordWriter(Protocol):
@@ -97,8 +142,8 @@ class RecordWriter(Protocol):
 
     def write(self, record: Record) -> None: ...
 
-    def close(self) -> None:
-        """Write what comes after the last record."""
+    def close(self) -> list[str]:
+        """Write what comes after the last record; return the fields that had no place."""
 
 
 def make_writer(form: Format, file: TextIO, as_text: Callable[[Record], str]) -> RecordWriter:
@@ -123,8 +168,8 @@ class Lines:
     def write(self, record: Record) -> None:
         print_to(self._file, self._render(record) + "\n")
 
-    def close(self) -> None:
-        pass
+    def close(self) -> list[str]:
+        return []
 
 
 class JsonArray:
@@ -137,27 +182,49 @@ class JsonArray:
         print_to(self._file, self._before + json.dumps(record, ensure_ascii=False, indent=2))
         self._before = ",\n"
 
-    def close(self) -> None:
+    def close(self) -> list[str]:
         print_to(self._file, "[]\n" if self._before == "[\n" else "\n]\n")
+        return []
 
 
 class Csv:
-    """A header from the first record, then a row for each; lists and objects as JSON."""
+    """A header from the first record that is no error, then a row each; lists as JSON."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
-        self._writer: csv.DictWriter[str] | None = None
+        self._waiting: list[Record] = []  # errors that came before the header was known
+        self._names: list[str] = []
+        self._left_out: dict[str, None] = {}
 
     def write(self, record: Record) -> None:
-        if self._writer is None:
-            names = [*record, *(name for name in ("error",) if name not in record)]
-            self._writer = csv.DictWriter(self._file, names, extrasaction="ignore", restval="")
-            self._writer.writeheader()
-        self._writer.writerow({key: _cell(value) for key, value in record.items()})
-        self._file.flush()
+        if self._names:
+            self._row(record)
+            return
+        self._waiting.append(record)
+        if "error" not in record:
+            self._begin()
 
-    def close(self) -> None:
-        self._file.flush()
+    def close(self) -> list[str]:
+        if self._waiting:
+            self._begin()
+        return list(self._left_out)
+
+    def _begin(self) -> None:
+        names = {name: None for record in reversed(self._waiting) for name in record}
+        self._names = [*(name for name in names if name != "error"), "error"]
+        self._print(self._names)
+        for record in self._waiting:
+            self._row(record)
+        self._waiting = []
+
+    def _row(self, record: Record) -> None:
+        self._left_out |= {name: None for name in record if name not in self._names}
+        self._print([_cell(record.get(name)) for name in self._names])
+
+    def _print(self, cells: list[Any]) -> None:
+        line = io.StringIO()
+        csv.writer(line, lineterminator="\n").writerow(cells)
+        print_to(self._file, line.getvalue())
 
 
 class Table:
@@ -169,11 +236,12 @@ class Table:
     def write(self, record: Record) -> None:
         self._records.append(record)
 
-    def close(self) -> None:
+    def close(self) -> list[str]:
         if self._records:
             columns = list(self._records[0])
             rows = [[str(_cell(row.get(name))) for name in columns] for row in self._records]
             show_table(columns, rows)
+        return []
 
 
 def _cell(value: Any) -> Any:
@@ -205,10 +273,20 @@ def show_table(
     print_to(sys.stdout, "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
 
 
+def quoted(token: str) -> str:
+    """A token in quotes, so that its spaces are seen; not so bytes, which are in brackets."""
+    return token if token.startswith("<") and token.endswith(">") else f"'{token}'"
+
+
 def print_to(file: TextIO, text: str) -> None:
-    """Write now, so that a reader at the other end of a pipe sees it."""
-    file.write(text)
-    file.flush()
+    """Write now, so that a reader at the other end of a pipe sees it. Raises InputError."""
+    try:
+        file.write(text)
+        file.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise InputError(f"cannot write to {file.name}: {error.strerror}") from None
 
 
 def human_size(size: int) -> str:

@@ -9,10 +9,9 @@ import click
 
 from llmcli.cli.inputs import rows_of
 from llmcli.cli.options import input_options, model_options, output_options
-from llmcli.cli.output import Output, Record, show_table
-from llmcli.cli.running import announce_default
+from llmcli.cli.output import Output, Record, quoted, show_table
+from llmcli.cli.running import Tally, announce_default, error_line, record_of
 from llmcli.core.data import Row
-from llmcli.errors import InputError
 from llmcli.spec import InputSpec, ModelSpec
 
 if TYPE_CHECKING:
@@ -26,7 +25,12 @@ COLOURS = ("cyan", "yellow", "green", "magenta")
 @input_options
 @model_options(device=False, dtype=False)
 @click.option("--ids", "view", flag_value="ids", help="Print the token ids alone, a text a line.")
-@click.option("--count", "view", flag_value="count", help="Print the number of tokens alone.")
+@click.option(
+    "--count",
+    "view",
+    flag_value="count",
+    help="Print the number of tokens alone; a file's lines are counted one by one.",
+)
 @click.option("--decode", "view", flag_value="decode", help="TEXT is ids; print what they spell.")
 @click.option(
     "--special/--no-special",
@@ -45,7 +49,7 @@ def tokenize(
     \b
       llmcli tokenize "我明天要去看电影。"
       llmcli tokenize -m bert-base-uncased "unbelievable" --json
-      llmcli tokenize --count -i book.txt
+      llmcli tokenize --count < book.txt
       llmcli tokenize "Once upon a time" --ids -q | llmcli tokenize --decode
     """
     rows = rows_of(source)
@@ -53,54 +57,67 @@ def tokenize(
 
     announce_default(spec, out)
     vocabulary = load_vocabulary(spec)
-    if view == "decode":
-        _decode(vocabulary, rows, out)
-    elif view == "count":
+    if view == "count":
         _count(vocabulary, rows, special, out)
+        return
+    tally = Tally(is_file=source.input is not None)
+    if view == "decode":
+        _decode(vocabulary, _joined(rows) if source.input is None else rows, tally, out)
     else:
-        _tokens(vocabulary, rows, special, view == "ids", out)
+        _tokens(vocabulary, rows, special, view == "ids", tally, out)
+    tally.check()
 
 
 def _tokens(
-    vocabulary: "Vocabulary", rows: Iterator[Row], special: bool, ids: bool, out: Output
+    vocabulary: "Vocabulary",
+    rows: Iterator[Row],
+    special: bool,
+    ids: bool,
+    tally: Tally,
+    out: Output,
 ) -> None:
     from llmcli.tasks.tokenize import tokenize as run
 
-    shown_whole = not ids and out.format in ("text", "table") and out.path is None
+    results = run(vocabulary, rows, special=special)
+    if out.is_for_reading and not ids:
+        for result in tally.successes(results, lambda record: out.note(error_line(record))):
+            _show(result, out)
+        return
     with out.records(_ids_line if ids else _pieces_line) as writer:
-        for result in run(vocabulary, rows, special=special):
-            if shown_whole:
-                _show(result)
-            else:
-                writer.write(asdict(result))
+        for result in tally.successes(results, writer.write):
+            writer.write(record_of(result))
 
 
 def _ids_line(record: Record) -> str:
+    if "tokens" not in record:
+        return error_line(record)
     return " ".join(str(token["id"]) for token in record["tokens"])
 
 
 def _pieces_line(record: Record) -> str:
+    if "tokens" not in record:
+        return error_line(record)
     return " ".join(str(token["token"]).strip() for token in record["tokens"])
 
 
-def _show(result: "Tokenized") -> None:
+def _show(result: "Tokenized", out: Output) -> None:
     if sys.stdout.isatty():
         coloured = (
             click.style(token.token, fg=COLOURS[at % len(COLOURS)], underline=True)
             for at, token in enumerate(result.tokens)
         )
-        click.echo("".join(coloured))
+        out.line("".join(coloured))
     rows = [
         [
             str(at),
             str(token.id),
-            token.token if token.token.startswith("<") else f"'{token.token}'",
+            quoted(token.token),
             "" if token.start is None else f"{token.start}-{token.end}",
         ]
         for at, token in enumerate(result.tokens)
     ]
     show_table(["position", "id", "token", "characters"], rows, right=frozenset({"position", "id"}))
-    click.echo(f"{result.count} tokens, {len(result.text)} characters")
+    out.line(f"{result.count} tokens, {len(result.text)} characters")
 
 
 def _count(vocabulary: "Vocabulary", rows: Iterator[Row], special: bool, out: Output) -> None:
@@ -111,25 +128,17 @@ def _count(vocabulary: "Vocabulary", rows: Iterator[Row], special: bool, out: Ou
         writer.write(total)
 
 
-def _decode(vocabulary: "Vocabulary", rows: Iterator[Row], out: Output) -> None:
-    """Ids stand one or several in a TEXT, with blanks or commas between; a row is one text."""
-    texts = list(rows)
-    lines = [row.text for row in texts]
-    if all(len(_words(line)) == 1 for line in lines):
-        lines = [" ".join(lines)]
-    with out.records(lambda record: str(record["text"])) as writer:
-        for line in lines:
-            ids = [_id(word) for word in _words(line)]
-            writer.write({"ids": ids, "text": vocabulary.decode(ids)})
+def _decode(vocabulary: "Vocabulary", rows: Iterator[Row], tally: Tally, out: Output) -> None:
+    from llmcli.tasks.tokenize import detokenize
+
+    def as_text(record: Record) -> str:
+        return str(record["text"]) if "ids" in record else error_line(record)
+
+    with out.records(as_text) as writer:
+        for result in tally.successes(detokenize(vocabulary, rows), writer.write):
+            writer.write(record_of(result))
 
 
-def _words(line: str) -> list[str]:
-    for mark in ",[]":
-        line = line.replace(mark, " ")
-    return line.split()
-
-
-def _id(word: str) -> int:
-    if not word.isdecimal():
-        raise InputError(f"{word!r} is no token id: --decode takes numbers")
-    return int(word)
+def _joined(rows: Iterator[Row]) -> Iterator[Row]:
+    """Words on the command line, each an id, are one text together."""
+    yield Row(1, " ".join(row.text for row in rows))

@@ -71,7 +71,7 @@ def read_json(checkpoint: Checkpoint, path: Path) -> dict[str, Any]:
     """A JSON object of a checkpoint; ModelUnsuitable where it is something else."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise ModelUnsuitable(f"{path} is damaged: {error}; {_anew(checkpoint)}") from None
     if not isinstance(value, dict):
         raise ModelUnsuitable(f"{path} is damaged: no JSON object; {_anew(checkpoint)}")
@@ -89,7 +89,10 @@ def weight_files(checkpoint: Checkpoint) -> list[Path]:
         return [single]
     index = folder / INDEX
     if index.is_file():
-        shards = sorted(set(read_json(checkpoint, index).get("weight_map", {}).values()))
+        places = read_json(checkpoint, index).get("weight_map")
+        if not isinstance(places, dict) or not all(isinstance(v, str) for v in places.values()):
+            raise ModelUnsuitable(f"{index} is damaged: no weight_map; {_anew(checkpoint)}")
+        shards = sorted(set(places.values()))
         missing = [name for name in shards if not (folder / name).is_file()]
         if missing or not shards:
             lost = ", ".join(missing) or "every weight file"
@@ -108,9 +111,11 @@ def weight_files(checkpoint: Checkpoint) -> list[Path]:
 
 def pickle_refused(model_id: str, name: str) -> ModelUnsuitable:
     """The error for weights that could run code when they are read."""
+    known = name.startswith("pytorch_model") and name.endswith(".bin")
+    cure = f"convert it with: llmcli models convert {model_id} FOLDER"
     return ModelUnsuitable(
         f"{model_id} has its weights in {name}, a pickle, which can run any code when it is read; "
-        f"convert it with: llmcli models convert {model_id} FOLDER"
+        + (cure if known else "ask its author for safetensors")
     )
 
 
@@ -137,21 +142,25 @@ def check_tokenizer(checkpoint: Checkpoint) -> None:
 
 def check_gguf(checkpoint: Checkpoint) -> None:
     """Make sure that a GGUF file begins as one."""
-    with checkpoint.path.open("rb") as file:
-        if file.read(4) != b"GGUF":
-            raise ModelUnsuitable(
-                f"{checkpoint.path} is not a GGUF file: it does not begin with GGUF"
-            )
+    if _beginning(checkpoint.path, 4) != b"GGUF":
+        raise ModelUnsuitable(f"{checkpoint.path} is not a GGUF file: it does not begin with GGUF")
+
+
+def _beginning(path: Path, size: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(size)
+    except OSError as error:
+        raise ModelUnsuitable(f"cannot read {path}: {error.strerror}") from None
 
 
 def _check_safetensors(checkpoint: Checkpoint, path: Path) -> None:
     from safetensors import SafetensorError, safe_open
 
-    with path.open("rb") as file:
-        if file.read(18) == b"version https://gi":
-            raise ModelNotFound(
-                f"{path} is a Git LFS pointer, not the weights: run git lfs pull in {path.parent}"
-            )
+    if _beginning(path, 18) == b"version https://gi":
+        raise ModelNotFound(
+            f"{path} is a Git LFS pointer, not the weights: run git lfs pull in {path.parent}"
+        )
     try:
         with safe_open(path, framework="numpy"):  # reads the header, compares it with the size
             pass
@@ -183,7 +192,9 @@ def kind_of(config: dict[str, Any]) -> Kind:
     """
     if config.get("is_encoder_decoder"):
         return "seq2seq"
-    for name in config.get("architectures") or ():
+    if config.get("model_type") in NOT_LEFT_TO_RIGHT:
+        return "other"
+    for name in architectures(config):
         if name.endswith(("ForCausalLM", "LMHeadModel")):
             return "causal"
         if name.endswith(("ForMaskedLM", "ForPreTraining", "WithLMHeadModel")):
@@ -191,6 +202,31 @@ def kind_of(config: dict[str, Any]) -> Kind:
         if name.endswith(("Classification", "QuestionAnswering", "MultipleChoice")):
             return "other"
     return _kind_of_type(str(config.get("model_type")), bool(config.get("is_decoder")))
+
+
+# They are listed as causal, but need more than the tokens so far to predict the next one.
+NOT_LEFT_TO_RIGHT = ("xlnet", "recurrent_gemma")
+
+
+def architectures(config: dict[str, Any]) -> list[str]:
+    """The class names that a configuration gives its model, often one."""
+    names = config.get("architectures")
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+
+
+WORDS: dict[Kind, str] = {
+    "causal": "a causal language model",
+    "masked": "a masked language model, which fills gaps; try llmcli forward",
+    "seq2seq": "a sequence-to-sequence model, which translates",
+    "other": "not a language model",
+}
+
+
+def require_kind(model_id: str, kind: Kind, wanted: tuple[Kind, ...]) -> None:
+    """Raise ModelUnsuitable if a model is of another kind than the task needs."""
+    if kind not in wanted:
+        needed = " or ".join(WORDS[one].partition(",")[0] for one in wanted)
+        raise ModelUnsuitable(f"{model_id} is {WORDS[kind]}: this needs {needed}")
 
 
 def _kind_of_type(model_type: str, is_decoder: bool) -> Kind:
@@ -222,7 +258,7 @@ def task_of(config: dict[str, Any]) -> str:
     >>> task_of({"architectures": ["BertForQuestionAnswering"]})
     'question-answering'
     """
-    for name in config.get("architectures") or ():
+    for name in architectures(config):
         for ending, task in _TASKS.items():
             if name.endswith(ending):
                 return task
@@ -234,5 +270,14 @@ def context_length(config: dict[str, Any]) -> int | None:
     for name in ("max_position_embeddings", "n_positions", "max_seq_len", "n_ctx"):
         value = config.get(name)
         if isinstance(value, int) and value > 0:
+            if config.get("model_type") in COUNT_FROM_PADDING:
+                value -= int(config.get("pad_token_id") or 1) + 1
             return value
     return None
+
+
+# Their positions begin after the padding token's id, as RoBERTa's do.
+COUNT_FROM_PADDING = (
+    *("roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl"),
+    *("camembert", "longformer", "mpnet", "data2vec-text"),
+)

@@ -15,6 +15,7 @@ from llmcli.core.data import Piece, data_kind, read_documents
 from llmcli.errors import InputError
 
 END_OF_TEXT = "<|endoftext|>"
+NO_LABEL = -100  # what the loss of transformers leaves out
 Ids = NDArray[np.uint32]
 
 
@@ -67,8 +68,9 @@ def encode_files(
     held: list[Ids] = []
     every = round(1 / held_out) if held_out else 0
     for path in files:
-        pieces = _encode(tokenizer, read_documents(path, column))
-        if data_kind(path) == ".txt":
+        is_text = data_kind(path) == ".txt"
+        pieces = _encode(tokenizer, read_documents(path, column), batch=4 if is_text else 1000)
+        if is_text:
             ids = _concatenate(list(pieces))
             cut = len(ids) - int(len(ids) * held_out)
             kept.append(ids[:cut])
@@ -79,7 +81,7 @@ def encode_files(
     return _concatenate(kept), _concatenate(held)
 
 
-def _encode(tokenizer: Any, pieces: Iterator[Piece], batch: int = 1000) -> Iterator[Ids]:
+def _encode(tokenizer: Any, pieces: Iterator[Piece], batch: int) -> Iterator[Ids]:
     while some := list(islice(pieces, batch)):
         encoded = tokenizer(
             [piece.text for piece in some],
@@ -107,7 +109,12 @@ class Blocks(torch.utils.data.Dataset[dict[str, torch.Tensor]]):
         return len(self.ids) // self.block_size
 
     def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
-        """One example: ids (T,) and labels (T,), equal: the model shifts them itself."""
+        """One example: ids (T,) and labels (T,), which the model shifts by itself.
+
+        The first token has nothing before it, so it is no label: the loss is a mean over labels.
+        """
         start = index * self.block_size
         ids = torch.from_numpy(self.ids[start : start + self.block_size].astype(np.int64))
-        return {"input_ids": ids, "labels": ids}
+        labels = ids.clone()
+        labels[0] = NO_LABEL
+        return {"input_ids": ids, "labels": labels}

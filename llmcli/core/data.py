@@ -6,7 +6,9 @@ import io
 import json
 import lzma
 import sys
+import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
@@ -29,23 +31,43 @@ class Row:
     error: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A row that nothing could be made of, and why."""
+
+    row: Row
+    error: str
+
+
 def read_rows(path: str, column: str = "text") -> Iterator[Row]:
     """Yield the rows of `path` in order, holding one at a time. `-` is stdin, a text a line.
 
     A row that cannot be used (broken JSON, no such column, bytes that are not UTF-8) comes
-    with `error` set. Raises InputError if the file cannot be read at all.
+    with `error` set. Raises InputError, at once, if the file cannot be opened, and later if it
+    turns out to be damaged.
     """
     kind = ".txt" if path == "-" else data_kind(path)
-    with open_text(path) as file:
-        try:
-            if kind == ".txt":
-                yield from _checked(_lines(file))
-            elif kind == ".jsonl":
-                yield from _checked(_json_lines(file, column))
-            else:
-                yield from _checked(_table(file, column, path, "\t" if kind == ".tsv" else ","))
-        except (EOFError, lzma.LZMAError, gzip.BadGzipFile) as error:
-            raise InputError(f"{path} is damaged: {error}") from None
+    if path != "-":
+        open_text(path).close()
+    return _rows(path, kind, column)
+
+
+def _rows(path: str, kind: str, column: str) -> Iterator[Row]:
+    with open_text(path) as file, _damage_explained(path):
+        if kind == ".txt":
+            yield from _checked(_lines(file))
+        elif kind == ".jsonl":
+            yield from _checked(_json_lines(file, column))
+        else:
+            yield from _checked(_table(file, column, path, "\t" if kind == ".tsv" else ","))
+
+
+@contextmanager
+def _damage_explained(path: str) -> Iterator[None]:
+    try:
+        yield
+    except (EOFError, lzma.LZMAError, gzip.BadGzipFile, zlib.error) as error:
+        raise InputError(f"{path} is damaged: {error}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +89,7 @@ def read_documents(path: str, column: str = "text") -> Iterator[Piece]:
                 raise InputError(f"{path}, line {row.number}: {row.error}")
             yield Piece(row.text, last=True)
         return
-    with open_text(path) as file:
+    with open_text(path) as file, _damage_explained(path):
         ahead = "".join(file.readlines(PIECE_CHARS))
         while ahead:
             text, ahead = ahead, "".join(file.readlines(PIECE_CHARS))
@@ -96,6 +118,8 @@ def open_text(path: str) -> TextIO:
     """
     how: dict[str, Any] = {"encoding": "utf-8-sig", "errors": "surrogateescape", "newline": ""}
     if path == "-":
+        if sys.stdin is None:
+            raise InputError("stdin is closed: give a file")
         return io.TextIOWrapper(sys.stdin.buffer, **how)
     opener = _PACKED.get(Path(path).suffix.lower(), open)
     try:
@@ -116,7 +140,7 @@ def _json_lines(file: TextIO, column: str) -> Iterator[Row]:
             continue
         try:
             fields = json.loads(line)
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:  # ValueError: not JSON, or a huge number
             yield Row(number, "", error=f"not JSON: {error}")
             continue
         if not isinstance(fields, dict):
@@ -131,7 +155,7 @@ def _json_lines(file: TextIO, column: str) -> Iterator[Row]:
 
 
 def _table(file: TextIO, column: str, path: str, delimiter: str) -> Iterator[Row]:
-    csv.field_size_limit(sys.maxsize)
+    csv.field_size_limit(2**31 - 1)  # the most that all platforms take
     reader = csv.DictReader(file, delimiter=delimiter, strict=True)
     try:
         if column not in (reader.fieldnames or ()):
@@ -150,7 +174,7 @@ def _table(file: TextIO, column: str, path: str, delimiter: str) -> Iterator[Row
 
 def _checked(rows: Iterator[Row]) -> Iterator[Row]:
     for row in rows:
-        if row.error is None and not _is_unicode(row.text):
+        if not _is_unicode(row.text + json.dumps(row.fields, ensure_ascii=False)):
             yield Row(row.number, "", error="not valid UTF-8")
         else:
             yield row

@@ -30,8 +30,8 @@ class Step:
     token: int
     is_end: bool
     """It is an end-of-text token, and not part of the text."""
-    logprob: float | None
-    """Log-probability under the model itself, before any filter; None if not asked for."""
+    logprob: float
+    """Log-probability under the model itself, in nats, before any filter; 0 if not asked for."""
     best: tuple[Candidate, ...] = ()
 
 
@@ -170,7 +170,7 @@ class Decoder:
     def _describe(self, logits: Tensor, tokens: Sequence[int]) -> list[Step]:
         if not self._spec.logprobs:
             return [
-                Step(row, token, token in self._ends, None)
+                Step(row, token, token in self._ends, 0.0)
                 for row, token in zip(self._rows, tokens, strict=True)
             ]
         logprobs = logits.log_softmax(-1)  # (B, V)

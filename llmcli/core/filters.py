@@ -12,6 +12,7 @@ from torch import Tensor
 from llmcli.spec import DecodingSpec
 
 GONE = float("-inf")
+COLDEST = 1e-6  # below this temperature float32 would have no numbers left
 
 
 def penalize(logits: Tensor, histories: Sequence[Sequence[int]], spec: DecodingSpec) -> Tensor:
@@ -26,7 +27,8 @@ def penalize(logits: Tensor, histories: Sequence[Sequence[int]], spec: DecodingS
 def narrow(logits: Tensor, spec: DecodingSpec) -> Tensor:
     """Apply what shapes the distribution that is sampled from."""
     if spec.temperature is not None:
-        logits = logits / spec.temperature
+        highest = logits.amax(-1, keepdim=True)  # at 0 then, so that dividing cannot overflow
+        logits = (logits - highest) / max(spec.temperature, COLDEST)
     if spec.top_k:
         logits = top_k(logits, spec.top_k)
     if spec.top_p is not None and spec.top_p < 1:

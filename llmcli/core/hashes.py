@@ -13,7 +13,8 @@ def read_sums(folder: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
     lines = path.read_text(encoding="utf-8").splitlines()
-    return {name.lstrip("*"): digest for digest, _, name in (line.partition(" ") for line in lines)}
+    parts = (line.partition(" ") for line in lines)  # then a blank or *, then the name
+    return {name[1:]: digest for digest, _, name in parts if name}
 
 
 def write_sums(folder: Path) -> None:

@@ -13,7 +13,7 @@ from llmcli.core.checkpoint import (
     weight_files,
 )
 from llmcli.core.hub_errors import cache_dir, hub_errors_explained, not_here, repo_of
-from llmcli.errors import LlmcliError, ModelNotFound, ModelUnsuitable
+from llmcli.errors import LlmcliError, ModelNotFound, ModelUnsuitable, UsageError
 from llmcli.spec import ModelSpec
 
 WANTED = ["*.json", "*.safetensors", "*.model", "*.spm", "*.txt", "*.jinja", "*.tiktoken", "*.md"]
@@ -45,13 +45,26 @@ def resolve(spec: ModelSpec) -> Checkpoint:
 def resolve_local(spec: ModelSpec) -> Checkpoint | None:
     """Find a starter or a path; None where `spec.model_id` can only mean a hub model."""
     model_id = spec.model_id
+    found = None
     if model_id in starters():
-        return Checkpoint(model_id, STARTERS / model_id, "starter")
-    path = Path(model_id).expanduser()
-    if path.is_file():
-        return _file(model_id, path)
-    if path.is_dir():
-        return _folder(model_id, path)
+        found = Checkpoint(model_id, STARTERS / model_id, "starter")
+    elif model_id:
+        found = _on_disk(model_id)
+    if found is not None and spec.revision is not None:
+        raise UsageError(f"--revision is for models on the hub; {model_id} is on this machine")
+    return found
+
+
+def _on_disk(model_id: str) -> Checkpoint | None:
+    try:
+        path = Path(model_id).expanduser()
+        if path.is_file():
+            return _file(model_id, path)
+        if path.is_dir():
+            return _folder(model_id, path)
+    except (OSError, RuntimeError) as error:  # too long a name, no permission, no such ~user
+        reason = getattr(error, "strerror", None) or error
+        raise ModelNotFound(f"cannot look for {model_id[:80]!r}: {reason}") from None
     return None
 
 
@@ -169,6 +182,14 @@ def cached_repos() -> list[Any]:
     return [repo for repo in found.repos if repo.repo_type == "model"]
 
 
+def cached_repo(model_id: str) -> Any:
+    """One model of the cache. Raises ModelNotFound."""
+    for repo in cached_repos():
+        if repo.repo_id == model_id:
+            return repo
+    raise ModelNotFound(f"{model_id} is not in the cache; llmcli models list shows what is")
+
+
 def remove(model_id: str) -> int:
     """Delete all revisions of a model from the cache; return the bytes that this freed.
 
@@ -176,18 +197,10 @@ def remove(model_id: str) -> int:
     """
     from huggingface_hub import scan_cache_dir
 
-    for repo in cached_repos():
-        if repo.repo_id == model_id:
-            hashes = [revision.commit_hash for revision in repo.revisions]
-            strategy = scan_cache_dir().delete_revisions(*hashes)
-            strategy.execute()
-            return int(strategy.expected_freed_size)
-    raise not_cached(model_id)
-
-
-def not_cached(model_id: str) -> ModelNotFound:
-    """The error for a model that the cache does not hold."""
-    return ModelNotFound(f"{model_id} is not in the cache; llmcli models list shows what is")
+    hashes = [revision.commit_hash for revision in cached_repo(model_id).revisions]
+    strategy = scan_cache_dir().delete_revisions(*hashes)
+    strategy.execute()
+    return int(strategy.expected_freed_size)
 
 
 def _hub_gguf(spec: ModelSpec) -> Checkpoint:

@@ -23,11 +23,13 @@ from llmcli.core import hub
 from llmcli.core.checkpoint import (
     Checkpoint,
     Kind,
+    architectures,
     check,
     check_tokenizer,
     context_length,
     kind_of,
     read_config,
+    require_kind,
 )
 from llmcli.core.device import Placement, place
 from llmcli.errors import InputError, LlmcliError, ModelUnsuitable
@@ -37,12 +39,6 @@ logging.set_verbosity_error()
 logging.disable_progress_bar()  # stderr is ours: cli/output.py draws what the user sees
 
 AUTO_CLASSES = {"causal": AutoModelForCausalLM, "masked": AutoModelForMaskedLM}
-INSTEAD: dict[Kind, str] = {
-    "causal": "a causal language model",
-    "masked": "a masked language model, which fills gaps; try llmcli forward",
-    "seq2seq": "a sequence-to-sequence model, which translates",
-    "other": "not a language model",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +48,10 @@ class Loaded:
     model: Any
     tokenizer: Any
     kind: Kind
+    context: int | None
+    """How many positions the model has; None where it sets no bound."""
     checkpoint: Checkpoint
     placement: Placement
-
-    @property
-    def context(self) -> int | None:
-        """How many positions the model has, or None where it sets no bound."""
-        return context_length(self.model.config.to_dict())
 
 
 def load_causal(spec: ModelSpec) -> Loaded:
@@ -78,8 +71,7 @@ def load_language_model(spec: ModelSpec, kinds: tuple[Kind, ...] = ("causal", "m
     with errors_explained(checkpoint):
         config = _config(checkpoint, spec)
         kind = kind_of(config.to_dict())
-        if kind not in kinds:
-            raise ModelUnsuitable(f"{spec.model_id} is {INSTEAD[kind]}: this needs {_list(kinds)}")
+        require_kind(spec.model_id, kind, kinds)
         tokenizer = _tokenizer(checkpoint, spec)
         model, found = AUTO_CLASSES[kind].from_pretrained(
             checkpoint.folder,
@@ -91,7 +83,9 @@ def load_language_model(spec: ModelSpec, kinds: tuple[Kind, ...] = ("causal", "m
             **_common(checkpoint, spec),
         )
     _require_all_weights(checkpoint, found)
-    return Loaded(model.to(placement.device).eval(), tokenizer, kind, checkpoint, placement)
+    context = context_length(config.to_dict())
+    model = model.to(placement.device).eval()
+    return Loaded(model, tokenizer, kind, context, checkpoint, placement)
 
 
 def load_tokenizer(spec: ModelSpec) -> Any:
@@ -99,15 +93,6 @@ def load_tokenizer(spec: ModelSpec) -> Any:
     checkpoint = hub.resolve(spec)
     with errors_explained(checkpoint):
         return _tokenizer(checkpoint, spec)
-
-
-def load_config(spec: ModelSpec) -> tuple[Checkpoint, Any]:
-    """Load a checkpoint's configuration alone. Raises ModelNotFound, ModelUnsuitable."""
-    checkpoint = hub.resolve(spec)
-    if checkpoint.gguf_file is None:
-        read_config(checkpoint)
-    with errors_explained(checkpoint):
-        return checkpoint, _config(checkpoint, spec)
 
 
 def convert_pickle(spec: ModelSpec, output: Path) -> None:
@@ -118,7 +103,7 @@ def convert_pickle(spec: ModelSpec, output: Path) -> None:
     checkpoint = hub.resolve_local(spec) or hub.pull_pickle(spec)
     if not any(checkpoint.folder.glob("pytorch_model*.bin")):
         raise ModelUnsuitable(f"{spec.model_id} has no pytorch_model.bin: nothing to convert")
-    architecture = (read_config(checkpoint).get("architectures") or ["AutoModel"])[0]
+    architecture = (architectures(read_config(checkpoint)) or ["AutoModel"])[0]
     with errors_explained(checkpoint):
         import transformers
 
@@ -165,7 +150,7 @@ def errors_explained(checkpoint: Checkpoint) -> Iterator[None]:
     """Turn what transformers raises about a checkpoint into one line."""
     name = checkpoint.model_id
     try:
-        with warnings.catch_warnings(), _silent_gguf():
+        with warnings.catch_warnings(), _silent_gguf(checkpoint):
             warnings.simplefilter("ignore")
             yield
     except LlmcliError:
@@ -189,8 +174,11 @@ def errors_explained(checkpoint: Checkpoint) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _silent_gguf() -> Iterator[None]:
+def _silent_gguf(checkpoint: Checkpoint) -> Iterator[None]:
     """Keep the GGUF reader's progress bar off stderr: it heeds no setting of transformers."""
+    if checkpoint.gguf_file is None:
+        yield
+        return
     reader: Any = importlib.import_module("transformers.modeling_gguf_pytorch_utils")
     bar = reader.tqdm
     reader.tqdm = functools.partial(bar, disable=True)
@@ -227,10 +215,6 @@ def _last_line(text: str) -> str:
     return text.strip().splitlines()[-1].strip().removeprefix("TypeError: ")
 
 
-def _list(kinds: tuple[Kind, ...]) -> str:
-    return " or ".join(INSTEAD[kind].partition(",")[0] for kind in kinds)
-
-
 def read_new_config(path: str) -> dict[str, Any]:
     """Read a model configuration for training from scratch: JSON with a `model_type`.
 
@@ -245,8 +229,10 @@ def read_new_config(path: str) -> dict[str, Any]:
     if not isinstance(settings, dict) or "model_type" not in settings:
         raise InputError(f'{path} names no architecture: add "model_type": "gpt2"')
     kind = settings["model_type"]
-    if kind not in CONFIG_MAPPING:
+    if not isinstance(kind, str) or kind not in CONFIG_MAPPING:
         raise InputError(f"{path}: model_type {kind!r} is not one that transformers knows")
+    if kind_of({**settings, "architectures": None}) != "causal":
+        raise InputError(f"{path}: {kind} is no causal language model: use gpt2 or llama")
     known = AutoConfig.for_model(kind)
     unknown = [key for key in settings if not hasattr(known, key)]
     if unknown:
@@ -274,7 +260,7 @@ def new_causal(settings: dict[str, Any], seed: int) -> Any:
         return AutoModelForCausalLM.from_config(config, dtype=torch.float32)
     except StrictDataclassError as error:
         raise InputError(f"no model can be made of this: {_last_line(str(error))}") from None
-    except (ValueError, TypeError, RuntimeError, AttributeError) as error:
+    except (ValueError, TypeError, RuntimeError, AttributeError, ArithmeticError) as error:
         raise InputError(f"no model can be made of this: {_first_line(str(error))}") from None
 
 

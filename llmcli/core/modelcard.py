@@ -3,7 +3,7 @@
 import shlex
 from typing import Any
 
-from llmcli.spec import TrainingSpec
+from llmcli.spec import ModelSpec, TrainingSpec
 
 _CARD = """\
 ---
@@ -32,14 +32,14 @@ learning rate {learning_rate} with {warmup:.0%} warm-up and a cosine decay, grad
 """
 
 
-def training_card(spec: TrainingSpec, base: str | None, trained: dict[str, Any]) -> str:
+def training_card(spec: TrainingSpec, base: ModelSpec | None, trained: dict[str, Any]) -> str:
     """Say what was trained, on what, how, and how well it predicts the held-out text."""
     loss = trained["perplexity"]
     return _CARD.format(
-        base_line=f"base_model: {base}\n" if base else "",
+        base_line=f"base_model: {base.model_id}\n" if base else "",
         name=spec.output.rstrip("/").rpartition("/")[2],
         parameters=trained["parameters"],
-        origin=f"fine-tuned from {base}" if base else "trained from scratch",
+        origin=f"fine-tuned from {base.model_id}" if base else "trained from scratch",
         measured="" if loss is None else f"Perplexity per token on the held-out text: {loss:.2f}.",
         files="\n".join(f"- {path}" for path in (*spec.train, *spec.eval)),
         train_tokens=trained["train_tokens"],
@@ -56,10 +56,11 @@ def training_card(spec: TrainingSpec, base: str | None, trained: dict[str, Any])
     )
 
 
-def training_command(spec: TrainingSpec, base: str | None) -> str:
+def training_command(spec: TrainingSpec, base: ModelSpec | None) -> str:
     """The llmcli command that repeats a run: every setting that is not the default."""
     words = ["llmcli", "finetune", "--task", "causal-lm"]
-    words += ["-m", base] if base else []
+    words += ["-m", base.model_id] if base else []
+    words += ["--revision", base.revision] if base and base.revision else []
     defaults = TrainingSpec(train=(), output="")
     for name in TrainingSpec.__dataclass_fields__:
         value = getattr(spec, name)

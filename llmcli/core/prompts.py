@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from jinja2 import TemplateError
+
 from llmcli.core.loading import Loaded
 from llmcli.errors import InputError, ModelUnsuitable
 from llmcli.spec import ChatSpec
@@ -32,9 +34,13 @@ def _encode_chat(loaded: Loaded, text: str, system: str | None) -> list[int]:
         )
     messages = [{"role": "system", "content": system}] if system is not None else []
     messages.append({"role": "user", "content": text})
-    ids: list[int] = loaded.tokenizer.apply_chat_template(
-        messages, add_generation_prompt=True, return_dict=False
-    )
+    try:
+        ids: list[int] = loaded.tokenizer.apply_chat_template(
+            messages, add_generation_prompt=True, return_dict=False
+        )
+    except (TemplateError, ValueError) as error:
+        name = loaded.checkpoint.model_id
+        raise ModelUnsuitable(f"the chat template of {name} refuses this: {error}") from None
     return ids
 
 

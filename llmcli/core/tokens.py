@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 from typing import Any
 
+from tokenizers import Tokenizer
+
 BYTE_PIECE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 CONTEXT = 16  # ids before a text that are decoded with it
 BROKEN = "\ufffd"  # what a decoder writes for bytes that are not, or not yet, a character
@@ -30,10 +32,9 @@ def byte_of_character() -> dict[str, int]:
 def is_byte_level(tokenizer: Any) -> bool:
     """True where the tokens of a vocabulary spell bytes, as GPT-2's do."""
     backend = getattr(tokenizer, "backend_tokenizer", tokenizer)
-    decoder = getattr(backend, "decoder", None)
-    if decoder is None:
+    if not isinstance(backend, Tokenizer) or backend.decoder is None:
         return False
-    return '"ByteLevel"' in json.dumps(json.loads(decoder.__getstate__()))
+    return '"ByteLevel"' in json.dumps(json.loads(backend.decoder.__getstate__()))
 
 
 def token_bytes(piece: str, byte_level: bool) -> bytes:

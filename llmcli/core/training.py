@@ -3,12 +3,14 @@
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import (
     PrinterCallback,
     Trainer,
@@ -21,6 +23,7 @@ from llmcli.core.corpus import Blocks
 from llmcli.errors import InputError
 from llmcli.spec import TrainingSpec
 
+TRAINER_STATE = "trainer_state.json"
 COMPLETE = "complete.json"  # written last into a checkpoint: without it a checkpoint is not whole
 
 
@@ -58,7 +61,7 @@ def build_trainer(
         num_train_epochs=spec.epochs,
         max_steps=spec.max_steps or -1,
         optim="adamw_torch_fused",
-        learning_rate=spec.learning_rate,
+        learning_rate=spec.learning_rate or 0.0,
         lr_scheduler_type="cosine",
         warmup_steps=spec.warmup,
         weight_decay=spec.weight_decay,
@@ -116,7 +119,32 @@ def checkpoint_root(spec: TrainingSpec) -> Path:
 def last_checkpoint(spec: TrainingSpec) -> Path | None:
     """The newest checkpoint that was written to its end, or None."""
     whole = [path.parent for path in checkpoint_root(spec).glob(f"checkpoint-*/{COMPLETE}")]
-    return max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+    return max(whole, key=step_of, default=None)
+
+
+def step_of(checkpoint: Path) -> int:
+    """The number of steps that a checkpoint was written after."""
+    return int(checkpoint.name.rpartition("-")[2])
+
+
+def is_finished(checkpoint: Path) -> bool:
+    """True where no step is left to be made after a checkpoint."""
+    state = json.loads((checkpoint / TRAINER_STATE).read_text(encoding="utf-8"))
+    return bool(state["global_step"] >= state["max_steps"])
+
+
+@contextmanager
+def disk_errors_explained(folder: str) -> Iterator[None]:
+    """Turn a disk that is full or cannot be written into one line."""
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"cannot write to {folder}: {reason}; mend that, then --resume") from None
+    except RuntimeError as error:
+        if "PytorchStreamWriter" not in str(error) and "write" not in str(error):
+            raise
+        raise InputError(f"cannot write to {folder}: mend that, then --resume") from None
 
 
 class Watch(TrainerCallback):

@@ -6,6 +6,7 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from llmcli.core import hub
+from llmcli.core.checkpoint import Checkpoint, read_json
 from llmcli.core.tokens import is_byte_level, readable, token_bytes
 from llmcli.errors import InputError, ModelUnsuitable
 from llmcli.spec import ModelSpec
@@ -27,7 +28,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """A tokenizer: transformers' own where there is no tokenizer.json, else the Rust one alone."""
+    """A tokenizer: the one in tokenizer.json, or one of transformers where that is not enough."""
 
     _tokenizer: Any
     _byte_level: bool
@@ -67,7 +68,7 @@ def load_vocabulary(spec: ModelSpec) -> Vocabulary:
     """Load the tokenizer that `spec` names. Raises ModelNotFound, ModelUnsuitable."""
     checkpoint = hub.resolve(spec)
     path = checkpoint.folder / "tokenizer.json"
-    if checkpoint.gguf_file is None and path.is_file():
+    if checkpoint.gguf_file is None and path.is_file() and _is_alone(checkpoint):
         try:
             tokenizer = Tokenizer.from_file(str(path))
         except Exception as error:  # the Rust library raises no narrower class
@@ -80,3 +81,20 @@ def load_vocabulary(spec: ModelSpec) -> Vocabulary:
         slow = load_tokenizer(spec)
         tokenizer = getattr(slow, "backend_tokenizer", slow)
     return Vocabulary(tokenizer, is_byte_level(tokenizer))
+
+
+# Settings of tokenizer_config.json that change what tokenizer.json says.
+OVERRIDES = (
+    *("add_prefix_space", "add_bos_token", "add_eos_token"),
+    *("do_lower_case", "strip_accents", "tokenize_chinese_chars"),
+)
+PLAIN = ("PreTrainedTokenizerFast", "TokenizersBackend")  # classes that heed none of them
+
+
+def _is_alone(checkpoint: Checkpoint) -> bool:
+    """True where tokenizer.json says all, so that transformers need not be asked."""
+    path = checkpoint.folder / "tokenizer_config.json"
+    if not path.is_file():
+        return True
+    settings = read_json(checkpoint, path)
+    return settings.get("tokenizer_class") in PLAIN or not any(key in settings for key in OVERRIDES)

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from safetensors.torch import load_model
+
 from llmcli.core import loading
 from llmcli.core.checkpoint import context_length
 from llmcli.core.corpus import Blocks, document_texts, encode_files, train_tokenizer
@@ -18,17 +20,21 @@ from llmcli.core.training import (
     Watch,
     build_trainer,
     checkpoint_root,
+    disk_errors_explained,
+    is_finished,
     last_checkpoint,
     mean_nats,
     perplexity,
+    step_of,
     write_json,
 )
-from llmcli.errors import InputError, Interrupted, UsageError
+from llmcli.errors import InputError, Interrupted, ModelUnsuitable, UsageError
 from llmcli.spec import ModelSpec, TrainingSpec
 
 SETTINGS = "training.json"
 METRICS = "metrics.jsonl"
 MAX_BLOCK = 1024
+DECIDE_NOTHING = ("output", "resume", "device", "log_steps", "save_steps", "save_total_limit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +55,6 @@ def finetune(
     spec: TrainingSpec,
     base: ModelSpec | None,
     *,
-    device: str = "auto",
     report: Callable[[Progress], None] = lambda progress: None,
     note: Callable[[str], None] = lambda line: None,
     should_stop: Callable[[], bool] = lambda: False,
@@ -62,47 +67,63 @@ def finetune(
     Raises InputError for data or settings that cannot be used, UsageError for an output
     folder in use, and what loading raises.
     """
+    usual = 5e-5 if base else 1e-3
+    spec = replace(spec, learning_rate=spec.learning_rate or usual)
     _check_output(spec, base)
     _check_files(spec)
-    where, why = choose_device(device)
+    note(f"learning rate: {spec.learning_rate}")
+    model, tokenizer = _model_and_tokenizer(spec, base, note)
+    train, held_out = _blocks(spec, model, tokenizer, note)
+    trainer = _trainer(spec, model, train, held_out, note)
+    tokens_per_step = spec.batch_size * spec.gradient_accumulation_steps * train.block_size
+    trainer.add_callback(Watch(tokens_per_step, _recorded(spec, report), should_stop))
+    with disk_errors_explained(spec.output):
+        _claim_output(spec, base, tokenizer)
+        steps = _train(spec, trainer, note)
+        trained = Trained(
+            output=spec.output,
+            parameters=model.num_parameters(),
+            block_size=train.block_size,
+            train_tokens=len(train) * train.block_size,
+            eval_tokens=len(held_out) * held_out.block_size,
+            steps=steps,
+            perplexity=_final_perplexity(trainer, held_out),
+        )
+        _save(spec, base, trained, model, tokenizer)
+    return trained
+
+
+def _trainer(
+    spec: TrainingSpec, model: Any, train: Blocks, held_out: Blocks, note: Callable[[str], None]
+) -> Any:
+    where, why = choose_device(spec.device)
+    if where.index is not None:
+        raise UsageError(f"--device {where}: name it cuda, and the GPU in CUDA_VISIBLE_DEVICES")
     dtype, reason = training_dtype(where, spec.dtype)
     note(f"device: {where} ({why}); arithmetic: {str(dtype)[6:]} ({reason})")
-    model, tokenizer = _model_and_tokenizer(spec, base, note)
-    train, held_out = _blocks(spec, model, tokenizer)
-    note(
-        f"data: {len(train) * train.block_size:,} tokens to train on and "
-        f"{len(held_out) * held_out.block_size:,} to validate, in blocks of {train.block_size}"
-    )
-    if not len(held_out):
-        note("no validation: too little text is held out; give --eval or a higher --eval-fraction")
-    _claim_output(spec, base, tokenizer)
-    on_cpu = where.type == "cpu"
-    trainer = build_trainer(
-        model, train, held_out, spec, bf16=str(dtype) == "torch.bfloat16", on_cpu=on_cpu
-    )
-    tokens_per_step = spec.batch_size * spec.gradient_accumulation_steps * train.block_size
-    watch = Watch(tokens_per_step, _recorded(spec, report), should_stop)
-    trainer.add_callback(watch)
+    bf16 = str(dtype) == "torch.bfloat16"
+    return build_trainer(model, train, held_out, spec, bf16=bf16, on_cpu=where.type == "cpu")
+
+
+def _train(spec: TrainingSpec, trainer: Any, note: Callable[[str], None]) -> int:
+    """Make the steps that are left; return the number of all. Raises Interrupted."""
     start = last_checkpoint(spec) if spec.resume else None
-    if start:
-        note(f"resuming after step {start.name.rpartition('-')[2]}")
-    trainer.train(resume_from_checkpoint=str(start) if start else None)
-    if trainer.state.global_step < trainer.state.max_steps:
+    if start is None:
+        trainer.train()
+    elif is_finished(start):
+        note("all steps are made: writing the model of the last checkpoint")
+        load_model(trainer.model, start / "model.safetensors")
+        return step_of(start)
+    else:
+        note(f"resuming after step {step_of(start)}")
+        trainer.train(resume_from_checkpoint=str(start))
+    done: int = trainer.state.global_step
+    if done < trainer.state.max_steps:
         raise Interrupted(
-            f"stopped and saved at step {trainer.state.global_step} of {trainer.state.max_steps}: "
+            f"stopped and saved at step {done} of {trainer.state.max_steps}: "
             "go on with the same command and --resume"
         )
-    trained = Trained(
-        output=spec.output,
-        parameters=model.num_parameters(),
-        block_size=train.block_size,
-        train_tokens=len(train) * train.block_size,
-        eval_tokens=len(held_out) * held_out.block_size,
-        steps=trainer.state.global_step,
-        perplexity=_final_perplexity(trainer, held_out),
-    )
-    _save(spec, base, trained, model, tokenizer)
-    return trained
+    return done
 
 
 def _check_output(spec: TrainingSpec, base: ModelSpec | None) -> None:
@@ -111,7 +132,10 @@ def _check_output(spec: TrainingSpec, base: ModelSpec | None) -> None:
     settings = folder / SETTINGS
     if spec.resume and settings.exists():
         asked = _settings(spec, base)
-        began = json.loads(settings.read_text(encoding="utf-8"))
+        try:
+            began = json.loads(settings.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise InputError(f"cannot read {settings}: {error}") from None
         changed = [key for key in asked if asked[key] != began.get(key)]
         if changed:
             was = ", ".join(f"{key}={began.get(key)!r}" for key in changed)
@@ -132,12 +156,9 @@ def _check_files(spec: TrainingSpec) -> None:
 def _claim_output(spec: TrainingSpec, base: ModelSpec | None, tokenizer: Any) -> None:
     """Make the folder, with the settings and, for a resumed run to find it, the tokenizer."""
     folder = Path(spec.output)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        tokenizer.save_pretrained(_kept_tokenizer(spec))
-        write_json(folder / SETTINGS, _settings(spec, base))
-    except OSError as error:
-        raise InputError(f"cannot write to {folder}: {error.strerror}") from None
+    folder.mkdir(parents=True, exist_ok=True)
+    tokenizer.save_pretrained(_kept_tokenizer(spec))
+    write_json(folder / SETTINGS, _settings(spec, base))
 
 
 def _kept_tokenizer(spec: TrainingSpec) -> Path:
@@ -146,10 +167,10 @@ def _kept_tokenizer(spec: TrainingSpec) -> Path:
 
 def _settings(spec: TrainingSpec, base: ModelSpec | None) -> dict[str, Any]:
     """All that decides the result, as JSON gives it back; the files by their sizes too."""
-    values = {**asdict(replace(spec, resume=False)), "base": asdict(base) if base else None}
+    values = {key: value for key, value in asdict(spec).items() if key not in DECIDE_NOTHING}
+    values["base"] = [base.model_id, base.revision] if base else None
     files = [*spec.train, *spec.eval, *([spec.from_scratch] if spec.from_scratch else [])]
     values["bytes"] = {path: Path(path).stat().st_size for path in files if Path(path).is_file()}
-    del values["resume"], values["output"]
     result: dict[str, Any] = json.loads(json.dumps(values))
     return result
 
@@ -158,7 +179,11 @@ def _model_and_tokenizer(
     spec: TrainingSpec, base: ModelSpec | None, note: Callable[[str], None]
 ) -> tuple[Any, Any]:
     if base is not None:
-        loaded = loading.load_causal(replace(base, dtype="float32"))
+        loaded = loading.load_causal(replace(base, device="cpu", dtype="float32"))
+        if loaded.tokenizer.eos_token_id is None:
+            raise ModelUnsuitable(
+                f"the tokenizer of {base.model_id} has no token to end a document with"
+            )
         return loaded.model, loaded.tokenizer
     assert spec.from_scratch is not None, "the command line asks for one of the two"
     settings = loading.read_new_config(spec.from_scratch)
@@ -178,7 +203,9 @@ def _model_and_tokenizer(
     ), tokenizer
 
 
-def _blocks(spec: TrainingSpec, model: Any, tokenizer: Any) -> tuple[Blocks, Blocks]:
+def _blocks(
+    spec: TrainingSpec, model: Any, tokenizer: Any, note: Callable[[str], None]
+) -> tuple[Blocks, Blocks]:
     context = context_length(model.config.to_dict())
     size = spec.block_size or min(context or MAX_BLOCK, MAX_BLOCK)
     if context and size > context:
@@ -192,7 +219,14 @@ def _blocks(spec: TrainingSpec, model: Any, tokenizer: Any) -> tuple[Blocks, Blo
             f"the training text has {len(train)} tokens, one block needs {size}: "
             "give more text, or a smaller --block-size"
         )
-    return Blocks(train, size), Blocks(held_out, size)
+    blocks, validation = Blocks(train, size), Blocks(held_out, size)
+    note(
+        f"data: {len(blocks) * size:,} tokens to train on and {len(validation) * size:,} to "
+        f"validate, in blocks of {size}"
+    )
+    if not len(validation):
+        note("no validation: too little text is held out; give --eval or a higher --eval-fraction")
+    return blocks, validation
 
 
 def _recorded(spec: TrainingSpec, report: Callable[[Progress], None]) -> Callable[[Progress], None]:
@@ -223,7 +257,7 @@ def _save(
     aside = folder / "finished.part"
     shutil.rmtree(aside, ignore_errors=True)
     loading.save(model, tokenizer, aside, spec.save_dtype)
-    card = training_card(spec, base.model_id if base else None, asdict(trained))
+    card = training_card(spec, base, asdict(trained))
     (aside / "README.md").write_text(card, encoding="utf-8")
     write_sums(aside)
     for path in sorted(aside.iterdir(), key=lambda path: path.suffix == ".safetensors"):

@@ -1,12 +1,14 @@
 """One forward pass, as the article has it: logits, argmax, decode."""
 
 import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from llmcli.core.checkpoint import Kind
+from llmcli.core.data import Failure, Row
 from llmcli.core.decoding import require_numbers
 from llmcli.core.loading import Loaded
 from llmcli.core.tokens import token_namer
@@ -41,6 +43,7 @@ class Position:
 class Forward:
     """The whole pass."""
 
+    row: Row
     text: str
     kind: Kind
     positions: tuple[Position, ...]
@@ -50,13 +53,24 @@ class Forward:
     perplexity: float | None
 
 
-@torch.inference_mode()
-def forward(loaded: Loaded, text: str, *, top: int = 1) -> Forward:
-    """Run the model once over `text` and describe each position.
+def forward(loaded: Loaded, rows: Iterable[Row], *, top: int = 1) -> Iterator[Forward | Failure]:
+    """Run the model once over each text and describe each position, `top` tokens at each.
 
-    Raises InputError if the text has no token, or more than the model takes.
+    A row without a token, or with more than the model takes, comes as a Failure in its place.
     """
-    ids = torch.tensor([_encode(loaded, text)], device=loaded.model.device)  # (1, T)
+    for row in rows:
+        if row.error is not None:
+            yield Failure(row, row.error)
+            continue
+        try:
+            yield _forward_one(loaded, row, top)
+        except InputError as error:
+            yield Failure(row, str(error))
+
+
+@torch.inference_mode()
+def _forward_one(loaded: Loaded, row: Row, top: int) -> Forward:
+    ids = torch.tensor([_encode(loaded, row.text)], device=loaded.model.device)  # (1, T)
     logits = loaded.model(ids).logits.float()  # (1, T, V)
     require_numbers(logits)
     predicted_ids = logits.argmax(-1)  # (1, T)
@@ -66,7 +80,8 @@ def forward(loaded: Loaded, text: str, *, top: int = 1) -> Forward:
     known = [position.nats for position in positions if position.nats is not None]
     mean = sum(known) / len(known) if known else None
     return Forward(
-        text=text,
+        row=row,
+        text=row.text,
         kind=loaded.kind,
         positions=positions,
         predicted_text=loaded.tokenizer.decode(shown[0]),

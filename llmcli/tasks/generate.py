@@ -3,20 +3,20 @@
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Literal
 
 from llmcli.core.beams import Hypothesis, beam_search
-from llmcli.core.data import Row
+from llmcli.core.data import Failure, Row
 from llmcli.core.decoding import Decoder, Step, sequence_seed
 from llmcli.core.loading import Loaded
+from llmcli.core.plan import DEFAULT_NEW_TOKENS, check_decoding
 from llmcli.core.prompts import encode_prompt, end_tokens, room
 from llmcli.core.tokens import TextStream, token_namer
-from llmcli.errors import InputError, UsageError
+from llmcli.errors import InputError
 from llmcli.spec import ChatSpec, DecodingSpec
 
-DEFAULT_NEW_TOKENS = 256
 FinishReason = Literal["end", "stop", "length"]
 
 
@@ -43,6 +43,7 @@ class TokenStep:
 class Generation:
     """One continuation of one prompt."""
 
+    row: Row
     prompt: str
     text: str
     """What the model wrote, without the prompt, ending before a stop string."""
@@ -59,15 +60,6 @@ class Generation:
     score: float | None = None
     """With beams: mean log-probability of the new tokens, in nats."""
     logprobs: tuple[TokenStep, ...] | None = None
-    row: Row = field(default=Row(0, ""))
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A row that could not be continued, and why."""
-
-    row: Row
-    error: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,26 +69,6 @@ class _Prompt:
     limit: int
     before: list[int]
     """What the text goes on from: the prompt, but for a chat, where an answer begins anew."""
-
-
-def check_decoding(spec: DecodingSpec) -> None:
-    """Raise UsageError for settings that contradict one another."""
-    if spec.num_beams > 1 and spec.samples:
-        raise UsageError("--num-beams searches and does not sample: leave out the sampling flags")
-    if spec.num_beams > 1 and spec.logprobs:
-        raise UsageError("--logprobs goes with greedy decoding and sampling, not with --num-beams")
-    if spec.num_beams > 1 and spec.stop:
-        raise UsageError("--stop goes with greedy decoding and sampling, not with --num-beams")
-    several = spec.num_return_sequences
-    if spec.num_beams > 1 and several > spec.num_beams:
-        raise UsageError(
-            f"--num-return-sequences {several} is more than --num-beams {spec.num_beams}"
-        )
-    if spec.num_beams == 1 and several > 1 and not spec.samples:
-        raise UsageError(
-            f"greedy decoding has one result: for --num-return-sequences {several} add "
-            "--temperature 0.8 or --num-beams"
-        )
 
 
 def generate(
@@ -175,6 +147,7 @@ def _from_hypothesis(
 ) -> Generation:
     stream = TextStream(loaded.tokenizer, after=prompt.before)
     return Generation(
+        row=prompt.row,
         prompt=prompt.row.text,
         text="".join([*map(stream.push, found.tokens), stream.flush()]),
         index=index,
@@ -184,7 +157,6 @@ def _from_hypothesis(
         seed=None,
         seconds=seconds,
         score=found.score,
-        row=prompt.row,
     )
 
 
@@ -243,6 +215,7 @@ class _Batch:
         prompt, index = self._places[at]
         spec, steps = self._spec, self._steps[at]
         return Generation(
+            row=prompt.row,
             prompt=prompt.row.text,
             text="".join(self._texts[at]),
             index=index,
@@ -252,7 +225,6 @@ class _Batch:
             seed=spec.seed if spec.samples else None,
             seconds=seconds,
             logprobs=_token_steps(self._loaded.tokenizer, steps) if spec.logprobs else None,
-            row=prompt.row,
         )
 
 
@@ -262,7 +234,7 @@ def _token_steps(tokenizer: Any, steps: list[Step]) -> tuple[TokenStep, ...]:
         TokenStep(
             name(step.token),
             step.token,
-            step.logprob if step.logprob is not None else float("nan"),
+            step.logprob,
             tuple(TokenChance(name(one.token), one.token, one.logprob) for one in step.best),
         )
         for step in steps

@@ -10,6 +10,7 @@ from llmcli.core import hub
 from llmcli.core.checkpoint import (
     Checkpoint,
     Origin,
+    architectures,
     check,
     context_length,
     read_config,
@@ -69,14 +70,14 @@ class FileCheck:
 
     file: str
     state: str
-    """ok, damaged, or unknown where there is no hash to compare with."""
+    """ok, damaged, missing, or unknown where there is no hash to compare with."""
 
 
 def list_models() -> Iterator[ModelEntry]:
     """Yield the starters, then the models in the hub's cache, last used first."""
     for name in starters():
         checkpoint = hub.resolve(ModelSpec(name))
-        size = sum(file.bytes for file in _files(checkpoint.folder))
+        size = sum(file.bytes for file in _files(checkpoint))
         yield ModelEntry(name, "starter", task_of(read_config(checkpoint)), size, None)
     for repo in sorted(hub.cached_repos(), key=lambda repo: repo.last_accessed, reverse=True):
         used = datetime.fromtimestamp(repo.last_accessed, timezone.utc).isoformat("T", "seconds")
@@ -104,14 +105,14 @@ def show_model(spec: ModelSpec) -> ModelDetails:
         origin=checkpoint.origin,
         folder=str(checkpoint.folder),
         revision=checkpoint.revision,
-        architecture=(config.get("architectures") or [config["model_type"]])[0],
+        architecture=(architectures(config) or [str(config["model_type"])])[0],
         task=task_of(config),
         parameters=parameters,
         dtype=dtype,
         context=context_length(config),
         vocabulary=config.get("vocab_size"),
         licence=_licence(checkpoint.folder),
-        files=_files(checkpoint.folder),
+        files=_files(checkpoint),
     )
 
 
@@ -131,7 +132,7 @@ def _show_gguf(checkpoint: Checkpoint) -> ModelDetails:
         context=metadata.context,
         vocabulary=metadata.vocabulary,
         licence=metadata.licence,
-        files=(ModelFile(checkpoint.path.name, checkpoint.path.stat().st_size),),
+        files=_files(checkpoint),
     )
 
 
@@ -175,31 +176,29 @@ def _licence(folder: Path) -> str | None:
     return None if licence is None else str(licence)
 
 
-def _files(folder: Path) -> tuple[ModelFile, ...]:
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    return tuple(
-        ModelFile(path.relative_to(folder).as_posix(), path.stat().st_size) for path in paths
-    )
+def _files(checkpoint: Checkpoint) -> tuple[ModelFile, ...]:
+    """The files of a model; folders below it, such as checkpoints, are not part of it."""
+    paths = [checkpoint.path] if checkpoint.gguf_file else sorted(checkpoint.folder.iterdir())
+    return tuple(ModelFile(path.name, path.stat().st_size) for path in paths if path.is_file())
+
+
+def removable(model_id: str) -> int:
+    """Bytes that `remove_model` would free.
+
+    Raises UsageError for a starter, ModelNotFound if the cache does not hold the model.
+    """
+    if model_id in starters():
+        raise UsageError(f"{model_id} comes with the package and cannot be removed by itself")
+    return int(hub.cached_repo(model_id).size_on_disk)
 
 
 def remove_model(model_id: str) -> int:
     """Delete a model from the hub's cache, all revisions; return the bytes that this freed.
 
-    Raises UsageError for a starter, ModelNotFound if the cache does not hold it.
+    Raises as `removable` does.
     """
-    if model_id in starters():
-        raise UsageError(f"{model_id} comes with the package and cannot be removed by itself")
+    removable(model_id)
     return hub.remove(model_id)
-
-
-def cached_size(model_id: str) -> int:
-    """Bytes that a model takes in the hub's cache. Raises as `remove_model` does."""
-    if model_id in starters():
-        raise UsageError(f"{model_id} comes with the package and cannot be removed by itself")
-    for repo in hub.cached_repos():
-        if repo.repo_id == model_id:
-            return int(repo.size_on_disk)
-    raise hub.not_cached(model_id)
 
 
 def verify_model(spec: ModelSpec) -> list[FileCheck]:
@@ -211,19 +210,20 @@ def verify_model(spec: ModelSpec) -> list[FileCheck]:
     check(checkpoint)
     sums = read_sums(checkpoint.folder)
     results = []
-    for file in _files(checkpoint.folder):
+    for file in _files(checkpoint):
         path = checkpoint.folder / file.name
         expected = sums.get(file.name) or expected_hash(path)
         state = "unknown"
         if expected is not None:
             state = "ok" if hash_file(path, expected) == expected else "damaged"
         results.append(FileCheck(file.name, state))
-    return results
+    lost = [name for name in sums if not (checkpoint.folder / name).is_file()]
+    return results + [FileCheck(name, "missing") for name in lost]
 
 
 def damaged(checks: list[FileCheck], name: str) -> ModelUnsuitable | None:
     """The error for a model some of whose files are not as published, or None."""
-    bad = [one.file for one in checks if one.state == "damaged"]
+    bad = [one.file for one in checks if one.state in ("damaged", "missing")]
     if not bad:
         return None
     return ModelUnsuitable(

@@ -1,9 +1,10 @@
 """Split texts into the tokens that a model sees."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from llmcli.core.data import Row
+from llmcli.core.data import Failure, Row
 from llmcli.core.vocabulary import Token, Vocabulary
 from llmcli.errors import InputError
 
@@ -12,9 +13,19 @@ from llmcli.errors import InputError
 class Tokenized:
     """One text and its tokens."""
 
+    row: Row
     text: str
     count: int
     tokens: tuple[Token, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """One list of ids and what they spell."""
+
+    row: Row
+    ids: tuple[int, ...]
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,20 +39,41 @@ class Count:
 
 def tokenize(
     vocabulary: Vocabulary, rows: Iterable[Row], *, special: bool = True
-) -> Iterator[Tokenized]:
-    """Yield each text's tokens, in order. Raises InputError for a row that cannot be read."""
+) -> Iterator[Tokenized | Failure]:
+    """Yield each text's tokens, in order."""
     for row in rows:
         if row.error is not None:
-            raise InputError(f"line {row.number}: {row.error}")
-        tokens = tuple(vocabulary.encode(row.text, special=special))
-        yield Tokenized(row.text, len(tokens), tokens)
+            yield Failure(row, row.error)
+        else:
+            tokens = tuple(vocabulary.encode(row.text, special=special))
+            yield Tokenized(row, row.text, len(tokens), tokens)
 
 
 def count(vocabulary: Vocabulary, rows: Iterable[Row], *, special: bool = True) -> Count:
-    """Add up all texts, holding one at a time."""
+    """Add up all texts, holding one at a time. Raises InputError for a row that cannot be read."""
     texts = tokens = characters = 0
     for one in tokenize(vocabulary, rows, special=special):
+        if isinstance(one, Failure):
+            raise InputError(f"line {one.row.number}: {one.error}")
         texts += 1
         tokens += one.count
         characters += len(one.text)
     return Count(texts, tokens, characters)
+
+
+def detokenize(vocabulary: Vocabulary, rows: Iterable[Row]) -> Iterator[Decoded | Failure]:
+    """Yield what the ids in each row spell; blanks, commas or brackets stand between them."""
+    for row in rows:
+        try:
+            if row.error is not None:
+                raise InputError(row.error)
+            ids = [_id(word) for word in re.sub(r"[,\[\]]", " ", row.text).split()]
+            yield Decoded(row, tuple(ids), vocabulary.decode(ids))
+        except InputError as error:
+            yield Failure(row, str(error))
+
+
+def _id(word: str) -> int:
+    if not re.fullmatch("[0-9]{1,9}", word):
+        raise InputError(f"{word[:40]!r} is no token id: --decode takes numbers")
+    return int(word)

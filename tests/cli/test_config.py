@@ -56,5 +56,24 @@ def test_a_mistaken_file_is_refused(run, tmp_path, text, telling):
     assert telling in result.stderr
 
 
+def test_a_key_above_commands_of_a_group_reaches_them(run, tmp_path, monkeypatch):
+    own = write(tmp_path / "c.yaml", "quiet: true\nmodels:\n  format: jsonl\n  list: {limit: 3}\n")
+    monkeypatch.setattr("llmcli.cli.config.user_config", lambda: own)
+    assert "list has no option 'limit'" in run("models", "list").stderr
+    own.write_text("models:\n  format: jsonl\n")
+    assert json.loads(run("models", "list").stdout.splitlines()[0])["name"] == "gpt2-stories"
+
+
+def test_an_option_that_may_be_repeated_takes_one_value_or_a_list(run, tiny_gpt2, tmp_path):
+    words = ["generate", "Once upon a time", "-m", tiny_gpt2, "-n", 20]
+    expected = run(*words, "--stop", "a", "--stop", "e").stdout
+    path = write(tmp_path / "a.yaml", "stop: [a, e]")
+    assert run(*words, "--config", path).stdout == expected
+    path.write_text("stop: a")
+    assert run(*words, "--config", path).stdout == run(*words, "--stop", "a").stdout
+    path.write_text("temperature: [1, 2]")
+    assert "temperature is to be one value" in run(*words, "--config", path).stderr
+
+
 def test_an_empty_file_changes_nothing(new_tokens, tmp_path):
     assert new_tokens("--config", write(tmp_path / "a.yaml", ""), "-n", 3) == 3

@@ -120,20 +120,74 @@ def test_the_batch_size_does_not_change_the_texts(generate, tmp_path, size):
     assert generate(*words, size).stdout == generate(*words, 5).stdout
 
 
-def test_an_output_file_appears_whole_or_not_at_all(generate, tmp_path, monkeypatch):
+def test_an_output_file_appears_whole_or_not_at_all(generate, tmp_path):
     target = tmp_path / "out.jsonl"
     target.write_text("precious")
     (tmp_path / "p.txt").write_text("a\nb\n")
 
-    def fail(*args):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("llmcli.cli.output.print_to", fail)
+    (tmp_path / "out.jsonl.part").symlink_to("/dev/full")
     result = generate("-i", tmp_path / "p.txt", "-o", target)
     assert result.exit_code == 3
     assert "No space left" in result.stderr
     assert target.read_text() == "precious"
-    assert {path.name for path in tmp_path.iterdir()} == {"out.jsonl", "p.txt"}
+
+
+def test_a_pipe_or_device_is_written_and_not_replaced(generate, tmp_path):
+    import os
+    import threading
+
+    fifo = tmp_path / "pipe"
+    os.mkfifo(fifo)
+    read = []
+    reader = threading.Thread(target=lambda: read.append(fifo.read_text()))
+    reader.start()
+    assert generate("a", "-o", fifo, "--format", "json").exit_code == 0
+    reader.join(timeout=10)
+    assert fifo.is_fifo() and len(json.loads(read[0])) == 1
+
+
+def test_fields_of_the_file_that_clash_with_results_are_renamed(generate, tmp_path):
+    path = tmp_path / "in.jsonl"
+    path.write_text('{"prompt": "a cat", "score": 3, "text": "keep", "id": 7}\n')
+    (record,) = json.loads(generate("-i", path, "--column", "prompt", "--json").stdout)
+    assert (record["prompt"], record["id"], record["row"]) == ("a cat", 7, 1)
+    assert (record["input_score"], record["input_text"]) == (3, "keep")
+    assert record["score"] is None and record["text"] != "keep"
+    assert "input_prompt" not in record
+
+
+def test_a_csv_whose_first_row_fails_keeps_the_results_of_the_others(generate, tmp_path):
+    (tmp_path / "in.csv").write_text("id,text\n1\n2,the cat\n")
+    result = generate("-i", tmp_path / "in.csv", "-o", tmp_path / "out.csv")
+    assert result.exit_code == 1
+    first, second = csv.DictReader(io.StringIO((tmp_path / "out.csv").read_text()))
+    assert first["error"] == "not as many fields as the header" and first["text"] == ""
+    assert (second["id"], second["prompt"], second["error"]) == ("2", "the cat", "")
+    assert second["text"]
+
+
+def test_a_csv_says_which_fields_it_had_no_column_for(generate, tmp_path):
+    (tmp_path / "in.jsonl").write_text('{"text": "a"}\n{"text": "b", "extra": 1}\n')
+    result = generate("-i", tmp_path / "in.jsonl", "-o", tmp_path / "out.csv")
+    assert "no column for extra" in result.stderr
+
+
+def test_a_drawn_seed_is_told(generate):
+    told = generate("a", "--temperature", 1).stderr
+    seed = told.strip().removeprefix("[seed ").removesuffix("]")
+    first = generate("a", "--temperature", 1, "--seed", seed)
+    assert first.exit_code == 0 and first.stderr == ""
+
+
+@pytest.mark.parametrize("temperature", ["1e-40", "1e-6"])
+def test_a_temperature_near_zero_is_nearly_greedy(generate, temperature):
+    cold = generate(PROMPT, "--temperature", temperature, "--seed", 1).stdout
+    assert cold == generate(PROMPT).stdout
+
+
+def test_an_input_file_is_looked_for_before_the_model(run):
+    result = run("generate", "-i", "nowhere.txt", "-m", "owner/name")
+    assert result.exit_code == 3 and "cannot read nowhere.txt" in result.stderr
 
 
 def test_ctrl_c_keeps_what_was_written_to_a_file(generate, tmp_path, monkeypatch):

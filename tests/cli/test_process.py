@@ -27,8 +27,25 @@ def test_a_closed_pipe_ends_quietly():
     result = shell("set +o pipefail; llmcli tokenize 'a long text' --format jsonl | head -c 1")
     assert (result.returncode, result.stderr.count("\n")) == (0, 1)  # the note on the starter
     assert result.stdout == "{"
-    result = shell("llmcli generate hi -q -n 100 --temperature 1 | true")
-    assert result.stderr == ""
+    result = shell("llmcli generate hi -q -n 100 --temperature 1 --seed 1 | true")
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_a_full_disk_behind_stdout_is_one_line():
+    result = shell("llmcli tokenize --ids hi -q > /dev/full")
+    assert result.returncode == 3
+    assert result.stderr == "Error: cannot write to <stdout>: No space left on device\n"
+
+
+def test_closed_streams_are_no_traceback():
+    result = shell("llmcli tokenize --ids -q - <&-")
+    assert (result.returncode, result.stderr.count("\n")) == (3, 1)
+    assert shell("llmcli tokenize --ids -q hi >&-").stderr == ""
+
+
+def test_output_is_utf8_whatever_the_locale():
+    result = shell("PYTHONIOENCODING=latin-1 llmcli tokenize -q 月 --json")
+    assert result.returncode == 0 and "月" in result.stdout
 
 
 def test_text_comes_as_it_is_made_and_ctrl_c_keeps_it(tiny_gpt2):

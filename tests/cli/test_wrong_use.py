@@ -41,11 +41,25 @@ def assert_one_line(result, code, telling):
         ("generate hi --dtype int3", USAGE, "--dtype"),
         ("generate hi --device gpu", USAGE, "use auto, cpu, cuda"),
         ("generate hi --device cuda:99", USAGE, "no such device"),
-        ("generate hi -o out.pdf", USAGE, "name it .txt .json"),
+        ("generate hi -o out.pdf", USAGE, "name it .txt"),
         ("generate hi -i file.txt", USAGE, "not both"),
         ("generate -i nowhere.txt", INPUT, "cannot read nowhere.txt"),
         ("generate -i prompts.docx", INPUT, "cannot tell what"),
-        ("generate hi -o no/such/folder/out.txt", INPUT, "cannot write"),
+        ("generate hi -o no/such/folder/out.txt", INPUT, "there is no folder"),
+        ("generate hi -o {tmp} --format json", INPUT, "it is a folder"),
+        ("generate hi --temperature nan", USAGE, "not a finite number"),
+        ("generate hi --top-p nan", USAGE, "--top-p"),
+        ("generate hi --repetition-penalty inf", USAGE, "not a finite number"),
+        ("generate hi --stop=", USAGE, "--stop takes a text that is not empty"),
+        ("generate hi there --show-code", USAGE, "--show-code is for one TEXT"),
+        ("generate hi -i a.txt --show-code", USAGE, "--show-code is for one TEXT"),
+        ("generate hi --show-code --num-beams 2 --temperature 1", USAGE, "leave out the sampling"),
+        ("generate hi --show-code --num-return-sequences 2", USAGE, "greedy decoding has one"),
+        ("generate hi --revision v1", USAGE, "--revision is for models on the hub"),
+        ("generate hi -m ~nosuchuser/x", NOT_FOUND, "cannot look for '~nosuchuser/x'"),
+        (f"generate hi -m {'x' * 300}", NOT_FOUND, "cannot look for 'xxx"),
+        ("finetune --train x.txt -o out -m gpt2 --epochs inf", USAGE, "not a finite number"),
+        ("finetune --train x.txt -o out --from-scratch c.json -m x", USAGE, "give either -m MODEL"),
         ("generate hi -m ./no-such-folder", NOT_FOUND, "no such file or folder"),
         ("generate hi -m no/such/model/at/all", NOT_FOUND, "cannot be a hub id"),
         ("generate hi -m owner/name --offline", NOT_FOUND, "llmcli models pull owner/name"),
@@ -158,6 +172,24 @@ BREAKAGES = {
         NOT_FOUND,
         "model-00002-of-00002.safetensors is missing",
     ),
+    "the index is nonsense": (
+        lambda m: (
+            (m / "model.safetensors").unlink(),
+            (m / "model.safetensors.index.json").write_text('{"weight_map": []}'),
+        ),
+        UNSUITABLE,
+        "no weight_map",
+    ),
+    "architectures are nonsense": (
+        lambda m: edit_json(m / "config.json", architectures=[1], model_type="nothing"),
+        UNSUITABLE,
+        "nothing",
+    ),
+    "a pickle of another name": (
+        lambda m: (m / "model.safetensors").rename(m / "model.pt"),
+        UNSUITABLE,
+        "ask its author for safetensors",
+    ),
     "pickled weights": (
         lambda m: (m / "model.safetensors").rename(m / "pytorch_model.bin"),
         UNSUITABLE,
@@ -238,6 +270,35 @@ def test_code_that_comes_with_a_model_is_not_run(run, tiny_gpt2, tmp_path):
     result = run("generate", "hi", "-m", folder)
     assert_one_line(result, UNSUITABLE, "run it with --trust-remote-code if you trust it")
     assert not (tmp_path / "ran").exists()
+
+
+def test_no_model_name_at_all_is_no_model(run):
+    assert_one_line(run("generate", "hi", "-m", ""), NOT_FOUND, "no model ''")
+
+
+def test_a_model_that_does_not_go_from_left_to_right_is_refused(run, tiny_gpt2, tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_gpt2, folder)
+    for words in (["generate"], ["generate", "--show-code"], ["forward"]):
+        edit_json(folder / "config.json", model_type="xlnet", architectures=["XLNetLMHeadModel"])
+        assert_one_line(run(*words, "hi", "-m", folder), UNSUITABLE, "is not a language model")
+    edit_json(folder / "config.json", model_type="marian", is_encoder_decoder=True)
+    for words in (["generate"], ["generate", "--show-code"], ["forward", "--show-code"]):
+        assert_one_line(run(*words, "hi", "-m", folder), UNSUITABLE, "sequence-to-sequence")
+
+
+@pytest.mark.parametrize(
+    ("template", "telling"),
+    [
+        ("{{ raise_exception('no system role here') }}", "no system role here"),
+        ("{% for %}", "refuses this"),
+    ],
+)
+def test_a_chat_template_that_refuses_is_one_line(run, tiny_chat, tmp_path, template, telling):
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_chat, folder)
+    (folder / "chat_template.jinja").write_text(template)
+    assert_one_line(run("generate", "hi", "-m", folder, "-s", "x"), UNSUITABLE, telling)
 
 
 @pytest.mark.parametrize("name", ["empty.gguf", "model.bin"])

@@ -53,4 +53,5 @@ def test_the_end_of_a_txt_file_is_held_out(bpe, tmp_path):
 def test_blocks_are_equal_pieces_and_the_rest_is_dropped():
     blocks = Blocks(np.arange(10, dtype=np.uint32), 4)
     assert len(blocks) == 2
-    assert blocks[1]["input_ids"].tolist() == blocks[1]["labels"].tolist() == [4, 5, 6, 7]
+    assert blocks[1]["input_ids"].tolist() == [4, 5, 6, 7]
+    assert blocks[1]["labels"].tolist() == [-100, 5, 6, 7]

@@ -54,6 +54,12 @@ def test_a_quoted_field_may_hold_line_breaks(tmp_path):
         ("a.jsonl", b'{"text": "cat"}\n{"t": 1}\n{"text": "dog"}\n', "no field 'text'; it has 't'"),
         ("a.jsonl", b'{"text": "cat"}\n{"text": 1}\n{"text": "dog"}\n', "is int, not text"),
         ("a.jsonl", b'{"text": "cat"}\n{"text": "\\ud800"}\n{"text": "dog"}\n', "UTF-8"),
+        ("a.jsonl", b'{"text": "cat"}\n{"text": "", "x": "\\ud800"}\n{"text": "dog"}', "UTF-8"),
+        (
+            "a.jsonl",
+            b'{"text": "cat"}\n{"text": ' + b"9" * 5000 + b'}\n{"text": "dog"}\n',
+            "not JSON",
+        ),
         ("a.txt", b"cat\n\xff\xfe\ndog\n", "not valid UTF-8"),
         ("a.csv", b"text,id\ncat,1\nx\ndog,2\n", "not as many fields"),
     ],
@@ -74,6 +80,8 @@ def test_a_bad_row_carries_its_error_and_the_others_go_on(tmp_path, name, conten
         ("a.csv", "", "no column 'text'; it has none"),
         ("a.jsonl.gz", "this is not packed", "damaged"),
         ("a.txt.xz", "this is not packed", "damaged"),
+        ("a.txt.gz", gzip.compress(b"cat\n" * 99)[:-20], "damaged"),
+        ("a.txt.gz", gzip.compress(b"cat")[:10] + b"\xff" * 20, "damaged"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_one_line(tmp_path, name, content, message):
@@ -104,7 +112,12 @@ def test_each_row_of_other_files_is_a_document(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "content"), [("a.txt", b"ok\n\xff"), ("a.jsonl", b'{"text": "a"}\n{"no": 1}')]
+    ("name", "content"),
+    [
+        ("a.txt", b"ok\n\xff"),
+        ("a.jsonl", b'{"text": "a"}\n{"no": 1}'),
+        ("a.txt.gz", b"not packed"),
+    ],
 )
 def test_training_text_with_a_bad_row_is_refused(tmp_path, name, content):
     with pytest.raises(InputError):

@@ -100,6 +100,11 @@ def test_a_folder_with_one_gguf_file_means_that_file(run, tiny_gguf):
     assert shown == f"{tiny_gguf / 'tiny.gguf'}\n"
 
 
+def test_verify_looks_at_the_file_alone(run, tiny_gguf):
+    shown = run("models", "verify", tiny_gguf / "tiny.gguf", "--json")
+    assert [one["file"] for one in json.loads(shown.stdout)] == ["tiny.gguf"]
+
+
 def test_show_reads_the_header(run, tiny_gguf):
     (record,) = json.loads(run("models", "show", tiny_gguf / "tiny.gguf", "--json").stdout)
     assert record["architecture"] == "llama"

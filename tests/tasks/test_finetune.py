@@ -167,6 +167,51 @@ def test_resuming_with_other_data_is_refused(spec, files, tmp_path):
         finetune(spec(train=(str(data),), resume=True), None)
 
 
+def test_resuming_may_report_and_save_at_other_steps(spec):
+    with pytest.raises(Interrupted):
+        finetune(spec(), None, should_stop=stop_after(2))
+    finetune(spec(log_steps=3, save_steps=5, resume=True), None)
+
+
+def test_resuming_a_finished_run_makes_no_more_steps(spec, tmp_path):
+    finetune(spec(), None)
+    before = weights(tmp_path / "model")
+    (tmp_path / "model" / "model.safetensors").unlink()
+    result = finetune(spec(resume=True), None)
+    assert result.steps == 12
+    assert same_bits(before, weights(tmp_path / "model"))
+
+
+def test_the_losses_shown_are_those_of_the_final_perplexity(spec):
+    seen = []
+    result = finetune(spec(), None, report=seen.append)
+    shown = [one.eval_perplexity for one in seen if one.eval_loss is not None][-1]
+    assert shown == pytest.approx(result.perplexity, rel=1e-4)
+
+
+def test_a_full_disk_is_one_line(spec, monkeypatch):
+    def fail(*args, **more):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("llmcli.tasks.finetune.write_json", fail)
+    with pytest.raises(InputError, match="cannot write to .*: No space left on device"):
+        finetune(spec(), None)
+
+
+def test_a_tokenizer_without_an_end_token_is_refused(spec, tiny_words):
+    from llmcli.errors import ModelUnsuitable
+
+    with pytest.raises(ModelUnsuitable, match="no token to end a document"):
+        finetune(spec(from_scratch=None), ModelSpec(str(tiny_words)))
+
+
+def test_a_model_of_the_environment_gives_way_to_from_scratch(run, files, tmp_path, monkeypatch):
+    monkeypatch.setenv("LLMCLI_MODEL", "gpt2")
+    data, config = files
+    words = ["finetune", "--train", data, "--from-scratch", config, "-o", tmp_path / "model"]
+    assert run(*words, "--max-steps", 1).exit_code == 0
+
+
 def test_a_folder_in_use_is_not_touched(spec, tmp_path):
     folder = tmp_path / "model"
     folder.mkdir()
@@ -232,7 +277,10 @@ def test_wrong_settings_are_one_line(spec, changes, message):
         ('{"model_type": "gpt2", "n_embd": 16, "n_head": 3}', "no model can be made"),
         ('{"model_type": "gpt2", "n_embd": "big"}', "no model can be made"),
         ('{"model_type": "gpt2", "vocab_size": 100}', "vocab_size 100"),
-        ('{"model_type": "t5"}', "no model can be made"),
+        ('{"model_type": "t5"}', "t5 is no causal language model"),
+        ('{"model_type": "bert"}', "bert is no causal language model"),
+        ('{"model_type": []}', "is not one that transformers knows"),
+        ('{"model_type": "gpt2", "n_head": 0}', "no model can be made"),
     ],
 )
 def test_a_wrong_configuration_is_one_line_and_leaves_no_folder(spec, tmp_path, config, message):

@@ -4,12 +4,17 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from llmcli.core.data import Failure, Row
 from llmcli.core.loading import load_language_model
-from llmcli.errors import InputError
 from llmcli.spec import ModelSpec
 from llmcli.tasks.forward import forward, ranks_and_nats
 
 ARTICLE = "我明天要去看电影。"
+
+
+def forward_one(loaded, text, **settings):
+    (result,) = forward(loaded, [Row(1, text)], **settings)
+    return result
 
 
 @pytest.mark.parametrize("text", [ARTICLE, "Once upon a time", "a"])
@@ -22,7 +27,7 @@ def test_the_result_is_that_of_the_articles_own_lines(tiny_gpt2, text):
     predicted_ids = outputs.logits.argmax(-1)
     (predicted_text,) = tokenizer.decode(predicted_ids[:, :-1])
 
-    result = forward(load_language_model(ModelSpec(str(tiny_gpt2))), text)
+    result = forward_one(load_language_model(ModelSpec(str(tiny_gpt2))), text)
 
     assert result.predicted_text == predicted_text
     assert [here.best[0].id for here in result.positions] == predicted_ids[0].tolist()
@@ -37,7 +42,7 @@ def test_ranks_and_nats_by_hand():
 
 
 def test_perplexity_is_that_of_the_loss_of_transformers(gpt2):
-    result = forward(gpt2, "Once upon a time a cat sat")
+    result = forward_one(gpt2, "Once upon a time a cat sat")
     ids = gpt2.tokenizer("Once upon a time a cat sat", return_tensors="pt")["input_ids"]
     with torch.no_grad():
         loss = gpt2.model(ids, labels=ids).loss.item()
@@ -46,7 +51,7 @@ def test_perplexity_is_that_of_the_loss_of_transformers(gpt2):
 
 
 def test_the_last_position_of_a_causal_model_has_nothing_that_came(gpt2):
-    result = forward(gpt2, "a cat", top=3)
+    result = forward_one(gpt2, "a cat", top=3)
     assert result.positions[-1].rank is None and result.positions[-1].nats is None
     assert all(here.rank is not None for here in result.positions[:-1])
     for here in result.positions:
@@ -55,12 +60,12 @@ def test_the_last_position_of_a_causal_model_has_nothing_that_came(gpt2):
 
 
 def test_one_token_alone_has_no_perplexity(gpt2):
-    assert forward(gpt2, "a").perplexity is None
+    assert forward_one(gpt2, "a").perplexity is None
 
 
 def test_a_masked_model_predicts_the_token_at_its_own_place(tiny_bert):
     loaded = load_language_model(ModelSpec(str(tiny_bert)))
-    result = forward(loaded, "the cat [MASK] on mats")
+    result = forward_one(loaded, "the cat [MASK] on mats")
     ids = loaded.tokenizer("the cat [MASK] on mats", return_tensors="pt")["input_ids"]
     with torch.no_grad():
         logits = loaded.model(ids).logits[0]
@@ -70,6 +75,9 @@ def test_a_masked_model_predicts_the_token_at_its_own_place(tiny_bert):
     assert [here.nats for here in result.positions] == pytest.approx(expected.tolist(), rel=1e-5)
 
 
-def test_an_empty_text_is_refused(gpt2):
-    with pytest.raises(InputError, match="empty"):
-        forward(gpt2, "")
+def test_a_row_that_cannot_be_looked_at_fails_alone(gpt2):
+    rows = [Row(1, "a"), Row(2, ""), Row(3, "cat " * 100), Row(4, "", error="bad"), Row(5, "b")]
+    results = list(forward(gpt2, rows))
+    assert [one.row.number for one in results] == [1, 2, 3, 4, 5]
+    errors = [one.error for one in results if isinstance(one, Failure)]
+    assert "empty" in errors[0] and "takes 64" in errors[1] and errors[2] == "bad"

@@ -3,10 +3,11 @@
 import pytest
 import torch
 
-from llmcli.core.data import Row
+from llmcli.core.data import Failure, Row
+from llmcli.core.plan import check_decoding
 from llmcli.errors import UsageError
 from llmcli.spec import ChatSpec, DecodingSpec, ModelSpec
-from llmcli.tasks.generate import Failure, check_decoding, generate
+from llmcli.tasks.generate import generate
 
 PROMPTS = ["Once upon a time", "我明天要去看电影。", "a", "The cat sat on the moon and"]
 

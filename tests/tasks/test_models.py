@@ -56,6 +56,33 @@ def test_a_changed_file_is_found(run, tiny_gpt2, tmp_path):
     assert "damaged  config.json" in result.stdout
 
 
+def test_a_lost_file_is_found_and_the_files_of_sha256sum_are_read(run, tmp_path):
+    import subprocess
+
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "config.json").write_text('{"model_type": "gpt2"}')
+    shutil.copy(shutil.which("true"), folder / "model.safetensors")
+    (folder / "notes.txt").write_text("hi")
+    sums = subprocess.run(
+        ["bash", "-c", "sha256sum *"], cwd=folder, capture_output=True, text=True
+    ).stdout
+    from llmcli.core.hashes import read_sums
+
+    (folder / "SHA256SUMS").write_text(sums)
+    assert set(read_sums(folder)) == {"config.json", "model.safetensors", "notes.txt"}
+
+
+def test_a_missing_file_is_reported(run, tiny_gpt2, tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_gpt2, folder)
+    (folder / "extra.txt").write_text("x")
+    write_sums(folder)
+    (folder / "extra.txt").unlink()
+    result = run("models", "verify", folder)
+    assert result.exit_code == 5 and "missing  extra.txt" in result.stdout
+
+
 def test_hashes_are_those_of_sha256sum_and_git(tmp_path):
     path = tmp_path / "a"
     path.write_bytes(b"hello\n")

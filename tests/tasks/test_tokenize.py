@@ -34,6 +34,18 @@ def test_a_limit_stored_with_the_tokenizer_cuts_nothing(tiny_gpt2, tmp_path):
     assert 4 < len(tokens) < 50
 
 
+def test_settings_beside_the_tokenizer_are_heeded(tiny_gpt2, tmp_path):
+    import shutil
+
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_gpt2, folder)
+    settings = {"tokenizer_class": "GPT2Tokenizer", "add_prefix_space": True}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    theirs = AutoTokenizer.from_pretrained(folder)("cat sat")["input_ids"]
+    tokens = load_vocabulary(ModelSpec(str(folder))).encode("cat sat")
+    assert [token.id for token in tokens] == theirs
+
+
 @pytest.fixture
 def tokenize(run, tiny_gpt2):
     return lambda *words, **more: run("tokenize", "-m", tiny_gpt2, *words, **more)
@@ -57,6 +69,15 @@ def test_each_line_of_ids_is_a_text(tokenize, tmp_path):
     (tmp_path / "t.txt").write_text("a cat\nthe dog\n")
     (tmp_path / "ids.txt").write_text(tokenize("-i", tmp_path / "t.txt", "--ids").stdout)
     assert tokenize("--decode", "-i", tmp_path / "ids.txt").stdout == "a cat\nthe dog\n"
+
+
+def test_lines_of_single_ids_stay_lines(tokenize, tmp_path):
+    (tmp_path / "ids.txt").write_text("70\nx\n71\n")
+    result = tokenize("--decode", "-i", tmp_path / "ids.txt")
+    assert result.exit_code == 1
+    first, second, third = result.stdout.splitlines()
+    assert (len(first), len(third)) == (1, 1)
+    assert second == "[row 2: 'x' is no token id: --decode takes numbers]"
 
 
 def test_count_adds_up_a_file(tokenize, tmp_path):

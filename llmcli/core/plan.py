@@ -1,0 +1,28 @@
+"""What can be told of a decoding plan before any model is loaded."""
+
+from llmcli.errors import UsageError
+from llmcli.spec import DecodingSpec
+
+DEFAULT_NEW_TOKENS = 256
+
+
+def check_decoding(spec: DecodingSpec) -> None:
+    """Raise UsageError for settings that contradict one another."""
+    if spec.num_beams > 1 and spec.samples:
+        raise UsageError("--num-beams searches and does not sample: leave out the sampling flags")
+    if spec.num_beams > 1 and spec.logprobs:
+        raise UsageError("--logprobs goes with greedy decoding and sampling, not with --num-beams")
+    if spec.num_beams > 1 and spec.stop:
+        raise UsageError("--stop goes with greedy decoding and sampling, not with --num-beams")
+    if "" in spec.stop:
+        raise UsageError("--stop takes a text that is not empty")
+    several = spec.num_return_sequences
+    if spec.num_beams > 1 and several > spec.num_beams:
+        raise UsageError(
+            f"--num-return-sequences {several} is more than --num-beams {spec.num_beams}"
+        )
+    if spec.num_beams == 1 and several > 1 and not spec.samples:
+        raise UsageError(
+            f"greedy decoding has one result: for --num-return-sequences {several} add "
+            "--temperature 0.8 or --num-beams"
+        )
