@@ -17,6 +17,7 @@ from llmcli.core.tokens import TextStream, token_namer
 from llmcli.errors import InputError
 from llmcli.spec import ChatSpec, DecodingSpec
 
+UNPADDABLE = ("rwkv",)  # they take padding for text: one prompt at a time
 FinishReason = Literal["end", "stop", "length"]
 
 
@@ -92,6 +93,8 @@ def generate(
     check_decoding(spec)
     if spec.samples and spec.seed is None:
         spec = replace(spec, seed=secrets.randbits(31))
+    if loaded.model.config.model_type in UNPADDABLE:
+        batch_size = 1
     pending = iter(rows)
     while batch := list(islice(pending, batch_size)):
         prepared = [_prepare(loaded, row, spec, chat) for row in batch]
