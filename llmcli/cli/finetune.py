@@ -180,7 +180,7 @@ training_options = gather(
     help="What to train for.",
 )
 @training_options
-@model_options(default="", device=False, dtype=False)
+@model_options(default="", runs=False)
 @click.option("-q", "--quiet", is_flag=True, help="Print the folder of the new model alone.")
 def finetune(task: str, training: TrainingSpec, spec: ModelSpec, quiet: bool) -> None:
     """Train a causal language model: from a checkpoint (-m), or --from-scratch.

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
@@ -20,7 +20,6 @@ from llmcli.spec import (
 
 Command = Callable[..., None]
 Option = Callable[[Command], Command]
-Spec = TypeVar("Spec")
 
 STARTER = "gpt2-stories"
 POSITIVE = click.IntRange(min=1)
@@ -68,49 +67,42 @@ offline_option = click.option(
 )
 
 
-def model_options(default: str = STARTER, *, device: bool = True, dtype: bool = True) -> Option:
-    """Add -m, --revision, --offline, --trust-remote-code, --device and --dtype; pass on `spec`."""
-    options = [
-        click.option(
-            "-m",
-            "--model",
-            "model_id",
-            envvar="LLMCLI_MODEL",
-            default=default,
-            show_default=default or False,
-            metavar="MODEL",
-            help="Starter name, local folder, GGUF file or hub id.",
-        ),
-        revision_option,
-        offline_option,
-        click.option(
-            "--trust-remote-code",
-            is_flag=True,
-            help="Run Python code that the model brings along. Only if you trust its author.",
-        ),
-    ]
-    if device:
-        options.append(
-            click.option(
-                "--device",
-                envvar="LLMCLI_DEVICE",
-                default="auto",
-                show_default=True,
-                help="auto, cpu, cuda, cuda:N or mps.",
-            )
-        )
-    if dtype:
-        options.append(
-            click.option(
-                "--dtype",
-                envvar="LLMCLI_DTYPE",
-                type=click.Choice(DTYPES),
-                default="auto",
-                show_default=True,
-                help="Arithmetic; auto is float32 on a CPU.",
-            )
-        )
-    return gather(ModelSpec, "spec", options)
+trust_option = click.option(
+    "--trust-remote-code",
+    is_flag=True,
+    help="Run Python code that the model brings along. Only if you trust its author.",
+)
+device_option = click.option(
+    "--device",
+    envvar="LLMCLI_DEVICE",
+    default="auto",
+    show_default=True,
+    help="auto, cpu, cuda, cuda:N or mps.",
+)
+dtype_option = click.option(
+    "--dtype",
+    envvar="LLMCLI_DTYPE",
+    type=click.Choice(DTYPES),
+    default="auto",
+    show_default=True,
+    help="Arithmetic; auto is float32 on a CPU.",
+)
+
+
+def model_options(default: str = STARTER, *, runs: bool = True) -> Option:
+    """Add what names a model and, where it `runs`, --device and --dtype; pass on `spec`."""
+    name = click.option(
+        "-m",
+        "--model",
+        "model_id",
+        envvar="LLMCLI_MODEL",
+        default=default,
+        show_default=default or False,
+        metavar="MODEL",
+        help="Starter name, local folder, GGUF file or hub id.",
+    )
+    options = [name, revision_option, offline_option, trust_option]
+    return gather(ModelSpec, "spec", options + [device_option, dtype_option] * runs)
 
 
 decoding_options = gather(

@@ -23,7 +23,7 @@ COLOURS = ("cyan", "yellow", "green", "magenta")
 
 @click.command()
 @input_options
-@model_options(device=False, dtype=False)
+@model_options(runs=False)
 @click.option("--ids", "view", flag_value="ids", help="Print the token ids alone, a text a line.")
 @click.option(
     "--count",

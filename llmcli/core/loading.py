@@ -98,7 +98,8 @@ def load_tokenizer(spec: ModelSpec) -> Any:
 def convert_pickle(spec: ModelSpec, output: Path) -> None:
     """Rewrite pickled weights as safetensors; torch's weights-only reader runs no code.
 
-    Raises ModelNotFound, and ModelUnsuitable if there is nothing to convert or it is damaged.
+    output: a folder that is not there yet, or empty. Raises ModelNotFound; ModelUnsuitable if
+    there is nothing to convert or it is damaged; InputError if `output` cannot be written.
     """
     checkpoint = hub.resolve_local(spec) or hub.pull_pickle(spec)
     if not any(checkpoint.folder.glob("pytorch_model*.bin")):
@@ -113,8 +114,13 @@ def convert_pickle(spec: ModelSpec, output: Path) -> None:
         model = model_class.from_pretrained(
             checkpoint.folder, use_safetensors=False, **_common(checkpoint, spec)
         )
-        model.save_pretrained(output)
-        _tokenizer(checkpoint, spec).save_pretrained(output)
+        tokenizer = _tokenizer(checkpoint, spec)
+    aside = output.with_name(output.name + ".part")
+    try:
+        save(model, tokenizer, aside, "auto")
+        aside.replace(output)
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"cannot write {output}: {error}") from None
 
 
 def _common(checkpoint: Checkpoint, spec: ModelSpec) -> dict[str, Any]:
