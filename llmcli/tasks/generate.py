@@ -107,7 +107,7 @@ def generate(
             if isinstance(one, Failure):
                 yield one
             else:
-                yield from islice(results, spec.num_return_sequences)
+                yield from next(results)
 
 
 def _prepare(loaded: Loaded, row: Row, spec: DecodingSpec, chat: ChatSpec) -> _Prompt | Failure:
@@ -126,14 +126,15 @@ def _continue(
     prompts: list[_Prompt],
     spec: DecodingSpec,
     on_text: Callable[[str], None] | None,
-) -> Iterator[Generation]:
-    if not prompts:
-        return
+) -> Iterator[list[Generation]]:
+    """Yield the sequences of each prompt."""
     if spec.num_beams > 1:
         for prompt in prompts:
-            yield from _search(loaded, prompt, spec)
-        return
-    yield from _Batch(loaded, prompts, spec).run(on_text)
+            yield list(_search(loaded, prompt, spec))
+    elif prompts:
+        results = iter(_Batch(loaded, prompts, spec).run(on_text))
+        for _ in prompts:
+            yield list(islice(results, spec.num_return_sequences))
 
 
 def _search(loaded: Loaded, prompt: _Prompt, spec: DecodingSpec) -> Iterator[Generation]:
