@@ -75,6 +75,8 @@ def _show(details: "ModelDetails", out: Output) -> None:
         "vocabulary": None if details.vocabulary is None else f"{details.vocabulary:,}",
         "licence": details.licence,
     }
+    if details.origin != "hub":
+        del facts["revision"]
     for name, value in facts.items():
         out.line(f"{name:<13} {'unknown' if value is None else value}")
     for at, file in enumerate(details.files):

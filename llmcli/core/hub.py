@@ -122,7 +122,7 @@ def cached_checkpoint(spec: ModelSpec) -> Checkpoint | None:
 
 
 def pull(spec: ModelSpec) -> Checkpoint:
-    """Fetch a model into the cache, or what is new of it. Takes up a broken download.
+    """Fetch a model into the cache, or what is new of it; files that are whole are kept.
 
     Raises ModelNotFound if it is not there or cannot be fetched, ModelUnsuitable if it is
     pickled.
@@ -138,6 +138,8 @@ def pull(spec: ModelSpec) -> Checkpoint:
 
 def pull_any(spec: ModelSpec) -> Checkpoint:
     """Fetch a model, or one GGUF file of it (owner/name/file.gguf), or what is new."""
+    if is_offline(spec):
+        raise ModelNotFound(f"HF_HUB_OFFLINE forbids the network: unset it to pull {spec.model_id}")
     if HUB_GGUF.fullmatch(spec.model_id):
         return _pull_gguf(spec)
     if not HUB_ID.fullmatch(spec.model_id):

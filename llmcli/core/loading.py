@@ -275,6 +275,12 @@ def load_tokenizer_folder(folder: Path) -> Any:
     return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
 
 
+def round_weights(model: Any, dtype: Dtype) -> None:
+    """Give the weights of a float32 model the values that they will be stored with."""
+    if dtype != "auto":
+        model.to(getattr(torch, dtype)).to(torch.float32)
+
+
 def save(model: Any, tokenizer: Any, folder: Path, dtype: Dtype) -> None:
     """Write a Hugging Face folder, the weights in `dtype` (auto: as they are)."""
     if dtype != "auto":

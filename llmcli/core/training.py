@@ -75,6 +75,7 @@ def build_trainer(
         save_steps=spec.save_steps,
         save_total_limit=spec.save_total_limit,
         logging_steps=spec.log_steps,
+        logging_first_step=True,
         logging_nan_inf_filter=False,  # a loss of NaN is to be seen, and to stop the run
         seed=spec.seed,
         dataloader_pin_memory=not on_cpu,

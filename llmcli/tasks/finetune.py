@@ -48,7 +48,7 @@ class Trained:
     eval_tokens: int
     steps: int
     perplexity: float | None
-    """On the validation text, computed in float32; None without such text."""
+    """On the validation text, computed in float32 with the weights as stored; None without."""
 
 
 def finetune(
@@ -74,6 +74,7 @@ def finetune(
     note(f"learning rate: {spec.learning_rate}")
     model, tokenizer = _model_and_tokenizer(spec, base, note)
     train, held_out = _blocks(spec, model, tokenizer, note)
+    use_cache = model.config.use_cache  # Trainer switches it off, and it is saved with the model
     trainer = _trainer(spec, model, train, held_out, note)
     tokens_per_step = spec.batch_size * spec.gradient_accumulation_steps * train.block_size
     trainer.add_callback(Watch(tokens_per_step, _recorded(spec, report), should_stop))
@@ -87,8 +88,9 @@ def finetune(
             train_tokens=len(train) * train.block_size,
             eval_tokens=len(held_out) * held_out.block_size,
             steps=steps,
-            perplexity=_final_perplexity(trainer, held_out),
+            perplexity=_final_perplexity(spec, trainer, held_out),
         )
+        model.config.use_cache = use_cache
         _save(spec, base, trained, model, tokenizer)
     return trained
 
@@ -242,10 +244,11 @@ def _recorded(spec: TrainingSpec, report: Callable[[Progress], None]) -> Callabl
     return record
 
 
-def _final_perplexity(trainer: Any, held_out: Blocks) -> float | None:
+def _final_perplexity(spec: TrainingSpec, trainer: Any, held_out: Blocks) -> float | None:
     if not len(held_out):
         return None
     model = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
+    loading.round_weights(model, spec.save_dtype)
     return perplexity(mean_nats(model, held_out, trainer.args.per_device_eval_batch_size))
 
 
