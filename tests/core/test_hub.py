@@ -196,9 +196,11 @@ def test_offline_takes_what_is_cached_and_nothing_else(
 ) -> None:
     offline = ModelSpec(spec.model_id, offline=not variable)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", variable)
-    for attempt in (resolve, pull_any) if variable else (resolve,):
-        with refused(ModelNotFound, "offline", f"llmcli models pull {spec.model_id}"):
-            attempt(offline)
+    with refused(ModelNotFound, "offline", f"llmcli models pull {spec.model_id}"):
+        resolve(offline)
+    if variable:
+        with refused(ModelNotFound, "HF_HUB_OFFLINE", f"unset it to pull {spec.model_id}"):
+            pull_any(offline)
     assert hub.requests == []
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     there = resolve(spec)
