@@ -202,7 +202,7 @@ def finetune(task: str, training: TrainingSpec, spec: ModelSpec, quiet: bool) ->
 
     base = None if training.from_scratch else spec
     screen = _Screen(quiet)
-    with _interruptible() as stop_asked:
+    with _interruptible() as stop_asked, screen:
         result = run(
             training,
             base,
@@ -244,6 +244,14 @@ class _Screen:
     def __init__(self, quiet: bool) -> None:
         self.quiet = quiet
         self.live = sys.stderr.isatty()
+        self._is_open = False  # a line was begun that the next one would be written over
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        if self._is_open:
+            click.echo(err=True)
 
     def note(self, line: str) -> None:
         if not self.quiet:
@@ -256,6 +264,7 @@ class _Screen:
         if self.live:
             ends = progress.eval_loss is not None or progress.step == progress.steps
             click.echo(f"\r\x1b[K{line}", nl=ends, err=True)
+            self._is_open = not ends
         else:
             click.echo(line, err=True)
 

@@ -8,7 +8,7 @@ import click
 from llmcli.cli.inputs import one_text, rows_of
 from llmcli.cli.options import POSITIVE, input_options, model_options, output_options
 from llmcli.cli.output import Output, Record, quoted, show_table
-from llmcli.cli.running import Tally, announce_default, announce_loaded, error_line, record_of
+from llmcli.cli.running import Tally, announce_default, announce_loaded, record_of
 from llmcli.spec import InputSpec, ModelSpec
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def forward(source: InputSpec, spec: ModelSpec, top: int, show_code: bool, out: 
     tally = Tally(is_file=source.input is not None)
     results = run(loaded, rows, top=top)
     if out.is_for_reading:
-        for result in tally.successes(results, lambda record: out.note(error_line(record))):
+        for result in tally.successes(results, lambda error: out.note(str(error))):
             _show(result, out)
     else:
         with out.records(_as_text) as writer:
@@ -64,7 +64,7 @@ def forward(source: InputSpec, spec: ModelSpec, top: int, show_code: bool, out: 
 
 
 def _as_text(record: Record) -> str:
-    return str(record.get("predicted_text", "")) if "positions" in record else error_line(record)
+    return str(record["predicted_text"])
 
 
 def _show(result: "Forward", out: Output) -> None:

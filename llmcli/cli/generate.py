@@ -16,14 +16,9 @@ from llmcli.cli.options import (
     output_options,
 )
 from llmcli.cli.output import Output, Record
-from llmcli.cli.running import (
-    Tally,
-    announce_default,
-    announce_loaded,
-    error_line,
-    record_of,
-)
+from llmcli.cli.running import Tally, announce_default, announce_loaded, record_of
 from llmcli.core.plan import check_decoding
+from llmcli.errors import UsageError
 from llmcli.spec import ChatSpec, DecodingSpec, InputSpec, ModelSpec
 
 if TYPE_CHECKING:
@@ -64,7 +59,8 @@ def generate(
     """Continue TEXT with a causal language model.
 
     Decoding is greedy: at each step the likeliest token. --temperature, --top-k, --top-p or
-    --min-p turn sampling on. Text appears as it is made. With a file, each row is a prompt.
+    --min-p turn sampling on. Text appears as it is made. Each TEXT is a prompt of its own, so
+    quote what has spaces; with a file, each row is one. An empty prompt begins a new text.
 
     \b
       llmcli generate "Once upon a time" --temperature 0.8 --seed 1
@@ -77,6 +73,8 @@ def generate(
         return
     rows = rows_of(source)
     check_decoding(decoding)
+    if decoding.logprobs and out.format == "text":
+        raise UsageError("--logprobs goes with --json, or another format for programs")
     from llmcli.core.loading import load_causal
     from llmcli.core.prompts import has_chat_template
     from llmcli.tasks.generate import generate as run
@@ -136,8 +134,6 @@ class _Show:
         self.tally.check()
 
     def _as_text(self, record: Record) -> str:
-        if "error" in record and "prompt" not in record:
-            return error_line(record)
         prompt = record["prompt"] if self.echo else ""
         return f"{prompt}{record['text']}"
 

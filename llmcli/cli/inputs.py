@@ -40,12 +40,13 @@ def _texts(source: InputSpec) -> list[str]:
 
 
 def _piped() -> str:
-    if _is_terminal():
+    if is_terminal():
         raise click.UsageError("no text: give TEXT, --input FILE, or pipe text in")
     return _stdin()
 
 
-def _is_terminal() -> bool:
+def is_terminal() -> bool:
+    """True where stdin is a person, who would have to be waited for."""
     return sys.stdin is None or sys.stdin.isatty()
 
 

@@ -13,17 +13,19 @@ from llmcli.cli.forward import forward
 from llmcli.cli.generate import generate
 from llmcli.cli.models import models
 from llmcli.cli.tokenize import tokenize
-from llmcli.errors import LlmcliError
+from llmcli.errors import Interrupted, LlmcliError
 
 
 class Root(click.Group):
     """Shows expected failures as one line, and Ctrl-C as nothing but its exit code."""
 
     def invoke(self, ctx: click.Context) -> object:
+        ctx.obj = {"-h", "--help"} & set(ctx.args)  # for `main`, which sees no arguments
         try:
             return super().invoke(ctx)
         except LlmcliError as error:
-            click.echo(f"Error: {error}", err=True)
+            wished_for = isinstance(error, Interrupted)
+            click.echo(str(error) if wished_for else f"Error: {error}", err=True)
             ctx.exit(error.exit_code)
         except BrokenPipeError:  # whoever reads has enough, as `head` does
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -68,7 +70,9 @@ def main(ctx: click.Context) -> None:
     Exit codes: 0 done, 1 some rows failed, 2 usage, 3 bad input, 4 model not found or
     unreachable, 5 model unsuitable or unsafe, 130 interrupted.
     """
-    ctx.default_map = user_defaults(main)
+    asks_for_help = bool(ctx.obj)
+    if not asks_for_help:  # which is there even if the user's file is wrong
+        ctx.default_map = user_defaults(main)
 
 
 def run_program() -> None:

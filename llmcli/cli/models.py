@@ -141,7 +141,8 @@ def path(model_id: str, revision: str | None, offline: bool, out: Output) -> Non
 def verify(model_id: str, revision: str | None, out: Output) -> None:
     """Compare MODEL's files with the hashes they were published with.
 
-    Uses no network: the cache keeps each file under its hash.
+    Uses no network: the cache keeps each file under its hash, other folders have SHA256SUMS.
+    `unknown` is a file without a published hash.
     """
     from llmcli.tasks.models import damaged, verify_model
 

@@ -16,6 +16,15 @@ from llmcli.errors import InputError, UsageError
 from llmcli.spec import Format, OutputSpec
 
 Record = dict[str, Any]
+
+
+class ErrorRecord(Record):
+    """What a row that failed is written as: its other fields, its number and the error."""
+
+    def __str__(self) -> str:
+        return f"[row {self['row']}: {self['error']}]"
+
+
 BY_SUFFIX: dict[str, Format] = {
     **{".txt": "text", ".py": "text"},
     **{".json": "json", ".jsonl": "jsonl", ".csv": "csv"},
@@ -90,18 +99,19 @@ class Output:
             with self._writer(sys.stdout, as_text) as writer:
                 yield writer
             return
-        if self.path.exists() and not self.path.is_file():  # a pipe or a device: not to replace
+        if _is_stream(self.path):
             with written(self.path) as file, self._writer(file, as_text) as writer:
                 yield writer
             return
-        aside = self.path.with_name(self.path.name + ".part")
+        target = Path(os.path.realpath(self.path))  # so that a link stays one
+        aside = target.with_name(target.name + ".part")
         try:
             with written(aside) as file, self._writer(file, as_text) as writer:
                 yield writer
         except BaseException:
             self._leave(aside)
             raise
-        aside.replace(self.path)
+        aside.replace(target)
 
     @contextmanager
     def _writer(self, file: TextIO, as_text: Callable[[Record], str]) -> Iterator["RecordWriter"]:
@@ -116,6 +126,11 @@ class Output:
             aside.unlink()
         elif aside.exists():
             self.note(f"[broken off: what was done is in {aside}]")
+
+
+def _is_stream(path: Path) -> bool:
+    """True for a pipe or a device, /dev/stdout among them: to be written, never replaced."""
+    return path.parts[:2] in (("/", "dev"), ("/", "proc")) or (path.exists() and not path.is_file())
 
 
 @contextmanager
@@ -151,7 +166,7 @@ def make_writer(form: Format, file: TextIO, as_text: Callable[[Record], str]) ->
     if form == "json":
         return JsonArray(file)
     if form == "jsonl":
-        return Lines(file, lambda record: json.dumps(record, ensure_ascii=False))
+        return JsonLines(file)
     if form == "csv":
         return Csv(file)
     if form == "table":
@@ -166,7 +181,21 @@ class Lines:
         self._file, self._render = file, render
 
     def write(self, record: Record) -> None:
-        print_to(self._file, self._render(record) + "\n")
+        line = str(record) if isinstance(record, ErrorRecord) else self._render(record)
+        print_to(self._file, line + "\n")
+
+    def close(self) -> list[str]:
+        return []
+
+
+class JsonLines:
+    """One object a line."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, record: Record) -> None:
+        print_to(self._file, json.dumps(record, ensure_ascii=False) + "\n")
 
     def close(self) -> list[str]:
         return []
@@ -201,7 +230,7 @@ class Csv:
             self._row(record)
             return
         self._waiting.append(record)
-        if "error" not in record:
+        if not isinstance(record, ErrorRecord):
             self._begin()
 
     def close(self) -> list[str]:

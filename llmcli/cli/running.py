@@ -8,7 +8,7 @@ import click
 from click.core import ParameterSource
 
 from llmcli.cli.options import STARTER
-from llmcli.cli.output import Output, Record
+from llmcli.cli.output import ErrorRecord, Output, Record
 from llmcli.core.data import Failure, Row
 from llmcli.errors import InputError, RowsFailed
 from llmcli.spec import ModelSpec
@@ -61,7 +61,7 @@ class Tally:
         self._last: int | None = None
 
     def successes(
-        self, results: Iterable[Any], on_failure: Callable[[Record], None]
+        self, results: Iterable[Any], on_failure: Callable[[ErrorRecord], None]
     ) -> Iterator[Any]:
         """Yield the results that are none; hand the others on, as error records.
 
@@ -77,14 +77,9 @@ class Tally:
                 raise InputError(result.error)
             self._failed += 1
             own = {"row": result.row.number, "error": result.error}
-            on_failure({**_kept(result.row, own), **own})
+            on_failure(ErrorRecord({**_kept(result.row, own), **own}))
 
     def check(self) -> None:
         """Raise RowsFailed if some rows did."""
         if self._failed:
             raise RowsFailed(self._failed, self._total)
-
-
-def error_line(record: Record) -> str:
-    """An error record as text."""
-    return f"[row {record['row']}: {record['error']}]"

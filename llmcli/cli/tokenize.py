@@ -2,15 +2,15 @@
 
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import click
 
-from llmcli.cli.inputs import rows_of
+from llmcli.cli.inputs import is_terminal, rows_of
 from llmcli.cli.options import input_options, model_options, output_options
 from llmcli.cli.output import Output, Record, quoted, show_table
-from llmcli.cli.running import Tally, announce_default, error_line, record_of
+from llmcli.cli.running import Tally, announce_default, record_of
 from llmcli.core.data import Row
 from llmcli.spec import InputSpec, ModelSpec
 
@@ -52,6 +52,8 @@ def tokenize(
       llmcli tokenize --count < book.txt
       llmcli tokenize "Once upon a time" --ids -q | llmcli tokenize --decode
     """
+    if view == "decode" and not source.texts and source.input is None and not is_terminal():
+        source = replace(source, input="-")  # what --ids wrote: a text a line
     rows = rows_of(source)
     from llmcli.core.vocabulary import load_vocabulary
 
@@ -80,7 +82,7 @@ def _tokens(
 
     results = run(vocabulary, rows, special=special)
     if out.is_for_reading and not ids:
-        for result in tally.successes(results, lambda record: out.note(error_line(record))):
+        for result in tally.successes(results, lambda error: out.note(str(error))):
             _show(result, out)
         return
     with out.records(_ids_line if ids else _pieces_line) as writer:
@@ -89,14 +91,10 @@ def _tokens(
 
 
 def _ids_line(record: Record) -> str:
-    if "tokens" not in record:
-        return error_line(record)
     return " ".join(str(token["id"]) for token in record["tokens"])
 
 
 def _pieces_line(record: Record) -> str:
-    if "tokens" not in record:
-        return error_line(record)
     return " ".join(str(token["token"]).strip() for token in record["tokens"])
 
 
@@ -131,10 +129,7 @@ def _count(vocabulary: "Vocabulary", rows: Iterator[Row], special: bool, out: Ou
 def _decode(vocabulary: "Vocabulary", rows: Iterator[Row], tally: Tally, out: Output) -> None:
     from llmcli.tasks.tokenize import detokenize
 
-    def as_text(record: Record) -> str:
-        return str(record["text"]) if "ids" in record else error_line(record)
-
-    with out.records(as_text) as writer:
+    with out.records(lambda record: str(record["text"])) as writer:
         for result in tally.successes(detokenize(vocabulary, rows), writer.write):
             writer.write(record_of(result))
 

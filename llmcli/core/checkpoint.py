@@ -201,7 +201,10 @@ def kind_of(config: dict[str, Any]) -> Kind:
             return "masked"
         if name.endswith(("Classification", "QuestionAnswering", "MultipleChoice")):
             return "other"
-    return _kind_of_type(str(config.get("model_type")), bool(config.get("is_decoder")))
+    kind = _kind_of_type(str(config.get("model_type")), bool(config.get("is_decoder")))
+    if kind == "masked" and any(name.endswith("Model") for name in architectures(config)):
+        return "other"  # an encoder alone; a causal model's head is mostly its embedding
+    return kind
 
 
 # They are listed as causal, but need more than the tokens so far to predict the next one.
@@ -218,7 +221,7 @@ WORDS: dict[Kind, str] = {
     "causal": "a causal language model",
     "masked": "a masked language model, which fills gaps; try llmcli forward",
     "seq2seq": "a sequence-to-sequence model, which translates",
-    "other": "not a language model",
+    "other": "no language model, or one without its prediction head",
 }
 
 

@@ -63,7 +63,7 @@ def build_trainer(
         optim="adamw_torch_fused",
         learning_rate=spec.learning_rate or 0.0,
         lr_scheduler_type="cosine",
-        warmup_steps=spec.warmup,
+        warmup_steps=int(spec.warmup * total_steps(spec, len(train))),
         weight_decay=spec.weight_decay,
         adam_beta2=spec.beta2,
         max_grad_norm=spec.max_grad_norm,
@@ -110,6 +110,12 @@ def mean_nats(model: Any, blocks: Blocks, batch_size: int) -> float:
         total += nats.item()
         count += ids[:, 1:].numel()
     return total / count
+
+
+def total_steps(spec: TrainingSpec, blocks: int) -> int:
+    """How many steps a run makes of so many blocks, on one device."""
+    per_step = spec.batch_size * spec.gradient_accumulation_steps
+    return spec.max_steps or math.ceil(math.ceil(blocks / per_step) * spec.epochs)
 
 
 def checkpoint_root(spec: TrainingSpec) -> Path:

@@ -73,13 +73,14 @@ def load_vocabulary(spec: ModelSpec) -> Vocabulary:
             tokenizer = Tokenizer.from_file(str(path))
         except Exception as error:  # the Rust library raises no narrower class
             raise ModelUnsuitable(f"{path} is damaged: {error}") from None
-        tokenizer.no_truncation()
-        tokenizer.no_padding()
     else:
         from llmcli.core.loading import load_tokenizer
 
         slow = load_tokenizer(spec)
         tokenizer = getattr(slow, "backend_tokenizer", slow)
+    if isinstance(tokenizer, Tokenizer):  # a length stored with it is not to cut the text
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
     return Vocabulary(tokenizer, is_byte_level(tokenizer))
 
 

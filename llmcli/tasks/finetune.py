@@ -111,6 +111,8 @@ def _train(spec: TrainingSpec, trainer: Any, note: Callable[[str], None]) -> int
     """Make the steps that are left; return the number of all. Raises Interrupted."""
     start = last_checkpoint(spec) if spec.resume else None
     if start is None:
+        if spec.resume:
+            note(f"no checkpoint in {checkpoint_root(spec)}: beginning with the first step")
         trainer.train()
     elif is_finished(start):
         note("all steps are made: writing the model of the last checkpoint")

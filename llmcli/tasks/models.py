@@ -18,7 +18,7 @@ from llmcli.core.checkpoint import (
     task_of,
     weight_files,
 )
-from llmcli.core.hashes import expected_hash, hash_file, read_sums
+from llmcli.core.hashes import SUMS, expected_hash, hash_file, read_sums
 from llmcli.core.hub_errors import repo_of
 from llmcli.errors import LlmcliError, ModelUnsuitable, UsageError
 from llmcli.spec import ModelSpec
@@ -207,10 +207,13 @@ def verify_model(spec: ModelSpec) -> list[FileCheck]:
     Raises ModelNotFound; ModelUnsuitable if the folder is not a whole model.
     """
     checkpoint = hub.resolve(spec)
-    check(checkpoint)
     sums = read_sums(checkpoint.folder)
+    if not sums and checkpoint.origin == "local":
+        check(checkpoint)  # without hashes, what can be told from the files themselves
     results = []
     for file in _files(checkpoint):
+        if file.name == SUMS:
+            continue
         path = checkpoint.folder / file.name
         expected = sums.get(file.name) or expected_hash(path)
         state = "unknown"

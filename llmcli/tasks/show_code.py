@@ -18,7 +18,7 @@ model = {auto_class}.from_pretrained({source}, dtype={dtype}).eval(){device}
 _GENERATE = """
 prompt = {prompt}
 {encode}
-with torch.no_grad():
+{seed}with torch.no_grad():
     output = model.generate(
         **inputs,
 {arguments}
@@ -36,6 +36,10 @@ _SHOW_CHAT = """\
 for ids in output[:, inputs["input_ids"].shape[1]:]:
     text = tokenizer.decode(ids, skip_special_tokens=True)
 {cut}    print(text)
+"""
+
+_SEED = """\
+torch.manual_seed({seed})  # repeatable; llmcli draws other numbers from its seed
 """
 
 _FORWARD = """
@@ -70,6 +74,7 @@ def generate_code(spec: ModelSpec, decoding: DecodingSpec, chat: ChatSpec, promp
     return _load(spec, "AutoModelForCausalLM") + _GENERATE.format(
         prompt=repr(prompt),
         encode=_encode(chat, prompt),
+        seed=_SEED.format(seed=decoding.seed) if decoding.samples and decoding.seed else "",
         arguments="\n".join(f"        {line}," for line in _arguments(decoding, config)),
         show=(_SHOW_CHAT if chat.is_on else _SHOW_PLAIN).format(cut=cut),
     )

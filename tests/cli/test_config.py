@@ -75,5 +75,12 @@ def test_an_option_that_may_be_repeated_takes_one_value_or_a_list(run, tiny_gpt2
     assert "temperature is to be one value" in run(*words, "--config", path).stderr
 
 
+def test_help_is_there_even_if_the_users_file_is_wrong(run, tmp_path, monkeypatch):
+    own = write(tmp_path / "c.yaml", "modle: gpt2")
+    monkeypatch.setattr("llmcli.cli.config.user_config", lambda: own)
+    assert run("generate", "-h").exit_code == 0
+    assert "no command has an option 'modle'" in run("models", "list").stderr
+
+
 def test_an_empty_file_changes_nothing(new_tokens, tmp_path):
     assert new_tokens("--config", write(tmp_path / "a.yaml", ""), "-n", 3) == 3

@@ -146,6 +146,21 @@ def test_a_pipe_or_device_is_written_and_not_replaced(generate, tmp_path):
     assert fifo.is_fifo() and len(json.loads(read[0])) == 1
 
 
+def test_a_link_stays_a_link(generate, tmp_path):
+    real, link = tmp_path / "real.txt", tmp_path / "link.txt"
+    real.write_text("old")
+    link.symlink_to(real)
+    assert generate("a", "-o", link).exit_code == 0
+    assert link.is_symlink() and real.read_text().startswith("a")
+
+
+def test_a_failed_row_with_a_prompt_of_its_own_is_still_one_line(generate, tmp_path):
+    (tmp_path / "in.jsonl").write_text('{"prompt": "x", "ids": 1, "tokens": 2}\n{"text": "a"}\n')
+    result = generate("-i", tmp_path / "in.jsonl")
+    assert result.exit_code == 1
+    assert result.stdout.startswith("[row 1: no field 'text'; it has 'prompt'")
+
+
 def test_fields_of_the_file_that_clash_with_results_are_renamed(generate, tmp_path):
     path = tmp_path / "in.jsonl"
     path.write_text('{"prompt": "a cat", "score": 3, "text": "keep", "id": 7}\n')

@@ -37,6 +37,13 @@ def test_a_full_disk_behind_stdout_is_one_line():
     assert result.stderr == "Error: cannot write to <stdout>: No space left on device\n"
 
 
+def test_dev_stdout_is_written_and_not_replaced(tmp_path):
+    target = tmp_path / "out.jsonl"
+    command = f"llmcli tokenize -q hi -o /dev/stdout --format jsonl > {target}"
+    assert shell(command).returncode == 0
+    assert os.path.islink("/dev/stdout") and target.read_text().startswith("{")
+
+
 def test_closed_streams_are_no_traceback():
     result = shell("llmcli tokenize --ids -q - <&-")
     assert (result.returncode, result.stderr.count("\n")) == (3, 1)

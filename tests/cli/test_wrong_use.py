@@ -66,6 +66,7 @@ def assert_one_line(result, code, telling):
         ("generate hi --chat", UNSUITABLE, "base model, without a chat template"),
         ("generate hi --system x", UNSUITABLE, "base model, without a chat template"),
         ("generate hi -n 600", INPUT, "takes 512 in all"),
+        ("generate hi --logprobs 2", USAGE, "--logprobs goes with --json"),
         ("forward hi --top 0", USAGE, "--top"),
         ("tokenize --decode hello", INPUT, "is no token id"),
         ("tokenize --decode 99999", INPUT, "ids go from 0 to 4095"),
@@ -84,7 +85,7 @@ def test_wrong_use(run, tmp_path, words, code, telling):
 
 
 def test_no_text_at_all_is_a_usage_error(run, monkeypatch):
-    monkeypatch.setattr("llmcli.cli.inputs._is_terminal", lambda: True)
+    monkeypatch.setattr("llmcli.cli.inputs.is_terminal", lambda: True)
     assert_one_line(run("generate"), USAGE, "give TEXT, --input FILE, or pipe text in")
 
 
@@ -255,6 +256,9 @@ def test_a_model_without_its_prediction_head_is_refused(run, tiny_bert, tmp_path
     folder = tmp_path / "headless"
     shutil.copytree(tiny_bert, folder)
     AutoModel.from_pretrained(tiny_bert).save_pretrained(folder)
+    telling = "without its prediction head"
+    assert_one_line(run("forward", "the cat", "-m", folder), UNSUITABLE, telling)
+    edit_json(folder / "config.json", architectures=["BertForMaskedLM"])
     assert_one_line(run("forward", "the cat", "-m", folder), UNSUITABLE, "lacks cls.predictions")
 
 
@@ -281,7 +285,7 @@ def test_a_model_that_does_not_go_from_left_to_right_is_refused(run, tiny_gpt2, 
     shutil.copytree(tiny_gpt2, folder)
     for words in (["generate"], ["generate", "--show-code"], ["forward"]):
         edit_json(folder / "config.json", model_type="xlnet", architectures=["XLNetLMHeadModel"])
-        assert_one_line(run(*words, "hi", "-m", folder), UNSUITABLE, "is not a language model")
+        assert_one_line(run(*words, "hi", "-m", folder), UNSUITABLE, "no language model")
     edit_json(folder / "config.json", model_type="marian", is_encoder_decoder=True)
     for words in (["generate"], ["generate", "--show-code"], ["forward", "--show-code"]):
         assert_one_line(run(*words, "hi", "-m", folder), UNSUITABLE, "sequence-to-sequence")

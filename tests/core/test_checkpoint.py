@@ -13,6 +13,7 @@ from llmcli.core.checkpoint import context_length, kind_of, task_of
         ({"model_type": "bert", "architectures": ["BertForMaskedLM"]}, "masked"),
         ({"model_type": "bert", "architectures": ["BertForPreTraining"]}, "masked"),
         ({"model_type": "bert"}, "masked"),
+        ({"model_type": "bert", "architectures": ["BertModel"]}, "other"),
         ({"model_type": "bert", "is_decoder": True}, "causal"),
         ({"model_type": "bert", "architectures": ["BertForQuestionAnswering"]}, "other"),
         ({"model_type": "gpt2", "architectures": ["GPT2ForSequenceClassification"]}, "other"),

@@ -153,6 +153,21 @@ def test_a_half_written_checkpoint_is_not_taken(spec, tmp_path):
     assert same_bits(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
 
 
+def test_a_single_step_changes_the_weights(spec, tmp_path):
+    finetune(spec(max_steps=1, output=str(tmp_path / "one")), None)
+    finetune(spec(max_steps=2, output=str(tmp_path / "two")), None)
+    seen = []
+    finetune(spec(max_steps=1), None, report=seen.append)
+    assert seen[0].learning_rate == pytest.approx(1e-2)
+    assert not same_bits(weights(tmp_path / "one"), weights(tmp_path / "two"))
+
+
+def test_resuming_from_nothing_says_so(spec):
+    notes = []
+    finetune(spec(max_steps=1, resume=True), None, note=notes.append)
+    assert any("no checkpoint" in note for note in notes)
+
+
 def test_resuming_with_other_settings_is_refused(spec):
     with pytest.raises(Interrupted):
         finetune(spec(), None, should_stop=stop_after(2))

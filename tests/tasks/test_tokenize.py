@@ -34,6 +34,20 @@ def test_a_limit_stored_with_the_tokenizer_cuts_nothing(tiny_gpt2, tmp_path):
     assert 4 < len(tokens) < 50
 
 
+def test_a_limit_stored_with_a_tokenizer_of_transformers_cuts_nothing(tiny_gpt2, tmp_path):
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(tiny_gpt2 / "tokenizer.json"))
+    tokenizer.enable_truncation(4)
+    tokenizer.enable_padding(length=50)
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    settings = {"tokenizer_class": "GPT2Tokenizer", "add_prefix_space": True}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(settings))
+    (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
+    tokens = load_vocabulary(ModelSpec(str(tmp_path))).encode("Once upon a time there was")
+    assert 4 < len(tokens) < 50
+
+
 def test_settings_beside_the_tokenizer_are_heeded(tiny_gpt2, tmp_path):
     import shutil
 
@@ -63,6 +77,11 @@ def test_ids_go_out_and_come_back(tokenize):
         assert tokenize("--decode", input=ids).stdout == text + "\n"
         assert tokenize("--decode", *ids.split()).stdout == text + "\n"
         assert tokenize("--decode", str([int(word) for word in ids.split()])).stdout == f"{text}\n"
+
+
+def test_each_line_of_piped_ids_is_a_text(tokenize):
+    first, second = (tokenize(text, "--ids").stdout for text in ("a cat", "the dog"))
+    assert tokenize("--decode", input=first + second).stdout == "a cat\nthe dog\n"
 
 
 def test_each_line_of_ids_is_a_text(tokenize, tmp_path):
