@@ -8,7 +8,7 @@ import click
 from llmcli.cli.inputs import one_text, rows_of
 from llmcli.cli.options import POSITIVE, input_options, model_options, output_options
 from llmcli.cli.output import Output, Record, quoted, show_table
-from llmcli.cli.running import Tally, announce_default, announce_loaded, record_of
+from llmcli.cli.running import Tally, announce_default, announce_loaded, write_code
 from llmcli.spec import InputSpec, ModelSpec
 
 if TYPE_CHECKING:
@@ -52,15 +52,7 @@ def forward(source: InputSpec, spec: ModelSpec, top: int, show_code: bool, out: 
     loaded = load_language_model(spec)
     announce_loaded(loaded, out)
     tally = Tally(is_file=source.input is not None)
-    results = run(loaded, rows, top=top)
-    if out.is_for_reading:
-        for result in tally.successes(results, lambda error: out.note(str(error))):
-            _show(result, out)
-    else:
-        with out.records(_as_text) as writer:
-            for result in tally.successes(results, writer.write):
-                writer.write(record_of(result))
-    tally.check()
+    tally.write(run(loaded, rows, top=top), out, show=_show, as_text=_as_text)
 
 
 def _as_text(record: Record) -> str:
@@ -97,5 +89,4 @@ def _show_code(source: InputSpec, spec: ModelSpec, out: Output) -> None:
     text = one_text(source)
     from llmcli.tasks.show_code import forward_code
 
-    with out.records(lambda record: str(record["code"]).rstrip("\n")) as writer:
-        writer.write({"code": forward_code(spec, text)})
+    write_code(forward_code(spec, text), out)

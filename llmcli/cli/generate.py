@@ -16,7 +16,7 @@ from llmcli.cli.options import (
     output_options,
 )
 from llmcli.cli.output import Output, Record
-from llmcli.cli.running import Tally, announce_default, announce_loaded, record_of
+from llmcli.cli.running import Tally, announce_default, announce_loaded, record_of, write_code
 from llmcli.core.plan import check_decoding
 from llmcli.errors import UsageError
 from llmcli.spec import ChatSpec, DecodingSpec, InputSpec, ModelSpec
@@ -153,6 +153,4 @@ def _show_code(
     prompt = one_text(source)
     from llmcli.tasks.show_code import generate_code
 
-    code = generate_code(spec, decoding, chat, prompt)
-    with out.records(lambda record: str(record["code"]).rstrip("\n")) as writer:
-        writer.write({"code": code})
+    write_code(generate_code(spec, decoding, chat, prompt), out)

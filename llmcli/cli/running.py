@@ -52,6 +52,12 @@ def _kept(row: Row, own: Record) -> Record:
     return {**others, **clashing}
 
 
+def write_code(code: str, out: Output) -> None:
+    """Write the script of --show-code."""
+    with out.records(lambda record: str(record["code"]).rstrip("\n")) as writer:
+        writer.write({"code": code})
+
+
 class Tally:
     """Counts the rows of a run, and those that failed."""
 
@@ -78,6 +84,24 @@ class Tally:
             self._failed += 1
             own = {"row": result.row.number, "error": result.error}
             on_failure(ErrorRecord({**_kept(result.row, own), **own}))
+
+    def write(
+        self,
+        results: Iterable[Any],
+        out: Output,
+        *,
+        show: Callable[[Any, Output], None] | None,
+        as_text: Callable[[Record], str],
+    ) -> None:
+        """Write all results: by `show` where a person reads and it is given, else as records."""
+        if show is not None and out.is_for_reading:
+            for result in self.successes(results, lambda error: out.note(str(error))):
+                show(result, out)
+        else:
+            with out.records(as_text) as writer:
+                for result in self.successes(results, writer.write):
+                    writer.write(record_of(result))
+        self.check()
 
     def check(self) -> None:
         """Raise RowsFailed if some rows did."""

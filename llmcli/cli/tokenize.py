@@ -10,7 +10,7 @@ import click
 from llmcli.cli.inputs import is_terminal, rows_of
 from llmcli.cli.options import input_options, model_options, output_options
 from llmcli.cli.output import Output, Record, quoted, show_table
-from llmcli.cli.running import Tally, announce_default, record_of
+from llmcli.cli.running import Tally, announce_default
 from llmcli.core.data import Row
 from llmcli.spec import InputSpec, ModelSpec
 
@@ -62,32 +62,23 @@ def tokenize(
     if view == "count":
         _count(vocabulary, rows, special, out)
         return
-    tally = Tally(is_file=source.input is not None)
-    if view == "decode":
-        _decode(vocabulary, _joined(rows) if source.input is None else rows, tally, out)
-    else:
-        _tokens(vocabulary, rows, special, view == "ids", tally, out)
-    tally.check()
-
-
-def _tokens(
-    vocabulary: "Vocabulary",
-    rows: Iterator[Row],
-    special: bool,
-    ids: bool,
-    tally: Tally,
-    out: Output,
-) -> None:
+    from llmcli.tasks.tokenize import detokenize
     from llmcli.tasks.tokenize import tokenize as run
 
-    results = run(vocabulary, rows, special=special)
-    if out.is_for_reading and not ids:
-        for result in tally.successes(results, lambda error: out.note(str(error))):
-            _show(result, out)
+    tally = Tally(is_file=source.input is not None)
+    if view == "decode":
+        ids = _joined(rows) if source.input is None else rows
+        tally.write(detokenize(vocabulary, ids), out, show=None, as_text=_text_line)
         return
-    with out.records(_ids_line if ids else _pieces_line) as writer:
-        for result in tally.successes(results, writer.write):
-            writer.write(record_of(result))
+    results = run(vocabulary, rows, special=special)
+    if view == "ids":
+        tally.write(results, out, show=None, as_text=_ids_line)
+    else:
+        tally.write(results, out, show=_show, as_text=_pieces_line)
+
+
+def _text_line(record: Record) -> str:
+    return str(record["text"])
 
 
 def _ids_line(record: Record) -> str:
@@ -124,14 +115,6 @@ def _count(vocabulary: "Vocabulary", rows: Iterator[Row], special: bool, out: Ou
     total = asdict(count(vocabulary, rows, special=special))
     with out.records(lambda record: str(record["tokens"])) as writer:
         writer.write(total)
-
-
-def _decode(vocabulary: "Vocabulary", rows: Iterator[Row], tally: Tally, out: Output) -> None:
-    from llmcli.tasks.tokenize import detokenize
-
-    with out.records(lambda record: str(record["text"])) as writer:
-        for result in tally.successes(detokenize(vocabulary, rows), writer.write):
-            writer.write(record_of(result))
 
 
 def _joined(rows: Iterator[Row]) -> Iterator[Row]:

@@ -70,7 +70,8 @@ def load_language_model(spec: ModelSpec, kinds: tuple[Kind, ...] = ("causal", "m
     check(checkpoint)
     with errors_explained(checkpoint):
         config = _config(checkpoint, spec)
-        kind = kind_of(config.to_dict())
+        settings = config.to_dict()
+        kind = kind_of(settings)
         require_kind(spec.model_id, kind, kinds)
         tokenizer = _tokenizer(checkpoint, spec)
         model, found = AUTO_CLASSES[kind].from_pretrained(
@@ -83,7 +84,7 @@ def load_language_model(spec: ModelSpec, kinds: tuple[Kind, ...] = ("causal", "m
             **_common(checkpoint, spec),
         )
     _require_all_weights(checkpoint, found)
-    context = context_length(config.to_dict())
+    context = context_length(settings)
     model = model.to(placement.device).eval()
     return Loaded(model, tokenizer, kind, context, checkpoint, placement)
 

@@ -1,6 +1,5 @@
 """What single tokens stand for: their bytes, and text that grows as tokens arrive."""
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
@@ -34,7 +33,7 @@ def is_byte_level(tokenizer: Any) -> bool:
     backend = getattr(tokenizer, "backend_tokenizer", tokenizer)
     if not isinstance(backend, Tokenizer) or backend.decoder is None:
         return False
-    return '"ByteLevel"' in json.dumps(json.loads(backend.decoder.__getstate__()))
+    return b'"ByteLevel"' in backend.decoder.__getstate__()  # JSON
 
 
 def token_bytes(piece: str, byte_level: bool) -> bytes:

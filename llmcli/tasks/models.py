@@ -195,9 +195,8 @@ def removable(model_id: str) -> int:
 def remove_model(model_id: str) -> int:
     """Delete a model from the hub's cache, all revisions; return the bytes that this freed.
 
-    Raises as `removable` does.
+    Raises ModelNotFound if the cache does not hold it.
     """
-    removable(model_id)
     return hub.remove(model_id)
 
 

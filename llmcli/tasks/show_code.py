@@ -74,7 +74,9 @@ def generate_code(spec: ModelSpec, decoding: DecodingSpec, chat: ChatSpec, promp
     return _load(spec, "AutoModelForCausalLM") + _GENERATE.format(
         prompt=repr(prompt),
         encode=_encode(chat, prompt),
-        seed=_SEED.format(seed=decoding.seed) if decoding.samples and decoding.seed else "",
+        seed=_SEED.format(seed=decoding.seed)
+        if decoding.samples and decoding.seed is not None
+        else "",
         arguments="\n".join(f"        {line}," for line in _arguments(decoding, config)),
         show=(_SHOW_CHAT if chat.is_on else _SHOW_PLAIN).format(cut=cut),
     )

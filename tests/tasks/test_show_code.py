@@ -48,9 +48,9 @@ def test_the_chat_script_prints_the_same_text(run, tiny_chat):
 
 def test_a_sampling_script_runs_with_the_same_settings(run, tiny_gpt2):
     words = ["generate", "hi", "-m", tiny_gpt2, "--temperature", "0.7", "--top-k", "3"]
-    words += ["--seed", "7"]
+    words += ["--seed", "0"]
     code = run(*words, "--min-p", "0.1", "--top-p", "0.9", "-n", "4", "--show-code").stdout
-    assert "torch.manual_seed(7)" in code
+    assert "torch.manual_seed(0)" in code
     for setting in ("do_sample=True", "temperature=0.7", "top_k=3", "top_p=0.9", "min_p=0.1"):
         assert setting in code
     assert printed_by(code).startswith("hi")
