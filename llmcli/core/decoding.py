@@ -48,6 +48,7 @@ class Cached:
         self._takes_positions = "position_ids" in accepted
         self._takes_last_only = "logits_to_keep" in accepted
         self._cache: Any = None
+        self._is_recurrent = not hasattr(model.config, "num_attention_heads")
         width = max(map(len, prompts))
         padding = [width - len(prompt) for prompt in prompts]
         rows = [[0] * pad + list(prompt) for pad, prompt in zip(padding, prompts, strict=True)]
@@ -60,20 +61,20 @@ class Cached:
     def logits(self) -> Tensor:
         """Next-token logits (B, V) in float32 for what was fed so far."""
         inputs: dict[str, Any] = {}
-        if self._is_padded:
-            inputs["attention_mask"] = self._mask
+        if self._is_padded and not (self._is_recurrent and self._cache is not None):
+            inputs["attention_mask"] = self._mask  # a state, unlike a cache, holds no padding
             if self._takes_positions:
                 inputs["position_ids"] = (self._mask.cumsum(-1) - 1).clamp(min=0)
         ids = self._ids
         if self._cache is not None:
             ids = ids[:, -1:]  # (B, 1)
-            inputs["past_key_values"] = self._cache
+            inputs["cache"] = self._cache
             if "position_ids" in inputs:
                 inputs["position_ids"] = inputs["position_ids"][:, -1:]
         if self._takes_last_only:
             inputs["logits_to_keep"] = 1
         out = self._model(input_ids=ids, use_cache=True, **inputs)
-        self._cache = getattr(out, "past_key_values", None)  # None: all is computed each time
+        self._cache = getattr(out, "cache", None)  # None: all is computed each time
         last: Tensor = out.logits[:, -1].float()
         return last
 
