@@ -54,3 +54,10 @@ class Interrupted(LlmcliError):
     """Ctrl-C came, and the work was left in a state that can be taken up again."""
 
     exit_code = 130
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """True for Python's error and for those of torch, which need not be imported for it."""
+    text = str(error).lower()
+    told = "out of memory" in text or "allocate memory" in text
+    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and told)

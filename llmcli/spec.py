@@ -111,8 +111,29 @@ class ChatSpec:
         return self.chat or self.system is not None
 
 
-Format = Literal["text", "json", "jsonl", "csv", "table"]
-FORMATS: tuple[Format, ...] = ("text", "json", "jsonl", "csv", "table")
+Overflow = Literal["error", "truncate", "window", "split"]
+OVERFLOWS: tuple[Overflow, ...] = ("error", "truncate", "window", "split")
+
+
+@dataclass(frozen=True, slots=True)
+class BatchSpec:
+    """How rows are run together."""
+
+    batch_size: int | None = None
+    """Texts in one pass of the model; None: as many as fill a budget of tokens."""
+    on_overflow: Overflow = "error"
+    """What is done with a text that is longer than the model takes."""
+    after: int = 0
+    """Rows up to this number were done before: they give no results."""
+    seed: int | None = None
+    """Of what is drawn at random; a run that is taken up again keeps it."""
+
+
+AUTO_BATCH = BatchSpec()
+
+
+Format = Literal["text", "json", "jsonl", "csv", "table", "parquet", "npy"]
+FORMATS: tuple[Format, ...] = ("text", "json", "jsonl", "csv", "table", "parquet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +143,8 @@ class InputSpec:
     texts: tuple[str, ...] = ()
     input: str | None = None
     """A data file; `-` is stdin, a text a line. None: `texts`, or all of stdin as one text."""
-    column: str = "text"
+    columns: tuple[str, ...] = ("text",)
+    """The field with the text, or two fields where a task takes pairs."""
     limit: int | None = None
     """Read this many rows."""
 
@@ -136,3 +158,5 @@ class OutputSpec:
     output: str | None = None
     quiet: bool = False
     verbose: bool = False
+    resume: bool = False
+    """Go on with what a broken-off run wrote."""

@@ -7,16 +7,17 @@ import click
 
 from llmcli.cli.inputs import one_text, rows_of
 from llmcli.cli.options import POSITIVE, input_options, model_options, output_options
-from llmcli.cli.output import Output, Record, quoted, show_table
-from llmcli.cli.running import Tally, announce_default, announce_loaded, write_code
-from llmcli.spec import InputSpec, ModelSpec
+from llmcli.cli.output import Output, quoted
+from llmcli.cli.running import announce_default, announce_loaded, write_code, write_results
+from llmcli.cli.writers import Record, show_table
+from llmcli.spec import BatchSpec, InputSpec, ModelSpec
 
 if TYPE_CHECKING:
     from llmcli.tasks.forward import Forward
 
 
 @click.command()
-@input_options
+@input_options()
 @model_options()
 @click.option(
     "--top",
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     help="Show the N likeliest tokens of each position.",
 )
 @click.option("--show-code", is_flag=True, help="Print the transformers script that does the same.")
-@output_options
+@output_options()
 def forward(source: InputSpec, spec: ModelSpec, top: int, show_code: bool, out: Output) -> None:
     """Run a model once over TEXT and show what it predicts at each position.
 
@@ -51,8 +52,15 @@ def forward(source: InputSpec, spec: ModelSpec, top: int, show_code: bool, out: 
     announce_default(spec, out)
     loaded = load_language_model(spec)
     announce_loaded(loaded, out)
-    tally = Tally(is_file=source.input is not None)
-    tally.write(run(loaded, rows, top=top), out, show=_show, as_text=_as_text)
+    write_results(
+        lambda _: run(loaded, rows, top=top),
+        source,
+        out,
+        BatchSpec(),
+        checkpoint=None,
+        as_text=_as_text,
+        show=_show,
+    )
 
 
 def _as_text(record: Record) -> str:

@@ -1,25 +1,35 @@
 """llmcli generate: continue a text, or a file of them."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import secrets
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
 
 from llmcli.cli.inputs import one_text, rows_of
 from llmcli.cli.options import (
-    POSITIVE,
+    batch_options,
     chat_options,
     decoding_options,
     input_options,
     model_options,
     output_options,
 )
-from llmcli.cli.output import Output, Record
-from llmcli.cli.running import Tally, announce_default, announce_loaded, record_of, write_code
+from llmcli.cli.output import Output
+from llmcli.cli.running import (
+    Tally,
+    announce_default,
+    announce_loaded,
+    check_resume,
+    record_of,
+    write_code,
+    write_results,
+)
+from llmcli.cli.writers import Record
 from llmcli.core.plan import check_decoding
 from llmcli.errors import UsageError
-from llmcli.spec import ChatSpec, DecodingSpec, InputSpec, ModelSpec
+from llmcli.spec import BatchSpec, ChatSpec, DecodingSpec, InputSpec, ModelSpec
 
 if TYPE_CHECKING:
     from llmcli.core.data import Failure, Row
@@ -27,31 +37,24 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@input_options
+@input_options()
 @model_options()
 @decoding_options
 @chat_options
-@click.option(
-    "--batch-size",
-    type=POSITIVE,
-    default=8,
-    show_default=True,
-    metavar="N",
-    help="Rows of a file decoded together.",
-)
+@batch_options("error", choices=("error", "truncate"))
 @click.option(
     "--echo/--no-echo",
     default=None,
     help="Print the prompt before its continuation.  [default: unless it is a chat]",
 )
 @click.option("--show-code", is_flag=True, help="Print the transformers script that does the same.")
-@output_options
+@output_options(resumes=True)
 def generate(
     source: InputSpec,
     spec: ModelSpec,
     decoding: DecodingSpec,
     chat: ChatSpec,
-    batch_size: int,
+    batch: BatchSpec,
     echo: bool | None,
     show_code: bool,
     out: Output,
@@ -72,26 +75,42 @@ def generate(
         _show_code(source, spec, decoding, chat, out)
         return
     rows = rows_of(source)
+    check_resume(source, out)
     check_decoding(decoding)
     if decoding.logprobs and out.format == "text":
         raise UsageError("--logprobs goes with --json, or another format for programs")
     from llmcli.core.loading import load_causal
     from llmcli.core.prompts import has_chat_template
     from llmcli.tasks.generate import generate as run
+    from llmcli.tasks.generate import stream
 
     announce_default(spec, out)
     loaded = load_causal(spec)
     announce_loaded(loaded, out)
     if has_chat_template(loaded) and not chat.is_on:
         out.note("[this model has a chat template; --chat uses it]")
-    is_file = source.input is not None
-    show = _Show(out, Tally(is_file), echo=not chat.is_on if echo is None else echo)
-    if is_file or out.format != "text" or out.path or decoding.num_return_sequences > 1:
-        size = batch_size if is_file else 1
-        show.records(run(loaded, rows, decoding, chat, batch_size=size))
+    seed_was_given = decoding.seed is not None
+    if decoding.samples:
+        batch = replace(batch, seed=decoding.seed if seed_was_given else secrets.randbits(31))
+    show = _Show(out, echo=not chat.is_on if echo is None else echo)
+    several = decoding.num_return_sequences > 1
+    if source.input is not None or out.format != "text" or out.path or several:
+        write_results(
+            lambda batch: show.noted(
+                run(loaded, rows, replace(decoding, seed=batch.seed), chat, batch)
+            ),
+            source,
+            out,
+            batch,
+            checkpoint=loaded.checkpoint,
+            as_text=show.as_text,
+            record=_record,
+        )
     else:
-        show.stream(run(loaded, rows, decoding, chat, on_start=show.begin, on_text=out.text))
-    if decoding.samples and decoding.seed is None:
+        decoding = replace(decoding, seed=batch.seed)
+        results = stream(loaded, rows, decoding, chat, on_start=show.begin, on_text=out.text)
+        show.stream(show.noted(results))
+    if show.seed is not None and not seed_was_given:
         out.note(f"[seed {show.seed}]")
 
 
@@ -100,9 +119,15 @@ class _Show:
     """Writes generations, either as they grow or each when it is done."""
 
     out: Output
-    tally: Tally
     echo: bool
     seed: int | None = None
+    """Of the generations so far."""
+
+    def noted(self, results: "Iterable[Generation | Failure]") -> "Iterator[Generation | Failure]":
+        """Pass results on, and keep the seed that they were drawn with."""
+        for result in results:
+            self.seed = getattr(result, "seed", self.seed)
+            yield result
 
     def begin(self, row: "Row") -> None:
         """Print a prompt when its turn comes, with a blank line after the text before it."""
@@ -113,29 +138,25 @@ class _Show:
 
     def stream(self, results: "Iterable[Generation | Failure]") -> None:
         try:
-            for result in self.tally.successes(results, on_failure=lambda record: None):
-                if result.score is not None:  # beams come as a whole
-                    self.out.text(result.text)
+            for result in Tally(is_file=False).successes(results, on_failure=lambda record: None):
                 self.out.line()
                 self.out.detail(_summary(result))
-                self.seed = result.seed
         except KeyboardInterrupt:
             self.out.line()  # what was written stays, and the shell begins on a new line
             raise
 
-    def records(self, results: "Iterable[Generation | Failure]") -> None:
-        with self.out.records(self._as_text) as writer:
-            for result in self.tally.successes(results, on_failure=writer.write):
-                record = record_of(result)
-                if result.logprobs is None:
-                    del record["logprobs"]
-                writer.write(record)
-                self.seed = result.seed
-        self.tally.check()
-
-    def _as_text(self, record: Record) -> str:
+    def as_text(self, record: Record) -> str:
         prompt = record["prompt"] if self.echo else ""
         return f"{prompt}{record['text']}"
+
+
+def _record(result: "Generation") -> Record:
+    """A record for a program: the same for the same run, so without the time it took."""
+    record = record_of(result)
+    del record["seconds"]
+    if result.logprobs is None:
+        del record["logprobs"]
+    return record
 
 
 def _summary(result: "Generation") -> str:

@@ -20,7 +20,7 @@ def rows_of(source: InputSpec) -> Iterator[Row]:
     if source.texts and source.input is not None:
         raise click.UsageError("give TEXT or --input FILE, not both")
     if source.input is not None:
-        return islice(read_rows(source.input, source.column), source.limit)
+        return islice(read_rows(source.input, source.columns), source.limit)
     texts = _texts(source)[: source.limit]
     return iter([Row(number, text) for number, text in enumerate(texts, 1)])
 

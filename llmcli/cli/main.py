@@ -13,7 +13,7 @@ from llmcli.cli.forward import forward
 from llmcli.cli.generate import generate
 from llmcli.cli.models import models
 from llmcli.cli.tokenize import tokenize
-from llmcli.errors import Interrupted, LlmcliError
+from llmcli.errors import Interrupted, LlmcliError, is_out_of_memory
 
 
 class Root(click.Group):
@@ -38,13 +38,6 @@ class Root(click.Group):
                 raise
             click.echo("Error: out of memory: try a smaller --batch-size or model", err=True)
             ctx.exit(1)
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """True for Python's error and for those of torch, which need not be imported for it."""
-    text = str(error).lower()
-    told = "out of memory" in text or "allocate memory" in text
-    return isinstance(error, MemoryError) or told
 
 
 @click.group(

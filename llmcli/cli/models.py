@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from llmcli.cli.options import offline_option, output_options, revision_option
-from llmcli.cli.output import Output, human_size, show_table
+from llmcli.cli.output import Output, human_size
+from llmcli.cli.writers import show_table
 from llmcli.errors import UsageError
 from llmcli.spec import ModelSpec
 
@@ -23,7 +24,7 @@ def models() -> None:
 
 
 @models.command("list")
-@output_options
+@output_options()
 def list_(out: Output) -> None:
     """List the models that come along and those in the hub's cache.
 
@@ -48,7 +49,7 @@ def list_(out: Output) -> None:
 @model_argument
 @revision_option
 @offline_option
-@output_options
+@output_options()
 def show(model_id: str, revision: str | None, offline: bool, out: Output) -> None:
     """Show what MODEL is: architecture, size, context, licence, files."""
     from llmcli.tasks.models import show_model
@@ -86,7 +87,7 @@ def _show(details: "ModelDetails", out: Output) -> None:
 @models.command()
 @model_argument
 @revision_option
-@output_options
+@output_options()
 def pull(model_id: str, revision: str | None, out: Output) -> None:
     """Fetch MODEL from the hub into the cache, or what is new of it.
 
@@ -109,7 +110,7 @@ def _write_path(out: Output, model_id: str, path: Path) -> None:
 @models.command()
 @model_argument
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-@output_options
+@output_options()
 def rm(model_id: str, yes: bool, out: Output) -> None:
     """Remove MODEL from the hub's cache, all revisions of it."""
     from llmcli.tasks.models import removable, remove_model
@@ -126,7 +127,7 @@ def rm(model_id: str, yes: bool, out: Output) -> None:
 @model_argument
 @revision_option
 @offline_option
-@output_options
+@output_options()
 def path(model_id: str, revision: str | None, offline: bool, out: Output) -> None:
     """Print the folder that holds MODEL, or its GGUF file."""
     from llmcli.core import hub
@@ -137,7 +138,7 @@ def path(model_id: str, revision: str | None, offline: bool, out: Output) -> Non
 @models.command()
 @model_argument
 @revision_option
-@output_options
+@output_options()
 def verify(model_id: str, revision: str | None, out: Output) -> None:
     """Compare MODEL's files with the hashes they were published with.
 
@@ -159,7 +160,7 @@ def verify(model_id: str, revision: str | None, out: Output) -> None:
 @model_argument
 @click.argument("folder", metavar="FOLDER")
 @revision_option
-@output_options
+@output_options()
 def convert(model_id: str, folder: str, revision: str | None, out: Output) -> None:
     """Rewrite MODEL's pickled weights (pytorch_model.bin) as safetensors in FOLDER.
 

@@ -11,11 +11,15 @@ import click
 from llmcli.spec import (
     DTYPES,
     FORMATS,
+    OVERFLOWS,
+    BatchSpec,
     ChatSpec,
     DecodingSpec,
+    Format,
     InputSpec,
     ModelSpec,
     OutputSpec,
+    Overflow,
 )
 
 Command = Callable[..., None]
@@ -190,54 +194,121 @@ chat_options = gather(
     ],
 )
 
-input_options = gather(
-    InputSpec,
-    "source",
-    [
-        click.argument("texts", nargs=-1, metavar="[TEXT]..."),
+
+def input_options(
+    *columns: str, argument: str = "TEXT", pairs: bool = False
+) -> Callable[[Command], Command]:
+    """Add what names the texts, and pass on `source`.
+
+    columns: the fields of a file that are read unless --column says otherwise.
+    pairs: a second --column names the field with the second text.
+    """
+    names = columns or ("text",)
+    told = "text" if len(names) == 1 else " and ".join(names)
+    field_help = "Field of FILE with the text"
+    field_help += "; twice for pairs." if pairs else "."
+    options = [
+        click.argument("texts", nargs=-1, metavar=f"[{argument}]..."),
         click.option(
             "-i",
             "--input",
             metavar="FILE",
-            help="Read a .txt, .jsonl, .csv or .tsv file, a text a row. - is stdin.",
+            help="Read a .txt, .jsonl, .csv, .tsv or .parquet file, a text a row. - is stdin.",
         ),
         click.option(
-            "--column", default="text", show_default=True, help="Field of FILE with the text."
+            "--column",
+            "columns",
+            multiple=True,
+            default=names,
+            metavar="NAME",
+            help=f"{field_help}  [default: {told}]",
+            callback=_check_columns(2 if pairs else len(names)),
         ),
         click.option("--limit", type=POSITIVE, metavar="N", help="Read the first N rows only."),
-    ],
-)
+    ]
+    return gather(InputSpec, "source", options)
 
 
-def output_options(command: Command) -> Command:
-    """Add -o, --format, --json, -q and -v; pass on `out`."""
+def _check_columns(most: int) -> Callable[..., tuple[str, ...]]:
+    def check(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> Any:
+        if len(value) > most:
+            raise click.BadParameter(f"{len(value)} columns, but the task takes {most}")
+        return value
 
-    @click.option(
-        "-o", "--output", metavar="FILE", help="Write results there, whole or not at all."
+    return check
+
+
+def batch_options(
+    default: Overflow, *, choices: Sequence[Overflow] = OVERFLOWS
+) -> Callable[[Command], Command]:
+    """Add --batch-size and --on-overflow, and pass on `batch`."""
+    options = [
+        click.option(
+            "--batch-size",
+            type=BatchSize(),
+            metavar="N",
+            help="Texts run together.  [default: auto, as many as fill a budget of tokens]",
+        ),
+        click.option(
+            "--on-overflow",
+            type=click.Choice(choices),
+            default=default,
+            show_default=True,
+            help="What to do with a text that is longer than the model takes.",
+        ),
+    ]
+    return gather(BatchSpec, "batch", options)
+
+
+class BatchSize(click.IntRange):
+    """A positive number, or auto."""
+
+    def __init__(self) -> None:
+        super().__init__(min=1)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return None if value == "auto" else super().convert(value, param, ctx)
+
+
+def output_options(
+    forms: tuple[Format, ...] = FORMATS, *, resumes: bool = False
+) -> Callable[[Command], Command]:
+    """Add -o, --format, --json, -q, -v and, where it `resumes`, --resume; pass on `out`."""
+    resume = click.option(
+        "--resume", is_flag=True, help="Go on with a run that broke off: same command, same FILE."
     )
-    @click.option(
-        "--format",
-        type=click.Choice(FORMATS),
-        help="How to write results.  [default: by the name of FILE, else text]",
-    )
-    @click.option("--json", "as_json", is_flag=True, help="Short for --format json.")
-    @click.option("-q", "--quiet", is_flag=True, help="Print results alone.")
-    @click.option("-v", "--verbose", is_flag=True, help="Say what was chosen, and why.")
-    @wraps(command)
-    def with_output(
-        *args: Any,
-        output: str | None,
-        format: Any,
-        as_json: bool,
-        quiet: bool,
-        verbose: bool,
-        **values: Any,
-    ) -> None:
-        if as_json and format not in (None, "json"):
-            raise click.UsageError(f"--json and --format {format} contradict each other")
-        from llmcli.cli.output import Output
 
-        spec = OutputSpec("json" if as_json else format, output, quiet, verbose)
-        command(*args, out=Output(spec), **values)
+    def decorate(command: Command) -> Command:
+        @click.option(
+            "-o", "--output", metavar="FILE", help="Write results there, whole or not at all."
+        )
+        @click.option(
+            "--format",
+            type=click.Choice(forms),
+            help="How to write results.  [default: by the name of FILE, else text]",
+        )
+        @click.option("--json", "as_json", is_flag=True, help="Short for --format json.")
+        @click.option("-q", "--quiet", is_flag=True, help="Print results alone.")
+        @click.option("-v", "--verbose", is_flag=True, help="Say what was chosen, and why.")
+        @wraps(command)
+        def with_output(
+            *args: Any,
+            output: str | None,
+            format: Any,
+            as_json: bool,
+            quiet: bool,
+            verbose: bool,
+            resume: bool = False,
+            **values: Any,
+        ) -> None:
+            if as_json and format not in (None, "json"):
+                raise click.UsageError(f"--json and --format {format} contradict each other")
+            from llmcli.cli.output import Output
 
-    return with_output
+            form: Format | None = "json" if as_json else format
+            out = Output(OutputSpec(form, output, quiet, verbose, resume), forms)
+            command(*args, out=out, **values)
+
+        return resume(with_output) if resumes else with_output
+
+    return decorate

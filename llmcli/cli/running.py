@@ -1,27 +1,39 @@
 """What the commands that work on rows of text share."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
+from llmcli import __version__
 from llmcli.cli.options import STARTER
-from llmcli.cli.output import ErrorRecord, Output, Record
+from llmcli.cli.output import Output
+from llmcli.cli.parts import Done, Run
+from llmcli.cli.progress import Progress
+from llmcli.cli.writers import Record, text_of
 from llmcli.core.data import Failure, Row
-from llmcli.errors import InputError, RowsFailed
-from llmcli.spec import ModelSpec
+from llmcli.errors import RowsFailed
+from llmcli.spec import BatchSpec, InputSpec, ModelSpec, Overflow
 
 if TYPE_CHECKING:
+    from llmcli.core.checkpoint import Checkpoint
     from llmcli.core.loading import Loaded
+
+ERROR = "error"  # the field of a record that only failed rows have
+
+
+def is_default_model() -> bool:
+    """True where nobody named a model: not the user, a variable or a file."""
+    context = click.get_current_context()
+    return context.get_parameter_source("model_id") is ParameterSource.DEFAULT
 
 
 def announce_default(spec: ModelSpec, out: Output) -> None:
     """Say that the starter was taken, where nobody asked for it."""
-    context = click.get_current_context()
-    chosen = context.get_parameter_source("model_id")
-    if chosen is ParameterSource.DEFAULT and spec.model_id == STARTER:
+    if is_default_model() and spec.model_id == STARTER:
         out.note(f"[{STARTER}: a small model of children's stories; -m gpt2 takes a full-size one]")
 
 
@@ -36,20 +48,26 @@ def record_of(result: Any) -> Record:
     A field of the row that the result has too is kept as `input_...`; the text itself is not,
     for the result has it.
     """
-    own = asdict(result)
-    row: Row = result.row
-    own["row"] = row.number
-    return {**_kept(row, own), **own}
+    own = {name: value for name, value in asdict(result).items() if name != "row"}
+    own = {"row": result.row.number, **own}
+    return {**_kept(result.row, own), **own}
 
 
 def _kept(row: Row, own: Record) -> Record:
-    others = {key: value for key, value in row.fields.items() if key not in own}
+    taken = {*own, ERROR}
+    others = {key: value for key, value in row.fields.items() if key not in taken}
     clashing = {
         f"input_{key}": value
         for key, value in row.fields.items()
-        if key in own and value not in (row.text, own[key])
+        if key in taken and value not in (row.text, row.pair, own.get(key))
     }
     return {**others, **clashing}
+
+
+def error_record(failure: Failure) -> Record:
+    """What a row that failed is written as: its other fields, its number and the error."""
+    own = {"row": failure.row.number, ERROR: failure.error}
+    return {**_kept(failure.row, own), **own}
 
 
 def write_code(code: str, out: Output) -> None:
@@ -58,52 +76,133 @@ def write_code(code: str, out: Output) -> None:
         writer.write({"code": code})
 
 
-class Tally:
-    """Counts the rows of a run, and those that failed."""
+OVERFLOW_WORDS: dict[Overflow, str] = {
+    "error": "refused",
+    "truncate": "cut to fit",
+    "window": "read in windows",
+    "split": "read in parts, cut between sentences",
+}
 
-    def __init__(self, is_file: bool) -> None:
+
+class Tally:
+    """Counts the rows of a run, those that failed, and those that were too long."""
+
+    def __init__(self, is_file: bool, done: Done | None = None) -> None:
+        self.done = done or Done()
         self._is_file = is_file
-        self._total = self._failed = 0
         self._last: int | None = None
+        self._overflow: Overflow | None = None
 
     def successes(
-        self, results: Iterable[Any], on_failure: Callable[[ErrorRecord], None]
+        self, results: Iterable[Any], on_failure: Callable[[Record], None]
     ) -> Iterator[Any]:
         """Yield the results that are none; hand the others on, as error records.
 
-        Raises InputError for a failure where the text did not come from a file.
+        Raises the error of a failure where the text did not come from a file.
         """
         for result in results:
-            self._total += result.row.number != self._last
+            is_new = result.row.number != self._last
             self._last = result.row.number
+            self.done.total += is_new
             if not isinstance(result, Failure):
+                how = getattr(result, "overflow", None)
+                self.done.overflowed += is_new and how is not None
                 yield result
                 continue
             if not self._is_file:
-                raise InputError(result.error)
-            self._failed += 1
-            own = {"row": result.row.number, "error": result.error}
-            on_failure(ErrorRecord({**_kept(result.row, own), **own}))
+                raise result.cause
+            self.done.failed += 1
+            on_failure(error_record(result))
 
-    def write(
-        self,
-        results: Iterable[Any],
-        out: Output,
-        *,
-        show: Callable[[Any, Output], None] | None,
-        as_text: Callable[[Record], str],
-    ) -> None:
-        """Write all results: by `show` where a person reads and it is given, else as records."""
-        if show is not None and out.is_for_reading:
-            for result in self.successes(results, lambda error: out.note(str(error))):
-                show(result, out)
-        else:
-            with out.records(as_text) as writer:
-                for result in self.successes(results, writer.write):
-                    writer.write(record_of(result))
-        self.check()
+    def check(self, out: Output, how: Overflow | None = None) -> None:
+        """Say how many texts were too long; raise RowsFailed if some rows failed."""
+        if self.done.overflowed and how is not None:
+            rows = f"{self.done.overflowed:,} of {self.done.total:,} texts"
+            out.note(
+                f"[{rows} were longer than the model takes: {OVERFLOW_WORDS[how]} "
+                f"(--on-overflow {how})]"
+            )
+        if self.done.failed:
+            raise RowsFailed(self.done.failed, self.done.total)
 
-    def check(self) -> None:
-        """Raise RowsFailed if some rows did."""
-        if self._failed:
-            raise RowsFailed(self._failed, self._total)
+
+def write_results(
+    start: Callable[[BatchSpec], Iterable[Any]],
+    source: InputSpec,
+    out: Output,
+    batch: BatchSpec,
+    *,
+    checkpoint: "Checkpoint | None",
+    as_text: Callable[[Record], str],
+    show: Callable[[Any, Output], None] | None = None,
+    record: Callable[[Any], Record] = record_of,
+) -> None:
+    """Run a task on its rows and write what it yields, as records or, for a person, by `show`.
+
+    start: begins the task; the rows that a run before has done are named by its argument.
+    A file's run into a file can be resumed, if the model's checkpoint is given.
+    Raises RowsFailed at the end if some rows failed.
+    """
+    is_file = source.input is not None
+    if show is not None and out.is_for_reading:
+        tally = Tally(is_file)
+        results = Progress(quiet=out.quiet, limit=source.limit).count(start(batch))
+        for result in tally.successes(results, lambda error: out.note(text_of(error, str))):
+            show(result, out)
+    else:
+        can_resume = checkpoint is not None and is_file and source.input != "-"
+        run = _identity(source, checkpoint) if can_resume and checkpoint is not None else None
+        with out.records(as_text, run) as writer:
+            tally = Tally(is_file, writer.done)
+            progress = Progress(quiet=out.quiet, limit=source.limit, before=writer.done.total)
+            batch = replace(batch, after=writer.after, seed=writer.drawn.get("seed", batch.seed))
+            writer.remember({"seed": batch.seed})
+            results = progress.count(start(batch))
+            for result in tally.successes(results, writer.write):
+                writer.write(record(result))
+    tally.check(out, batch.on_overflow)
+
+
+# Options that change nothing about the results.
+INDIFFERENT = ("output", "quiet", "verbose", "resume", "offline", "as_json", "format", "input")
+
+
+def _identity(source: InputSpec, checkpoint: "Checkpoint") -> Callable[[], Run]:
+    """What makes a run the same as another: command, settings, version, input and model."""
+
+    def identity() -> Run:
+        from llmcli.core.hashes import hash_file
+        from llmcli.core.hub import fingerprint
+
+        context = click.get_current_context()
+        settings = {
+            _flag(param): context.params.get(str(param.name))
+            for param in context.command.params
+            if param.name not in INDIFFERENT and param.expose_value
+        }
+        return {
+            "llmcli": f"{context.info_name} {__version__}",
+            "input": hash_file(Path(str(source.input))),
+            "model": fingerprint(checkpoint),
+            **{name: _plain(value) for name, value in settings.items()},
+        }
+
+    return identity
+
+
+def _flag(param: click.Parameter) -> str:
+    return max(param.opts, key=len) if isinstance(param, click.Option) else str(param.name)
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def check_resume(source: InputSpec, out: Output) -> None:
+    """Raise click.UsageError where --resume can mean nothing."""
+    if not out.resume:
+        return
+    if source.input is None or out.path is None:
+        raise click.UsageError("--resume goes with --input FILE and --output FILE")
+    if source.input == "-":
+        raise click.UsageError("--resume needs a file: stdin cannot be read a second time")

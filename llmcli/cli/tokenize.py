@@ -1,18 +1,19 @@
 """llmcli tokenize: the tokens of a text."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from llmcli.cli.inputs import is_terminal, rows_of
 from llmcli.cli.options import input_options, model_options, output_options
-from llmcli.cli.output import Output, Record, quoted, show_table
-from llmcli.cli.running import Tally, announce_default
+from llmcli.cli.output import Output, quoted
+from llmcli.cli.running import announce_default, write_results
+from llmcli.cli.writers import Record, show_table
 from llmcli.core.data import Row
-from llmcli.spec import InputSpec, ModelSpec
+from llmcli.spec import BatchSpec, InputSpec, ModelSpec
 
 if TYPE_CHECKING:
     from llmcli.core.vocabulary import Vocabulary
@@ -22,7 +23,7 @@ COLOURS = ("cyan", "yellow", "green", "magenta")
 
 
 @click.command()
-@input_options
+@input_options()
 @model_options(runs=False)
 @click.option("--ids", "view", flag_value="ids", help="Print the token ids alone, a text a line.")
 @click.option(
@@ -37,7 +38,7 @@ COLOURS = ("cyan", "yellow", "green", "magenta")
     default=True,
     help="Add the tokens that the model expects around a text, such as BERT's [CLS].",
 )
-@output_options
+@output_options()
 def tokenize(
     source: InputSpec, spec: ModelSpec, view: str | None, special: bool, out: Output
 ) -> None:
@@ -65,16 +66,19 @@ def tokenize(
     from llmcli.tasks.tokenize import detokenize
     from llmcli.tasks.tokenize import tokenize as run
 
-    tally = Tally(is_file=source.input is not None)
     if view == "decode":
         ids = _joined(rows) if source.input is None else rows
-        tally.write(detokenize(vocabulary, ids), out, show=None, as_text=_text_line)
+        _write(detokenize(vocabulary, ids), source, out, as_text=_text_line)
         return
     results = run(vocabulary, rows, special=special)
     if view == "ids":
-        tally.write(results, out, show=None, as_text=_ids_line)
+        _write(results, source, out, as_text=_ids_line)
     else:
-        tally.write(results, out, show=_show, as_text=_pieces_line)
+        _write(results, source, out, as_text=_pieces_line, show=_show)
+
+
+def _write(results: Iterable[Any], source: InputSpec, out: Output, **how: Any) -> None:
+    write_results(lambda _: results, source, out, BatchSpec(), checkpoint=None, **how)
 
 
 def _text_line(record: Record) -> str:

@@ -1,4 +1,4 @@
-"""Rows of text from files: .txt .jsonl .csv .tsv, plain or packed with gzip or xz."""
+"""Rows of text from files: .txt .jsonl .csv .tsv .parquet, plain or packed with gzip or xz."""
 
 import csv
 import gzip
@@ -7,16 +7,19 @@ import json
 import lzma
 import sys
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any, TextIO
 
-from llmcli.errors import InputError
+from llmcli.errors import InputError, LlmcliError
 
-KINDS = (".txt", ".jsonl", ".csv", ".tsv")
+KINDS = (".txt", ".jsonl", ".csv", ".tsv", ".parquet")
 PIECE_CHARS = 1 << 20  # of a long .txt document, at a time
+MAX_ROW = 1 << 22  # characters of one row: 4 million
+TOO_LONG = f"the row has more than {MAX_ROW:,} characters"
+PARQUET_ROWS = 256  # held at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +27,16 @@ class Row:
     """One row of a data file, or what was wrong with it."""
 
     number: int
-    """Its line, counted from 1; for .csv and .tsv the line on which it ends."""
+    """Its line, counted from 1; for .csv and .tsv the line on which it ends; for .parquet its
+    place in the file."""
     text: str
     fields: dict[str, Any] = field(default_factory=dict)
-    """The whole row, its text included, where the format has fields."""
+    """The whole row, its texts included, where the format has fields."""
     error: str | None = None
+    pair: str | None = None
+    """The second text, where two columns were asked for."""
+    place: float | None = None
+    """How much of the file had been read with this row, from 0 to 1; None where unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,30 +44,49 @@ class Failure:
     """A row that nothing could be made of, and why."""
 
     row: Row
-    error: str
+    cause: LlmcliError
+
+    @property
+    def error(self) -> str:
+        """The reason, in one line."""
+        return str(self.cause)
 
 
-def read_rows(path: str, column: str = "text") -> Iterator[Row]:
+def failed(row: Row) -> Failure:
+    """The failure of a row that could not even be read."""
+    return Failure(row, InputError(row.error or ""))
+
+
+def read_rows(path: str, columns: str | Sequence[str] = "text") -> Iterator[Row]:
     """Yield the rows of `path` in order, holding one at a time. `-` is stdin, a text a line.
 
-    A row that cannot be used (broken JSON, no such column, bytes that are not UTF-8) comes
-    with `error` set. Raises InputError, at once, if the file cannot be opened, and later if it
-    turns out to be damaged.
+    columns: the field with the text, or two for a text and its pair.
+    A row that cannot be used (broken JSON, no such column, bytes that are not UTF-8, more than
+    MAX_ROW characters) comes with `error` set. Raises InputError, at once, if the file cannot
+    be opened, and later if it turns out to be damaged.
     """
+    columns = (columns,) if isinstance(columns, str) else tuple(columns)
     kind = ".txt" if path == "-" else data_kind(path)
+    if kind == ".txt" and len(columns) > 1:
+        raise InputError(f"{path} has one text a line: for pairs of texts use .jsonl or .csv")
     if path != "-":
-        open_text(path).close()
-    return _rows(path, kind, column)
+        _open_binary(path).close()
+    return _rows(path, kind, columns)
 
 
-def _rows(path: str, kind: str, column: str) -> Iterator[Row]:
-    with open_text(path) as file, _damage_explained(path):
+def _rows(path: str, kind: str, columns: tuple[str, ...]) -> Iterator[Row]:
+    if kind == ".parquet":
+        yield from _checked(_parquet(path, columns), lambda: None)
+        return
+    with _open_binary(path) as file, _damage_explained(path):
+        lines = _Lines(_decoded(path, file))
         if kind == ".txt":
-            yield from _checked(_lines(file))
+            rows = _lines(lines)
         elif kind == ".jsonl":
-            yield from _checked(_json_lines(file, column))
+            rows = _json_lines(lines, columns)
         else:
-            yield from _checked(_table(file, column, path, "\t" if kind == ".tsv" else ","))
+            rows = _table(lines, columns, path, "\t" if kind == ".tsv" else ",")
+        yield from _checked(rows, _place(path, file))
 
 
 @contextmanager
@@ -111,76 +138,201 @@ def data_kind(path: str) -> str:
 _PACKED: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open}
 
 
-def open_text(path: str) -> TextIO:
+@contextmanager
+def open_text(path: str) -> Iterator[TextIO]:
     """Open for reading; bytes that are not UTF-8 become lone surrogates, found later.
 
     Raises InputError if it is not there or may not be read.
     """
-    how: dict[str, Any] = {"encoding": "utf-8-sig", "errors": "surrogateescape", "newline": ""}
+    with _open_binary(path) as file:
+        yield _decoded(path, file)
+
+
+def _open_binary(path: str) -> IO[bytes]:
+    """The file as it is, packed or not."""
     if path == "-":
         if sys.stdin is None:
             raise InputError("stdin is closed: give a file")
-        return io.TextIOWrapper(sys.stdin.buffer, **how)
-    opener = _PACKED.get(Path(path).suffix.lower(), open)
+        return sys.stdin.buffer
     try:
-        file: TextIO = opener(path, "rt", **how)
+        return open(path, "rb")
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
-    return file
 
 
-def _lines(file: TextIO) -> Iterator[Row]:
-    for number, line in enumerate(file, 1):
-        yield Row(number, line.rstrip("\r\n"))
+def _decoded(path: str, file: IO[bytes]) -> TextIO:
+    unpack = _PACKED.get(Path(path).suffix.lower())
+    plain = file if unpack is None else unpack(file, "rb")
+    return io.TextIOWrapper(plain, encoding="utf-8-sig", errors="surrogateescape", newline="")
 
 
-def _json_lines(file: TextIO, column: str) -> Iterator[Row]:
-    for number, line in enumerate(file, 1):
-        if not line.strip():
-            continue
+def _place(path: str, file: IO[bytes]) -> Callable[[], float | None]:
+    """A function that tells how much of a file was read; of a pipe, nothing is known."""
+    size = 0 if path == "-" else Path(path).stat().st_size
+    return (lambda: min(1.0, file.tell() / size)) if size else (lambda: None)
+
+
+class _TooLong(Exception):
+    """A line with more than MAX_ROW characters; the next one can be read."""
+
+
+class _Lines:
+    """The lines of a file, each with its end, none of them longer than MAX_ROW."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self._ahead = ""  # the first character of the next line, where it was read already
+        self.number = 0
+        """Of the line read last, from 1."""
+
+    def __iter__(self) -> "_Lines":
+        return self
+
+    def __next__(self) -> str:
+        most = MAX_ROW + 2  # the end of a line is one character, or two
+        line = self._ahead + self._file.readline(most)
+        self._ahead = ""
+        if not line:
+            raise StopIteration
+        self.number += 1
+        if len(line.rstrip("\r\n")) <= MAX_ROW:
+            return line
+        while line and not line.endswith(("\n", "\r")):
+            line = self._file.readline(most)
+        if line.endswith("\r"):  # perhaps half of an end
+            after = self._file.readline(1)
+            self._ahead = "" if after == "\n" else after
+        raise _TooLong
+
+
+def _each(lines: _Lines) -> Iterator[tuple[int, str | None]]:
+    """Number and text of each line; None for one that is too long."""
+    while True:
         try:
-            fields = json.loads(line)
-        except (ValueError, RecursionError) as error:  # ValueError: not JSON, or a huge number
-            yield Row(number, "", error=f"not JSON: {error}")
-            continue
-        if not isinstance(fields, dict):
-            yield Row(number, "", error=f"not a JSON object but {type(fields).__name__}")
-        elif column not in fields:
-            yield Row(number, "", fields, error=f"no field {column!r}; it has {_names(fields)}")
-        elif not isinstance(fields[column], str):
-            kind = type(fields[column]).__name__
-            yield Row(number, "", fields, error=f"field {column!r} is {kind}, not text")
+            line: str | None = next(lines)
+        except StopIteration:
+            return
+        except _TooLong:
+            line = None
+        yield lines.number, line
+
+
+def _lines(lines: _Lines) -> Iterator[Row]:
+    for number, line in _each(lines):
+        if line is None:
+            yield Row(number, "", error=TOO_LONG)
         else:
-            yield Row(number, fields[column], fields)
+            yield Row(number, line.rstrip("\r\n"))
 
 
-def _table(file: TextIO, column: str, path: str, delimiter: str) -> Iterator[Row]:
-    csv.field_size_limit(2**31 - 1)  # the most that all platforms take
-    reader = csv.DictReader(file, delimiter=delimiter, strict=True)
+def _json_lines(lines: _Lines, columns: tuple[str, ...]) -> Iterator[Row]:
+    for number, line in _each(lines):
+        if line is None:
+            yield Row(number, "", error=TOO_LONG)
+        elif line.strip():
+            yield _json_row(number, line, columns)
+
+
+def _json_row(number: int, line: str, columns: tuple[str, ...]) -> Row:
     try:
-        if column not in (reader.fieldnames or ()):
-            names = _names(dict.fromkeys(reader.fieldnames or ()))
-            raise InputError(
-                f"{path} has no column {column!r}; it has {names}: name one by --column"
-            )
-        for fields in reader:
-            if None in fields or None in fields.values():
-                yield Row(reader.line_num, "", error="not as many fields as the header")
-            else:
-                yield Row(reader.line_num, fields[column], dict(fields))
-    except csv.Error as error:
-        raise InputError(f"{path}, line {reader.line_num}: {error}") from None
+        fields = json.loads(line)
+    except (ValueError, RecursionError) as error:  # ValueError: not JSON, or a huge number
+        return Row(number, "", error=f"not JSON: {error}")
+    if not isinstance(fields, dict):
+        return Row(number, "", error=f"not a JSON object but {type(fields).__name__}")
+    return _from_fields(number, fields, columns)
 
 
-def _checked(rows: Iterator[Row]) -> Iterator[Row]:
-    for row in rows:
-        if not _is_unicode(row.text + json.dumps(row.fields, ensure_ascii=False)):
-            yield Row(row.number, "", error="not valid UTF-8")
+def _from_fields(number: int, fields: dict[str, Any], columns: tuple[str, ...]) -> Row:
+    for column in columns:
+        if column not in fields:
+            return Row(number, "", fields, f"no field {column!r}; it has {_names(fields)}")
+        if not isinstance(fields[column], str):
+            kind = type(fields[column]).__name__
+            return Row(number, "", fields, f"field {column!r} is {kind}, not text")
+    pair = fields[columns[1]] if len(columns) > 1 else None
+    return Row(number, fields[columns[0]], fields, pair=pair)
+
+
+def _table(lines: _Lines, columns: tuple[str, ...], path: str, delimiter: str) -> Iterator[Row]:
+    csv.field_size_limit(MAX_ROW)
+    reader = csv.DictReader(lines, delimiter=delimiter, strict=True)
+    try:
+        _require_columns(path, columns, reader.fieldnames or ())
+    except (csv.Error, _TooLong) as error:
+        raise InputError(f"{path} has no header that can be read: {error}") from None
+    while True:
+        try:
+            fields = next(reader)
+        except StopIteration:
+            return
+        except _TooLong:
+            yield Row(lines.number, "", error=TOO_LONG)
+        except csv.Error as error:
+            yield Row(lines.number, "", error=f"not CSV: {error}")
         else:
-            yield row
+            if None in fields or None in fields.values():
+                yield Row(lines.number, "", error="not as many fields as the header")
+            else:
+                yield _from_fields(lines.number, dict(fields), columns)
+
+
+def _parquet(path: str, columns: tuple[str, ...]) -> Iterator[Row]:
+    parquet = parquet_library()
+    from pyarrow import ArrowException
+
+    try:
+        with parquet.ParquetFile(path, pre_buffer=False) as file:
+            _require_columns(path, columns, file.schema_arrow.names)
+            number = 0
+            for batch in file.iter_batches(batch_size=PARQUET_ROWS, use_threads=False):
+                for fields in batch.to_pylist():
+                    number += 1
+                    row = _from_fields(number, fields, columns)
+                    yield replace(row, place=number / file.metadata.num_rows)
+    except (ArrowException, OSError) as error:
+        raise InputError(f"{path} is damaged: {str(error).splitlines()[0]}") from None
+
+
+def parquet_library() -> Any:
+    """pyarrow.parquet. Raises InputError, with the cure, where it is not installed."""
+    try:
+        from pyarrow import parquet
+    except ImportError:
+        raise InputError(
+            "Parquet files need the pyarrow package: pip install 'llmcli[parquet]'"
+        ) from None
+    return parquet
+
+
+def _require_columns(path: str, columns: tuple[str, ...], names: Sequence[str]) -> None:
+    for column in columns:
+        if column not in names:
+            known = _names(dict.fromkeys(names))
+            raise InputError(
+                f"{path} has no column {column!r}; it has {known}: name one by --column"
+            )
+
+
+def _checked(rows: Iterator[Row], place: Callable[[], float | None]) -> Iterator[Row]:
+    """Mark rows that are no text, and say how far the file was read."""
+    for row in rows:
+        error = row.error
+        if not _is_unicode(row.text) or (row.fields and not _is_unicode(_dump(row.fields))):
+            row, error = Row(row.number, ""), "not valid UTF-8"
+        elif len(row.text) > MAX_ROW or len(row.pair or "") > MAX_ROW:
+            row, error = Row(row.number, ""), TOO_LONG
+        at = place() if row.place is None else row.place
+        yield Row(row.number, row.text, row.fields, error, row.pair, at)
+
+
+def _dump(fields: dict[str, Any]) -> str:
+    return json.dumps(fields, ensure_ascii=False, default=str)
 
 
 def _is_unicode(text: str) -> bool:
+    if text.isascii():
+        return True
     try:
         text.encode()
     except UnicodeEncodeError:

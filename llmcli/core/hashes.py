@@ -5,6 +5,7 @@ from pathlib import Path
 
 SUMS = "SHA256SUMS"  # beside a model's files, in the format of sha256sum
 CHUNK = 1 << 20
+SHA256 = "0" * 64  # as long as one
 
 
 def read_sums(folder: Path) -> dict[str, str]:
@@ -20,7 +21,7 @@ def read_sums(folder: Path) -> dict[str, str]:
 def write_sums(folder: Path) -> None:
     """Write SHA256SUMS for the files of a folder."""
     paths = sorted(path for path in folder.iterdir() if path.is_file() and path.name != SUMS)
-    lines = [f"{hash_file(path, '0' * 64)} *{path.name}\n" for path in paths]
+    lines = [f"{hash_file(path)} *{path.name}\n" for path in paths]
     (folder / SUMS).write_text("".join(lines), encoding="utf-8")
 
 
@@ -35,7 +36,7 @@ def expected_hash(path: Path) -> str | None:
     return name if is_hash and path.is_symlink() else None
 
 
-def hash_file(path: Path, like: str) -> str:
+def hash_file(path: Path, like: str = SHA256) -> str:
     """The hash of a file: SHA-256 if `like` has 64 digits, git's blob SHA-1 if it has 40."""
     if len(like) == 64:
         digest = hashlib.sha256()

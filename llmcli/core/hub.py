@@ -1,5 +1,6 @@
 """From what the user typed to a folder on disk. The only file that talks to the hub."""
 
+import hashlib
 import re
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,14 @@ from llmcli.core.checkpoint import (
     starters,
     weight_files,
 )
+from llmcli.core.hashes import hash_file
 from llmcli.core.hub_errors import cache_dir, hub_errors_explained, not_here, repo_of
 from llmcli.errors import LlmcliError, ModelNotFound, ModelUnsuitable, UsageError
 from llmcli.spec import ModelSpec
 
 WANTED = ["*.json", "*.safetensors", "*.model", "*.spm", "*.txt", "*.jinja", "*.tiktoken", "*.md"]
-UNWANTED = ["*/*", "consolidated*"]  # other formats in folders of their own; a second copy
+# Other formats in folders of their own, but not 1_Pooling of sentence-transformers; a second copy.
+UNWANTED = ["[!0-9]*/*", "consolidated*"]
 CODE = "*.py"  # only with trust_remote_code
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 HUB_GGUF = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+/.+\.gguf")
@@ -83,6 +86,18 @@ def _folder(model_id: str, path: Path) -> Checkpoint:
         if files:
             return Checkpoint(model_id, path, "local", gguf_file=files[0].name)
     return Checkpoint(model_id, path, "local")
+
+
+def fingerprint(checkpoint: Checkpoint) -> str:
+    """What tells a model from any other: the hub's commit, else a hash of its files."""
+    if checkpoint.revision is not None:
+        return checkpoint.revision
+    if checkpoint.gguf_file is not None:
+        return hash_file(checkpoint.path)
+    paths = {path for pattern in WANTED for path in checkpoint.folder.glob(pattern)}
+    paths |= set(checkpoint.folder.glob("[0-9]*_*/*"))
+    hashes = [f"{path.name} {hash_file(path)}" for path in sorted(paths) if path.suffix != ".md"]
+    return hashlib.sha256("\n".join(hashes).encode()).hexdigest()
 
 
 def is_offline(spec: ModelSpec) -> bool:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from llmcli.core.checkpoint import Kind
-from llmcli.core.data import Failure, Row
+from llmcli.core.data import Failure, Row, failed
 from llmcli.core.decoding import require_numbers
 from llmcli.core.loading import Loaded
 from llmcli.core.tokens import token_namer
@@ -60,12 +60,12 @@ def forward(loaded: Loaded, rows: Iterable[Row], *, top: int = 1) -> Iterator[Fo
     """
     for row in rows:
         if row.error is not None:
-            yield Failure(row, row.error)
+            yield failed(row)
             continue
         try:
             yield _forward_one(loaded, row, top)
         except InputError as error:
-            yield Failure(row, str(error))
+            yield Failure(row, error)
 
 
 @torch.inference_mode()

@@ -1,21 +1,20 @@
 """Continue texts with a causal language model."""
 
-import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import Any, Literal
 
+from llmcli.core.batches import process
 from llmcli.core.beams import Hypothesis, beam_search
-from llmcli.core.data import Failure, Row
+from llmcli.core.data import Failure, Row, failed
 from llmcli.core.decoding import Decoder, Step, sequence_seed
 from llmcli.core.loading import Loaded
 from llmcli.core.plan import DEFAULT_NEW_TOKENS, check_decoding
 from llmcli.core.prompts import encode_prompt, end_tokens, room
 from llmcli.core.tokens import TextStream, token_namer
 from llmcli.errors import InputError
-from llmcli.spec import ChatSpec, DecodingSpec
+from llmcli.spec import AUTO_BATCH, BatchSpec, ChatSpec, DecodingSpec, Overflow
 
 UNPADDABLE = ("rwkv",)  # they take padding for text: one prompt at a time
 FinishReason = Literal["end", "stop", "length"]
@@ -61,6 +60,8 @@ class Generation:
     score: float | None = None
     """With beams: mean log-probability of the new tokens, in nats."""
     logprobs: tuple[TokenStep, ...] | None = None
+    overflow: Overflow | None = None
+    """truncate: the prompt was too long, and its beginning was left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +69,18 @@ class _Prompt:
     row: Row
     ids: list[int]
     limit: int
+    sequences: int
     before: list[int]
     """What the text goes on from: the prompt, but for a chat, where an answer begins anew."""
+    overflow: Overflow | None = None
+
+    @property
+    def units(self) -> list["_Prompt"]:
+        return [self]
+
+    @property
+    def size(self) -> int:
+        return (len(self.ids) + self.limit) * self.sequences
 
 
 def generate(
@@ -77,64 +88,100 @@ def generate(
     rows: Iterable[Row],
     spec: DecodingSpec,
     chat: ChatSpec,
-    *,
-    batch_size: int = 1,
-    on_start: Callable[[Row], None] | None = None,
-    on_text: Callable[[str], None] | None = None,
+    batch: BatchSpec = AUTO_BATCH,
 ) -> Iterator[Generation | Failure]:
     """Yield the continuations of each row in order, `num_return_sequences` a row.
 
     A row that cannot be continued comes as a Failure, in its place. The same seed gives the
     same text for a row whatever its neighbours are and whether or not it is streamed.
-    on_start: called with each row that can be continued, before the work on it begins.
-    on_text: called with each stretch of text as it is certain; it needs one sequence at a time.
     Raises UsageError for contradicting settings.
     """
     check_decoding(spec)
-    if spec.samples and spec.seed is None:
-        spec = replace(spec, seed=secrets.randbits(31))
     if loaded.model.config.model_type in UNPADDABLE:
-        batch_size = 1
-    pending = iter(rows)
-    while batch := list(islice(pending, batch_size)):
-        prepared = [_prepare(loaded, row, spec, chat) for row in batch]
-        prompts = [one for one in prepared if isinstance(one, _Prompt)]
-        if on_start is not None:
-            for prompt in prompts:
-                on_start(prompt.row)
-        results = _continue(loaded, prompts, spec, on_text)
-        for one in prepared:
-            if isinstance(one, Failure):
-                yield one
-            else:
-                yield from next(results)
+        batch = replace(batch, batch_size=1)
+    yield from process(_Work(loaded, spec, chat, batch.on_overflow), rows, batch)
 
 
-def _prepare(loaded: Loaded, row: Row, spec: DecodingSpec, chat: ChatSpec) -> _Prompt | Failure:
-    if row.error is not None:
-        return Failure(row, row.error)
-    try:
-        ids = encode_prompt(loaded, row.text, chat)
-        limit = room(loaded, len(ids), spec.max_new_tokens, DEFAULT_NEW_TOKENS)
-        return _Prompt(row, ids, limit, before=[] if chat.is_on else ids)
-    except InputError as error:
-        return Failure(row, str(error))
-
-
-def _continue(
+def stream(
     loaded: Loaded,
-    prompts: list[_Prompt],
+    rows: Iterable[Row],
     spec: DecodingSpec,
-    on_text: Callable[[str], None] | None,
-) -> Iterator[list[Generation]]:
-    """Yield the sequences of each prompt."""
-    if spec.num_beams > 1:
-        for prompt in prompts:
-            yield list(_search(loaded, prompt, spec))
-    elif prompts:
-        results = iter(_Batch(loaded, prompts, spec).run(on_text))
-        for _ in prompts:
-            yield list(islice(results, spec.num_return_sequences))
+    chat: ChatSpec,
+    *,
+    on_start: Callable[[Row], None],
+    on_text: Callable[[str], None],
+) -> Iterator[Generation | Failure]:
+    """Do as `generate` does, a sequence at a time, and hand on its text as it is made.
+
+    on_start: called with each row that can be continued, before the work on it begins.
+    on_text: called with each stretch of text as it is certain; beams come as a whole.
+    """
+    check_decoding(spec)
+    work = _Work(loaded, spec, chat, "error")
+    for row in rows:
+        if row.error is not None:
+            yield failed(row)
+            continue
+        (prompt,) = work.prepare([row])
+        if isinstance(prompt, Failure):
+            yield prompt
+            continue
+        on_start(row)
+        for (result,) in work.run([prompt], on_text):
+            if spec.num_beams > 1:
+                on_text(result.text)
+            yield result
+
+
+class _Work:
+    """What `process` needs to know of this task."""
+
+    window_rows = 64
+    budget = 8192  # tokens, prompts and new ones: about 30 prompts of ordinary length
+
+    def __init__(
+        self, loaded: Loaded, spec: DecodingSpec, chat: ChatSpec, on_overflow: Overflow
+    ) -> None:
+        self._loaded, self._spec, self._chat = loaded, spec, chat
+        self._on_overflow = on_overflow
+
+    def prepare(self, rows: Sequence[Row]) -> list[_Prompt | Failure]:
+        return [self._prepare(row) for row in rows]
+
+    def run(
+        self, prompts: Sequence[_Prompt], on_text: Callable[[str], None] | None = None
+    ) -> list[list[Generation]]:
+        """The sequences of each prompt."""
+        if self._spec.num_beams > 1:
+            return [list(_search(self._loaded, prompt, self._spec)) for prompt in prompts]
+        results = _Batch(self._loaded, prompts, self._spec).run(on_text)
+        each = self._spec.num_return_sequences
+        return [results[at : at + each] for at in range(0, len(results), each)]
+
+    def finish(self, prompt: _Prompt, outputs: Sequence[list[Generation]]) -> list[Generation]:
+        return outputs[0]
+
+    def _prepare(self, row: Row) -> _Prompt | Failure:
+        each = self._spec.num_return_sequences
+        try:
+            ids = encode_prompt(self._loaded, row.text, self._chat)
+            ids, overflow = self._fitted(ids)
+            wanted = self._spec.max_new_tokens
+            limit = room(self._loaded, len(ids), wanted, DEFAULT_NEW_TOKENS)
+            before = [] if self._chat.is_on else ids
+            return _Prompt(row, ids, limit, each, before, overflow)
+        except InputError as error:
+            return Failure(row, error)
+
+    def _fitted(self, ids: list[int]) -> tuple[list[int], Overflow | None]:
+        """The end of a prompt that leaves room for what is to come."""
+        context = self._loaded.context
+        if self._on_overflow != "truncate" or context is None or self._chat.is_on:
+            return ids, None
+        most = context - (self._spec.max_new_tokens or min(DEFAULT_NEW_TOKENS, context // 2))
+        if most < 1 or len(ids) <= most:
+            return ids, None
+        return ids[-most:], "truncate"
 
 
 def _search(loaded: Loaded, prompt: _Prompt, spec: DecodingSpec) -> Iterator[Generation]:
@@ -161,13 +208,14 @@ def _from_hypothesis(
         seed=None,
         seconds=seconds,
         score=found.score,
+        overflow=prompt.overflow,
     )
 
 
 class _Batch:
     """The sequences of some prompts, decoded together."""
 
-    def __init__(self, loaded: Loaded, prompts: list[_Prompt], spec: DecodingSpec) -> None:
+    def __init__(self, loaded: Loaded, prompts: Sequence[_Prompt], spec: DecodingSpec) -> None:
         each = spec.num_return_sequences
         self._loaded = loaded
         self._spec = spec
@@ -229,6 +277,7 @@ class _Batch:
             seed=spec.seed if spec.samples else None,
             seconds=seconds,
             logprobs=_token_steps(self._loaded.tokenizer, steps) if spec.logprobs else None,
+            overflow=prompt.overflow,
         )
 
 

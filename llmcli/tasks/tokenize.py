@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from llmcli.core.data import Failure, Row
+from llmcli.core.data import Failure, Row, failed
 from llmcli.core.vocabulary import Token, Vocabulary
 from llmcli.errors import InputError
 
@@ -43,7 +43,7 @@ def tokenize(
     """Yield each text's tokens, in order."""
     for row in rows:
         if row.error is not None:
-            yield Failure(row, row.error)
+            yield failed(row)
         else:
             tokens = tuple(vocabulary.encode(row.text, special=special))
             yield Tokenized(row, row.text, len(tokens), tokens)
@@ -70,7 +70,7 @@ def detokenize(vocabulary: Vocabulary, rows: Iterable[Row]) -> Iterator[Decoded 
             ids = [_id(word) for word in re.sub(r"[,\[\]]", " ", row.text).split()]
             yield Decoded(row, tuple(ids), vocabulary.decode(ids))
         except InputError as error:
-            yield Failure(row, str(error))
+            yield Failure(row, error)
 
 
 def _id(word: str) -> int:

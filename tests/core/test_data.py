@@ -37,7 +37,7 @@ def test_packed_files_are_unpacked(tmp_path, suffix, pack):
 
 def test_other_fields_are_kept(tmp_path):
     path = write(tmp_path, "a.csv", "id,prompt\n7,cat\n")
-    (row,) = read_rows(path, column="prompt")
+    (row,) = read_rows(path, "prompt")
     assert (row.number, row.text, row.fields) == (2, "cat", {"id": "7", "prompt": "cat"})
 
 
@@ -122,3 +122,84 @@ def test_each_row_of_other_files_is_a_document(tmp_path):
 def test_training_text_with_a_bad_row_is_refused(tmp_path, name, content):
     with pytest.raises(InputError):
         list(read_documents(write(tmp_path, name, content)))
+
+
+def test_parquet_rows_keep_their_fields(tmp_path):
+    import pyarrow
+    from pyarrow import parquet
+
+    table = pyarrow.table({"text": ["cat", None, "dog"], "id": [1, 2, 3]})
+    path = str(tmp_path / "a.parquet")
+    parquet.write_table(table, path)
+    rows = list(read_rows(path))
+    assert [(row.number, row.text) for row in rows] == [(1, "cat"), (2, ""), (3, "dog")]
+    assert rows[0].fields == {"text": "cat", "id": 1}
+    assert rows[1].error == "field 'text' is NoneType, not text"
+    assert rows[-1].place == 1
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"), [("txt", "no column 'txt'; it has 'text'"), ("text", "damaged")]
+)
+def test_a_parquet_file_that_cannot_be_read_is_one_line(tmp_path, columns, message):
+    import pyarrow
+    from pyarrow import parquet
+
+    path = tmp_path / "a.parquet"
+    parquet.write_table(pyarrow.table({"text": ["cat"] * 9}), path)
+    if message == "damaged":
+        path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(InputError, match=message) as caught:
+        list(read_rows(str(path), columns))
+    assert "\n" not in str(caught.value)
+
+
+def test_two_columns_make_a_text_and_its_pair(tmp_path):
+    path = write(tmp_path, "a.csv", "q,c\nwho,Tom\n")
+    (row,) = read_rows(path, ("q", "c"))
+    assert (row.text, row.pair) == ("who", "Tom")
+    with pytest.raises(InputError, match="one text a line"):
+        read_rows(write(tmp_path, "a.txt", "who\n"), ("q", "c"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.txt", "cat\n{long}\ndog\n"),
+        ("a.jsonl", '{{"text": "cat"}}\n{{"text": "{long}"}}\n{{"text": "dog"}}\n'),
+        ("a.csv", "id,text\n1,cat\n2,{long}\n3,dog\n"),
+        ("a.csv", 'id,text\n1,cat\n2,"{half}\n{half}"\n3,dog\n'),
+    ],
+)
+def test_a_row_that_is_far_too_long_fails_alone(tmp_path, monkeypatch, name, content):
+    monkeypatch.setattr("llmcli.core.data.MAX_ROW", 1000)
+    long = content.format(long="x" * 1500, half="y" * 800)
+    rows = list(read_rows(write(tmp_path, name, long)))
+    assert [row.text for row in rows if row.error is None][0] == "cat"
+    assert [row.text for row in rows if row.error is None][-1] == "dog"
+    assert any(row.error is not None for row in rows)
+    assert [row.number for row in rows] == sorted({row.number for row in rows})
+
+
+def test_a_line_of_the_greatest_length_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("llmcli.core.data.MAX_ROW", 10)
+    path = write(tmp_path, "a.txt", "x" * 10 + "\r\n" + "y" * 11 + "\r\n" + "z" * 10)
+    assert [row.text or row.error[:13] for row in read_rows(path)] == [
+        "x" * 10,
+        "the row has m",
+        "z" * 10,
+    ]
+
+
+def test_broken_quotes_in_a_csv_are_an_error_of_their_row(tmp_path):
+    path = write(tmp_path, "a.csv", 'text\ncat\n"a"b\ndog\n')
+    rows = list(read_rows(path))
+    assert [row.text for row in rows if row.error is None] == ["cat", "dog"]
+    assert rows[1].error.startswith("not CSV: ")
+
+
+def test_the_place_in_the_file_is_told(tmp_path):
+    path = write(tmp_path, "a.txt", "line\n" * 100_000)
+    places = [row.place for row in read_rows(path)]
+    assert places == sorted(places)
+    assert 0 < places[0] < 0.1 and places[-1] == 1

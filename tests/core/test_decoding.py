@@ -145,14 +145,16 @@ def test_beams_equal_those_of_generate(model, beams, settings, end):
 def test_a_model_that_takes_padding_for_text_gets_no_padding(bpe, tmp_path):
     from llmcli.core.data import Row
     from llmcli.core.loading import load_causal
-    from llmcli.spec import ChatSpec, ModelSpec
+    from llmcli.spec import BatchSpec, ChatSpec, ModelSpec
     from llmcli.tasks.generate import generate
 
     settings = {"model_type": "rwkv", "hidden_size": 16, "num_hidden_layers": 2}
     loaded = load_causal(ModelSpec(str(make_causal(bpe, tmp_path / "rwkv", **settings))))
     rows = [Row(1, "a"), Row(2, "Once upon a time"), Row(3, "the cat")]
     spec = DecodingSpec(max_new_tokens=6)
-    together = [one.text for one in generate(loaded, rows, spec, ChatSpec(), batch_size=3)]
+    together = [
+        one.text for one in generate(loaded, rows, spec, ChatSpec(), BatchSpec(batch_size=3))
+    ]
     alone = [next(generate(loaded, [row], spec, ChatSpec())).text for row in rows]
     assert together == alone
 

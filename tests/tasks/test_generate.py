@@ -6,8 +6,8 @@ import torch
 from llmcli.core.data import Failure, Row
 from llmcli.core.plan import check_decoding
 from llmcli.errors import UsageError
-from llmcli.spec import ChatSpec, DecodingSpec, ModelSpec
-from llmcli.tasks.generate import generate
+from llmcli.spec import BatchSpec, ChatSpec, DecodingSpec, ModelSpec
+from llmcli.tasks.generate import generate, stream
 
 PROMPTS = ["Once upon a time", "我明天要去看电影。", "a", "The cat sat on the moon and"]
 
@@ -36,21 +36,19 @@ def test_greedy_text_equals_that_of_transformers(gpt2, prompt):
 def test_the_same_seed_gives_the_same_text_alone_in_a_batch_or_streamed(gpt2):
     spec = DecodingSpec(temperature=1.0, seed=5, max_new_tokens=30)
     alone = [next(generate(gpt2, rows(text), spec, ChatSpec())).text for text in PROMPTS]
-    batch = [one.text for one in generate(gpt2, rows(*PROMPTS), spec, ChatSpec(), batch_size=4)]
+    batch = [
+        one.text
+        for one in generate(gpt2, rows(*PROMPTS), spec, ChatSpec(), BatchSpec(batch_size=4))
+    ]
     streamed = []
     for text in PROMPTS:
         pieces = []
-        list(generate(gpt2, rows(text), spec, ChatSpec(), on_text=pieces.append))
+        watch = {"on_start": lambda row: None, "on_text": pieces.append}
+        list(stream(gpt2, rows(text), spec, ChatSpec(), **watch))
         streamed.append("".join(pieces))
     assert alone == batch == streamed
     other = DecodingSpec(temperature=1.0, seed=6, max_new_tokens=30)
     assert next(generate(gpt2, rows(PROMPTS[0]), other, ChatSpec())).text != alone[0]
-
-
-def test_without_a_seed_one_is_drawn_and_reported(gpt2):
-    first = continue_one(gpt2, "a cat", temperature=1.0, max_new_tokens=20)
-    again = continue_one(gpt2, "a cat", temperature=1.0, max_new_tokens=20, seed=first.seed)
-    assert first.text == again.text
 
 
 def test_greedy_decoding_reports_no_seed(gpt2):
@@ -61,7 +59,9 @@ def test_several_sequences_of_one_prompt_differ_and_repeat(gpt2):
     settings = {"temperature": 1.0, "seed": 1, "max_new_tokens": 20, "num_return_sequences": 3}
 
     def texts():
-        found = generate(gpt2, rows("a", "b"), DecodingSpec(**settings), ChatSpec(), batch_size=2)
+        found = generate(
+            gpt2, rows("a", "b"), DecodingSpec(**settings), ChatSpec(), BatchSpec(batch_size=2)
+        )
         return [(one.row.number, one.index, one.text) for one in found]
 
     assert [one[:2] for one in texts()] == [(1, 0), (1, 1), (1, 2), (2, 0), (2, 1), (2, 2)]
@@ -107,7 +107,7 @@ def test_by_default_text_stops_where_the_context_ends(gpt2):
 def test_a_row_that_cannot_be_continued_fails_alone(gpt2):
     texts = rows("a", "cat " * 100, "b") + [Row(4, "", error="not JSON")]
     spec = DecodingSpec(max_new_tokens=3)
-    results = list(generate(gpt2, texts, spec, ChatSpec(), batch_size=4))
+    results = list(generate(gpt2, texts, spec, ChatSpec(), BatchSpec(batch_size=4)))
     assert [isinstance(one, Failure) for one in results] == [False, True, False, True]
     assert "takes 64" in results[1].error
     assert results[3].error == "not JSON"

@@ -1,0 +1,183 @@
+"""The batch machine: rows in, results out in the same order, in memory that does not grow.
+
+Rows are taken a window at a time. The units of a window (a text, or its parts) are sorted by
+size, so that little is padded, and packed into batches. Windows are cut by the rows alone: a
+run that is taken up again makes the same batches as an unbroken one, and so the same numbers.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from llmcli.core.data import Failure, Row, failed
+from llmcli.errors import InputError, LlmcliError, is_out_of_memory
+from llmcli.spec import BatchSpec
+
+WINDOW_BATCHES = 16  # where the user sets their size
+WINDOW_CHARS = 1 << 20  # of text: a window ends with the row that passes it
+
+
+class Unit(Protocol):
+    """One input of a model."""
+
+    @property
+    def size(self) -> int:
+        """Tokens that it takes in a batch, before padding."""
+
+
+class Job(Protocol):
+    """A row made ready: its units, and whatever the task needs to put them together again."""
+
+    @property
+    def row(self) -> Row: ...
+
+    @property
+    def units(self) -> Sequence[Any]: ...
+
+
+J = TypeVar("J", bound=Job)
+U_contra = TypeVar("U_contra", bound=Unit, contravariant=True)
+O = TypeVar("O")  # noqa: E741
+R_co = TypeVar("R_co", covariant=True)
+
+
+class Work(Protocol[J, U_contra, O, R_co]):
+    """What a task does with rows; the machine does the rest."""
+
+    window_rows: int
+    """Rows that are sorted together; results come when a window is done."""
+    budget: int
+    """Tokens in one batch, padding included, unless the user sets the number of texts."""
+
+    def prepare(self, rows: Sequence[Row]) -> Sequence[J | Failure]:
+        """Tokenize rows, together: a job or a failure for each."""
+
+    def run(self, units: Sequence[U_contra]) -> Sequence[O]:
+        """Run the model once over a batch: an output for each unit."""
+
+    def finish(self, job: J, outputs: Sequence[O]) -> Iterable[R_co]:
+        """Put the outputs of a job's units together. May raise LlmcliError: the row fails."""
+
+
+def process(
+    work: Work[J, U_contra, O, R_co], rows: Iterable[Row], spec: BatchSpec
+) -> Iterator[R_co | Failure]:
+    """Yield the results of each row in order; a row that fails comes as a Failure.
+
+    A batch that does not fit into memory is halved and run again, and later batches are made
+    smaller. A batch in which the model fails is halved until the row is found that is to blame.
+    """
+    size = _BatchSize(spec.batch_size, work.budget)
+    for window in _windows(rows, _window_rows(work.window_rows, spec.batch_size)):
+        if window[-1].number > spec.after:
+            yield from _results(work, window, size, spec.after)
+
+
+def _window_rows(most: int, batch_size: int | None) -> int:
+    """Small batches need no large window; with one text a batch, results come one by one."""
+    if batch_size is None:
+        return most
+    return 1 if batch_size == 1 else min(most, WINDOW_BATCHES * batch_size)
+
+
+def _windows(rows: Iterable[Row], most: int) -> Iterator[list[Row]]:
+    window: list[Row] = []
+    characters = 0
+    for row in rows:
+        window.append(row)
+        characters += len(row.text) + len(row.pair or "")
+        if len(window) == most or characters > WINDOW_CHARS:
+            yield window
+            window, characters = [], 0
+    if window:
+        yield window
+
+
+def _results(
+    work: Work[J, U_contra, O, R_co], window: list[Row], size: "_BatchSize", after: int
+) -> Iterator[R_co | Failure]:
+    prepared = list(_prepared(work, window))
+    units = [unit for one in prepared if not isinstance(one, Failure) for unit in one.units]
+    found = _run_all(work, units, size)
+    outputs = iter(found)
+    for one in prepared:
+        mine = [] if isinstance(one, Failure) else [next(outputs) for _ in one.units]
+        if one.row.number <= after:
+            continue
+        if isinstance(one, Failure):
+            yield one
+        else:
+            yield from _finished(work, one, mine)
+
+
+def _prepared(work: Work[J, U_contra, O, R_co], window: list[Row]) -> Iterator[J | Failure]:
+    jobs = iter(work.prepare([row for row in window if row.error is None]))
+    for row in window:
+        yield next(jobs) if row.error is None else failed(row)
+
+
+def _finished(
+    work: Work[J, U_contra, O, R_co], job: J, outputs: Sequence[O | LlmcliError]
+) -> Iterator[R_co | Failure]:
+    done: list[O] = []
+    for one in outputs:
+        if isinstance(one, LlmcliError):
+            yield Failure(job.row, one)
+            return
+        done.append(one)
+    try:
+        yield from list(work.finish(job, done))
+    except LlmcliError as error:
+        yield Failure(job.row, error)
+
+
+def _run_all(
+    work: Work[J, U_contra, O, R_co], units: list[U_contra], size: "_BatchSize"
+) -> list[O | LlmcliError]:
+    """The outputs of units, in their order."""
+    order = sorted(range(len(units)), key=lambda at: -units[at].size)
+    outputs: dict[int, O | LlmcliError] = {}
+    while order:
+        count = size.take([units[at].size for at in order])
+        batch, order = order[:count], order[count:]
+        found = _run(work, [units[at] for at in batch], size)
+        outputs.update(zip(batch, found, strict=True))
+    return [outputs[at] for at in range(len(units))]
+
+
+def _run(
+    work: Work[J, U_contra, O, R_co], units: Sequence[U_contra], size: "_BatchSize"
+) -> list[O | LlmcliError]:
+    try:
+        return list(work.run(units))
+    except LlmcliError as error:
+        if len(units) == 1:
+            return [error]
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        if len(units) == 1:
+            return [InputError(f"out of memory, even alone: {units[0].size:,} tokens")]
+        size.shrink(len(units), max(unit.size for unit in units))
+    half = len(units) // 2
+    return [*_run(work, units[:half], size), *_run(work, units[half:], size)]
+
+
+@dataclass
+class _BatchSize:
+    """How many units make a batch."""
+
+    count: int | None
+    budget: int
+
+    def take(self, sizes: Sequence[int]) -> int:
+        """How many of the units, the longest first, fit."""
+        if self.count is not None:
+            return self.count
+        return max(1, self.budget // max(1, sizes[0]))
+
+    def shrink(self, count: int, longest: int) -> None:
+        """Half of what did not fit into memory is the most from now on."""
+        if self.count is not None:
+            self.count = max(1, min(self.count, count // 2))
+        self.budget = max(1, min(self.budget, count * longest // 2))

@@ -1,0 +1,187 @@
+"""Runs that break off and are taken up again: the same bytes, nothing lost, nothing doubled."""
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+TEXTS = [f"Once upon a time {'the cat sat ' * (n % 7)}{n}" for n in range(40)]
+
+
+@pytest.fixture
+def texts(tmp_path):
+    path = tmp_path / "in.jsonl"
+    lines = [json.dumps({"id": n, "text": text}) for n, text in enumerate(TEXTS)]
+    lines[11] = "not JSON"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.fixture
+def generate(run, tiny_gpt2, texts):
+    def call(target, *more):
+        words = ("-i", texts, "-n", 4, "--batch-size", 2, "-o", target)
+        return run("generate", "-m", tiny_gpt2, *words, *more)
+
+    return call
+
+
+def break_off(target, whole, size):
+    """Leave `size` bytes of a whole jsonl file as the part of a run that was killed."""
+    content = whole.read_bytes()
+    journal = target.with_name(target.name + ".part.json")
+    journal.write_bytes(whole.with_name("journal").read_bytes())
+    target.with_name(target.name + ".part").write_bytes(content[:size])
+    return content
+
+
+@pytest.fixture
+def whole(generate, tmp_path, monkeypatch):
+    """A finished file, and the journal of its run."""
+    from pathlib import Path
+
+    target = tmp_path / "whole.jsonl"
+    unlink = Path.unlink
+
+    def keep_journal(path, **more):
+        if path.name == "whole.jsonl.part.json" and path.exists():
+            path.replace(tmp_path / "journal")
+        else:
+            unlink(path, **more)
+
+    monkeypatch.setattr(Path, "unlink", keep_journal)
+    assert generate(target).exit_code == 1
+    monkeypatch.undo()
+    return target
+
+
+def test_a_run_taken_up_anywhere_gives_the_same_bytes(generate, whole, tmp_path):
+    size = whole.stat().st_size
+    draw = random.Random(0)
+    for at in [1, size // 2, size - 1, size, *(draw.randrange(size) for _ in range(8))]:
+        target = tmp_path / "out.jsonl"
+        content = break_off(target, whole, at)
+        result = generate(target, "--resume")
+        assert (result.exit_code, target.read_bytes()) == (1, content)
+        assert "1 of 40 rows failed" in result.stderr
+        assert [path.name for path in tmp_path.iterdir() if "part" in path.name] == []
+
+
+def test_rows_that_were_done_are_not_done_again(generate, whole, tmp_path, monkeypatch):
+    from llmcli.tasks.generate import _Work
+
+    calls = []
+    work = _Work.run
+    monkeypatch.setattr(_Work, "run", lambda *args: calls.append(1) or work(*args))
+    break_off(tmp_path / "out.jsonl", whole, whole.stat().st_size)
+    result = generate(tmp_path / "out.jsonl", "--resume")
+    assert "[going on after row 39: 39 rows are done]" in result.stderr
+    assert len(calls) <= 4  # the last window, of 16 batches, holds 8 rows
+
+
+def test_every_format_can_be_taken_up(generate, whole, tmp_path):
+    for name in ("out.csv", "out.json", "out.txt", "out.parquet"):
+        generate(tmp_path / name)
+        expected = (tmp_path / name).read_bytes()
+        (tmp_path / name).unlink()
+        break_off(tmp_path / name, whole, whole.stat().st_size // 2)
+        assert generate(tmp_path / name, "--resume").exit_code == 1
+        assert (tmp_path / name).read_bytes() == expected, name
+
+
+def test_a_drawn_seed_is_kept(generate, tmp_path, monkeypatch):
+    from llmcli.core.decoding import Decoder
+
+    target, steps, step = tmp_path / "out.jsonl", [], Decoder.step
+
+    def interrupted(decoder):
+        steps.append(1)
+        if len(steps) == 70:
+            raise KeyboardInterrupt
+        return step(decoder)
+
+    monkeypatch.setattr(Decoder, "step", interrupted)
+    broken = generate(target, "--temperature", 1)
+    assert broken.exit_code == 130
+    assert "the same command with --resume goes on" in broken.stderr
+    generate(target, "--temperature", 1, "--resume")
+    records = [json.loads(line) for line in target.read_text().splitlines()]
+    assert len({record["seed"] for record in records if "seed" in record}) == 1
+    seed = records[0]["seed"]
+    generate(tmp_path / "again.jsonl", "--temperature", 1, "--seed", seed)
+    assert (tmp_path / "again.jsonl").read_bytes() == target.read_bytes()
+
+
+@pytest.mark.parametrize("change", ["input", "setting", "model"])
+def test_a_change_is_noticed_and_refused(generate, whole, texts, tiny_gpt2, tmp_path, change):
+    target = tmp_path / "out.jsonl"
+    content = break_off(target, whole, whole.stat().st_size // 2)
+    more = ["--resume"]
+    settings = tiny_gpt2 / "generation_config.json"
+    before = settings.read_text()
+    if change == "input":
+        texts.write_text(texts.read_text() + "{}\n")
+    elif change == "model":
+        settings.write_text(before.replace("{", '{"note": 1, ', 1))
+    else:
+        more += ["--repetition-penalty", 2]
+    try:
+        result = generate(target, *more)
+    finally:
+        settings.write_text(before)
+    told = {
+        "input": "the input has changed since",
+        "model": "the model has changed since",
+        "setting": "--repetition-penalty was 1.0 and is 2.0 now",
+    }[change]
+    assert result.exit_code == 3 and told in result.stderr
+    assert content.startswith((tmp_path / "out.jsonl.part").read_bytes())
+    assert not target.exists()
+
+
+def test_what_has_no_journal_is_not_taken_up(generate, tmp_path):
+    (tmp_path / "out.jsonl.part").write_text('{"row": 1}\n')
+    result = generate(tmp_path / "out.jsonl", "--resume")
+    assert result.exit_code == 3 and "missing or damaged" in result.stderr
+
+
+def test_without_a_part_a_run_begins_anew(generate, whole, tmp_path):
+    result = generate(tmp_path / "out.jsonl", "--resume")
+    assert "[nothing to resume: beginning with the first row]" in result.stderr
+    assert (tmp_path / "out.jsonl").read_bytes() == whole.read_bytes()
+
+
+def test_resume_needs_files(run):
+    for words in (["hi", "--resume"], ["-i", "-", "-o", "x.jsonl", "--resume"]):
+        result = run("generate", *words, input="hi")
+        assert result.exit_code == 2 and "--resume" in result.stderr
+
+
+def test_a_killed_process_loses_and_doubles_nothing(whole, texts, tiny_gpt2, tmp_path):
+    """SIGKILL at random moments, until a run comes through."""
+    target = tmp_path / "out.jsonl"
+    words = [
+        *("generate", "-m", str(tiny_gpt2), "-i", str(texts), "-n", "4"),
+        *("--batch-size", "2", "-o", str(target), "--resume", "-q"),
+    ]
+    draw, kills = random.Random(1), 0
+    while not target.exists():
+        process = subprocess.Popen([sys.executable, "-m", "llmcli", *words])
+        part = target.with_name(target.name + ".part")
+        before = part.stat().st_size if part.exists() else 0
+        deadline = time.monotonic() + 60
+        while process.poll() is None and time.monotonic() < deadline:
+            grown = part.stat().st_size if part.exists() else 0
+            if kills < 3 and grown > before:  # in the middle of its work
+                time.sleep(draw.random() * 0.02)
+                process.send_signal(signal.SIGKILL)
+                kills += 1
+                break
+            time.sleep(0.001)
+        process.wait()
+    assert kills >= 1
+    assert target.read_bytes() == whole.read_bytes()
