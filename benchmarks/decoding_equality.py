@@ -15,7 +15,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from llmcli.core.beams import beam_search
-from llmcli.core.decoding import Decoder
+from llmcli.core.decoding import Cached, Decoder
 from llmcli.core.loading import load_causal
 from llmcli.core.prompts import end_tokens
 from llmcli.errors import ModelUnsuitable
@@ -74,7 +74,7 @@ def trimmed(ids, ends):
 
 def ours(model, prompts, tokens, ends, **settings):
     decoder = Decoder(
-        model,
+        Cached(model, prompts),
         prompts,
         DecodingSpec(**settings),
         limits=[tokens] * len(prompts),
@@ -88,6 +88,14 @@ def ours(model, prompts, tokens, ends, **settings):
     return [trimmed(row, ends) for row in rows]
 
 
+def searched(model, prompts, spec, tokens, ends):
+    """The best hypothesis of each prompt."""
+    limits = [tokens] * len(prompts)
+    state = Cached(model, prompts)
+    found = beam_search(state, prompts, spec, limits=limits, end_tokens=ends)
+    return [list(hypotheses[0].tokens) for hypotheses in found]
+
+
 def compare(name, tokens):
     """Print how many prompts agree for each setting; return whether all do."""
     model, prompts, ends = load(name)
@@ -97,11 +105,8 @@ def compare(name, tokens):
         expected = [theirs(model, prompt, tokens, ends, **settings) for prompt in prompts]
         if "num_beams" in settings:
             spec = DecodingSpec(**settings)
-            found = [
-                list(beam_search(model, prompt, spec, limit=tokens, end_tokens=ends)[0].tokens)
-                for prompt in prompts
-            ]
-            batched = found
+            found = [searched(model, [prompt], spec, tokens, ends)[0] for prompt in prompts]
+            batched = searched(model, prompts, spec, tokens, ends)
         else:
             found = [ours(model, [prompt], tokens, ends, **settings)[0] for prompt in prompts]
             batched = ours(model, prompts, tokens, ends, **settings)

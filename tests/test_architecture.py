@@ -54,7 +54,7 @@ def test_one_file_calls_from_pretrained():
     callers = {
         path.name
         for path in ROOT.rglob("*.py")
-        if ".from_pretrained(" in path.read_text() and path.name != "show_code.py"
+        if ".from_pretrained(" in path.read_text() and path.name != "script.py"
     }
     assert callers == {"loading.py"}
 

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING
 import click
 
 from llmcli.cli.inputs import one_text, rows_of
-from llmcli.cli.options import POSITIVE, input_options, model_options, output_options
+from llmcli.cli.options import (
+    POSITIVE,
+    input_options,
+    model_options,
+    output_options,
+    show_code_option,
+)
 from llmcli.cli.output import Output, quoted
 from llmcli.cli.running import announce_default, announce_loaded, write_code, write_results
 from llmcli.cli.writers import Record, show_table
@@ -27,7 +33,7 @@ if TYPE_CHECKING:
     metavar="N",
     help="Show the N likeliest tokens of each position.",
 )
-@click.option("--show-code", is_flag=True, help="Print the transformers script that does the same.")
+@show_code_option
 @output_options()
 def forward(source: InputSpec, spec: ModelSpec, top: int, show_code: bool, out: Output) -> None:
     """Run a model once over TEXT and show what it predicts at each position.
@@ -46,11 +52,11 @@ def forward(source: InputSpec, spec: ModelSpec, top: int, show_code: bool, out: 
         _show_code(source, spec, out)
         return
     rows = rows_of(source)
-    from llmcli.core.loading import load_language_model
+    from llmcli.core.loading import load
     from llmcli.tasks.forward import forward as run
 
     announce_default(spec, out)
-    loaded = load_language_model(spec)
+    loaded = load(spec, ("causal", "masked"))
     announce_loaded(loaded, out)
     write_results(
         lambda _: run(loaded, rows, top=top),
@@ -95,6 +101,6 @@ def _lines(result: "Forward", at: int, causal: bool) -> Iterator[list[str]]:
 
 def _show_code(source: InputSpec, spec: ModelSpec, out: Output) -> None:
     text = one_text(source)
-    from llmcli.tasks.show_code import forward_code
+    from llmcli.tasks.show_code.forward import forward_code
 
     write_code(forward_code(spec, text), out)

@@ -15,6 +15,7 @@ from llmcli.cli.options import (
     input_options,
     model_options,
     output_options,
+    show_code_option,
 )
 from llmcli.cli.output import Output
 from llmcli.cli.running import (
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     default=None,
     help="Print the prompt before its continuation.  [default: unless it is a chat]",
 )
-@click.option("--show-code", is_flag=True, help="Print the transformers script that does the same.")
+@show_code_option
 @output_options(resumes=True)
 def generate(
     source: InputSpec,
@@ -172,6 +173,6 @@ def _show_code(
     source: InputSpec, spec: ModelSpec, decoding: DecodingSpec, chat: ChatSpec, out: Output
 ) -> None:
     prompt = one_text(source)
-    from llmcli.tasks.show_code import generate_code
+    from llmcli.tasks.show_code.generate import generate_code
 
     write_code(generate_code(spec, decoding, chat, prompt), out)

@@ -2,17 +2,20 @@
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 
 import click
 
-from llmcli.core.data import Row, read_rows
+from llmcli.core.data import Row, open_text, read_rows
 from llmcli.errors import InputError
 from llmcli.spec import InputSpec
 
 
-def rows_of(source: InputSpec) -> Iterator[Row]:
+def rows_of(source: InputSpec, pair: str | None = None) -> Iterator[Row]:
     """The texts given, one after another.
+
+    pair: a second text, which goes with each of them.
 
     Words on the command line are a text each; without them and without --input, all of stdin
     is one text. Raises click.UsageError where there is none, InputError for a broken one.
@@ -20,9 +23,12 @@ def rows_of(source: InputSpec) -> Iterator[Row]:
     if source.texts and source.input is not None:
         raise click.UsageError("give TEXT or --input FILE, not both")
     if source.input is not None:
-        return islice(read_rows(source.input, source.columns), source.limit)
+        rows = islice(read_rows(source.input, source.columns), source.limit)
+        return rows if pair is None else (replace(row, pair=pair) for row in rows)
     texts = _texts(source)[: source.limit]
-    return iter([Row(number, text) for number, text in enumerate(texts, 1)])
+    if pair is not None:
+        _require_unicode(pair)
+    return iter([Row(number, text, pair=pair) for number, text in enumerate(texts, 1)])
 
 
 def one_text(source: InputSpec) -> str:
@@ -37,6 +43,22 @@ def _texts(source: InputSpec) -> list[str]:
     for text in texts:
         _require_unicode(text)
     return texts
+
+
+def piped_text() -> str:
+    """All of stdin as one text. Raises InputError where it is closed or not UTF-8."""
+    return _stdin()
+
+
+def text_of_file(path: str) -> str:
+    """A whole file as one text. Raises InputError where it cannot be read or is not UTF-8."""
+    with open_text(path) as file:
+        text = file.read()
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InputError(f"{path} is not UTF-8 text: convert it, with iconv for example") from None
+    return text
 
 
 def _piped() -> str:

@@ -7,12 +7,17 @@ import warnings
 
 import click
 
+from llmcli.cli.answer import answer
+from llmcli.cli.classify import classify
 from llmcli.cli.config import config_option, user_defaults
+from llmcli.cli.embed import embed
+from llmcli.cli.fill import fill
 from llmcli.cli.finetune import finetune
 from llmcli.cli.forward import forward
 from llmcli.cli.generate import generate
 from llmcli.cli.models import models
 from llmcli.cli.tokenize import tokenize
+from llmcli.cli.translate import translate
 from llmcli.errors import Interrupted, LlmcliError, is_out_of_memory
 
 
@@ -80,7 +85,18 @@ def run_program() -> None:
     main(prog_name="llmcli")
 
 
-for command in (generate, forward, tokenize, models, finetune):
+for command in (
+    generate,
+    classify,
+    translate,
+    answer,
+    fill,
+    embed,
+    forward,
+    tokenize,
+    models,
+    finetune,
+):
     main.add_command(command)
-for command in (generate, forward, tokenize, finetune):
+for command in (generate, classify, translate, answer, fill, embed, forward, tokenize, finetune):
     command.params.append(config_option(main))

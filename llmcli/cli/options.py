@@ -270,6 +270,11 @@ class BatchSize(click.IntRange):
         return None if value == "auto" else super().convert(value, param, ctx)
 
 
+show_code_option = click.option(
+    "--show-code", is_flag=True, help="Print the transformers script that does the same."
+)
+
+
 def output_options(
     forms: tuple[Format, ...] = FORMATS, *, resumes: bool = False
 ) -> Callable[[Command], Command]:

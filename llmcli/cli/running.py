@@ -32,9 +32,13 @@ def is_default_model() -> bool:
 
 
 def announce_default(spec: ModelSpec, out: Output) -> None:
-    """Say that the starter was taken, where nobody asked for it."""
-    if is_default_model() and spec.model_id == STARTER:
+    """Say which model was taken, where nobody asked for it."""
+    if not is_default_model():
+        return
+    if spec.model_id == STARTER:
         out.note(f"[{STARTER}: a small model of children's stories; -m gpt2 takes a full-size one]")
+    else:
+        out.note(f"[{spec.model_id}: the model that is taken unless -m names another]")
 
 
 def announce_loaded(loaded: "Loaded", out: Output) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from llmcli.core.data import Failure, Row, failed
+from llmcli.core.data import Failure, Row
 from llmcli.errors import InputError, LlmcliError, is_out_of_memory
 from llmcli.spec import BatchSpec
 
@@ -48,6 +48,8 @@ class Work(Protocol[J, U_contra, O, R_co]):
     """Rows that are sorted together; results come when a window is done."""
     budget: int
     """Tokens in one batch, padding included, unless the user sets the number of texts."""
+    needs_text: bool
+    """A row without text fails."""
 
     def prepare(self, rows: Sequence[Row]) -> Sequence[J | Failure]:
         """Tokenize rows, together: a job or a failure for each."""
@@ -111,9 +113,20 @@ def _results(
 
 
 def _prepared(work: Work[J, U_contra, O, R_co], window: list[Row]) -> Iterator[J | Failure]:
-    jobs = iter(work.prepare([row for row in window if row.error is None]))
-    for row in window:
-        yield next(jobs) if row.error is None else failed(row)
+    errors = [row.error or (_blank(row) if work.needs_text else None) for row in window]
+    usable = [row for row, error in zip(window, errors, strict=True) if error is None]
+    jobs = iter(work.prepare(usable) if usable else ())
+    for row, error in zip(window, errors, strict=True):
+        yield next(jobs) if error is None else Failure(row, InputError(error))
+
+
+def _blank(row: Row) -> str | None:
+    """What is missing of a row's texts."""
+    if not row.text.strip():
+        return "the text is empty"
+    if row.pair is not None and not row.pair.strip():
+        return "the second text is empty"
+    return None
 
 
 def _finished(

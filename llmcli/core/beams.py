@@ -1,15 +1,17 @@
 """Beam search over token ids, with the scores and the stopping rule of transformers."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from llmcli.core.decoding import Cached, require_numbers
+from llmcli.core.decoding import State, require_numbers
 from llmcli.core.filters import penalize
+from llmcli.core.rules import FREE, Rules
 from llmcli.spec import DecodingSpec
+
+Candidate = tuple[int, int, float]  # of a search: beam, token, log-probability of the whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +21,7 @@ class Hypothesis:
     tokens: tuple[int, ...]
     """New tokens, without the end-of-text token."""
     score: float
-    """Sum of the log-probabilities, in nats, divided by the number of new tokens."""
+    """Sum of the log-probabilities, in nats, by the number of new tokens to the length penalty."""
     ended: bool
     """It ended with an end-of-text token, not at the limit."""
 
@@ -28,68 +30,134 @@ class Hypothesis:
 class _Beam:
     tokens: tuple[int, ...]
     logprob: float
+    origin: int = 0
+    """Which beam of the step before it extends."""
+
+
+@dataclass(slots=True)
+class _Search:
+    """The search for the continuations of one prompt."""
+
+    prompt: Sequence[int]
+    limit: int
+    beams: list[_Beam] = field(default_factory=lambda: [_Beam((), 0.0)])
+    finished: list[Hypothesis] = field(default_factory=list)
+    done: bool = False
 
 
 @torch.inference_mode()
 def beam_search(
-    model: Any,
-    prompt: Sequence[int],
+    state: State,
+    prompts: Sequence[Sequence[int]],
     spec: DecodingSpec,
     *,
-    limit: int,
+    limits: Sequence[int],
     end_tokens: frozenset[int],
-) -> list[Hypothesis]:
-    """Return the `num_return_sequences` best continuations, best first.
+    rules: Rules = FREE,
+) -> list[list[Hypothesis]]:
+    """Return the `num_return_sequences` best continuations of each prompt, best first.
 
+    state: a model that was fed the prompts, a row each. prompts: what its decoder began with.
     At each step the `num_beams` best open beams are extended. A candidate that ends and is among
     the `num_beams` best is finished. The search stops when the best open beam, at its present
     length, scores no better than the worst of `num_beams` finished ones.
     Penalties apply to log-probabilities here, as in transformers.
     """
-    width = spec.num_beams
-    cached = Cached(model, [prompt])
-    beams = [_Beam((), 0.0)]
-    finished: list[Hypothesis] = []
-    for length in range(1, limit + 1):
-        logits = cached.logits()  # (beams, V)
-        require_numbers(logits)
-        scores = _scores(logits, prompt, beams, spec)  # (beams, V)
-        candidates = _best(scores, max(2, 1 + len(end_tokens)) * width)
-        last = length == limit
-        for origin, token, logprob in candidates[:width]:
-            ended = token in end_tokens
-            if ended or last:
-                tokens = beams[origin].tokens + (() if ended else (token,))
-                finished.append(Hypothesis(tokens, logprob / length, ended))
-        finished = sorted(finished, key=lambda one: one.score, reverse=True)[:width]
-        going = [one for one in candidates if one[1] not in end_tokens][:width]
-        if last or not going or _is_settled(finished, going[0][2] / length, width):
-            break
-        beams = [_Beam((*beams[origin].tokens, token), logprob) for origin, token, logprob in going]
-        cached.keep([origin for origin, _, _ in going])
-        cached.feed([token for _, token, _ in going])
-    return finished[: spec.num_return_sequences]
+    searches = [_Search(prompt, limit) for prompt, limit in zip(prompts, limits, strict=True)]
+    open_ = list(searches)
+    length = 0
+    while open_:
+        length += 1
+        scores = _scores(state.logits(), open_, spec, rules, length, end_tokens)  # (beams, V)
+        count = max(2, 1 + len(end_tokens)) * spec.num_beams
+        kept: list[int] = []
+        tokens: list[int] = []
+        first = 0
+        for search, candidates in zip(open_, _best(scores, open_, count), strict=True):
+            rows = len(search.beams)
+            _extend(search, candidates, spec.num_beams, rules, length, end_tokens)
+            if not search.done:
+                kept += [first + beam.origin for beam in search.beams]
+                tokens += [beam.tokens[-1] for beam in search.beams]
+            first += rows
+        open_ = [search for search in open_ if not search.done]
+        if open_:
+            state.keep(kept)
+            state.feed(tokens)
+    return [search.finished[: spec.num_return_sequences] for search in searches]
 
 
 def _scores(
-    logits: Tensor, prompt: Sequence[int], beams: Sequence[_Beam], spec: DecodingSpec
+    logits: Tensor,
+    searches: Sequence[_Search],
+    spec: DecodingSpec,
+    rules: Rules,
+    length: int,
+    ends: frozenset[int],
 ) -> Tensor:
-    histories = [[*prompt, *beam.tokens] for beam in beams]
+    """Log-probabilities (beams, V) of each open beam with each token after it."""
+    require_numbers(logits)
+    pairs = [(search, beam) for search in searches for beam in search.beams]
+    histories = [[*search.prompt, *beam.tokens] for search, beam in pairs]
     logprobs = penalize(logits.log_softmax(-1), histories, spec)
-    before = torch.tensor([beam.logprob for beam in beams], device=logits.device)
+    last = [length == search.limit for search, _ in pairs]
+    logprobs = rules.apply(logprobs, histories, length=length, last=last, ends=ends)
+    before = torch.tensor([beam.logprob for _, beam in pairs], device=logits.device)
     return logprobs + before[:, None]
 
 
-def _best(scores: Tensor, count: int) -> list[tuple[int, int, float]]:
-    """The best extensions as (beam, token, log-probability), best first."""
-    best = scores.flatten().topk(min(count, scores.numel()))
+def _best(scores: Tensor, searches: Sequence[_Search], count: int) -> list[list[Candidate]]:
+    """The best extensions of each search, best first."""
     vocabulary = scores.shape[-1]
-    return [
-        (index // vocabulary, index % vocabulary, value)
-        for index, value in zip(best.indices.tolist(), best.values.tolist(), strict=True)
-        if value > float("-inf")
+    counts = [len(search.beams) for search in searches]
+    if len(set(counts)) == 1:
+        groups: Sequence[Tensor] = [scores.reshape(len(searches), -1)]  # (searches, beams * V)
+    else:
+        groups = [part.reshape(1, -1) for part in torch.split(scores, counts)]
+    found: list[list[Candidate]] = []
+    for group in groups:
+        best = group.topk(min(count, group.shape[-1]))
+        for indices, values in zip(best.indices.tolist(), best.values.tolist(), strict=True):
+            found.append(
+                [
+                    (index // vocabulary, index % vocabulary, value)
+                    for index, value in zip(indices, values, strict=True)
+                    if value > float("-inf")
+                ]
+            )
+    return found
+
+
+def _extend(
+    search: _Search,
+    candidates: Sequence[Candidate],
+    width: int,
+    rules: Rules,
+    length: int,
+    ends: frozenset[int],
+) -> None:
+    """Take one step: new beams, and what is finished."""
+    last = length == search.limit
+    for origin, token, logprob in candidates[:width]:
+        ended = token in ends
+        if ended or last:
+            tokens = search.beams[origin].tokens + (() if ended else (token,))
+            score = logprob / length**rules.length_penalty
+            search.finished.append(Hypothesis(tokens, score, ended))
+    search.finished = sorted(search.finished, key=lambda one: one.score, reverse=True)[:width]
+    going = [one for one in candidates if one[1] not in ends][:width]
+    search.done = last or not going or _is_settled(search, going[0][2], width, rules, length)
+    search.beams = [
+        _Beam((*search.beams[origin].tokens, token), logprob, origin)
+        for origin, token, logprob in going
     ]
 
 
-def _is_settled(finished: Sequence[Hypothesis], best_open: float, width: int) -> bool:
-    return len(finished) == width and best_open <= finished[-1].score
+def _is_settled(search: _Search, best_open: float, width: int, rules: Rules, length: int) -> bool:
+    if len(search.finished) < width:
+        return False
+    if rules.early_stopping is True:
+        return True
+    furthest = rules.early_stopping == "never" and rules.length_penalty > 0
+    hoped_for = best_open / (search.limit if furthest else length) ** rules.length_penalty
+    return bool(hoped_for <= search.finished[-1].score)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from llmcli.errors import ModelNotFound, ModelUnsuitable
 
 Origin = Literal["starter", "local", "hub"]
-Kind = Literal["causal", "masked", "seq2seq", "other"]
+Kind = Literal["causal", "masked", "seq2seq", "classifier", "reader", "encoder", "other"]
 
 STARTERS = Path(__file__).parent.parent / "starter"
 INDEX = "model.safetensors.index.json"
@@ -190,21 +190,33 @@ def kind_of(config: dict[str, Any]) -> Kind:
     >>> kind_of({"model_type": "bert", "architectures": ["BertForMaskedLM"]})
     'masked'
     """
+    named = next((kind for name in architectures(config) if (kind := _kind_of_name(name))), None)
+    if named in ("classifier", "reader"):
+        return named
     if config.get("is_encoder_decoder"):
         return "seq2seq"
     if config.get("model_type") in NOT_LEFT_TO_RIGHT:
         return "other"
-    for name in architectures(config):
-        if name.endswith(("ForCausalLM", "LMHeadModel")):
-            return "causal"
-        if name.endswith(("ForMaskedLM", "ForPreTraining", "WithLMHeadModel")):
-            return "masked"
-        if name.endswith(("Classification", "QuestionAnswering", "MultipleChoice")):
-            return "other"
+    if named is not None:
+        return named
     kind = _kind_of_type(str(config.get("model_type")), bool(config.get("is_decoder")))
     if kind == "masked" and any(name.endswith("Model") for name in architectures(config)):
-        return "other"  # an encoder alone; a causal model's head is mostly its embedding
+        return "encoder"  # without a head; a causal model's head is mostly its embedding
     return kind
+
+
+HEADS: dict[Kind, tuple[str, ...]] = {
+    "classifier": ("ForSequenceClassification",),
+    "reader": ("ForQuestionAnswering", "ForQuestionAnsweringSimple"),
+    "causal": ("ForCausalLM", "LMHeadModel"),
+    "masked": ("ForMaskedLM", "ForPreTraining", "WithLMHeadModel"),
+    "other": ("Classification", "MultipleChoice"),
+}
+
+
+def _kind_of_name(architecture: str) -> Kind | None:
+    """What the head in a class name is for; the longer endings come first."""
+    return next((kind for kind, ends in HEADS.items() if architecture.endswith(ends)), None)
 
 
 # They are listed as causal, but need more than the tokens so far to predict the next one.
@@ -219,17 +231,29 @@ def architectures(config: dict[str, Any]) -> list[str]:
 
 WORDS: dict[Kind, str] = {
     "causal": "a causal language model",
-    "masked": "a masked language model, which fills gaps; try llmcli forward",
-    "seq2seq": "a sequence-to-sequence model, which translates",
+    "masked": "a masked language model",
+    "seq2seq": "a sequence-to-sequence model",
+    "classifier": "a text classifier",
+    "reader": "an extractive question answering model",
+    "encoder": "an encoder without a prediction head",
     "other": "no language model, or one without its prediction head",
+}
+COMMAND: dict[Kind, str] = {
+    "causal": "generate",
+    "masked": "fill",
+    "seq2seq": "translate",
+    "classifier": "classify",
+    "reader": "answer",
+    "encoder": "embed",
 }
 
 
 def require_kind(model_id: str, kind: Kind, wanted: tuple[Kind, ...]) -> None:
     """Raise ModelUnsuitable if a model is of another kind than the task needs."""
     if kind not in wanted:
-        needed = " or ".join(WORDS[one].partition(",")[0] for one in wanted)
-        raise ModelUnsuitable(f"{model_id} is {WORDS[kind]}: this needs {needed}")
+        needed = " or ".join(WORDS[one] for one in wanted)
+        use = f", for llmcli {COMMAND[kind]}" if kind in COMMAND else ""
+        raise ModelUnsuitable(f"{model_id} is {WORDS[kind]}{use}: this needs {needed}")
 
 
 def _kind_of_type(model_type: str, is_decoder: bool) -> Kind:

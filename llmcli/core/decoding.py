@@ -4,12 +4,13 @@ import hashlib
 import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from llmcli.core.filters import draw, narrow, penalize
+from llmcli.core.rules import FREE, Rules
 from llmcli.errors import ModelUnsuitable
 from llmcli.spec import DecodingSpec
 
@@ -33,6 +34,19 @@ class Step:
     logprob: float
     """Log-probability under the model itself, in nats, before any filter; 0 if not asked for."""
     best: tuple[Candidate, ...] = ()
+
+
+class State(Protocol):
+    """A model with what it was fed so far, a row for each text that is being written."""
+
+    def logits(self) -> Tensor:
+        """Next-token logits (B, V) in float32."""
+
+    def feed(self, tokens: Sequence[int]) -> None:
+        """Append one token to each row."""
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Go on with these rows, in this order; a row may be named more than once."""
 
 
 class Cached:
@@ -60,6 +74,10 @@ class Cached:
 
     def logits(self) -> Tensor:
         """Next-token logits (B, V) in float32 for what was fed so far."""
+        return self.last_logits(1)[:, -1]
+
+    def last_logits(self, count: int) -> Tensor:
+        """Logits (B, count, V) in float32 at the last places of what was not computed yet."""
         inputs: dict[str, Any] = {}
         if self._is_padded and not (self._is_recurrent and self._cache is not None):
             inputs["attention_mask"] = self._mask  # a state, unlike a cache, holds no padding
@@ -72,10 +90,10 @@ class Cached:
             if "position_ids" in inputs:
                 inputs["position_ids"] = inputs["position_ids"][:, -1:]
         if self._takes_last_only:
-            inputs["logits_to_keep"] = 1
+            inputs["logits_to_keep"] = count
         out = self._model(input_ids=ids, use_cache=True, **inputs)
         self._cache = getattr(out, "cache", None)  # None: all is computed each time
-        last: Tensor = out.logits[:, -1].float()
+        last: Tensor = out.logits[:, -count:].float()
         return last
 
     def feed(self, tokens: Sequence[int]) -> None:
@@ -102,16 +120,19 @@ class Decoder:
 
     def __init__(
         self,
-        model: Any,
+        state: State,
         prompts: Sequence[Sequence[int]],
         spec: DecodingSpec,
         *,
         limits: Sequence[int],
         seeds: Sequence[int],
         end_tokens: frozenset[int],
+        rules: Rules = FREE,
     ) -> None:
-        """prompts: B lists of one id or more. limits: new tokens allowed in each row."""
-        self._cached = Cached(model, prompts)
+        """state: a model that was fed the prompts. limits: new tokens allowed in each row."""
+        self._state = state
+        self._rules = rules
+        self._length = 0
         self._spec = spec
         self._ends = end_tokens
         self._left = list(limits)
@@ -119,7 +140,7 @@ class Decoder:
         self._generators = [torch.Generator().manual_seed(seed) for seed in seeds]
         self._rows = [row for row, limit in enumerate(limits) if limit > 0]
         if self._rows and len(self._rows) < len(prompts):
-            self._cached.keep(self._rows)
+            self._state.keep(self._rows)
 
     @property
     def running(self) -> bool:
@@ -136,14 +157,15 @@ class Decoder:
         self._drop_ended()
         if not self._rows:
             return []
-        logits = self._cached.logits()  # (B, V)
+        self._length += 1
+        logits = self._state.logits()  # (B, V)
         require_numbers(logits)
         tokens = self._choose(logits)
         steps = self._describe(logits, tokens)
         for step in steps:
             self._histories[step.row].append(step.token)
             self._left[step.row] = 0 if step.is_end else self._left[step.row] - 1
-        self._cached.feed(tokens)
+        self._state.feed(tokens)
         if not any(self._left[row] for row in self._rows):
             self._rows = []
         return steps
@@ -154,11 +176,15 @@ class Decoder:
             return
         self._rows = [self._rows[at] for at in kept]
         if kept:
-            self._cached.keep(kept)
+            self._state.keep(kept)
 
     def _choose(self, logits: Tensor) -> list[int]:
         histories = [self._histories[row] for row in self._rows]
         logits = penalize(logits, histories, self._spec)
+        last = [self._left[row] == 1 for row in self._rows]
+        logits = self._rules.apply(
+            logits, histories, length=self._length, last=last, ends=self._ends
+        )
         if not self._spec.samples:
             best: list[int] = logits.argmax(-1).tolist()
             return best

@@ -7,15 +7,25 @@ import json
 import pickle
 import struct
 import warnings
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokenizer
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoModelForMaskedLM,
+    AutoModelForQuestionAnswering,
+    AutoModelForSeq2SeqLM,
+    AutoModelForSequenceClassification,
+    AutoModelForTextEncoding,
+    AutoTokenizer,
+)
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from transformers.utils import logging
 
@@ -38,7 +48,13 @@ from llmcli.spec import Dtype, ModelSpec
 logging.set_verbosity_error()
 logging.disable_progress_bar()  # stderr is ours: cli/output.py draws what the user sees
 
-AUTO_CLASSES = {"causal": AutoModelForCausalLM, "masked": AutoModelForMaskedLM}
+AUTO_CLASSES = {
+    "causal": AutoModelForCausalLM,
+    "masked": AutoModelForMaskedLM,
+    "seq2seq": AutoModelForSeq2SeqLM,
+    "classifier": AutoModelForSequenceClassification,
+    "reader": AutoModelForQuestionAnswering,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,25 +72,52 @@ class Loaded:
 
 def load_causal(spec: ModelSpec) -> Loaded:
     """Load a model that predicts the next token. Raises ModelNotFound, ModelUnsuitable."""
-    return load_language_model(spec, ("causal",))
+    return load(spec, ("causal",))
 
 
-def load_language_model(spec: ModelSpec, kinds: tuple[Kind, ...] = ("causal", "masked")) -> Loaded:
-    """Load a model of one of `kinds` in evaluation mode, with its tokenizer.
+def load(spec: ModelSpec, kinds: tuple[Kind, ...]) -> Loaded:
+    """Load a model of one of `kinds` in evaluation mode, with its head and its tokenizer.
 
     Raises ModelNotFound; ModelUnsuitable if it is of another kind, is damaged, or lacks
     weights that its architecture needs.
     """
+
+    def class_for(settings: dict[str, Any]) -> Any:
+        kind = kind_of(settings)
+        require_kind(spec.model_id, kind, kinds)
+        return AUTO_CLASSES[kind]
+
+    return _load(spec, class_for)
+
+
+def load_encoder(spec: ModelSpec) -> Loaded:
+    """Load what a model of any kind has below its head, in evaluation mode, with its tokenizer.
+
+    Of a sequence-to-sequence model, that is its encoder. Raises as `load` does.
+    """
+
+    def class_for(settings: dict[str, Any]) -> Any:
+        if any(name.endswith("EncoderModel") for name in architectures(settings)):
+            return AutoModelForTextEncoding  # T5's encoder alone
+        return AutoModelForSeq2SeqLM if kind_of(settings) == "seq2seq" else AutoModel
+
+    loaded = _load(spec, class_for)
+    if loaded.kind == "seq2seq":
+        return replace(loaded, model=loaded.model.get_encoder())
+    return loaded
+
+
+def _load(spec: ModelSpec, class_for: Callable[[dict[str, Any]], Any]) -> Loaded:
+    """class_for: the auto class for a model's configuration."""
     placement = place(spec.device, spec.dtype)
     checkpoint = hub.resolve(spec)
     check(checkpoint)
     with errors_explained(checkpoint):
         config = _config(checkpoint, spec)
         settings = config.to_dict()
-        kind = kind_of(settings)
-        require_kind(spec.model_id, kind, kinds)
+        model_class = class_for(settings)
         tokenizer = _tokenizer(checkpoint, spec)
-        model, found = AUTO_CLASSES[kind].from_pretrained(
+        model, found = model_class.from_pretrained(
             checkpoint.folder,
             config=config,
             dtype=placement.dtype,
@@ -86,7 +129,7 @@ def load_language_model(spec: ModelSpec, kinds: tuple[Kind, ...] = ("causal", "m
     _require_all_weights(checkpoint, found)
     context = context_length(settings)
     model = model.to(placement.device).eval()
-    return Loaded(model, tokenizer, kind, context, checkpoint, placement)
+    return Loaded(model, tokenizer, kind_of(settings), context, checkpoint, placement)
 
 
 def load_tokenizer(spec: ModelSpec) -> Any:
@@ -139,9 +182,12 @@ def _tokenizer(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
     return AutoTokenizer.from_pretrained(checkpoint.folder, **_common(checkpoint, spec))
 
 
+UNUSED = ("pooler.",)  # of an encoder: its token states are pooled by us
+
+
 def _require_all_weights(checkpoint: Checkpoint, found: dict[str, Any]) -> None:
     """Refuse a model some of whose weights would be random numbers."""
-    missing = sorted(found["missing_keys"])
+    missing = sorted(key for key in found["missing_keys"] if not key.startswith(UNUSED))
     wrong = sorted(key for key, *_ in found["mismatched_keys"])
     for what, keys in (("lacks", missing), ("has the wrong shape for", wrong)):
         if keys:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from llmcli.core.batches import process
 from llmcli.core.beams import Hypothesis, beam_search
 from llmcli.core.data import Failure, Row, failed
-from llmcli.core.decoding import Decoder, Step, sequence_seed
+from llmcli.core.decoding import Cached, Decoder, Step, sequence_seed
 from llmcli.core.loading import Loaded
 from llmcli.core.plan import DEFAULT_NEW_TOKENS, check_decoding
 from llmcli.core.prompts import encode_prompt, end_tokens, room
@@ -69,7 +69,8 @@ class _Prompt:
     row: Row
     ids: list[int]
     limit: int
-    sequences: int
+    rows: int
+    """Sequences or beams that are decoded for it."""
     before: list[int]
     """What the text goes on from: the prompt, but for a chat, where an answer begins anew."""
     overflow: Overflow | None = None
@@ -80,7 +81,7 @@ class _Prompt:
 
     @property
     def size(self) -> int:
-        return (len(self.ids) + self.limit) * self.sequences
+        return (len(self.ids) + self.limit) * self.rows
 
 
 def generate(
@@ -137,6 +138,7 @@ class _Work:
     """What `process` needs to know of this task."""
 
     window_rows = 64
+    needs_text = False  # an empty prompt begins a new text
     budget = 8192  # tokens, prompts and new ones: about 30 prompts of ordinary length
 
     def __init__(
@@ -153,7 +155,7 @@ class _Work:
     ) -> list[list[Generation]]:
         """The sequences of each prompt."""
         if self._spec.num_beams > 1:
-            return [list(_search(self._loaded, prompt, self._spec)) for prompt in prompts]
+            return _search(self._loaded, prompts, self._spec)
         results = _Batch(self._loaded, prompts, self._spec).run(on_text)
         each = self._spec.num_return_sequences
         return [results[at : at + each] for at in range(0, len(results), each)]
@@ -162,7 +164,7 @@ class _Work:
         return outputs[0]
 
     def _prepare(self, row: Row) -> _Prompt | Failure:
-        each = self._spec.num_return_sequences
+        each = max(self._spec.num_return_sequences, self._spec.num_beams)
         try:
             ids = encode_prompt(self._loaded, row.text, self._chat)
             ids, overflow = self._fitted(ids)
@@ -184,13 +186,23 @@ class _Work:
         return ids[-most:], "truncate"
 
 
-def _search(loaded: Loaded, prompt: _Prompt, spec: DecodingSpec) -> Iterator[Generation]:
+def _search(
+    loaded: Loaded, prompts: Sequence[_Prompt], spec: DecodingSpec
+) -> list[list[Generation]]:
     began = time.perf_counter()
+    ids = [prompt.ids for prompt in prompts]
     found = beam_search(
-        loaded.model, prompt.ids, spec, limit=prompt.limit, end_tokens=end_tokens(loaded)
+        Cached(loaded.model, ids),
+        ids,
+        spec,
+        limits=[prompt.limit for prompt in prompts],
+        end_tokens=end_tokens(loaded),
     )
-    for index, hypothesis in enumerate(found):
-        yield _from_hypothesis(loaded, prompt, index, hypothesis, time.perf_counter() - began)
+    seconds = time.perf_counter() - began
+    return [
+        [_from_hypothesis(loaded, prompt, *one, seconds) for one in enumerate(hypotheses)]
+        for prompt, hypotheses in zip(prompts, found, strict=True)
+    ]
 
 
 def _from_hypothesis(
@@ -226,9 +238,10 @@ class _Batch:
         self._texts: list[list[str]] = [[] for _ in self._places]
         self._steps: list[list[Step]] = [[] for _ in self._places]
         self._reasons: list[FinishReason] = ["length"] * len(self._places)
+        ids = [prompt.ids for prompt, _ in self._places]
         self._decoder = Decoder(
-            loaded.model,
-            [prompt.ids for prompt, _ in self._places],
+            Cached(loaded.model, ids),
+            ids,
             spec,
             limits=[prompt.limit for prompt, _ in self._places],
             seeds=[sequence_seed(spec.seed or 0, index) for _, index in self._places],

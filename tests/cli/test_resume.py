@@ -71,6 +71,52 @@ def test_a_run_taken_up_anywhere_gives_the_same_bytes(generate, whole, tmp_path)
         assert [path.name for path in tmp_path.iterdir() if "part" in path.name] == []
 
 
+MODELS = {
+    "classify": "tiny_classifier",
+    "embed": "tiny_encoder",
+    "fill": "tiny_masked",
+    "answer": "tiny_reader",
+    "translate": "tiny_marian",
+}
+
+
+@pytest.mark.parametrize("command", MODELS)
+def test_every_command_can_be_taken_up_anywhere(run, request, tmp_path, monkeypatch, command):
+    from pathlib import Path
+
+    source, whole = tmp_path / "in.jsonl", tmp_path / "whole.jsonl"
+    rows = [{"question": "who ?", "context": f"the [MASK] {'sat ' * (n % 9)}."} for n in range(40)]
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    columns = ["question", "context"] if command == "answer" else ["context"]
+    words = [command, "-m", request.getfixturevalue(MODELS[command]), "-i", source]
+    words += ["--batch-size", 1, *(word for name in columns for word in ("--column", name))]
+    unlink = Path.unlink
+    keep = {"whole.jsonl.part.json": tmp_path / "journal"}
+    monkeypatch.setattr(
+        Path,
+        "unlink",
+        lambda path, **how: (
+            path.replace(keep[path.name])
+            if path.name in keep and path.exists()
+            else unlink(path, **how)
+        ),
+    )
+    assert run(*words, "-o", whole).exit_code == 0
+    monkeypatch.undo()
+    size, draw = whole.stat().st_size, random.Random(2)
+    for _ in range(4):
+        content = break_off(tmp_path / "out.jsonl", whole, draw.randrange(size))
+        result = run(*words, "-o", tmp_path / "out.jsonl", "--resume")
+        assert "going on after row" in result.stderr
+        assert (tmp_path / "out.jsonl").read_bytes() == content
+    name = {"embed": "out.npy"}.get(command, "out.csv")
+    assert run(*words, "-o", tmp_path / name).exit_code == 0
+    expected = (tmp_path / name).read_bytes()
+    break_off(tmp_path / name, whole, size // 2)
+    assert run(*words, "-o", tmp_path / name, "--resume").exit_code == 0
+    assert (tmp_path / name).read_bytes() == expected
+
+
 def test_rows_that_were_done_are_not_done_again(generate, whole, tmp_path, monkeypatch):
     from llmcli.tasks.generate import _Work
 

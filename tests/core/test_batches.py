@@ -37,17 +37,12 @@ class Upper:
 
     window_rows: int = 4
     budget: int = 12
+    needs_text: bool = True
     fits: int = 1000
     batches: list = field(default_factory=list)
 
     def prepare(self, rows):
-        return [
-            Failure(row, InputError("empty")) if not row.text else Words(row, self.words(row))
-            for row in rows
-        ]
-
-    def words(self, row):
-        return [Word(word) for word in row.text.split()]
+        return [Words(row, [Word(word) for word in row.text.split()]) for row in rows]
 
     def run(self, units):
         self.batches.append([unit.text for unit in units])
@@ -72,7 +67,7 @@ def shown(results):
 
 
 TEXTS = ["a", "bbbb cc", "", "dddddd", "e ee eee", "f"]
-UPPER = ["A", "BBBB CC", "empty", "DDDDDD", "E EE EEE", "F"]
+UPPER = ["A", "BBBB CC", "the text is empty", "DDDDDD", "E EE EEE", "F"]
 
 
 @pytest.mark.parametrize("size", [None, 1, 2, 100])

@@ -5,7 +5,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from llmcli.core.beams import beam_search
-from llmcli.core.decoding import Decoder, sequence_seed
+from llmcli.core.decoding import Cached, Decoder, sequence_seed
 from llmcli.spec import DecodingSpec
 from tests.conftest import BLOOM, GPT2, LLAMA, MAMBA, make_causal
 
@@ -21,7 +21,7 @@ def model(request, bpe, tmp_path_factory):
 
 def decode(model, prompts, spec, *, limit=12, seeds=None, end=END):
     decoder = Decoder(
-        model,
+        Cached(model, prompts),
         prompts,
         spec,
         limits=[limit] * len(prompts),
@@ -87,7 +87,12 @@ def test_sampled_rows_depend_on_their_own_seed_alone(model):
 
 def test_stop_ends_one_row_and_no_other(model):
     decoder = Decoder(
-        model, PROMPTS[:2], DecodingSpec(), limits=[5, 5], seeds=[0, 0], end_tokens=frozenset()
+        Cached(model, PROMPTS[:2]),
+        PROMPTS[:2],
+        DecodingSpec(),
+        limits=[5, 5],
+        seeds=[0, 0],
+        end_tokens=frozenset(),
     )
     rows = [step.row for step in decoder.step()]
     decoder.stop(0)
@@ -98,7 +103,12 @@ def test_stop_ends_one_row_and_no_other(model):
 
 def test_each_row_keeps_to_its_own_limit(model):
     decoder = Decoder(
-        model, PROMPTS[:3], DecodingSpec(), limits=[2, 0, 3], seeds=[0] * 3, end_tokens=frozenset()
+        Cached(model, PROMPTS[:3]),
+        PROMPTS[:3],
+        DecodingSpec(),
+        limits=[2, 0, 3],
+        seeds=[0] * 3,
+        end_tokens=frozenset(),
     )
     rows = []
     while decoder.running:
@@ -108,7 +118,9 @@ def test_each_row_keeps_to_its_own_limit(model):
 
 def test_logprobs_are_those_of_the_model_before_any_filter(model):
     spec = DecodingSpec(temperature=0.5, top_k=2, logprobs=3, seed=1)
-    decoder = Decoder(model, [PROMPTS[0]], spec, limits=[1], seeds=[1], end_tokens=END)
+    decoder = Decoder(
+        Cached(model, PROMPTS[:1]), PROMPTS[:1], spec, limits=[1], seeds=[1], end_tokens=END
+    )
     (step,) = decoder.step()
     with torch.no_grad():
         expected = model(torch.tensor([PROMPTS[0]])).logits[0, -1].log_softmax(-1)
@@ -131,11 +143,11 @@ def test_beams_equal_those_of_generate(model, beams, settings, end):
     theirs = reference(
         model, prompt, end=end, num_beams=beams, num_return_sequences=beams, **settings
     )
-    found = beam_search(
-        model,
-        prompt,
+    (found,) = beam_search(
+        Cached(model, [prompt]),
+        [prompt],
         DecodingSpec(num_beams=beams, num_return_sequences=beams, **settings),
-        limit=12,
+        limits=[12],
         end_tokens=frozenset({end}),
     )
     ours = [list(one.tokens) + [end] * one.ended for one in found]

@@ -5,7 +5,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from llmcli.core.data import Failure, Row
-from llmcli.core.loading import load_language_model
+from llmcli.core.loading import load
 from llmcli.spec import ModelSpec
 from llmcli.tasks.forward import forward, ranks_and_nats
 
@@ -27,7 +27,7 @@ def test_the_result_is_that_of_the_articles_own_lines(tiny_gpt2, text):
     predicted_ids = outputs.logits.argmax(-1)
     (predicted_text,) = tokenizer.decode(predicted_ids[:, :-1])
 
-    result = forward_one(load_language_model(ModelSpec(str(tiny_gpt2))), text)
+    result = forward_one(load(ModelSpec(str(tiny_gpt2)), ("causal", "masked")), text)
 
     assert result.predicted_text == predicted_text
     assert [here.best[0].id for here in result.positions] == predicted_ids[0].tolist()
@@ -64,7 +64,7 @@ def test_one_token_alone_has_no_perplexity(gpt2):
 
 
 def test_a_masked_model_predicts_the_token_at_its_own_place(tiny_bert):
-    loaded = load_language_model(ModelSpec(str(tiny_bert)))
+    loaded = load(ModelSpec(str(tiny_bert)), ("causal", "masked"))
     result = forward_one(loaded, "the cat [MASK] on mats")
     ids = loaded.tokenizer("the cat [MASK] on mats", return_tensors="pt")["input_ids"]
     with torch.no_grad():

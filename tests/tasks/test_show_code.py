@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 
 import pytest
 
@@ -61,8 +62,6 @@ def test_the_forward_script_prints_the_same_text(run, request, model):
     words = ["forward", "the cat 看", "-m", request.getfixturevalue(model)]
     shown = run(*words, "-o", "-", "--format", "json")
     assert shown.exit_code == 0
-    import json
-
     expected = json.loads(shown.stdout)[0]["predicted_text"]
     assert printed_by(run(*words, "--show-code").stdout) == f"{expected}\n"
 
@@ -70,3 +69,79 @@ def test_the_forward_script_prints_the_same_text(run, request, model):
 def test_a_hub_model_is_named_and_not_downloaded(run):
     result = run("generate", "hi", "-m", "gpt2", "--revision", "v1", "--offline", "--show-code")
     assert "from_pretrained('gpt2', revision='v1')" in result.stdout
+
+
+def lines(run, words):
+    """What a script prints, a list of fields a line."""
+    code = run(*words, "--show-code").stdout
+    assert len(code.splitlines()) < 50
+    return [line.split("\t") for line in printed_by(code).splitlines()]
+
+
+def record(run, words):
+    (found,) = json.loads(run(*words, "--json").stdout)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("model", "flags"),
+    [
+        ("tiny_classifier", []),
+        ("tiny_classifier", ["--top", "2", "--multi-label"]),
+        ("tiny_classifier", ["--text-pair", "a dog"]),
+        ("tiny_nli", ["--labels", "good,bad,cat"]),
+        ("tiny_nli", ["--labels", "good,bad", "--multi-label"]),
+        ("tiny_gpt2", ["--labels", "good,very bad", "--hypothesis-template", "It's {}!"]),
+    ],
+    ids=str,
+)
+def test_the_classify_script_prints_the_same_labels(run, request, model, flags):
+    words = ["classify", "the cat 'sat'", "-m", request.getfixturevalue(model), *flags]
+    expected = [[one["label"], one["score"]] for one in record(run, words)["scores"]]
+    found = lines(run, words)
+    assert [label for label, _ in found] == [label for label, _ in expected]
+    assert [float(score) for _, score in found] == pytest.approx(
+        [score for _, score in expected], abs=1e-4
+    )
+
+
+@pytest.mark.parametrize("flags", [[], ["--top", "2"], ["--targets", "cat,dog"]], ids=str)
+def test_the_fill_script_prints_the_same_words(run, tiny_masked, flags):
+    words = ["fill", "the [MASK] sat", "-m", tiny_masked, *flags]
+    (gap,) = record(run, words)["gaps"]
+    expected = {one["word"]: one["probability"] for one in gap["candidates"]}
+    found = {word: float(number) for word, number in lines(run, words)}
+    assert found == pytest.approx(expected, abs=1e-4)
+
+
+def test_the_fill_script_fills_several_gaps_together(run, tiny_masked):
+    words = ["fill", "the [MASK] ran on [MASK]", "-m", tiny_masked]
+    assert lines(run, words)[-1] == [record(run, words)["filled"]]
+
+
+@pytest.mark.parametrize("model", ["tiny_reader", "tiny_chat", "tiny_gpt2", "tiny_marian"])
+def test_the_answer_script_prints_the_same_answer(run, request, model):
+    folder = request.getfixturevalue(model)
+    words = ["answer", "who?", "--context", "the cat sat . a dog", "-m", folder]
+    words += ["--max-answer-tokens", "5"]
+    assert lines(run, words) == [[record(run, words)["answer"]]]
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [[], ["--num-beams", "1"], ["--num-beams", "4", "-n", "5"], ["--no-repeat-ngram-size", "1"]],
+    ids=str,
+)
+def test_the_translate_script_prints_the_same_text(run, tiny_marian, flags):
+    text = "The cat sat. {A} dog!\n\n- One day\n- moon."
+    words = ["translate", text, "-m", tiny_marian, *flags]
+    assert printed_by(run(*words, "--show-code").stdout) == run(*words, "-q").stdout
+
+
+@pytest.mark.parametrize(
+    "flags", [[], ["--pooling", "cls", "--normalize"], ["--prompt", "a "]], ids=str
+)
+def test_the_embed_script_prints_the_same_vector(run, tiny_encoder, flags):
+    words = ["embed", "the cat", "-m", tiny_encoder, *flags]
+    found = [float(number) for number in printed_by(run(*words, "--show-code").stdout).split()]
+    assert found == pytest.approx(record(run, words)["embedding"], abs=1e-5)

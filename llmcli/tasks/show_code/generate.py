@@ -1,19 +1,11 @@
-"""The transformers script that does what a command does."""
+"""The script of llmcli generate."""
 
 from typing import Any
 
-from llmcli.core import hub
-from llmcli.core.checkpoint import context_length, kind_of, read_config, require_kind
+from llmcli.core.checkpoint import context_length, kind_of, require_kind
 from llmcli.core.plan import DEFAULT_NEW_TOKENS, check_decoding
+from llmcli.core.script import load_lines, local_config
 from llmcli.spec import ChatSpec, DecodingSpec, ModelSpec
-
-_LOAD = """\
-import torch
-from transformers import {auto_class}, AutoTokenizer
-
-tokenizer = AutoTokenizer.from_pretrained({source})
-model = {auto_class}.from_pretrained({source}, dtype={dtype}).eval(){device}
-"""
 
 _GENERATE = """
 prompt = {prompt}
@@ -42,22 +34,6 @@ _SEED = """\
 torch.manual_seed({seed})  # repeatable; llmcli draws other numbers from its seed
 """
 
-_FORWARD = """
-# Input
-input_text = {text}
-input_ids = tokenizer(input_text, return_tensors="pt")["input_ids"].to(model.device)
-
-# Forward pass
-with torch.no_grad():
-    outputs = model(input_ids)
-
-# Decoding
-predicted_ids = outputs.logits.argmax(-1)
-predicted_text = tokenizer.decode(predicted_ids{cut}[0])
-
-print(predicted_text)
-"""
-
 
 def generate_code(spec: ModelSpec, decoding: DecodingSpec, chat: ChatSpec, prompt: str) -> str:
     """A script that prints what `llmcli generate` prints for one prompt.
@@ -67,11 +43,11 @@ def generate_code(spec: ModelSpec, decoding: DecodingSpec, chat: ChatSpec, promp
     fetching the model.
     """
     check_decoding(decoding)
-    config = _config(spec)
+    config = local_config(spec)
     if config is not None:
         require_kind(spec.model_id, kind_of(config), ("causal",))
     cut = "".join(f"    text = text.split({stop!r})[0]\n" for stop in decoding.stop)
-    return _load(spec, "AutoModelForCausalLM") + _GENERATE.format(
+    return load_lines(spec, "AutoModelForCausalLM") + _GENERATE.format(
         prompt=repr(prompt),
         encode=_encode(chat, prompt),
         seed=_SEED.format(seed=decoding.seed)
@@ -79,22 +55,6 @@ def generate_code(spec: ModelSpec, decoding: DecodingSpec, chat: ChatSpec, promp
         else "",
         arguments="\n".join(f"        {line}," for line in _arguments(decoding, config)),
         show=(_SHOW_CHAT if chat.is_on else _SHOW_PLAIN).format(cut=cut),
-    )
-
-
-def forward_code(spec: ModelSpec, text: str) -> str:
-    """A script of the article's lines: one forward pass, argmax, decode.
-
-    Raises ModelUnsuitable as the command would. A model that is not on this machine is taken
-    to be causal.
-    """
-    config = _config(spec)
-    kind = "causal" if config is None else kind_of(config)
-    require_kind(spec.model_id, kind, ("causal", "masked"))
-    masked = kind == "masked"
-    auto_class = "AutoModelForMaskedLM" if masked else "AutoModelForCausalLM"
-    return _load(spec, auto_class) + _FORWARD.format(
-        text=repr(text), cut="" if masked else "[:, :-1]"
     )
 
 
@@ -109,37 +69,6 @@ def _encode(chat: ChatSpec, prompt: str) -> str:
         '    messages, add_generation_prompt=True, return_tensors="pt", return_dict=True\n'
         ").to(model.device)"
     )
-
-
-def _load(spec: ModelSpec, auto_class: str) -> str:
-    dtype = "float32" if spec.dtype == "auto" else spec.dtype
-    return _LOAD.format(
-        auto_class=auto_class,
-        source=_source(spec),
-        dtype=f"torch.{dtype}",
-        device="" if spec.device == "auto" else f".to({spec.device!r})",
-    )
-
-
-def _source(spec: ModelSpec) -> str:
-    """The arguments of from_pretrained; a hub id stays as it is."""
-    checkpoint = hub.resolve_local(spec)
-    source = repr(spec.model_id) if checkpoint is None else repr(str(checkpoint.folder))
-    if checkpoint is not None and checkpoint.gguf_file:
-        source += f", gguf_file={checkpoint.gguf_file!r}"
-    if spec.revision:
-        source += f", revision={spec.revision!r}"
-    if spec.trust_remote_code:
-        source += ", trust_remote_code=True"
-    return source
-
-
-def _config(spec: ModelSpec) -> dict[str, Any] | None:
-    """The configuration of a model that is on this machine; nothing is fetched."""
-    checkpoint = hub.resolve_local(spec) or hub.cached_checkpoint(spec)
-    if checkpoint is None or checkpoint.gguf_file:
-        return None
-    return read_config(checkpoint)
 
 
 def _arguments(decoding: DecodingSpec, config: dict[str, Any] | None) -> list[str]:

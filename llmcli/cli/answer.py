@@ -1,0 +1,157 @@
+"""llmcli answer: questions about a text."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import click
+
+from llmcli.cli.inputs import is_terminal, one_text, piped_text, rows_of, text_of_file
+from llmcli.cli.options import (
+    POSITIVE,
+    Real,
+    batch_options,
+    gather,
+    input_options,
+    model_options,
+    output_options,
+    show_code_option,
+)
+from llmcli.cli.output import Output
+from llmcli.cli.running import (
+    announce_default,
+    announce_loaded,
+    check_resume,
+    write_code,
+    write_results,
+)
+from llmcli.cli.writers import Record
+from llmcli.spec import AnswerSpec, BatchSpec, InputSpec, ModelSpec
+
+if TYPE_CHECKING:
+    from llmcli.tasks.answer import Answer
+
+DISTILBERT = "distilbert/distilbert-base-cased-distilled-squad"
+
+answer_options = gather(
+    AnswerSpec,
+    "how",
+    [
+        click.option(
+            "--top", type=POSITIVE, default=1, metavar="N", help="The N best answers.  [default: 1]"
+        ),
+        click.option(
+            "--max-answer-tokens",
+            type=POSITIVE,
+            default=30,
+            show_default=True,
+            metavar="N",
+            help="Tokens that an answer may have.",
+        ),
+        click.option(
+            "--no-answer", is_flag=True, help="The text may not say (models trained on SQuAD 2)."
+        ),
+        click.option(
+            "--no-answer-threshold",
+            type=Real(),
+            default=0.0,
+            show_default=True,
+            metavar="X",
+            help="With --no-answer: how far its score must be above the best answer's.",
+        ),
+    ],
+)
+
+
+@click.command()
+@input_options("question", "context", argument="QUESTION")
+@click.option("--context", metavar="TEXT", help="The text that the questions are about.")
+@click.option("--context-file", metavar="FILE", help="A file with that text. - is stdin.")
+@model_options(DISTILBERT)
+@answer_options
+@batch_options("window")
+@show_code_option
+@output_options(resumes=True)
+def answer(
+    source: InputSpec,
+    context: str | None,
+    context_file: str | None,
+    spec: ModelSpec,
+    how: AnswerSpec,
+    batch: BatchSpec,
+    show_code: bool,
+    out: Output,
+) -> None:
+    """Answer QUESTION from a text: --context, --context-file or what is piped in.
+
+    An extractive model finds the answer in the text, and says where it stands, in characters; a
+    long text is read in windows that overlap. A causal or sequence-to-sequence model writes the
+    answer. A file has questions and texts in two columns, or questions alone with --context.
+
+    \b
+      llmcli answer "Who wrote it?" --context "Emma is a novel by Jane Austen."
+      llmcli answer "Who is ill?" "Since when?" --context-file report.txt --top 3
+      cat report.txt | llmcli answer "Who is ill?" --json
+      llmcli answer -i squad.jsonl --column question --column context -o answers.jsonl
+    """
+    source, text = _with_context(source, context, context_file)
+    if show_code:
+        question = one_text(source)
+        from llmcli.tasks.show_code.answer import answer_code
+
+        write_code(answer_code(spec, how, question, text or ""), out)
+        return
+    rows = rows_of(source, text)
+    check_resume(source, out)
+    from llmcli.core.loading import load
+    from llmcli.tasks.answer import answer as run
+
+    announce_default(spec, out)
+    loaded = load(spec, ("reader", "causal", "seq2seq"))
+    announce_loaded(loaded, out)
+    write_results(
+        lambda batch: run(loaded, rows, how, batch),
+        source,
+        out,
+        batch,
+        checkpoint=loaded.checkpoint,
+        as_text=_line,
+        show=_show if how.top > 1 else None,
+    )
+
+
+def _with_context(
+    source: InputSpec, context: str | None, path: str | None
+) -> tuple[InputSpec, str | None]:
+    """The questions, and the text that they are about; None where a file has one for each."""
+    if context is not None and path is not None:
+        raise click.UsageError("give --context or --context-file, not both")
+    if path is not None:
+        context = piped_text() if path == "-" else text_of_file(path)
+    if source.input is not None:
+        return (source, None) if context is None else (_questions_alone(source), context)
+    if not source.texts:
+        raise click.UsageError("no question: give QUESTION, or --input FILE")
+    if context is None:
+        if is_terminal():
+            raise click.UsageError("no text: give --context, --context-file, or pipe it in")
+        context = piped_text()
+    return source, context
+
+
+def _questions_alone(source: InputSpec) -> InputSpec:
+    return replace(source, columns=source.columns[:1])
+
+
+def _line(record: Record) -> str:
+    return "" if record["answer"] is None else str(record["answer"])
+
+
+def _show(result: "Answer", out: Output) -> None:
+    """The best answers with their probabilities, for a person."""
+    if result.row.number > 1:
+        out.line()
+    if result.answer is None:
+        out.line("(no answer in the text)")
+    for one in result.answers:
+        place = "" if one.start is None else f"  {one.start}-{one.end}"
+        out.line(f"{one.score:.4f}  {one.answer}{place}")

@@ -1,0 +1,165 @@
+"""llmcli classify: labels for a text, or for a file of them."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import click
+
+from llmcli.cli.inputs import one_text, rows_of
+from llmcli.cli.options import (
+    POSITIVE,
+    batch_options,
+    gather,
+    input_options,
+    model_options,
+    output_options,
+    show_code_option,
+)
+from llmcli.cli.output import Output
+from llmcli.cli.running import (
+    announce_default,
+    announce_loaded,
+    check_resume,
+    is_default_model,
+    record_of,
+    write_code,
+    write_results,
+)
+from llmcli.cli.writers import Record
+from llmcli.spec import BatchSpec, ClassifySpec, InputSpec, ModelSpec
+
+if TYPE_CHECKING:
+    from llmcli.tasks.classify import Classification
+
+SENTIMENT = "distilbert/distilbert-base-uncased-finetuned-sst-2-english"
+ENTAILMENT = "facebook/bart-large-mnli"
+
+
+def _split(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    labels = tuple(label.strip() for label in value.split(","))
+    if "" in labels or len(set(labels)) < len(labels):
+        raise click.BadParameter(f"{value!r}: give different labels, with commas between them")
+    if len(labels) == 1 and not ctx.params.get("multi_label"):
+        raise click.BadParameter(f"one label, {value!r}, is always right: add others")
+    return labels
+
+
+def _check_template(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    if value.count("{}") != 1:
+        raise click.BadParameter(f"{value!r} is to have one {{}}, where the label goes")
+    return value
+
+
+classify_options = gather(
+    ClassifySpec,
+    "how",
+    [
+        click.option(
+            "--labels",
+            metavar="A,B,..",
+            callback=_split,
+            help="Zero-shot: choose among these, by a model for entailment (NLI) or a causal one.",
+        ),
+        click.option(
+            "--hypothesis-template",
+            default="This example is {}.",
+            show_default=True,
+            metavar="TEXT",
+            callback=_check_template,
+            help="With --labels: the sentence that is judged, {} being the label.",
+        ),
+        click.option(
+            "--multi-label",
+            is_flag=True,
+            is_eager=True,
+            help="Score each label for itself (sigmoid), not against the others (softmax).",
+        ),
+        click.option("--top", type=POSITIVE, metavar="N", help="Only the N best labels."),
+    ],
+)
+
+
+@click.command()
+@input_options(pairs=True)
+@click.option("--text-pair", metavar="TEXT", help="The second text, for models of text pairs.")
+@model_options(SENTIMENT)
+@classify_options
+@batch_options("window")
+@show_code_option
+@output_options(resumes=True)
+def classify(
+    source: InputSpec,
+    text_pair: str | None,
+    spec: ModelSpec,
+    how: ClassifySpec,
+    batch: BatchSpec,
+    show_code: bool,
+    out: Output,
+) -> None:
+    """Say which label TEXT has, and how sure the model is of each.
+
+    Any sequence-classification checkpoint will do. Softmax or sigmoid is the checkpoint's own
+    choice. --labels needs no training: the labels may be any words. A text that is longer than
+    the model takes is read in windows, and their scores are averaged.
+
+    \b
+      llmcli classify "What a wonderful film!"
+      llmcli classify -i reviews.csv --column review -o labels.csv
+      llmcli classify "The pitch was wet" --labels sport,politics,cooking
+      llmcli classify -m gpt2 "I loved it" --labels good,bad --hypothesis-template "It was {}."
+    """
+    if how.labels and (text_pair is not None or len(source.columns) > 1):
+        raise click.UsageError("--labels judges one text: leave out the second one")
+    if how.labels and is_default_model():
+        spec = replace(spec, model_id=ENTAILMENT)
+    if show_code:
+        text = one_text(source)
+        from llmcli.tasks.show_code.classify import classify_code
+
+        write_code(classify_code(spec, how, text, text_pair), out)
+        return
+    if source.input is not None and text_pair is not None:
+        raise click.UsageError("--text-pair goes with TEXT; of a file, name two by --column")
+    rows = rows_of(source, text_pair)
+    check_resume(source, out)
+    from llmcli.core.loading import load
+    from llmcli.tasks.classify import classify as run
+
+    announce_default(spec, out)
+    loaded = load(spec, ("classifier", "causal") if how.labels else ("classifier",))
+    announce_loaded(loaded, out)
+    is_file = source.input is not None
+    write_results(
+        lambda batch: run(loaded, rows, how, batch),
+        source,
+        out,
+        batch,
+        checkpoint=loaded.checkpoint,
+        as_text=lambda record: _line(record, 1 if how.top is None else how.top),
+        show=None if is_file and out.format == "text" else _show,
+        record=_record,
+    )
+
+
+def _line(record: Record, count: int) -> str:
+    """The best labels, each with its score, tabs between them."""
+    return "\t".join(f"{one['label']}\t{one['score']:.4f}" for one in record["scores"][:count])
+
+
+def _record(result: "Classification") -> Record:
+    record = record_of(result)
+    if result.pair is None:
+        del record["pair"]
+    return record
+
+
+def _show(result: "Classification", out: Output) -> None:
+    """Each label with its score and a bar, for a person."""
+    if result.row.number > 1:
+        out.line()
+    width = max(len(one.label) for one in result.scores)
+    for one in result.scores:
+        bar = "█" * round(20 * one.score) if 0 <= one.score <= 1 else ""
+        out.line(f"{one.label:<{width}}  {one.score:.4f}  {bar}".rstrip())

@@ -1,0 +1,152 @@
+"""llmcli embed: texts as vectors, and which are nearest to a query."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from llmcli.cli.inputs import one_text, rows_of
+from llmcli.cli.options import (
+    POSITIVE,
+    batch_options,
+    gather,
+    input_options,
+    model_options,
+    output_options,
+    show_code_option,
+)
+from llmcli.cli.output import Output
+from llmcli.cli.running import (
+    announce_default,
+    announce_loaded,
+    check_resume,
+    record_of,
+    write_code,
+    write_results,
+)
+from llmcli.cli.writers import Record
+from llmcli.errors import UsageError
+from llmcli.spec import FORMATS, POOLING_MODES, BatchSpec, EmbedSpec, InputSpec, ModelSpec
+
+if TYPE_CHECKING:
+    from llmcli.core.loading import Loaded
+    from llmcli.tasks.embed import Embedding
+
+MINILM = "sentence-transformers/all-MiniLM-L6-v2"
+DECIMALS = 8  # of a vector's numbers: finer than float32 tells those of length 1 apart
+
+embed_options = gather(
+    EmbedSpec,
+    "how",
+    [
+        click.option(
+            "--pooling",
+            type=click.Choice(POOLING_MODES),
+            help="How token states become one vector.  [default: the checkpoint's own, else mean]",
+        ),
+        click.option(
+            "--normalize/--no-normalize",
+            default=None,
+            help="Make each vector of length 1.  [default: the checkpoint's own, else not]",
+        ),
+        click.option(
+            "--prompt",
+            metavar="TEXT",
+            help="Put TEXT before each text.  [default: the checkpoint's own, if it has one]",
+        ),
+    ],
+)
+
+
+@click.command()
+@input_options()
+@model_options(MINILM)
+@embed_options
+@click.option("--query", metavar="TEXT", help="Rank the texts by similarity to this one.")
+@click.option(
+    "--top",
+    type=POSITIVE,
+    default=10,
+    show_default=True,
+    metavar="N",
+    help="With --query: the N nearest texts.",
+)
+@batch_options("window")
+@show_code_option
+@output_options((*FORMATS, "npy"), resumes=True)
+def embed(
+    source: InputSpec,
+    spec: ModelSpec,
+    how: EmbedSpec,
+    query: str | None,
+    top: int,
+    batch: BatchSpec,
+    show_code: bool,
+    out: Output,
+) -> None:
+    """Turn TEXT into a vector: texts that mean the same lie near one another.
+
+    How the vectors are made is the checkpoint's own choice, where it has a modules.json as
+    sentence-transformers writes it; else the mean over its tokens is taken. With --query, the
+    nearest texts come first, with the cosine of the angle between the vectors.
+
+    \b
+      llmcli embed "How do I reset my password?"
+      llmcli embed -i faq.csv --column question -o faq.npy
+      llmcli embed -i faq.csv --column question --query "I forgot my login" --top 3
+    """
+    if show_code:
+        text = one_text(source)
+        from llmcli.tasks.show_code.embed import embed_code
+
+        write_code(embed_code(spec, how, text), out)
+        return
+    if query is not None and (out.resume or out.format == "npy"):
+        raise UsageError("--query ranks the texts at the end: leave out --resume and .npy")
+    rows = rows_of(source)
+    check_resume(source, out)
+    from llmcli.core.loading import load_encoder
+    from llmcli.tasks.embed import embed as run
+    from llmcli.tasks.embed import rank
+
+    announce_default(spec, out)
+    loaded = load_encoder(spec)
+    announce_loaded(loaded, out)
+    _announce_pooling(loaded, how, out)
+    if query is None:
+        write_results(
+            lambda batch: run(loaded, rows, how, batch),
+            source,
+            out,
+            batch,
+            checkpoint=loaded.checkpoint,
+            as_text=lambda record: " ".join(map(str, record["embedding"])),
+            record=_record,
+        )
+    else:
+        write_results(
+            lambda batch: rank(loaded, rows, how, query, top, batch),
+            source,
+            out,
+            batch,
+            checkpoint=None,
+            as_text=lambda record: f"{record['similarity']:.4f}\t{record['text']}",
+        )
+
+
+def _announce_pooling(loaded: "Loaded", how: EmbedSpec, out: Output) -> None:
+    from llmcli.tasks.embed import pooling_of
+
+    pooling = pooling_of(loaded, how)
+    told = (
+        f"pooling: {' and '.join(pooling.modes)}, {'' if pooling.normalize else 'not '}normalized"
+    )
+    if how.pooling is None and not pooling.is_own:
+        out.note(f"[{told}: the model does not say which; --pooling does]")
+    else:
+        out.detail(told)
+
+
+def _record(result: "Embedding") -> Record:
+    record = record_of(result)
+    record["embedding"] = result.embedding.astype("float64").round(DECIMALS).tolist()
+    return record

@@ -1,0 +1,126 @@
+"""llmcli fill: the words for the gaps of a text."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from llmcli.cli.inputs import one_text, rows_of
+from llmcli.cli.options import (
+    POSITIVE,
+    batch_options,
+    gather,
+    input_options,
+    model_options,
+    output_options,
+    show_code_option,
+)
+from llmcli.cli.output import Output
+from llmcli.cli.running import (
+    announce_default,
+    announce_loaded,
+    check_resume,
+    write_code,
+    write_results,
+)
+from llmcli.spec import BatchSpec, FillSpec, InputSpec, ModelSpec
+
+if TYPE_CHECKING:
+    from llmcli.tasks.fill import Filled
+
+BERT = "google-bert/bert-base-uncased"
+
+
+def _split(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, ...]:
+    words = () if value is None else tuple(word.strip() for word in value.split(","))
+    if "" in words:
+        raise click.BadParameter(f"{value!r}: give words, with commas between them")
+    return tuple(dict.fromkeys(words))
+
+
+fill_options = gather(
+    FillSpec,
+    "how",
+    [
+        click.option(
+            "--top",
+            type=POSITIVE,
+            default=5,
+            show_default=True,
+            metavar="N",
+            help="The N likeliest words of each gap.",
+        ),
+        click.option(
+            "--targets",
+            metavar="A,B,..",
+            callback=_split,
+            help="Compare these words, instead of all that the model knows.",
+        ),
+    ],
+)
+
+
+@click.command()
+@input_options()
+@model_options(BERT)
+@fill_options
+@batch_options("window")
+@show_code_option
+@output_options(resumes=True)
+def fill(
+    source: InputSpec,
+    spec: ModelSpec,
+    how: FillSpec,
+    batch: BatchSpec,
+    show_code: bool,
+    out: Output,
+) -> None:
+    """Fill the gaps of TEXT, written [MASK], with what a masked language model expects.
+
+    For each gap the likeliest words; and the words that are best together, filled from left to
+    right, each given those before it. [MASK] stands for any model's own mask token. Of a text
+    that is longer than the model takes, what is around the gaps is read.
+
+    \b
+      llmcli fill "Paris is the [MASK] of France."
+      llmcli fill "The [MASK] sat on the [MASK]." --top 3
+      llmcli fill "The nurse said that [MASK] was tired." --targets he,she
+      llmcli fill -i gaps.jsonl --column sentence -o filled.jsonl
+    """
+    if show_code:
+        text = one_text(source)
+        from llmcli.tasks.show_code.fill import fill_code
+
+        write_code(fill_code(spec, how, text), out)
+        return
+    rows = rows_of(source)
+    check_resume(source, out)
+    from llmcli.core.loading import load
+    from llmcli.tasks.fill import fill as run
+
+    announce_default(spec, out)
+    loaded = load(spec, ("masked",))
+    announce_loaded(loaded, out)
+    is_file = source.input is not None
+    write_results(
+        lambda batch: run(loaded, rows, how, batch),
+        source,
+        out,
+        batch,
+        checkpoint=loaded.checkpoint,
+        as_text=lambda record: str(record["filled"]),
+        show=None if is_file and out.format == "text" else _show,
+    )
+
+
+def _show(result: "Filled", out: Output) -> None:
+    """The filled text, then each gap's words."""
+    if result.row.number > 1:
+        out.line()
+    out.line(result.filled)
+    for number, gap in enumerate(result.gaps, 1):
+        if len(result.gaps) > 1:
+            out.line(f"gap {number}")
+        width = max(len(one.word) for one in gap.candidates)
+        for one in gap.candidates:
+            bar = "█" * round(20 * one.probability)
+            out.line(f"  {one.word:<{width}}  {one.probability:.4f}  {bar}".rstrip())

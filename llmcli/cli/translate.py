@@ -1,0 +1,164 @@
+"""llmcli translate: a text in another language."""
+
+from dataclasses import replace
+
+import click
+
+from llmcli.cli.inputs import one_text, rows_of
+from llmcli.cli.options import (
+    POSITIVE,
+    Real,
+    batch_options,
+    gather,
+    input_options,
+    model_options,
+    output_options,
+    show_code_option,
+)
+from llmcli.cli.output import Output
+from llmcli.cli.running import (
+    announce_default,
+    announce_loaded,
+    check_resume,
+    is_default_model,
+    write_code,
+    write_results,
+)
+from llmcli.errors import UsageError
+from llmcli.spec import BatchSpec, InputSpec, ModelSpec, TranslateSpec
+
+translate_options = gather(
+    TranslateSpec,
+    "how",
+    [
+        click.option(
+            "-f", "--from-lang", metavar="LANG", help="Language of TEXT: en, eng, English, 英语."
+        ),
+        click.option("-t", "--to-lang", metavar="LANG", help="Language to translate into."),
+        click.option(
+            "--num-beams",
+            type=POSITIVE,
+            metavar="N",
+            help="Beam search with N beams; 1 is greedy.  [default: the model's own]",
+        ),
+        click.option(
+            "--num-return-sequences",
+            type=POSITIVE,
+            default=1,
+            metavar="N",
+            help="The N best translations of each text.",
+        ),
+        click.option(
+            "-n",
+            "--max-new-tokens",
+            "--max-tokens",
+            type=POSITIVE,
+            metavar="N",
+            help="New tokens of one sentence at most.  [default: the model's own]",
+        ),
+        click.option(
+            "--length-penalty",
+            type=Real(),
+            metavar="X",
+            help="Above 0, beams prefer longer translations.  [default: the model's own]",
+        ),
+        click.option(
+            "--repetition-penalty",
+            type=Real(min=0, min_open=True),
+            metavar="X",
+            help="Above 1, tokens that were there already become less likely.",
+        ),
+        click.option(
+            "--no-repeat-ngram-size",
+            type=click.IntRange(min=0),
+            metavar="N",
+            help="No N tokens in a row come twice.",
+        ),
+        click.option(
+            "--split-sentences/--no-split-sentences",
+            default=True,
+            help="Translate sentence by sentence, or line by line.  [default: by sentence]",
+        ),
+    ],
+)
+
+
+@click.command()
+@input_options()
+@model_options("")
+@translate_options
+@batch_options("split")
+@show_code_option
+@output_options(resumes=True)
+def translate(
+    source: InputSpec,
+    spec: ModelSpec,
+    how: TranslateSpec,
+    batch: BatchSpec,
+    show_code: bool,
+    out: Output,
+) -> None:
+    """Translate TEXT from one language to another.
+
+    Sentence by sentence, so that none is lost, and put together again with paragraphs, lists
+    and blank lines as they were. Takes Marian (opus-mt), T5, NLLB, M2M100 and mBART models;
+    without -m, the two languages choose an opus-mt model. A sentence that is longer than the
+    model takes is cut at a comma or a space.
+
+    \b
+      llmcli translate -f en -t fr "The cat sat on the mat."
+      llmcli translate -f English -t Chinese < letter.txt
+      llmcli translate -m facebook/nllb-200-distilled-600M -f zh -t en "我明天要去看电影。"
+      llmcli translate -f en -t de -i faq.csv --column answer -o antworten.csv
+    """
+    how = _with_tags(how)
+    spec = _with_model(spec, how)
+    if show_code:
+        text = one_text(source)
+        from llmcli.tasks.show_code.translate import translate_code
+
+        write_code(translate_code(spec, how, text), out)
+        return
+    rows = rows_of(source)
+    check_resume(source, out)
+    beams = how.num_beams
+    if beams is not None and how.num_return_sequences > beams:
+        raise UsageError(
+            f"--num-return-sequences {how.num_return_sequences} is more than --num-beams {beams}"
+        )
+    from llmcli.core.loading import load
+    from llmcli.tasks.translate import translate as run
+
+    announce_default(spec, out)
+    loaded = load(spec, ("seq2seq",))
+    announce_loaded(loaded, out)
+    write_results(
+        lambda batch: run(loaded, rows, how, batch),
+        source,
+        out,
+        batch,
+        checkpoint=loaded.checkpoint,
+        as_text=lambda record: str(record["translation"]),
+    )
+
+
+def _with_tags(how: TranslateSpec) -> TranslateSpec:
+    """The languages as tags: `fr` for French."""
+    from llmcli.core.languages import find_language
+
+    return replace(
+        how,
+        from_lang=None if how.from_lang is None else find_language(how.from_lang),
+        to_lang=None if how.to_lang is None else find_language(how.to_lang),
+    )
+
+
+def _with_model(spec: ModelSpec, how: TranslateSpec) -> ModelSpec:
+    """The model of the two languages, where none was named."""
+    if not is_default_model():
+        return spec
+    if how.from_lang is None or how.to_lang is None:
+        raise UsageError("name the languages, as in -f en -t fr, or a model by -m")
+    from llmcli.core.translating import model_for
+
+    return replace(spec, model_id=model_for(how.from_lang, how.to_lang))

@@ -1,0 +1,185 @@
+"""Answers to questions about a text: found in it, or written by a generative model."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from llmcli.core.batches import process
+from llmcli.core.data import Failure, Row
+from llmcli.core.decoding import require_numbers
+from llmcli.core.encoding import (
+    Fitting,
+    Window,
+    WindowsOf,
+    collate,
+    encode_rows,
+    input_limit,
+    pad_token,
+)
+from llmcli.core.loading import Loaded
+from llmcli.core.reading import Reading, Source, Written
+from llmcli.core.spans import SpanScores, best_spans
+from llmcli.errors import ModelUnsuitable
+from llmcli.spec import AUTO_BATCH, AnswerSpec, BatchSpec, Overflow
+
+OVERLAP = 128  # tokens that two windows of a long context share
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A possible answer."""
+
+    answer: str
+    start: int | None
+    """Where it begins in the context, in characters; None for one that is not in it."""
+    end: int | None
+    score: float
+    """Its probability: among all spans of the context, or of the text under the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to one question."""
+
+    row: Row
+    question: str
+    answer: str | None
+    """None: the context does not say."""
+    start: int | None
+    end: int | None
+    score: float
+    answers: tuple[Candidate, ...]
+    """As many as were asked for, the best first."""
+    no_answer_margin: float | None
+    """How far the score of no answer is above the best span's; None unless it may be one."""
+    overflow: Overflow | None
+
+
+def answer(
+    loaded: Loaded, rows: Iterable[Row], spec: AnswerSpec, batch: BatchSpec = AUTO_BATCH
+) -> Iterator[Answer | Failure]:
+    """Yield the answer to each row in order: its text is the question, its pair the context.
+
+    An extractive model finds it in the context; a causal or sequence-to-sequence model writes it.
+    Raises ModelUnsuitable for an extractive model whose tokenizer does not tell where its tokens
+    lie.
+    """
+    if loaded.kind == "reader":
+        yield from process(_Spans(loaded, spec, batch.on_overflow), rows, batch)
+    else:
+        yield from process(_Writing(loaded, spec, batch.on_overflow), rows, batch)
+
+
+class _Spans:
+    """A model that marks where an answer begins and ends."""
+
+    window_rows = 512
+    budget = 4096  # tokens of a batch, padding included
+    needs_text = True
+
+    def __init__(self, loaded: Loaded, spec: AnswerSpec, on_overflow: Overflow) -> None:
+        if not loaded.tokenizer.is_fast:
+            raise ModelUnsuitable(
+                f"{loaded.checkpoint.model_id} has a tokenizer that does not tell where its "
+                "tokens lie: answers could not be found in the text"
+            )
+        self._loaded, self._spec = loaded, spec
+        self._pad = pad_token(loaded)
+        self._fitting = Fitting(input_limit(loaded), on_overflow, overlap=OVERLAP, cut=1)
+
+    def prepare(self, rows: Sequence[Row]) -> list[WindowsOf | Failure]:
+        texts = [row.text for row in rows]
+        return encode_rows(self._loaded.tokenizer, rows, texts, self._fitting)
+
+    @torch.inference_mode()
+    def run(self, units: Sequence[Window]) -> list[SpanScores]:
+        out = self._loaded.model(**collate(units, self._pad, self._loaded.model.device))
+        starts, ends = out.start_logits.float().cpu(), out.end_logits.float().cpu()  # (B, T)
+        return [
+            self._scores(unit, start, end)
+            for unit, start, end in zip(units, starts, ends, strict=True)
+        ]
+
+    def _scores(self, unit: Window, start: Tensor, end: Tensor) -> SpanScores:
+        """start, end: (T,)"""
+        here = slice(unit.content.start, unit.content.stop)
+        cls = self._loaded.tokenizer.cls_token_id
+        nowhere = unit.ids.index(cls) if cls in unit.ids else 0
+        return SpanScores(start[here], end[here], float(start[nowhere] + end[nowhere]))
+
+    def finish(self, job: WindowsOf, outputs: Sequence[SpanScores]) -> list[Answer]:
+        for one in outputs:
+            require_numbers(one.start + one.end)
+        none = min(one.none for one in outputs)  # each window must hold it possible
+        spec, context = self._spec, job.row.pair or ""
+        spans = best_spans(
+            job.units,
+            outputs,
+            context,
+            top=spec.top,
+            longest=spec.max_answer_tokens,
+            none=none if spec.no_answer else None,
+        )
+        if not spans:
+            raise ModelUnsuitable("no span of the context could be an answer")
+        margin = none - spans[0].score if spec.no_answer else None
+        candidates = tuple(
+            Candidate(context[one.start : one.end], one.start, one.end, one.probability)
+            for one in spans
+        )
+        return [_answer(job.row, candidates, margin, spec, job.overflow)]
+
+
+class _Writing:
+    """A model that writes the answer."""
+
+    window_rows = 64
+    needs_text = True
+
+    def __init__(self, loaded: Loaded, spec: AnswerSpec, on_overflow: Overflow) -> None:
+        self._reading = Reading(loaded, spec, on_overflow)
+        self.budget = self._reading.budget
+        self._spec = spec
+
+    def prepare(self, rows: Sequence[Row]) -> list["_Job | Failure"]:
+        return [self._prepare(row) for row in rows]
+
+    def _prepare(self, row: Row) -> "_Job | Failure":
+        found = self._reading.sources(row)
+        return found if isinstance(found, Failure) else _Job(row, *found)
+
+    def run(self, units: Sequence[Source]) -> list[Written]:
+        return self._reading.write(units)
+
+    def finish(self, job: "_Job", outputs: Sequence[Written]) -> list[Answer]:
+        context = job.row.pair or ""
+        candidates = []
+        for one in sorted(outputs, key=lambda one: one.score, reverse=True)[: self._spec.top]:
+            at = context.find(one.text) if one.text else -1
+            start, end = (None, None) if at < 0 else (at, at + len(one.text))
+            candidates.append(Candidate(one.text, start, end, one.score))
+        return [_answer(job.row, tuple(candidates), None, self._spec, job.overflow)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    row: Row
+    units: list[Source]
+    overflow: Overflow | None
+
+
+def _answer(
+    row: Row,
+    candidates: tuple[Candidate, ...],
+    margin: float | None,
+    spec: AnswerSpec,
+    overflow: Overflow | None,
+) -> Answer:
+    best = candidates[0]
+    if margin is not None and margin > spec.no_answer_threshold:
+        return Answer(row, row.text, None, None, None, 0.0, candidates, margin, overflow)
+    return Answer(
+        row, row.text, best.answer, best.start, best.end, best.score, candidates, margin, overflow
+    )

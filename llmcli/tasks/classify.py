@@ -1,0 +1,327 @@
+"""Which of some labels a text has: by a trained head, or zero-shot by what the labels mean."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from llmcli.core.batches import process
+from llmcli.core.data import Failure, Row
+from llmcli.core.decoding import Cached, require_numbers
+from llmcli.core.encoding import (
+    Encoded,
+    Fitting,
+    Window,
+    WindowsOf,
+    collate,
+    encode,
+    encode_rows,
+    input_limit,
+    pad_token,
+    weighted_mean,
+    windows,
+)
+from llmcli.core.loading import Loaded
+from llmcli.errors import InputError, ModelUnsuitable, UsageError
+from llmcli.spec import AUTO_BATCH, BatchSpec, ClassifySpec, Overflow
+
+BUDGET = 4096  # tokens of a batch, padding included
+
+
+@dataclass(frozen=True, slots=True)
+class LabelScore:
+    """A label, and a probability; for a model of one number, that number."""
+
+    label: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """What one text, or one pair of texts, was found to be."""
+
+    row: Row
+    text: str
+    pair: str | None
+    label: str
+    """The best one."""
+    score: float
+    scores: tuple[LabelScore, ...]
+    """Every label, or as many as were asked for, the best first."""
+    overflow: Overflow | None
+
+
+def classify(
+    loaded: Loaded, rows: Iterable[Row], spec: ClassifySpec, batch: BatchSpec = AUTO_BATCH
+) -> Iterator[Classification | Failure]:
+    """Yield the labels of each row in order.
+
+    With `spec.labels`, zero-shot: through entailment where the model is a classifier of it, else
+    through the likelihood of each label. Without, by the model's own head.
+    Raises ModelUnsuitable for a classifier that knows no entailment, UsageError where
+    `spec.multi_label` means nothing.
+    """
+    if not spec.labels:
+        yield from process(_Head(loaded, spec, batch.on_overflow), rows, batch)
+    elif loaded.kind == "causal":
+        yield from process(_Likelihood(loaded, spec, batch.on_overflow), rows, batch)
+    else:
+        yield from process(_Entailment(loaded, spec, batch.on_overflow), rows, batch)
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    row: Row
+    units: list[Any]
+    overflow: Overflow | None
+
+
+class _Head:
+    """A model with a classification head."""
+
+    window_rows = 1024
+    budget = BUDGET
+    needs_text = True
+
+    def __init__(self, loaded: Loaded, spec: ClassifySpec, on_overflow: Overflow) -> None:
+        self._loaded, self._spec = loaded, spec
+        self._pad = pad_token(loaded)
+        self._fitting = Fitting(input_limit(loaded), on_overflow)
+        self._names = label_names(loaded)
+        self._activation = activation(loaded, spec.multi_label)
+
+    def prepare(self, rows: Sequence[Row]) -> list[WindowsOf | Failure]:
+        texts = [row.text for row in rows]
+        return encode_rows(self._loaded.tokenizer, rows, texts, self._fitting)
+
+    def run(self, units: Sequence[Window]) -> list[Tensor]:
+        """Scores (L,) of each window."""
+        return list(self._activation(_logits(self._loaded, units, self._pad)))
+
+    def finish(self, job: WindowsOf, outputs: Sequence[Tensor]) -> list[Classification]:
+        scores = weighted_mean(outputs, [unit.size for unit in job.units])
+        return [_classification(job, self._names, scores, self._spec.top)]
+
+
+class _Entailment:
+    """A model that tells whether one text follows from another: does the label, from the text?
+
+    Source: Yin et al. 2019, "Benchmarking Zero-shot Text Classification".
+    """
+
+    window_rows = 256
+    budget = BUDGET
+    needs_text = True
+
+    def __init__(self, loaded: Loaded, spec: ClassifySpec, on_overflow: Overflow) -> None:
+        self._loaded, self._spec = loaded, spec
+        self._pad = pad_token(loaded)
+        self._fitting = Fitting(input_limit(loaded), on_overflow, cut=0)
+        self._entails, self._contradicts = _entailment_labels(loaded)
+        self._hypotheses = [spec.hypothesis_template.replace("{}", label) for label in spec.labels]
+
+    def prepare(self, rows: Sequence[Row]) -> list[_Job | Failure]:
+        count = len(self._hypotheses)
+        texts = [row.text for row in rows for _ in self._hypotheses]
+        found = encode(self._loaded.tokenizer, texts, self._hypotheses * len(rows), self._fitting)
+        return [self._job(row, found[at * count : (at + 1) * count]) for at, row in enumerate(rows)]
+
+    def _job(self, row: Row, found: list[Encoded | InputError]) -> _Job | Failure:
+        units: list[_Hypothesis] = []
+        overflow: Overflow | None = None
+        for label, one in enumerate(found):
+            if isinstance(one, InputError):
+                return Failure(row, one)
+            units += [_Hypothesis(label, window) for window in one.windows]
+            overflow = overflow or one.overflow
+        return _Job(row, units, overflow)
+
+    def run(self, units: Sequence["_Hypothesis"]) -> list[Tensor]:
+        """Logits (3,), or as many as the model has, of each pair of texts."""
+        return list(_logits(self._loaded, [unit.window for unit in units], self._pad))
+
+    def finish(self, job: _Job, outputs: Sequence[Tensor]) -> list[Classification]:
+        logits = torch.stack([self._mean(job, outputs, at) for at in range(len(self._hypotheses))])
+        if self._spec.multi_label:  # each label for itself: entailed, or contradicted
+            both = logits[:, [self._contradicts, self._entails]]  # (L, 2)
+            scores = both.softmax(-1)[:, 1]
+        else:
+            scores = logits[:, self._entails].softmax(-1)
+        return [_classification(job, self._spec.labels, scores, self._spec.top)]
+
+    @staticmethod
+    def _mean(job: _Job, outputs: Sequence[Tensor], label: int) -> Tensor:
+        """Logits of one label: of the text's windows together."""
+        at = [n for n, unit in enumerate(job.units) if unit.label == label]
+        return weighted_mean([outputs[n] for n in at], [job.units[n].size for n in at])
+
+
+@dataclass(frozen=True, slots=True)
+class _Hypothesis:
+    label: int
+    window: Window
+
+    @property
+    def size(self) -> int:
+        return self.window.size
+
+
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """A text, and one label after it."""
+
+    label: int
+    ids: list[int]
+    scored: int
+    """How many tokens at the end are the label's."""
+
+    @property
+    def size(self) -> int:
+        return len(self.ids)
+
+
+class _Likelihood:
+    """A causal model: how likely is it that the text goes on with the label?
+
+    The score of a label is the softmax, over the labels, of the log-probability of its tokens
+    after the text and the words before the label in the template.
+    """
+
+    window_rows = 256
+    budget = BUDGET
+    needs_text = True
+
+    def __init__(self, loaded: Loaded, spec: ClassifySpec, on_overflow: Overflow) -> None:
+        if spec.multi_label:
+            raise UsageError(
+                "--multi-label with --labels needs a model for entailment: a causal model only "
+                "tells which label is the likeliest"
+            )
+        self._loaded, self._spec, self._on_overflow = loaded, spec, on_overflow
+        templates = [spec.hypothesis_template.replace("{}", label) for label in spec.labels]
+        self._tails = [self._ids("\n" + text, special=False) for text in templates]
+        self._shared = _common_prefix(self._tails)
+
+    def _ids(self, text: str, *, special: bool = True) -> list[int]:
+        found = self._loaded.tokenizer(text, add_special_tokens=special, verbose=False)
+        ids: list[int] = found["input_ids"]
+        return ids
+
+    def prepare(self, rows: Sequence[Row]) -> list[_Job | Failure]:
+        return [self._job(row) for row in rows]
+
+    def _job(self, row: Row) -> _Job | Failure:
+        try:
+            parts, overflow = self._parts(row.text)
+        except InputError as error:
+            return Failure(row, error)
+        units = [
+            _Ending(label, [*part, *tail], len(tail) - self._shared)
+            for part in parts
+            for label, tail in enumerate(self._tails)
+        ]
+        return _Job(row, units, overflow)
+
+    def _parts(self, text: str) -> tuple[list[list[int]], Overflow | None]:
+        ids = self._ids(text)
+        context, tail = self._loaded.context, max(map(len, self._tails))
+        if context is None or len(ids) + tail <= context:
+            return [ids], None
+        room = context - tail
+        if self._on_overflow == "error" or room < 1:
+            raise InputError(
+                f"the text has {len(ids):,} tokens and the labels {tail}, the model takes "
+                f"{context:,}: shorten it, or see --on-overflow"
+            )
+        if self._on_overflow == "truncate":
+            return [ids[:room]], "truncate"
+        return [ids[a:b] for a, b in windows(len(ids), room, 0)], self._on_overflow
+
+    @torch.inference_mode()
+    def run(self, units: Sequence[_Ending]) -> list[Tensor]:
+        """Log-probability () of each label."""
+        most = max(unit.scored for unit in units)
+        # Each token is predicted by what is before it: the last one by the input without it.
+        cached = Cached(self._loaded.model, [unit.ids[:-1] for unit in units])
+        logprobs = cached.last_logits(most).log_softmax(-1)  # (B, N, V)
+        sums = []
+        for row, unit in enumerate(units):
+            came = torch.tensor(unit.ids[-unit.scored :], device=logprobs.device)  # (n,)
+            mine = logprobs[row, -unit.scored :]  # (n, V)
+            sums.append(mine.gather(-1, came[:, None]).sum())
+        return torch.stack(sums).cpu().unbind()  # type: ignore[return-value]
+
+    def finish(self, job: _Job, outputs: Sequence[Tensor]) -> list[Classification]:
+        count = len(self._tails)
+        each = torch.stack(list(outputs)).reshape(-1, count)  # (windows, L)
+        weights = [unit.size for unit in job.units[::count]]
+        scores = weighted_mean(list(each.softmax(-1)), weights)
+        return [_classification(job, self._spec.labels, scores, self._spec.top)]
+
+
+def _common_prefix(tails: Sequence[Sequence[int]]) -> int:
+    """How many tokens all labels begin with, the words of the template before them."""
+    shortest = min(map(len, tails)) - 1  # one token at least is scored
+    return next(
+        (at for at in range(shortest) if len({tail[at] for tail in tails}) > 1), max(0, shortest)
+    )
+
+
+@torch.inference_mode()
+def _logits(loaded: Loaded, units: Sequence[Window], pad: int) -> Tensor:
+    """Logits (B, L) in float32, on the CPU."""
+    inputs = collate(units, pad, loaded.model.device)
+    logits: Tensor = loaded.model(**inputs).logits.float().cpu()
+    return logits
+
+
+def _classification(
+    job: WindowsOf | _Job, names: Sequence[str], scores: Tensor, top: int | None
+) -> Classification:
+    """scores (L,). Raises ModelUnsuitable where they are no numbers."""
+    require_numbers(scores)
+    order = scores.argsort(descending=True, stable=True).tolist()
+    ranked = tuple(LabelScore(names[at], scores[at].item()) for at in order)
+    row = job.row
+    best = ranked[0]
+    return Classification(
+        row, row.text, row.pair, best.label, best.score, ranked[:top], job.overflow
+    )
+
+
+def label_names(loaded: Loaded) -> list[str]:
+    """The names that a checkpoint gives its classes, in the order of its logits."""
+    config = loaded.model.config
+    return [str(config.id2label[at]) for at in range(config.num_labels)]
+
+
+def activation(loaded: Loaded, multi_label: bool) -> Callable[[Tensor], Tensor]:
+    """What makes scores of logits (B, L): softmax over classes, or sigmoid for each.
+
+    multi_label: sigmoid, whatever the checkpoint says. It is read as transformers' own
+    text-classification pipeline reads it: sigmoid for several labels at once and for a single
+    output, nothing for a regression, else softmax.
+    """
+    config = loaded.model.config
+    if multi_label or config.problem_type == "multi_label_classification":
+        return torch.sigmoid
+    if config.problem_type == "regression":
+        return lambda logits: logits
+    if config.num_labels == 1:
+        return torch.sigmoid
+    return lambda logits: logits.softmax(-1)
+
+
+def _entailment_labels(loaded: Loaded) -> tuple[int, int]:
+    """The classes that say: it follows, and: it does not."""
+    names = [name.lower() for name in label_names(loaded)]
+    entails = [at for at, name in enumerate(names) if name.startswith("entail")]
+    against = [at for at, name in enumerate(names) if name.startswith(("contra", "not_entail"))]
+    if not entails or not against:
+        raise ModelUnsuitable(
+            f"{loaded.checkpoint.model_id} tells {', '.join(label_names(loaded))}: --labels needs "
+            "a model that tells entailment from contradiction (NLI), or a causal one"
+        )
+    return entails[0], against[0]

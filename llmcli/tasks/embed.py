@@ -1,0 +1,158 @@
+"""Texts as vectors, and which of them lie nearest to a query."""
+
+import heapq
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from llmcli.core.batches import process
+from llmcli.core.data import Failure, Row
+from llmcli.core.decoding import require_numbers
+from llmcli.core.encoding import (
+    Fitting,
+    Window,
+    WindowsOf,
+    collate,
+    encode_rows,
+    input_limit,
+    pad_token,
+    weighted_mean,
+)
+from llmcli.core.loading import Loaded
+from llmcli.core.pooling import Pooling, pool, read_pooling
+from llmcli.errors import InputError
+from llmcli.spec import AUTO_BATCH, BatchSpec, EmbedSpec, Overflow
+
+Vector = np.ndarray[tuple[int], np.dtype[np.float32]]
+
+
+@dataclass(frozen=True, slots=True)
+class Embedding:
+    """One text as a vector."""
+
+    row: Row
+    text: str
+    embedding: Vector
+    """(D,) float32."""
+    overflow: Overflow | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """One text, and how near it is to the query."""
+
+    row: Row
+    rank: int
+    """From 1, the nearest."""
+    similarity: float
+    """The cosine of the angle between the vectors, from -1 to 1."""
+    text: str
+    overflow: Overflow | None
+
+
+def embed(
+    loaded: Loaded, rows: Iterable[Row], spec: EmbedSpec, batch: BatchSpec = AUTO_BATCH
+) -> Iterator[Embedding | Failure]:
+    """Yield the vector of each row in order.
+
+    A text in several windows has the mean of their vectors, by their numbers of tokens.
+    Raises ModelUnsuitable for a checkpoint whose steps are not known.
+    """
+    pooling = pooling_of(loaded, spec)
+    prompt = pooling.prompt("document", "passage") if spec.prompt is None else spec.prompt
+    yield from process(_Work(loaded, pooling, prompt, batch.on_overflow), rows, batch)
+
+
+def rank(
+    loaded: Loaded,
+    rows: Iterable[Row],
+    spec: EmbedSpec,
+    query: str,
+    top: int,
+    batch: BatchSpec = AUTO_BATCH,
+) -> Iterator[Ranked | Failure]:
+    """Yield the `top` rows that are nearest to a query, the nearest first; before them, failures.
+
+    Only so many rows are held. Rows that are equally near come in their order.
+    Raises InputError if nothing can be made of the query.
+    """
+    pooling = pooling_of(loaded, spec)
+    wanted = _query_vector(loaded, pooling, query, batch.on_overflow)
+    best: list[tuple[float, int, Embedding]] = []
+    for one in embed(loaded, rows, spec, batch):
+        if isinstance(one, Failure):
+            yield one
+            continue
+        entry = (_cosine(one.embedding, wanted), -one.row.number, one)
+        if len(best) < top:
+            heapq.heappush(best, entry)
+        else:
+            heapq.heappushpop(best, entry)
+    for at, (similarity, _, one) in enumerate(sorted(best, reverse=True), 1):
+        yield Ranked(one.row, at, similarity, one.text, one.overflow)
+
+
+def pooling_of(loaded: Loaded, spec: EmbedSpec) -> Pooling:
+    """What the checkpoint says, but for what the user said."""
+    pooling = read_pooling(loaded.checkpoint)
+    if spec.pooling is not None:
+        pooling = replace(pooling, modes=(spec.pooling,))
+    if spec.normalize is not None:
+        pooling = replace(pooling, normalize=spec.normalize)
+    return pooling
+
+
+def _query_vector(loaded: Loaded, pooling: Pooling, query: str, how: Overflow) -> Vector:
+    work = _Work(loaded, pooling, pooling.prompt("query"), how)
+    (found,) = process(work, [Row(1, query)], BatchSpec(on_overflow=how))
+    if isinstance(found, Failure):
+        raise InputError(f"--query: {found.error}")
+    return found.embedding
+
+
+def _cosine(one: Vector, other: Vector) -> float:
+    lengths = float(np.linalg.norm(one)) * float(np.linalg.norm(other))
+    return float(one @ other) / lengths if lengths else 0.0
+
+
+class _Work:
+    """What `process` needs to know of this task."""
+
+    window_rows = 1024
+    budget = 4096  # tokens of a batch, padding included
+    needs_text = True
+
+    def __init__(
+        self, loaded: Loaded, pooling: Pooling, prompt: str, on_overflow: Overflow
+    ) -> None:
+        self._loaded, self._pooling, self._prompt = loaded, pooling, prompt
+        self._pad = pad_token(loaded)
+        limits = [size for size in (input_limit(loaded), pooling.max_length) if size is not None]
+        self._fitting = Fitting(min(limits, default=None), on_overflow)
+
+    def prepare(self, rows: Sequence[Row]) -> list[WindowsOf | Failure]:
+        texts = [self._prompt + row.text for row in rows]
+        if self._pooling.lowercase:
+            texts = [text.lower() for text in texts]
+        return encode_rows(self._loaded.tokenizer, rows, texts, self._fitting)
+
+    @torch.inference_mode()
+    def run(self, units: Sequence[Window]) -> list[Tensor]:
+        """A vector (D,) in float32 for each window."""
+        inputs = collate(units, self._pad, self._loaded.model.device)
+        hidden = self._loaded.model(**inputs).last_hidden_state.float()  # (B, T, D)
+        mask = inputs["attention_mask"]  # (B, T)
+        vectors = torch.cat([pool(hidden, mask, mode) for mode in self._pooling.modes], -1).cpu()
+        for step in self._pooling.steps:
+            vectors = step(vectors)  # (B, D)
+        return list(vectors)
+
+    def finish(self, job: WindowsOf, outputs: Sequence[Tensor]) -> list[Embedding]:
+        vector = weighted_mean(outputs, [unit.size for unit in job.units])
+        require_numbers(vector)
+        if self._pooling.normalize:
+            vector = torch.nn.functional.normalize(vector, dim=0)
+        return [Embedding(job.row, job.row.text, vector.numpy(), job.overflow)]

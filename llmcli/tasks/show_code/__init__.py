@@ -1,0 +1,1 @@
+"""The transformers scripts that do what the commands do."""

@@ -1,0 +1,96 @@
+"""The script of llmcli answer."""
+
+from llmcli.core.checkpoint import kind_of, require_kind
+from llmcli.core.reading import CHAT, PLAIN, SEQ2SEQ
+from llmcli.core.script import load_lines, local_config
+from llmcli.spec import AnswerSpec, ModelSpec
+
+_SPANS = """
+question = {question}
+context = {context}
+inputs = tokenizer(
+    question, context, truncation="only_second", return_offsets_mapping=True, return_tensors="pt"
+)
+offsets = inputs.pop("offset_mapping")[0].tolist()
+in_context = torch.tensor([part == 1 for part in inputs.sequence_ids(0)])
+
+with torch.no_grad():
+    out = model(**inputs.to(model.device))
+
+# Start and end are scored together; the end is not before the start, and not far behind it
+scores = out.start_logits[0][:, None] + out.end_logits[0][None, :]  # (T, T)
+valid = (in_context[:, None] & in_context[None, :]).triu().tril({longest})
+scores = scores.cpu().masked_fill(~valid, float("-inf"))
+
+for index in scores.flatten().topk({top}).indices.tolist():
+    start, end = divmod(index, len(scores))
+    print(context[offsets[start][0]:offsets[end][1]].strip())
+"""
+
+_WRITE = """
+question = {question}
+context = {context}
+prompt = {form}
+{inputs}
+with torch.no_grad():
+    output = model.generate(**inputs, max_new_tokens={longest}, do_sample=False{greedy})
+{show}"""
+
+_CHAT_INPUTS = """\
+inputs = tokenizer.apply_chat_template(
+    [{"role": "user", "content": prompt}],
+    add_generation_prompt=True, return_tensors="pt", return_dict=True,
+).to(model.device)
+"""
+_PLAIN_INPUTS = 'inputs = tokenizer(prompt, return_tensors="pt").to(model.device)\n'
+
+_SHOW_NEW = """\
+new = output[0, inputs["input_ids"].shape[1]:]
+print(tokenizer.decode(new, skip_special_tokens=True).strip(){line})
+"""
+_SHOW_ALL = "print(tokenizer.decode(output[0], skip_special_tokens=True).strip())\n"
+
+
+def answer_code(spec: ModelSpec, how: AnswerSpec, question: str, context: str) -> str:
+    """A script that prints the answers to a question about a text, the best first.
+
+    Raises ModelUnsuitable as the command would. A model that is not on this machine is taken to
+    be extractive.
+    """
+    config = local_config(spec)
+    kind = "reader" if config is None else kind_of(config)
+    require_kind(spec.model_id, kind, ("reader", "causal", "seq2seq"))
+    texts = {"question": repr(question), "context": repr(context)}
+    if kind == "reader":
+        body = _SPANS.format(**texts, longest=how.max_answer_tokens - 1, top=how.top)
+        return load_lines(spec, "AutoModelForQuestionAnswering") + body
+    if kind == "seq2seq":
+        parts = {
+            "form": _form(SEQ2SEQ),
+            "inputs": _PLAIN_INPUTS,
+            "show": _SHOW_ALL,
+            "greedy": ", num_beams=1",
+        }
+        auto_class = "AutoModelForSeq2SeqLM"
+    else:
+        auto_class = "AutoModelForCausalLM"
+        chat = _has_chat_template(spec)
+        parts = {
+            "greedy": "",
+            "form": _form(CHAT if chat else PLAIN),
+            "inputs": _CHAT_INPUTS if chat else _PLAIN_INPUTS,
+            "show": _SHOW_NEW.format(line="" if chat else '.split("\\n")[0]'),
+        }
+    body = _WRITE.format(**texts, **parts, longest=how.max_answer_tokens)
+    return load_lines(spec, auto_class) + body
+
+
+def _form(template: str) -> str:
+    """A template as an f-string."""
+    return f"f{template!r}"
+
+
+def _has_chat_template(spec: ModelSpec) -> bool:
+    from llmcli.core.loading import load_tokenizer
+
+    return bool(load_tokenizer(spec).chat_template)

@@ -1,0 +1,103 @@
+"""The script of llmcli classify."""
+
+from typing import Any
+
+from llmcli.core.checkpoint import kind_of, require_kind
+from llmcli.core.script import load_lines, local_config
+from llmcli.spec import ClassifySpec, ModelSpec
+
+_HEAD = """
+text = {text}
+inputs = tokenizer({texts}, return_tensors="pt").to(model.device)
+
+with torch.no_grad():
+    logits = model(**inputs).logits[0]
+
+scores = {scores}
+labels = [model.config.id2label[at] for at in range(len(scores))]
+"""
+
+_ENTAILMENT = """
+text = {text}
+labels = {labels}
+hypotheses = [{template}.replace("{{}}", label) for label in labels]
+inputs = tokenizer([text] * len(labels), hypotheses, padding=True, return_tensors="pt")
+
+with torch.no_grad():
+    logits = model(**inputs.to(model.device)).logits
+
+names = [model.config.id2label[at].lower() for at in range(logits.shape[1])]
+entails = next(at for at, name in enumerate(names) if name.startswith("entail"))
+{scores}
+"""
+
+_EACH = """\
+against = next(
+    at for at, name in enumerate(names) if name.startswith(("contra", "not_entail"))
+)
+scores = logits[:, [against, entails]].softmax(-1)[:, 1]"""
+
+_LIKELIHOOD = """
+text = {text}
+labels = {labels}
+endings = [
+    tokenizer("\\n" + {template}.replace("{{}}", label), add_special_tokens=False)["input_ids"]
+    for label in labels
+]
+before = tokenizer(text)["input_ids"]
+shared = 0  # tokens that all endings begin with
+while len({{ending[shared] for ending in endings}}) == 1 and shared < min(map(len, endings)) - 1:
+    shared += 1
+
+sums = []
+for ending in endings:
+    ids = torch.tensor([before + ending], device=model.device)
+    with torch.no_grad():
+        logprobs = model(ids).logits[0, :-1].log_softmax(-1)
+    came = ids[0, 1:, None]
+    sums.append(logprobs.gather(-1, came)[len(before) + shared - 1:].sum())
+scores = torch.stack(sums).softmax(-1)
+"""
+
+_SHOW = """
+for at in scores.argsort(descending=True){top}:
+    print(f"{{labels[at]}}\\t{{scores[at]:.4f}}")
+"""
+
+
+def classify_code(spec: ModelSpec, how: ClassifySpec, text: str, pair: str | None) -> str:
+    """A script that prints the labels of a text with their scores, the best first.
+
+    Raises ModelUnsuitable as the command would, as far as can be told without fetching the model.
+    """
+    config = local_config(spec)
+    kind = "classifier" if config is None else kind_of(config)
+    require_kind(spec.model_id, kind, ("classifier", "causal") if how.labels else ("classifier",))
+    top = "" if how.top is None else f"[:{how.top}]"
+    if kind == "causal":
+        body = _LIKELIHOOD.format(
+            text=repr(text), labels=list(how.labels), template=repr(how.hypothesis_template)
+        )
+        return load_lines(spec, "AutoModelForCausalLM") + body + _SHOW.format(top=top)
+    if how.labels:
+        body = _ENTAILMENT.format(
+            text=repr(text),
+            labels=list(how.labels),
+            template=repr(how.hypothesis_template),
+            scores=_EACH if how.multi_label else "scores = logits[:, entails].softmax(-1)",
+        )
+    else:
+        texts = "text" if pair is None else f"text, {pair!r}"
+        body = _HEAD.format(text=repr(text), texts=texts, scores=_scores(config, how.multi_label))
+    return load_lines(spec, "AutoModelForSequenceClassification") + body + _SHOW.format(top=top)
+
+
+def _scores(config: dict[str, Any] | None, multi_label: bool) -> str:
+    config = config or {}
+    problem = config.get("problem_type")
+    outputs = len(config.get("id2label") or (0, 0))
+    if multi_label or problem == "multi_label_classification":
+        return "logits.sigmoid()"
+    if problem == "regression":
+        return "logits"
+    return "logits.sigmoid()" if outputs == 1 else "logits.softmax(-1)"

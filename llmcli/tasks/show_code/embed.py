@@ -1,0 +1,47 @@
+"""The script of llmcli embed."""
+
+from llmcli.core import hub
+from llmcli.core.pooling import Pooling, read_pooling
+from llmcli.core.script import load_lines
+from llmcli.errors import UsageError
+from llmcli.spec import EmbedSpec, ModelSpec
+
+_EMBED = """
+text = {text}
+inputs = tokenizer(text, return_tensors="pt").to(model.device)
+
+with torch.no_grad():
+    hidden = model(**inputs).last_hidden_state  # (1, T, D)
+
+mask = inputs["attention_mask"][:, :, None]  # (1, T, 1)
+vector = {pooled}  # (1, D)
+{normalize}print(*(round(value, 8) for value in vector[0].tolist()))
+"""
+
+_POOLED = {
+    "mean": "(hidden * mask).sum(1) / mask.sum(1)",
+    "cls": "hidden[:, 0]",
+    "last": "hidden[:, -1]",
+    "max": "hidden.amax(1)",
+}
+
+
+def embed_code(spec: ModelSpec, how: EmbedSpec, text: str) -> str:
+    """A script that prints the vector of a text.
+
+    Raises UsageError for a checkpoint whose steps are more than these few lines. One that is
+    not on this machine is taken to pool by the mean.
+    """
+    checkpoint = hub.resolve_local(spec) or hub.cached_checkpoint(spec)
+    pooling = Pooling() if checkpoint is None else read_pooling(checkpoint)
+    modes = pooling.modes if how.pooling is None else (how.pooling,)
+    if pooling.steps or len(modes) > 1 or modes[0] not in _POOLED:
+        raise UsageError(f"--show-code does not cover all steps of {spec.model_id}")
+    prompt = pooling.prompt("document", "passage") if how.prompt is None else how.prompt
+    normalize = pooling.normalize if how.normalize is None else how.normalize
+    written = prompt + text
+    return load_lines(spec, "AutoModel") + _EMBED.format(
+        text=repr(written.lower() if pooling.lowercase else written),
+        pooled=_POOLED[modes[0]],
+        normalize="vector = torch.nn.functional.normalize(vector)\n" if normalize else "",
+    )

@@ -1,0 +1,62 @@
+"""The script of llmcli fill."""
+
+from llmcli.core.checkpoint import kind_of, require_kind
+from llmcli.core.script import load_lines, local_config
+from llmcli.errors import UsageError
+from llmcli.spec import FillSpec, ModelSpec
+
+_READ = """
+text = {text}
+for spelling in ("[MASK]", "<mask>"):
+    text = text.replace(spelling, tokenizer.mask_token)
+inputs = tokenizer(text, return_tensors="pt").to(model.device)
+gaps = (inputs["input_ids"][0] == tokenizer.mask_token_id).nonzero()[:, 0].tolist()
+
+with torch.no_grad():
+    logprobs = model(**inputs).logits[0].log_softmax(-1)  # (T, V)
+
+for gap in gaps:
+{show}
+"""
+
+_TOP = """\
+    for token in logprobs[gap].topk({top}).indices.tolist():
+        word = tokenizer.decode([token]).strip()
+        print(f"{{word}}\\t{{logprobs[gap, token].exp():.4f}}")"""
+
+_TARGETS = """\
+    for word in {targets}:
+        token, = tokenizer(word, add_special_tokens=False)["input_ids"]
+        print(f"{{word}}\\t{{logprobs[gap, token].exp():.4f}}")"""
+
+_TOGETHER = """
+# The gaps together, from left to right, each given those before it
+beams = [(0.0, inputs["input_ids"])]
+for gap in gaps:
+    longer = []
+    for score, ids in beams:
+        with torch.no_grad():
+            found = model(**{**inputs, "input_ids": ids}).logits[0, gap].log_softmax(-1)
+        for token in found.topk(10).indices.tolist():
+            filled = ids.clone()
+            filled[0, gap] = token
+            longer.append((score + found[token].item(), filled))
+    beams = sorted(longer, key=lambda beam: beam[0], reverse=True)[:10]
+print(tokenizer.decode(beams[0][1][0], skip_special_tokens=True))
+"""
+
+
+def fill_code(spec: ModelSpec, how: FillSpec, text: str) -> str:
+    """A script that prints the words for each gap of a text, and the text filled.
+
+    Raises ModelUnsuitable as the command would, UsageError for several gaps with targets.
+    """
+    config = local_config(spec)
+    if config is not None:
+        require_kind(spec.model_id, kind_of(config), ("masked",))
+    show = _TARGETS.format(targets=list(how.targets)) if how.targets else _TOP.format(top=how.top)
+    several = sum(text.count(spelling) for spelling in ("[MASK]", "<mask>")) > 1
+    if several and how.targets:
+        raise UsageError("--show-code with --targets is for a text with one gap")
+    body = _READ.format(text=repr(text), show=show)
+    return load_lines(spec, "AutoModelForMaskedLM") + body + (_TOGETHER if several else "")

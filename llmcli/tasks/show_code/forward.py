@@ -1,0 +1,37 @@
+"""The script of llmcli forward."""
+
+from llmcli.core.checkpoint import kind_of, require_kind
+from llmcli.core.script import load_lines, local_config
+from llmcli.spec import ModelSpec
+
+_FORWARD = """
+# Input
+input_text = {text}
+input_ids = tokenizer(input_text, return_tensors="pt")["input_ids"].to(model.device)
+
+# Forward pass
+with torch.no_grad():
+    outputs = model(input_ids)
+
+# Decoding
+predicted_ids = outputs.logits.argmax(-1)
+predicted_text = tokenizer.decode(predicted_ids{cut}[0])
+
+print(predicted_text)
+"""
+
+
+def forward_code(spec: ModelSpec, text: str) -> str:
+    """A script of the article's lines: one forward pass, argmax, decode.
+
+    Raises ModelUnsuitable as the command would. A model that is not on this machine is taken
+    to be causal.
+    """
+    config = local_config(spec)
+    kind = "causal" if config is None else kind_of(config)
+    require_kind(spec.model_id, kind, ("causal", "masked"))
+    masked = kind == "masked"
+    auto_class = "AutoModelForMaskedLM" if masked else "AutoModelForCausalLM"
+    return load_lines(spec, auto_class) + _FORWARD.format(
+        text=repr(text), cut="" if masked else "[:, :-1]"
+    )

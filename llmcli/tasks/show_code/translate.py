@@ -1,0 +1,102 @@
+"""The script of llmcli translate."""
+
+from types import SimpleNamespace
+
+from llmcli.core.checkpoint import kind_of, require_kind
+from llmcli.core.languages import base, is_unspaced
+from llmcli.core.layout import Piece, pieces, put_together
+from llmcli.core.script import load_lines, local_config
+from llmcli.core.translating import Direction, find_direction
+from llmcli.spec import ModelSpec, TranslateSpec
+
+_TRANSLATE = """{language}
+sentences = {sentences}
+inputs = tokenizer({texts}, padding=True, return_tensors="pt").to(model.device)
+with torch.no_grad():
+    output = model.generate(**inputs{arguments})
+
+translations = tokenizer.batch_decode(output, skip_special_tokens=True)
+"""
+
+_SHOW = """\
+print({layout}.format(*translations))
+"""
+
+_SHOW_SEVERAL = """\
+for translation in translations:
+    print(translation)
+"""
+
+
+def translate_code(spec: ModelSpec, how: TranslateSpec, text: str) -> str:
+    """A script that prints the translation of a text, whose sentences it lists.
+
+    how: its languages are tags. Raises ModelUnsuitable and UsageError as the command would; of a
+    model that is not on this machine, no language code is known.
+    """
+    direction = _direction(spec, how)
+    language = base(direction.source or "en")
+    layout = pieces(text, language, split=how.split_sentences)
+    sentences = [piece.text for piece in layout if piece.is_sentence]
+    prefixed = f"[{direction.prefix!r} + text for text in sentences]"
+    body = _TRANSLATE.format(
+        language=_language(direction),
+        sentences=_listed(sentences),
+        texts=prefixed if direction.prefix else "sentences",
+        arguments="".join(f", {argument}" for argument in _arguments(how, direction)),
+    )
+    if how.num_return_sequences > 1:
+        body += _SHOW_SEVERAL
+    else:
+        body += _SHOW.format(layout=repr(_template(layout, direction)))
+    return load_lines(spec, "AutoModelForSeq2SeqLM") + body
+
+
+def _direction(spec: ModelSpec, how: TranslateSpec) -> Direction:
+    config = local_config(spec)
+    if config is None:
+        return Direction(how.from_lang, how.to_lang)
+    require_kind(spec.model_id, kind_of(config), ("seq2seq",))
+    from llmcli.core.loading import load_tokenizer
+
+    tokenizer = load_tokenizer(spec)
+    return find_direction(
+        spec.model_id, tokenizer, SimpleNamespace(**config), how.from_lang, how.to_lang
+    )
+
+
+def _template(layout: list[Piece], direction: Direction) -> str:
+    """What stands around the translations, for str.format."""
+    doubled = [
+        Piece(piece.text.replace("{", "{{").replace("}", "}}"), piece.is_sentence)
+        for piece in layout
+    ]
+    count = sum(piece.is_sentence for piece in layout)
+    return put_together(doubled, ["{}"] * count, spaced=not is_unspaced(direction.target))
+
+
+def _listed(sentences: list[str]) -> str:
+    if len(sentences) == 1:
+        return repr(sentences)
+    return "[\n" + "".join(f"    {sentence!r},\n" for sentence in sentences) + "]"
+
+
+def _language(direction: Direction) -> str:
+    if direction.source_code is None:
+        return ""
+    return f"\ntokenizer.src_lang = {direction.source_code!r}"
+
+
+def _arguments(how: TranslateSpec, direction: Direction) -> list[str]:
+    names = (
+        *("num_beams", "max_new_tokens", "length_penalty", "repetition_penalty"),
+        "no_repeat_ngram_size",
+    )
+    told = [f"{name}={getattr(how, name)}" for name in names if getattr(how, name) is not None]
+    if how.num_return_sequences > 1:
+        told.append(f"num_return_sequences={how.num_return_sequences}")
+    if direction.forced_first is not None:
+        told.append(f"forced_bos_token_id={direction.forced_first}")
+    if direction.start is not None:
+        told.append(f"decoder_start_token_id={direction.start}")
+    return told

@@ -1,0 +1,242 @@
+"""Texts in another language, sentence by sentence, with their layout."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from llmcli.core.batches import process
+from llmcli.core.beams import Hypothesis, beam_search
+from llmcli.core.data import Failure, Row
+from llmcli.core.encoding import input_limit
+from llmcli.core.languages import base, is_unspaced
+from llmcli.core.layout import Piece, pieces, put_together
+from llmcli.core.loading import Loaded
+from llmcli.core.prompts import end_tokens
+from llmcli.core.rules import read_rules
+from llmcli.core.sentences import halves
+from llmcli.core.seq2seq import CachedSeq2Seq
+from llmcli.core.translating import Direction, find_direction
+from llmcli.errors import InputError
+from llmcli.spec import AUTO_BATCH, BatchSpec, DecodingSpec, Overflow, TranslateSpec
+
+MOST_NEW_TOKENS = 512  # where neither the user nor the checkpoint says
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One sentence, and what became of it."""
+
+    source: str
+    translation: str
+    score: float
+    """Log-probability in nats, by the number of tokens to the length penalty."""
+    complete: bool
+    """It came to its end before the most tokens that are allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """One translation of one text."""
+
+    row: Row
+    text: str
+    translation: str
+    index: int
+    """Which of the translations of this text, from 0, the best first."""
+    score: float | None
+    """Mean of the sentences' scores; None where nothing was to be translated."""
+    from_lang: str | None
+    to_lang: str | None
+    sentences: tuple[Sentence, ...]
+    overflow: Overflow | None
+
+
+def translate(
+    loaded: Loaded, rows: Iterable[Row], spec: TranslateSpec, batch: BatchSpec = AUTO_BATCH
+) -> Iterator[Translation | Failure]:
+    """Yield the translations of each row in order, `num_return_sequences` a row.
+
+    spec: its languages are tags, as `find_language` gives them.
+    Raises ModelUnsuitable where the model does not know a language, UsageError where it needs
+    to be told one.
+    """
+    name, config = loaded.checkpoint.model_id, loaded.model.config
+    direction = find_direction(name, loaded.tokenizer, config, spec.from_lang, spec.to_lang)
+    yield from process(_Work(loaded, spec, direction, batch.on_overflow), rows, batch)
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """One sentence as the encoder gets it."""
+
+    text: str
+    ids: list[int]
+    limit: int
+    beams: int
+
+    @property
+    def size(self) -> int:
+        return (len(self.ids) * 2) * self.beams  # a translation is about as long
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    row: Row
+    units: list[_Source]
+    layout: list[Piece]
+    overflow: Overflow | None
+
+
+class _Work:
+    """What `process` needs to know of this task."""
+
+    window_rows = 256
+    budget = 8192  # tokens of sources and translations, times beams
+    needs_text = False
+
+    def __init__(
+        self, loaded: Loaded, spec: TranslateSpec, direction: Direction, how: Overflow
+    ) -> None:
+        config = loaded.model.generation_config
+        self._loaded, self._spec, self._direction, self._how = loaded, spec, direction, how
+        self._limit = input_limit(loaded)
+        self._ends = end_tokens(loaded)
+        self._pad = int(loaded.tokenizer.pad_token_id or 0)
+        self._start = _start(loaded, direction)
+        self._rules = read_rules(
+            loaded.model,
+            start=len(self._start),
+            forced_first=direction.forced_first,
+            length_penalty=spec.length_penalty,
+        )
+        beams = max(spec.num_beams or config.num_beams or 1, spec.num_return_sequences)
+        self._decoding = DecodingSpec(
+            num_beams=beams,
+            num_return_sequences=spec.num_return_sequences,
+            repetition_penalty=spec.repetition_penalty or config.repetition_penalty or 1.0,
+            no_repeat_ngram_size=_either(spec.no_repeat_ngram_size, config.no_repeat_ngram_size),
+        )
+        self._most = spec.max_new_tokens or _most_new_tokens(loaded, len(self._start))
+        if direction.source_code is not None:
+            loaded.tokenizer.src_lang = direction.source_code
+
+    def prepare(self, rows: Sequence[Row]) -> list[_Job | Failure]:
+        return [self._prepare(row) for row in rows]
+
+    def _prepare(self, row: Row) -> _Job | Failure:
+        if not row.text.strip() and row.fields:  # a blank line of a text is one of its lines
+            return Failure(row, InputError("the text is empty"))
+        language = base(self._direction.source or "en")
+        layout: list[Piece] = []
+        overflow: Overflow | None = None
+        try:
+            for piece in pieces(row.text, language, split=self._spec.split_sentences):
+                parts = self._fitted(piece) if piece.is_sentence else [piece]
+                if len(parts) > 1 or parts[0] is not piece:
+                    overflow = self._how
+                layout += parts
+        except InputError as error:
+            return Failure(row, error)
+        units = [self._source(piece.text) for piece in layout if piece.is_sentence]
+        return _Job(row, units, layout, overflow)
+
+    def _source(self, text: str) -> _Source:
+        return _Source(text, self._ids(text), self._most, self._decoding.num_beams)
+
+    def _ids(self, text: str) -> list[int]:
+        text = self._direction.prefix + text
+        ids: list[int] = self._loaded.tokenizer(text, verbose=False)["input_ids"]
+        return ids
+
+    def _fitted(self, piece: Piece) -> list[Piece]:
+        """A sentence, or what is made of one that is too long."""
+        size = len(self._ids(piece.text))
+        if self._limit is None or size <= self._limit:
+            return [piece]
+        if self._how == "error" or len(piece.text) < 2:
+            raise InputError(
+                f"a sentence has {size:,} tokens, the model takes {self._limit:,}: shorten it, or "
+                "see --on-overflow"
+            )
+        first, second = halves(piece.text)
+        if self._how == "truncate":
+            return self._fitted(Piece(first, True))[:1]
+        return [*self._fitted(Piece(first, True)), *self._fitted(Piece(second, True))]
+
+    @torch.inference_mode()
+    def run(self, units: Sequence[_Source]) -> list[list[Hypothesis]]:
+        """The best hypotheses for each sentence."""
+        sources = [unit.ids for unit in units]
+        return beam_search(
+            CachedSeq2Seq(self._loaded.model, sources, self._start, self._pad),
+            [self._start] * len(units),
+            self._decoding,
+            limits=[unit.limit for unit in units],
+            end_tokens=self._ends,
+            rules=self._rules,
+        )
+
+    def finish(self, job: _Job, outputs: Sequence[list[Hypothesis]]) -> list[Translation]:
+        return [
+            self._translation(job, index, chosen)
+            for index, chosen in enumerate(_best(outputs, self._spec.num_return_sequences))
+        ]
+
+    def _translation(self, job: _Job, index: int, chosen: Sequence[Hypothesis]) -> Translation:
+        sentences = tuple(
+            Sentence(unit.text, self._decode(one), one.score, one.ended)
+            for unit, one in zip(job.units, chosen, strict=True)
+        )
+        scores = [sentence.score for sentence in sentences]
+        written = put_together(
+            job.layout,
+            [sentence.translation for sentence in sentences],
+            spaced=not is_unspaced(self._direction.target),
+        )
+        return Translation(
+            row=job.row,
+            text=job.row.text,
+            translation=written,
+            index=index,
+            score=sum(scores) / len(scores) if scores else None,
+            from_lang=self._direction.source,
+            to_lang=self._direction.target,
+            sentences=sentences,
+            overflow=job.overflow,
+        )
+
+    def _decode(self, found: Hypothesis) -> str:
+        text: str = self._loaded.tokenizer.decode(list(found.tokens), skip_special_tokens=True)
+        return text.strip()
+
+
+def _best(outputs: Sequence[list[Hypothesis]], count: int) -> list[list[Hypothesis]]:
+    """The best ways, by the sum of scores, to choose a hypothesis for each sentence."""
+    ways: list[tuple[float, list[Hypothesis]]] = [(0.0, [])]
+    for hypotheses in outputs:
+        longer = [(score + one.score, [*way, one]) for score, way in ways for one in hypotheses]
+        ways = sorted(longer, key=lambda way: way[0], reverse=True)[:count]
+    return [way for _, way in ways]
+
+
+def _start(loaded: Loaded, direction: Direction) -> list[int]:
+    """What the decoder begins with."""
+    config = loaded.model.generation_config
+    known = (direction.start, config.decoder_start_token_id, config.bos_token_id)
+    own = loaded.model.config.pad_token_id or 0
+    start = next((one for one in known if one is not None), own)
+    return list(start) if isinstance(start, list) else [start]
+
+
+def _most_new_tokens(loaded: Loaded, start: int) -> int:
+    config = loaded.model.generation_config
+    if config.max_new_tokens:
+        return int(config.max_new_tokens)
+    if config.max_length and config.max_length > start:
+        return int(config.max_length) - start
+    return min(MOST_NEW_TOKENS, loaded.context or MOST_NEW_TOKENS) - start
+
+
+def _either(told: int | None, own: int | None) -> int:
+    return (own or 0) if told is None else told

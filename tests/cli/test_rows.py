@@ -1,0 +1,214 @@
+"""Files of any kind through every command that works on rows: one result or one error each."""
+
+import csv
+import json
+import random
+
+import numpy as np
+import pytest
+
+COMMANDS = ("classify", "embed", "fill", "answer", "translate", "generate")
+
+
+@pytest.fixture
+def call(run, tiny_classifier, tiny_encoder, tiny_masked, tiny_reader, tiny_marian, tiny_gpt2):
+    """call("fill", ...): the command with a tiny model of its kind."""
+    models = dict(
+        zip(
+            COMMANDS,
+            (tiny_classifier, tiny_encoder, tiny_masked, tiny_reader, tiny_marian, tiny_gpt2),
+            strict=True,
+        )
+    )
+    more = {"generate": ("-n", 3), "translate": ("--num-beams", 2, "-n", 5)}
+
+    def invoke(command, *words, **how):
+        return run(command, "-m", models[command], *more.get(command, ()), *words, **how)
+
+    return invoke
+
+
+def columns(command):
+    return ("--column", "q", "--column", "text") if command == "answer" else ("--column", "text")
+
+
+def hostile_lines():
+    """A hundred lines of JSONL that no program should stumble over."""
+    draw = random.Random(0)
+    texts = [
+        *("", " ", "\n\t\r", "\x00", "\x00cat", "\x1b[31mred", "\u200b", "\ufeff", "\u202ecat"),
+        *("[MASK]", "[CLS] [SEP] [PAD] [MASK]", "<mask>", "</s>", "<unk>", "<|endoftext|>"),
+        *(">>fra<<", ">>", "{}", "{0}", "%s", "\\", '"', "'", "cat" * 5000, "cat " * 5000),
+        *("看" * 3000, "🙂" * 500, "e\u0301" * 400, "👩‍👩‍👧‍👦 [MASK]", "ﷺ", "\u0378", "\U0010ffff"),
+        *("- \n- \n\n1. ", ".", "...", "。。。", "?!?!", "1", "-0", "NaN", "null", "true"),
+        *(
+            "a\u2028b\u2029c",
+            "a\x85b",
+            "a\x0bb\x0cc",
+            "\r\n\r\n",
+            "the [MASK] sat",
+            "x [MASK] [MASK]",
+        ),
+    ]
+    for _ in range(20):
+        texts.append("".join(chr(draw.choice((32, 97, 0x4E00, 0x1F600))) for _ in range(40)))
+    lines = [json.dumps({"q": "who ?", "text": text, "id": n}) for n, text in enumerate(texts)]
+    values = (1, 1.5, None, True, [], ["cat"], {}, {"a": "b"})
+    lines += [json.dumps({"q": "who ?", "text": value}) for value in values]
+    lines += [
+        *("not json", "{", "[]", '"cat"', "null", '{"text": "a"', "{}", '{"q": "who ?"}'),
+        '{"q": "who ?", "text": "\\ud800"}',
+        '{"q": "who ?", "text": "cat", "error": "mine", "row": 7, "label": "theirs"}',
+        '{"q": "who ?", "text": ' + "9" * 5000 + "}",
+        '{"q": "who ?", "text": ' + "[" * 100_000 + "}",
+        '{"q": "who ?", "text": "cat", "text": "dog"}',
+        json.dumps({"q": "who ?", "text": "x" * 5_000_000}),
+    ]
+    encoded = [line.encode() for line in lines]
+    encoded += [
+        b'{"q": "who ?", "text": "\xff\xfe"}',
+        b"\xc3",
+        b'{"q": "who ?", "text": "\xe6\x9c"}',
+    ]
+    good = json.dumps({"q": "who ?", "text": "the cat [MASK]"}).encode()
+    return [*encoded, *[good] * (100 - len(encoded))]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_hundred_hostile_rows_give_a_result_or_an_error_each(call, tmp_path, command):
+    lines = hostile_lines()
+    assert len(lines) == 100
+    (tmp_path / "in.jsonl").write_bytes(b"\n".join(lines))
+    target = tmp_path / "out.jsonl"
+    result = call(command, "-i", tmp_path / "in.jsonl", *columns(command), "-o", target)
+    assert result.exit_code == 1, result.output
+    written = target.read_bytes().decode()  # only \n ends a line here
+    records = [json.loads(line) for line in written.removesuffix("\n").split("\n")]
+    assert [record["row"] for record in records] == list(range(1, 101))
+    failed = [record for record in records if "error" in record]
+    assert 15 < len(failed) < 95
+    assert f"{len(failed)} of 100 rows failed" in result.stderr
+    assert "error" not in records[-1] and len(result.stderr.splitlines()) <= 3
+
+
+SOURCE = [
+    {"id": 1, "q": "who ?", "text": "the [MASK] sat"},
+    {"id": 2, "q": "who ?", "text": ""},
+    {"id": 3, "q": "where ?", "text": "a dog [MASK] ."},
+]
+RESULT = dict(
+    zip(COMMANDS, ("label", "embedding", "filled", "answer", "translation", "text"), strict=True)
+)
+
+
+def write_source(folder, kind):
+    path = folder / f"in.{kind}"
+    if kind == "jsonl":
+        path.write_text("".join(json.dumps(row) + "\n" for row in SOURCE))
+    elif kind in ("csv", "tsv"):
+        with path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, SOURCE[0], delimiter="\t" if kind == "tsv" else ",")
+            writer.writeheader()
+            writer.writerows(SOURCE)
+    else:
+        import pyarrow
+        from pyarrow import parquet
+
+        parquet.write_table(pyarrow.Table.from_pylist(SOURCE), path)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv", "tsv", "parquet"])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_format_is_read_and_its_other_columns_kept(call, tmp_path, command, kind):
+    path = write_source(tmp_path, kind)
+    result = call(command, "-i", path, *columns(command), "--format", "jsonl")
+    records = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [int(record["id"]) for record in records] == [1, 2, 3]
+    assert [RESULT[command] in record for record in records][::2] == [True, True]
+    if command != "generate":  # which takes an empty prompt
+        assert (result.exit_code, "empty" in records[1]["error"]) == (1, True)
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "json", "csv", "parquet", "txt"])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_format_is_written(call, tmp_path, command, kind):
+    path, target = write_source(tmp_path, "jsonl"), tmp_path / f"out.{kind}"
+    call(command, "-i", path, *columns(command), "-o", target)
+    name = RESULT[command]
+    if kind == "txt":
+        assert len(target.read_text().splitlines()) >= 3
+        return
+    if kind == "jsonl":
+        records = [json.loads(line) for line in target.read_text().splitlines()]
+    elif kind == "json":
+        records = json.loads(target.read_text())
+    elif kind == "csv":
+        with target.open(newline="") as file:
+            records = list(csv.DictReader(file))
+    else:
+        from pyarrow import parquet
+
+        records = parquet.read_table(target).to_pylist()
+    assert [str(record["id"]) for record in records] == ["1", "2", "3"]
+    assert records[0][name] and records[2][name]
+
+
+def test_embeddings_as_an_array_keep_the_place_of_failed_rows(call, tmp_path):
+    path = write_source(tmp_path, "jsonl")
+    assert call("embed", "-i", path, "-o", tmp_path / "out.npy").exit_code == 1
+    array = np.load(tmp_path / "out.npy")
+    assert (array.shape, array.dtype) == ((3, 8), np.float32)
+    assert np.isnan(array[1]).all() and np.isfinite(array[[0, 2]]).all()
+    call("embed", "-i", path, "-o", tmp_path / "out.jsonl")
+    first = json.loads((tmp_path / "out.jsonl").read_text().splitlines()[0])
+    np.testing.assert_allclose(array[0], first["embedding"], atol=1e-6)
+
+
+def test_overflow_is_counted(call, tmp_path):
+    (tmp_path / "in.txt").write_text("the cat\n" + "a dog " * 40 + "\n")
+    result = call("classify", "-i", tmp_path / "in.txt", "--format", "jsonl")
+    assert "[1 of 2 texts were longer than the model takes: read in windows" in result.stderr
+    assert [json.loads(line)["overflow"] for line in result.stdout.splitlines()] == [None, "window"]
+    quiet = call("classify", "-i", tmp_path / "in.txt", "-q", "--on-overflow", "truncate")
+    assert quiet.stderr == ""
+
+
+def test_stdin_is_read_line_by_line(call):
+    result = call("classify", "-i", "-", "--format", "jsonl", input="the cat\na dog\n")
+    assert [json.loads(line)["row"] for line in result.stdout.splitlines()] == [1, 2]
+
+
+def test_a_text_for_a_person_shows_every_label(call):
+    result = call("classify", "the cat", "-q")
+    assert len(result.stdout.splitlines()) == 3 and "█" in result.stdout
+    piped = call("classify", "-i", "-", "-q", input="the cat\n")
+    label, score = piped.stdout.split("\t")
+    assert label in ("sad", "glad", "mad") and 0 < float(score) <= 1
+
+
+def test_one_shape_for_one_text_or_many(call):
+    for texts in (["the cat"], ["the cat", "a dog"]):
+        records = json.loads(call("classify", *texts, "--json").stdout)
+        assert len(records) == len(texts)
+        assert all(len(record["scores"]) == 3 for record in records)
+
+
+def test_a_context_is_given_in_one_of_three_ways(call, tmp_path):
+    (tmp_path / "c.txt").write_text("the cat sat .")
+    by_flag = call("answer", "who ?", "--context", "the cat sat .", "-q").stdout
+    assert by_flag.strip() in "the cat sat ."
+    assert call("answer", "who ?", "--context-file", tmp_path / "c.txt", "-q").stdout == by_flag
+    assert call("answer", "who ?", "-q", input="the cat sat .").stdout == by_flag
+    (tmp_path / "q.txt").write_text("who ?\nwhere ?\n")
+    several = call("answer", "-i", tmp_path / "q.txt", "--context", "the cat sat .", "-q")
+    assert len(several.stdout.splitlines()) == 2 and several.stdout.startswith(by_flag)
+
+
+def test_a_query_ranks_the_rows(call, tmp_path):
+    (tmp_path / "in.txt").write_text("the cat\na dog\nthe cat sat\n")
+    result = call("embed", "-i", tmp_path / "in.txt", "--query", "the cat", "--json", "--top", 2)
+    records = json.loads(result.stdout)
+    assert [record["rank"] for record in records] == [1, 2]
+    assert records[0]["text"] == "the cat"
+    assert records[0]["similarity"] == pytest.approx(1)
