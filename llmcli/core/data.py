@@ -71,6 +71,8 @@ def read_rows(path: str, columns: str | Sequence[str] = "text") -> Iterator[Row]
         raise InputError(f"{path} has one text a line: for pairs of texts use .jsonl or .csv")
     if path != "-":
         _open_binary(path).close()
+    if kind == ".parquet":
+        parquet_library()
     return _rows(path, kind, columns)
 
 

@@ -160,12 +160,12 @@ def logprob_of_word(
 
 
 def target_tokens(tokenizer: Any, word: str) -> list[int]:
-    """The tokens that spell a word in the middle of a text. Raises InputError for none."""
+    """The tokens that spell a word in the middle of a text. Raises InputError if none do."""
     spellings: list[list[int]] = [
         tokenizer(form, add_special_tokens=False, verbose=False)["input_ids"]
         for form in (f" {word}", word)
     ]
     tokens = min(spellings, key=len)
-    if not tokens:
+    if not tokens or tokenizer.unk_token_id in tokens:
         raise InputError(f"{word!r} has no token in this model's vocabulary")
     return tokens

@@ -256,7 +256,7 @@ def test_a_model_without_its_prediction_head_is_refused(run, tiny_bert, tmp_path
     folder = tmp_path / "headless"
     shutil.copytree(tiny_bert, folder)
     AutoModel.from_pretrained(tiny_bert).save_pretrained(folder)
-    telling = "without its prediction head"
+    telling = "without a prediction head"
     assert_one_line(run("forward", "the cat", "-m", folder), UNSUITABLE, telling)
     edit_json(folder / "config.json", architectures=["BertForMaskedLM"])
     assert_one_line(run("forward", "the cat", "-m", folder), UNSUITABLE, "lacks cls.predictions")

@@ -1,0 +1,106 @@
+"""Compare llmcli's translations with transformers' generate, and score them.
+
+    python benchmarks/translate_equality.py MODEL TATOEBA.tsv[.xz] [--same 300] [--score 2000]
+
+MODEL is a folder of an opus-mt model from English to the second column's language. Of the
+lines, --same are drawn evenly, and each sentence is translated by both, alone by transformers, in
+batches by llmcli; prints how many are the same, and exits with 1 if one differs. Of --score
+lines, drawn likewise, prints corpus BLEU and chrF with sacrebleu's signatures, of texts
+translated sentence by sentence and line by line.
+"""
+
+import argparse
+import lzma
+import sys
+import time
+
+import sacrebleu
+import torch
+
+from llmcli.core.data import Row
+from llmcli.core.loading import load
+from llmcli.spec import BatchSpec, ModelSpec, TranslateSpec
+from llmcli.tasks.translate import translate
+
+
+def pairs(path):
+    """English, the other language; each English line once."""
+    opener = lzma.open if path.endswith(".xz") else open
+    found = {}
+    with opener(path, "rt", encoding="utf-8") as file:
+        for line in file:
+            source, target = line.rstrip("\n").split("\t")[:2]
+            found.setdefault(source, []).append(target)
+    return list(found.items())
+
+
+def evenly(found, count):
+    """So many of them, from the first to the last."""
+    step = max(1, len(found) // max(1, count))
+    return found[::step][:count]
+
+
+def ours(loaded, texts, **how):
+    rows = [Row(number, text) for number, text in enumerate(texts, 1)]
+    return list(translate(loaded, rows, TranslateSpec(**how), BatchSpec()))
+
+
+def theirs(loaded, text):
+    inputs = loaded.tokenizer(text, return_tensors="pt")
+    with torch.no_grad():
+        ids = loaded.model.generate(**inputs)
+    return loaded.tokenizer.decode(ids[0], skip_special_tokens=True).strip()
+
+
+def compare(loaded, texts):
+    """Print how many sentences are the same; return whether all are."""
+    began = time.perf_counter()
+    sentences = [one for result in ours(loaded, texts) for one in result.sentences]
+    middle = time.perf_counter()
+    expected = [theirs(loaded, one.source) for one in sentences]
+    ended = time.perf_counter()
+    different = [
+        (one, wanted)
+        for one, wanted in zip(sentences, expected, strict=True)
+        if one.translation != wanted
+    ]
+    for one, wanted in different[:5]:
+        print(f"{one.source!r}: {one.translation!r}, transformers: {wanted!r}")
+    same = len(sentences) - len(different)
+    print(
+        f"{same} of {len(sentences)} sentences of {len(texts)} lines are the same; "
+        f"{middle - began:.1f} s in batches, {ended - middle:.1f} s one by one"
+    )
+    return not different
+
+
+def score(loaded, found):
+    """Print BLEU and chrF of llmcli's translations."""
+    sources, references = [source for source, _ in found], [targets for _, targets in found]
+    most = max(map(len, references))
+    columns = [[(each[n] if n < len(each) else None) for each in references] for n in range(most)]
+    for split in (True, False):
+        texts = [one.translation for one in ours(loaded, sources, split_sentences=split)]
+        for metric in (sacrebleu.BLEU(), sacrebleu.CHRF()):
+            value = metric.corpus_score(texts, columns)
+            way = "sentence by sentence" if split else "line by line"
+            print(f"{len(texts)} lines, {way}: {value}  {metric.get_signature()}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model")
+    parser.add_argument("pairs")
+    parser.add_argument("--same", type=int, default=300)
+    parser.add_argument("--score", type=int, default=2000)
+    options = parser.parse_args()
+    loaded = load(ModelSpec(options.model), ("seq2seq",))
+    found = pairs(options.pairs)
+    good = compare(loaded, [source for source, _ in evenly(found, options.same)])
+    if options.score:
+        score(loaded, evenly(found, options.score))
+    sys.exit(not good)
+
+
+if __name__ == "__main__":
+    main()
