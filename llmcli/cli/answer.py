@@ -81,11 +81,12 @@ def answer(
     show_code: bool,
     out: Output,
 ) -> None:
-    """Answer QUESTION from a text: --context, --context-file or what is piped in.
+    """Answer questions about a text.
 
-    An extractive model finds the answer in the text, and says where it stands, in characters; a
-    long text is read in windows that overlap. A causal or sequence-to-sequence model writes the
-    answer. A file has questions and texts in two columns, or questions alone with --context.
+    The text is --context, --context-file or what is piped in. An extractive model finds the answer
+    in it, and says where it stands, in characters; a long text is read in windows that overlap.
+    A causal or sequence-to-sequence model writes the answer. A file has questions and texts in
+    two columns, or questions alone with --context.
 
     \b
       llmcli answer "Who wrote it?" --context "Emma is a novel by Jane Austen."

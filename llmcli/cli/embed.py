@@ -83,11 +83,12 @@ def embed(
     show_code: bool,
     out: Output,
 ) -> None:
-    """Turn TEXT into a vector: texts that mean the same lie near one another.
+    """Turn texts into vectors, or rank them by similarity.
 
-    How the vectors are made is the checkpoint's own choice, where it has a modules.json as
-    sentence-transformers writes it; else the mean over its tokens is taken. With --query, the
-    nearest texts come first, with the cosine of the angle between the vectors.
+    Texts that mean the same lie near one another. How the vectors are made is the
+    checkpoint's own choice, where it has a modules.json as sentence-transformers writes it; else
+    the mean over its tokens is taken. With --query, the nearest texts come first, with the
+    cosine of the angle between the vectors.
 
     \b
       llmcli embed "How do I reset my password?"

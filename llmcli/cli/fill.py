@@ -74,11 +74,11 @@ def fill(
     show_code: bool,
     out: Output,
 ) -> None:
-    """Fill the gaps of TEXT, written [MASK], with what a masked language model expects.
+    """Fill the gaps of a text with a masked language model.
 
-    For each gap the likeliest words; and the words that are best together, filled from left to
-    right, each given those before it. [MASK] stands for any model's own mask token. Of a text
-    that is longer than the model takes, what is around the gaps is read.
+    Gaps are written [MASK]. For each the likeliest words; and the words that are best together,
+    filled from left to right, each given those before it. [MASK] stands for any model's own mask
+    token. Of a text that is longer than the model takes, what is around the gaps is read.
 
     \b
       llmcli fill "Paris is the [MASK] of France."

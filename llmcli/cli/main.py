@@ -59,11 +59,17 @@ class Root(click.Group):
 def main(ctx: click.Context) -> None:
     """Run, understand and fine-tune transformers from a terminal.
 
-    A small model comes along, so that every command works at once:
+    A small model of children's stories comes along, so that these work at once, offline:
 
     \b
       llmcli generate "Once upon a time"
       llmcli forward "我明天要去看电影。"
+
+    Other commands fetch a model from the hub the first time, or take yours by -m:
+
+    \b
+      llmcli classify "What a wonderful film!"
+      llmcli translate -f en -t fr "The cat sat on the mat."
 
     Exit codes: 0 done, 1 some rows failed, 2 usage, 3 bad input, 4 model not found or
     unreachable, 5 model unsuitable or unsafe, 130 interrupted.

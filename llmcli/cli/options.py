@@ -38,6 +38,9 @@ class Real(click.FloatRange):
             self.fail(f"{value} is not a finite number", param, ctx)
         return found
 
+    def _describe_range(self) -> str:
+        return "" if self.min is self.max is None else super()._describe_range()
+
 
 FRACTION = Real(0, 1, min_open=True)
 
@@ -101,7 +104,7 @@ def model_options(default: str = STARTER, *, runs: bool = True) -> Option:
         "model_id",
         envvar="LLMCLI_MODEL",
         default=default,
-        show_default=default or False,
+        show_default=bool(default),
         metavar="MODEL",
         help="Starter name, local folder, GGUF file or hub id.",
     )
@@ -205,8 +208,9 @@ def input_options(
     """
     names = columns or ("text",)
     told = "text" if len(names) == 1 else " and ".join(names)
-    field_help = "Field of FILE with the text"
-    field_help += "; twice for pairs." if pairs else "."
+    field_help = "Field of FILE with the text" + ("; twice for pairs." if pairs else ".")
+    if len(names) > 1:
+        field_help = f"Fields of FILE with {told}: give it twice."
     options = [
         click.argument("texts", nargs=-1, metavar=f"[{argument}]..."),
         click.option(

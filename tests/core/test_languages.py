@@ -1,6 +1,7 @@
 """Languages by code or name, and the codes that models have for them."""
 
 import pytest
+from transformers import MBart50Tokenizer, MBartTokenizer, NllbTokenizer
 
 from llmcli.core.languages import closest, find_language, is_unspaced
 from llmcli.core.translating import find_direction, model_for
@@ -50,35 +51,33 @@ def test_a_models_code_for_a_language(tag, codes, code):
     assert closest(tag, codes) == code
 
 
-class Multilingual:
-    """What NLLB's and mBART's tokenizers have in common."""
-
-    src_lang = "eng_Latn"
-
-    def get_added_vocab(self):
-        return {code: 100 + at for at, code in enumerate(NLLB)} | {"<mask>": 7}
-
-
 class Config:
     model_type = "m2m_100"
 
 
-def test_a_multilingual_model_is_told_both_languages():
-    found = find_direction("nllb", Multilingual(), Config(), "en", "zh")
-    assert (found.source_code, found.forced_first) == ("eng_Latn", 102)
-    with pytest.raises(UsageError, match="nllb knows 6 languages: name one by --from-lang"):
-        find_direction("nllb", Multilingual(), Config(), None, "zh")
-    with pytest.raises(ModelUnsuitable, match="nllb does not know de; it knows arb_Arab"):
-        find_direction("nllb", Multilingual(), Config(), "en", "de")
+def test_nllb_is_told_both_languages():
+    tokenizer = NllbTokenizer()
+    found = find_direction("nllb", tokenizer, Config(), "en", "zh")
+    hans = tokenizer.convert_tokens_to_ids("zho_Hans")
+    assert (found.source_code, found.forced_first) == ("eng_Latn", hans)
+    with pytest.raises(UsageError, match="nllb knows 202 languages: name one by --from-lang"):
+        find_direction("nllb", tokenizer, Config(), None, "zh")
+    with pytest.raises(ModelUnsuitable, match="nllb does not know la; it knows ace_Arab"):
+        find_direction("nllb", tokenizer, Config(), "en", "la")
 
 
-class MBartTokenizer(Multilingual):
-    lang_code_to_id = {"en_XX": 4, "ro_RO": 9}
+def test_mbart_50_is_told_both_languages():
+    tokenizer = MBart50Tokenizer()
+    found = find_direction("mbart", tokenizer, Config(), "zh", "fr")
+    french = tokenizer.convert_tokens_to_ids("fr_XX")
+    assert (found.source_code, found.forced_first) == ("zh_CN", french)
 
 
 def test_the_first_mbart_begins_with_the_language():
-    found = find_direction("mbart", MBartTokenizer(), Config(), "en", "ro")
-    assert (found.source_code, found.start, found.forced_first) == ("en_XX", 9, None)
+    tokenizer = MBartTokenizer()
+    found = find_direction("mbart", tokenizer, Config(), "en", "ro")
+    romanian = tokenizer.convert_tokens_to_ids("ro_RO")
+    assert (found.source_code, found.start, found.forced_first) == ("en_XX", romanian, None)
 
 
 @pytest.mark.parametrize(
