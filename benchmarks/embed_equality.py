@@ -52,7 +52,7 @@ def main():
         there = np.abs(ours(loaded, texts, size) - expected).max()
         shuffled = ours(loaded, [texts[at] for at in order], size)
         back = np.abs(shuffled - expected[order]).max()
-        worst = max(worst, there, back)
+        worst = max(worst, float(there), float(back))
         print(f"batches of {size or 'auto'}: {there:.1e} in order, {back:.1e} in random order")
     print(f"{len(texts)} texts, greatest difference {worst:.1e}")
     sys.exit(worst > 1e-5)

@@ -7,7 +7,8 @@ from itertools import islice
 
 import click
 
-from llmcli.core.data import Row, open_text, read_rows
+from llmcli.core.data import Row, read_rows
+from llmcli.core.lines import is_unicode, open_text
 from llmcli.errors import InputError
 from llmcli.spec import InputSpec
 
@@ -54,10 +55,8 @@ def text_of_file(path: str) -> str:
     """A whole file as one text. Raises InputError where it cannot be read or is not UTF-8."""
     with open_text(path) as file:
         text = file.read()
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise InputError(f"{path} is not UTF-8 text: convert it, with iconv for example") from None
+    if not is_unicode(text):
+        raise InputError(f"{path} is not UTF-8 text: convert it, with iconv for example")
     return text
 
 
@@ -85,7 +84,5 @@ def _stdin() -> str:
 
 
 def _require_unicode(text: str) -> None:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise InputError("a TEXT on the command line is not valid UTF-8") from None
+    if not is_unicode(text):
+        raise InputError("a TEXT on the command line is not valid UTF-8")

@@ -1,24 +1,30 @@
 """Rows of text from files: .txt .jsonl .csv .tsv .parquet, plain or packed with gzip or xz."""
 
 import csv
-import gzip
-import io
 import json
-import lzma
-import sys
-import zlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any, TextIO
+from typing import Any
 
+from llmcli.core import lines as text_lines
+from llmcli.core.lines import (
+    PACKED,
+    TOO_LONG,
+    Lines,
+    TooLong,
+    damage_explained,
+    decoded,
+    each_line,
+    is_unicode,
+    open_binary,
+    open_text,
+    place_in,
+)
 from llmcli.errors import InputError, LlmcliError
 
 KINDS = (".txt", ".jsonl", ".csv", ".tsv", ".parquet")
 PIECE_CHARS = 1 << 20  # of a long .txt document, at a time
-MAX_ROW = 1 << 22  # characters of one row: 4 million
-TOO_LONG = f"the row has more than {MAX_ROW:,} characters"
 PARQUET_ROWS = 256  # held at a time
 
 
@@ -70,7 +76,7 @@ def read_rows(path: str, columns: str | Sequence[str] = "text") -> Iterator[Row]
     if kind == ".txt" and len(columns) > 1:
         raise InputError(f"{path} has one text a line: for pairs of texts use .jsonl or .csv")
     if path != "-":
-        _open_binary(path).close()
+        open_binary(path).close()
     if kind == ".parquet":
         parquet_library()
     return _rows(path, kind, columns)
@@ -80,23 +86,15 @@ def _rows(path: str, kind: str, columns: tuple[str, ...]) -> Iterator[Row]:
     if kind == ".parquet":
         yield from _checked(_parquet(path, columns), lambda: None)
         return
-    with _open_binary(path) as file, _damage_explained(path):
-        lines = _Lines(_decoded(path, file))
+    with open_binary(path) as file, damage_explained(path):
+        lines = Lines(decoded(path, file))
         if kind == ".txt":
             rows = _lines(lines)
         elif kind == ".jsonl":
             rows = _json_lines(lines, columns)
         else:
             rows = _table(lines, columns, path, "\t" if kind == ".tsv" else ",")
-        yield from _checked(rows, _place(path, file))
-
-
-@contextmanager
-def _damage_explained(path: str) -> Iterator[None]:
-    try:
-        yield
-    except (EOFError, lzma.LZMAError, gzip.BadGzipFile, zlib.error) as error:
-        raise InputError(f"{path} is damaged: {error}") from None
+        yield from _checked(rows, place_in(path, file))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +116,11 @@ def read_documents(path: str, column: str = "text") -> Iterator[Piece]:
                 raise InputError(f"{path}, line {row.number}: {row.error}")
             yield Piece(row.text, last=True)
         return
-    with open_text(path) as file, _damage_explained(path):
+    with open_text(path) as file, damage_explained(path):
         ahead = "".join(file.readlines(PIECE_CHARS))
         while ahead:
             text, ahead = ahead, "".join(file.readlines(PIECE_CHARS))
-            if not _is_unicode(text):
+            if not is_unicode(text):
                 raise InputError(f"{path} is not UTF-8 text: convert it, with iconv for example")
             yield Piece(text, last=not ahead)
 
@@ -130,105 +128,23 @@ def read_documents(path: str, column: str = "text") -> Iterator[Piece]:
 def data_kind(path: str) -> str:
     """The suffix that says how to read `path`: `.csv` for `reviews.csv.xz`."""
     suffixes = [suffix.lower() for suffix in Path(path).suffixes]
-    if suffixes and suffixes[-1] in _PACKED:
+    if suffixes and suffixes[-1] in PACKED:
         suffixes.pop()
     if not suffixes or suffixes[-1] not in KINDS:
         raise InputError(f"cannot tell what {path} is by its name: use one of {' '.join(KINDS)}")
     return suffixes[-1]
 
 
-_PACKED: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open}
-
-
-@contextmanager
-def open_text(path: str) -> Iterator[TextIO]:
-    """Open for reading; bytes that are not UTF-8 become lone surrogates, found later.
-
-    Raises InputError if it is not there or may not be read.
-    """
-    with _open_binary(path) as file:
-        yield _decoded(path, file)
-
-
-def _open_binary(path: str) -> IO[bytes]:
-    """The file as it is, packed or not."""
-    if path == "-":
-        if sys.stdin is None:
-            raise InputError("stdin is closed: give a file")
-        return sys.stdin.buffer
-    try:
-        return open(path, "rb")
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from None
-
-
-def _decoded(path: str, file: IO[bytes]) -> TextIO:
-    unpack = _PACKED.get(Path(path).suffix.lower())
-    plain = file if unpack is None else unpack(file, "rb")
-    return io.TextIOWrapper(plain, encoding="utf-8-sig", errors="surrogateescape", newline="")
-
-
-def _place(path: str, file: IO[bytes]) -> Callable[[], float | None]:
-    """A function that tells how much of a file was read; of a pipe, nothing is known."""
-    size = 0 if path == "-" else Path(path).stat().st_size
-    return (lambda: min(1.0, file.tell() / size)) if size else (lambda: None)
-
-
-class _TooLong(Exception):
-    """A line with more than MAX_ROW characters; the next one can be read."""
-
-
-class _Lines:
-    """The lines of a file, each with its end, none of them longer than MAX_ROW."""
-
-    def __init__(self, file: TextIO) -> None:
-        self._file = file
-        self._ahead = ""  # the first character of the next line, where it was read already
-        self.number = 0
-        """Of the line read last, from 1."""
-
-    def __iter__(self) -> "_Lines":
-        return self
-
-    def __next__(self) -> str:
-        most = MAX_ROW + 2  # the end of a line is one character, or two
-        line = self._ahead + self._file.readline(most)
-        self._ahead = ""
-        if not line:
-            raise StopIteration
-        self.number += 1
-        if len(line.rstrip("\r\n")) <= MAX_ROW:
-            return line
-        while line and not line.endswith(("\n", "\r")):
-            line = self._file.readline(most)
-        if line.endswith("\r"):  # perhaps half of an end
-            after = self._file.readline(1)
-            self._ahead = "" if after == "\n" else after
-        raise _TooLong
-
-
-def _each(lines: _Lines) -> Iterator[tuple[int, str | None]]:
-    """Number and text of each line; None for one that is too long."""
-    while True:
-        try:
-            line: str | None = next(lines)
-        except StopIteration:
-            return
-        except _TooLong:
-            line = None
-        yield lines.number, line
-
-
-def _lines(lines: _Lines) -> Iterator[Row]:
-    for number, line in _each(lines):
+def _lines(lines: Lines) -> Iterator[Row]:
+    for number, line in each_line(lines):
         if line is None:
             yield Row(number, "", error=TOO_LONG)
         else:
             yield Row(number, line.rstrip("\r\n"))
 
 
-def _json_lines(lines: _Lines, columns: tuple[str, ...]) -> Iterator[Row]:
-    for number, line in _each(lines):
+def _json_lines(lines: Lines, columns: tuple[str, ...]) -> Iterator[Row]:
+    for number, line in each_line(lines):
         if line is None:
             yield Row(number, "", error=TOO_LONG)
         elif line.strip():
@@ -256,19 +172,19 @@ def _from_fields(number: int, fields: dict[str, Any], columns: tuple[str, ...]) 
     return Row(number, fields[columns[0]], fields, pair=pair)
 
 
-def _table(lines: _Lines, columns: tuple[str, ...], path: str, delimiter: str) -> Iterator[Row]:
-    csv.field_size_limit(MAX_ROW)
+def _table(lines: Lines, columns: tuple[str, ...], path: str, delimiter: str) -> Iterator[Row]:
+    csv.field_size_limit(text_lines.MAX_ROW)
     reader = csv.DictReader(lines, delimiter=delimiter, strict=True)
     try:
         _require_columns(path, columns, reader.fieldnames or ())
-    except (csv.Error, _TooLong) as error:
+    except (csv.Error, TooLong) as error:
         raise InputError(f"{path} has no header that can be read: {error}") from None
     while True:
         try:
             fields = next(reader)
         except StopIteration:
             return
-        except _TooLong:
+        except TooLong:
             yield Row(lines.number, "", error=TOO_LONG)
         except csv.Error as error:
             yield Row(lines.number, "", error=f"not CSV: {error}")
@@ -320,9 +236,9 @@ def _checked(rows: Iterator[Row], place: Callable[[], float | None]) -> Iterator
     """Mark rows that are no text, and say how far the file was read."""
     for row in rows:
         error = row.error
-        if not _is_unicode(row.text) or (row.fields and not _is_unicode(_dump(row.fields))):
+        if not is_unicode(row.text) or (row.fields and not is_unicode(_dump(row.fields))):
             row, error = Row(row.number, ""), "not valid UTF-8"
-        elif len(row.text) > MAX_ROW or len(row.pair or "") > MAX_ROW:
+        elif max(len(row.text), len(row.pair or "")) > text_lines.MAX_ROW:
             row, error = Row(row.number, ""), TOO_LONG
         at = place() if row.place is None else row.place
         yield Row(row.number, row.text, row.fields, error, row.pair, at)
@@ -330,16 +246,6 @@ def _checked(rows: Iterator[Row], place: Callable[[], float | None]) -> Iterator
 
 def _dump(fields: dict[str, Any]) -> str:
     return json.dumps(fields, ensure_ascii=False, default=str)
-
-
-def _is_unicode(text: str) -> bool:
-    if text.isascii():
-        return True
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _names(fields: dict[str, Any]) -> str:

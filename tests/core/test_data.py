@@ -172,7 +172,7 @@ def test_two_columns_make_a_text_and_its_pair(tmp_path):
     ],
 )
 def test_a_row_that_is_far_too_long_fails_alone(tmp_path, monkeypatch, name, content):
-    monkeypatch.setattr("llmcli.core.data.MAX_ROW", 1000)
+    monkeypatch.setattr("llmcli.core.lines.MAX_ROW", 1000)
     long = content.format(long="x" * 1500, half="y" * 800)
     rows = list(read_rows(write(tmp_path, name, long)))
     assert [row.text for row in rows if row.error is None][0] == "cat"
@@ -182,7 +182,7 @@ def test_a_row_that_is_far_too_long_fails_alone(tmp_path, monkeypatch, name, con
 
 
 def test_a_line_of_the_greatest_length_is_read(tmp_path, monkeypatch):
-    monkeypatch.setattr("llmcli.core.data.MAX_ROW", 10)
+    monkeypatch.setattr("llmcli.core.lines.MAX_ROW", 10)
     path = write(tmp_path, "a.txt", "x" * 10 + "\r\n" + "y" * 11 + "\r\n" + "z" * 10)
     assert [row.text or row.error[:13] for row in read_rows(path)] == [
         "x" * 10,

@@ -120,3 +120,35 @@ def test_a_model_without_a_mask_is_refused(masked, monkeypatch):
         pytest.skip("this tokenizer keeps its mask token elsewhere")
     with pytest.raises(ModelUnsuitable, match="no mask token"):
         next(fill(masked, rows("the [MASK]"), FillSpec()))
+
+
+def test_a_vocabulary_with_spaces_in_its_tokens_doubles_none(bpe, tmp_path):
+    """As RoBERTa's: a word's token holds the space before it, and the mask swallows one."""
+    import copy
+
+    from tokenizers import AddedToken
+    from transformers import RobertaConfig, RobertaForMaskedLM
+
+    tokenizer = copy.deepcopy(bpe)
+    mask = AddedToken("<mask>", lstrip=True, special=True)
+    tokenizer.add_special_tokens({"mask_token": mask, "pad_token": "<pad>"})
+    torch.manual_seed(0)
+    config = RobertaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=40,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    RobertaForMaskedLM(config).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    loaded = load(ModelSpec(str(tmp_path)), ("masked",))
+    cat = tokenizer(" cat", add_special_tokens=False)["input_ids"]
+    assert len(cat) == 1
+    spec = FillSpec(targets=("cat",))
+    one, other = fill(loaded, rows("a [MASK] sat", "[MASK] sat, a[MASK]!"), spec)
+    assert one.filled == "a cat sat"
+    assert other.filled == "cat sat, a cat!"
+    assert one.gaps[0].candidates[0].id == cat[0]

@@ -1,0 +1,64 @@
+"""The line that shows how far a run is."""
+
+import os
+import pty
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import pytest
+
+from llmcli.cli.progress import Progress
+from llmcli.core.data import Row
+
+
+@dataclass
+class Result:
+    row: Row
+
+
+def progress_at(rows, place, seconds, **how):
+    progress = Progress(quiet=True, **{"limit": None, **how})
+    for number in range(1, rows + 1):
+        progress._take(Result(Row(number, "")))
+    return progress.line(place, seconds)
+
+
+@pytest.mark.parametrize(
+    ("rows", "place", "seconds", "how", "line"),
+    [
+        (10, None, 2.0, {}, "10 rows  5.0 rows/s"),
+        (2000, 0.25, 10.0, {}, "2,000 rows  200.0 rows/s  25%  0:00:30 left"),
+        (50, 0.01, 5.0, {"limit": 200}, "50 rows  10.0 rows/s  25%  0:00:15 left"),
+        # an earlier run did as many rows: this one needs as long again for the other half
+        (100, 0.5, 60.0, {"before": 100}, "200 rows  1.7 rows/s  50%  0:02:00 left"),
+        (100, 1.0, 60.0, {}, "100 rows  1.7 rows/s  100%  0:00:00 left"),
+    ],
+)
+def test_the_line_tells_rows_speed_and_time_left(rows, place, seconds, how, line):
+    assert progress_at(rows, place, seconds, **how) == line
+
+
+def test_several_results_of_a_row_are_one_row():
+    progress = Progress(quiet=True, limit=None)
+    for number in (1, 1, 1, 2):
+        progress._take(Result(Row(number, "")))
+    assert progress.line(None, 1.0) == "2 rows  2.0 rows/s"
+
+
+def run_on(stderr, folder, model):
+    source, target = folder / "in.txt", folder / "out.jsonl"
+    source.write_text("the cat\n" * 400)
+    words = [sys.executable, "-m", "llmcli", "embed", "-m", str(model), "--pooling", "cls"]
+    words += ["-i", str(source), "-o", str(target), "--batch-size", "1"]
+    return subprocess.run(words, stderr=stderr, timeout=120, env={**os.environ, "COLUMNS": "80"})
+
+
+def test_a_terminal_is_shown_the_line_and_a_pipe_is_not(tiny_encoder, tmp_path):
+    assert run_on(subprocess.PIPE, tmp_path, tiny_encoder).stderr == b""
+    master, slave = pty.openpty()
+    assert run_on(slave, tmp_path, tiny_encoder).returncode == 0
+    os.close(slave)
+    shown = os.read(master, 100_000)
+    os.close(master)
+    assert b"rows/s" in shown and shown.endswith(b"\r\x1b[K")
