@@ -131,7 +131,7 @@ def test_a_vocabulary_with_spaces_in_its_tokens_doubles_none(bpe, tmp_path):
 
     tokenizer = copy.deepcopy(bpe)
     mask = AddedToken("<mask>", lstrip=True, special=True)
-    tokenizer.add_special_tokens({"mask_token": mask, "pad_token": "<pad>"})
+    tokenizer.add_special_tokens({"mask_token": mask})
     torch.manual_seed(0)
     config = RobertaConfig(
         vocab_size=len(tokenizer),
@@ -140,7 +140,7 @@ def test_a_vocabulary_with_spaces_in_its_tokens_doubles_none(bpe, tmp_path):
         num_attention_heads=2,
         intermediate_size=16,
         max_position_embeddings=40,
-        pad_token_id=tokenizer.pad_token_id,
+        pad_token_id=0,
     )
     RobertaForMaskedLM(config).save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
