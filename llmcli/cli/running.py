@@ -63,7 +63,7 @@ def _kept(row: Row, own: Record) -> Record:
     clashing = {
         f"input_{key}": value
         for key, value in row.fields.items()
-        if key in taken and value not in (row.text, row.pair, own.get(key))
+        if key in taken and value not in (row.text, row.pair)
     }
     return {**others, **clashing}
 

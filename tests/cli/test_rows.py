@@ -212,3 +212,13 @@ def test_a_query_ranks_the_rows(call, tmp_path):
     assert [record["rank"] for record in records] == [1, 2]
     assert records[0]["text"] == "the cat"
     assert records[0]["similarity"] == pytest.approx(1)
+
+
+def test_a_field_of_the_row_that_the_result_has_too_is_always_kept(call, tmp_path):
+    names = ("sad", "glad", "mad")  # one of them is what the model says
+    lines = [json.dumps({"text": "the cat", "label": name}) for name in names]
+    (tmp_path / "in.jsonl").write_text("\n".join(lines))
+    result = call("classify", "-i", tmp_path / "in.jsonl", "--format", "jsonl")
+    records = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [record["input_label"] for record in records] == list(names)
+    assert "input_text" not in records[0]
