@@ -6,10 +6,11 @@ run that is taken up again makes the same batches as an unbroken one, and so the
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from llmcli.core.data import Failure, Row
+from llmcli.core.heap import Heap
 from llmcli.errors import InputError, LlmcliError, is_out_of_memory
 from llmcli.spec import BatchSpec
 
@@ -150,11 +151,13 @@ def _run_all(
     """The outputs of units, in their order."""
     order = sorted(range(len(units)), key=lambda at: -units[at].size)
     outputs: dict[int, O | LlmcliError] = {}
-    while order:
-        count = size.take([units[at].size for at in order])
-        batch, order = order[:count], order[count:]
+    done = 0
+    while done < len(order):
+        batch = order[done : done + size.count_for(units[order[done]].size)]
         found = _run(work, [units[at] for at in batch], size)
         outputs.update(zip(batch, found, strict=True))
+        done += len(batch)
+        size.heap.rest()
     return [outputs[at] for at in range(len(units))]
 
 
@@ -182,12 +185,13 @@ class _BatchSize:
 
     count: int | None
     budget: int
+    heap: Heap = field(default_factory=Heap)
 
-    def take(self, sizes: Sequence[int]) -> int:
-        """How many of the units, the longest first, fit."""
+    def count_for(self, longest: int) -> int:
+        """How many units fit, the longest of them being so long."""
         if self.count is not None:
             return self.count
-        return max(1, self.budget // max(1, sizes[0]))
+        return max(1, self.budget // max(1, longest))
 
     def shrink(self, count: int, longest: int) -> None:
         """Half of what did not fit into memory is the most from now on."""
