@@ -208,6 +208,10 @@ Format = Literal["text", "json", "jsonl", "csv", "table", "parquet", "npy"]
 FORMATS: tuple[Format, ...] = ("text", "json", "jsonl", "csv", "table", "parquet")
 
 
+InputFormat = Literal["txt", "jsonl", "csv", "tsv", "parquet"]
+INPUT_FORMATS: tuple[InputFormat, ...] = ("txt", "jsonl", "csv", "tsv", "parquet")
+
+
 @dataclass(frozen=True, slots=True)
 class InputSpec:
     """Where texts come from."""
@@ -219,6 +223,8 @@ class InputSpec:
     """The field with the text, or two fields where a task takes pairs."""
     limit: int | None = None
     """Read this many rows."""
+    input_format: InputFormat | None = None
+    """None: by the name of `input`; of stdin, a text a line."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import click
 from llmcli.cli.inputs import is_terminal, one_text, piped_text, rows_of, text_of_file
 from llmcli.cli.options import (
     POSITIVE,
+    TEXT,
     Real,
     batch_options,
     gather,
@@ -64,7 +65,7 @@ answer_options = gather(
 
 @click.command()
 @input_options("question", "context", argument="QUESTION")
-@click.option("--context", metavar="TEXT", help="The text that the questions are about.")
+@click.option("--context", type=TEXT, metavar="TEXT", help="The text that the questions are about.")
 @click.option("--context-file", metavar="FILE", help="A file with that text. - is stdin.")
 @model_options(DISTILBERT)
 @answer_options
@@ -110,13 +111,14 @@ def answer(
     loaded = load(spec, ("reader", "causal", "seq2seq"))
     announce_loaded(loaded, out)
     write_results(
-        lambda batch: run(loaded, rows, how, batch),
+        lambda batch, watch: watch(run(loaded, rows, how, batch)),
         source,
         out,
         batch,
-        checkpoint=loaded.checkpoint,
+        loaded=loaded,
+        context=text,
         as_text=_line,
-        show=_show if how.top > 1 else None,
+        show=_show if how.top > 1 and out.format == "text" and source.input is None else None,
     )
 
 
@@ -126,10 +128,16 @@ def _with_context(
     """The questions, and the text that they are about; None where a file has one for each."""
     if context is not None and path is not None:
         raise click.UsageError("give --context or --context-file, not both")
+    if path == "-" and source.input == "-":
+        raise click.UsageError("stdin holds the questions or the text, not both")
     if path is not None:
         context = piped_text() if path == "-" else text_of_file(path)
     if source.input is not None:
-        return (source, None) if context is None else (_questions_alone(source), context)
+        if context is not None:
+            return replace(source, columns=source.columns[:1]), context
+        if len(source.columns) < 2:
+            raise click.UsageError("name two columns, or give --context or --context-file")
+        return source, None
     if not source.texts:
         raise click.UsageError("no question: give QUESTION, or --input FILE")
     if context is None:
@@ -137,10 +145,6 @@ def _with_context(
             raise click.UsageError("no text: give --context, --context-file, or pipe it in")
         context = piped_text()
     return source, context
-
-
-def _questions_alone(source: InputSpec) -> InputSpec:
-    return replace(source, columns=source.columns[:1])
 
 
 def _line(record: Record) -> str:

@@ -8,6 +8,8 @@ import click
 from llmcli.cli.inputs import one_text, rows_of
 from llmcli.cli.options import (
     POSITIVE,
+    TEXT,
+    CommaList,
     batch_options,
     gather,
     input_options,
@@ -35,17 +37,6 @@ SENTIMENT = "distilbert/distilbert-base-uncased-finetuned-sst-2-english"
 ENTAILMENT = "facebook/bart-large-mnli"
 
 
-def _split(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, ...]:
-    if value is None:
-        return ()
-    labels = tuple(label.strip() for label in value.split(","))
-    if "" in labels or len(set(labels)) < len(labels):
-        raise click.BadParameter(f"{value!r}: give different labels, with commas between them")
-    if len(labels) == 1 and not ctx.params.get("multi_label"):
-        raise click.BadParameter(f"one label, {value!r}, is always right: add others")
-    return labels
-
-
 def _check_template(ctx: click.Context, param: click.Parameter, value: str) -> str:
     if value.count("{}") != 1:
         raise click.BadParameter(f"{value!r} is to have one {{}}, where the label goes")
@@ -59,7 +50,8 @@ classify_options = gather(
         click.option(
             "--labels",
             metavar="A,B,..",
-            callback=_split,
+            type=CommaList(),
+            default=(),
             help="Zero-shot: choose among these, by a model for entailment (NLI) or a causal one.",
         ),
         click.option(
@@ -67,13 +59,13 @@ classify_options = gather(
             default="This example is {}.",
             show_default=True,
             metavar="TEXT",
+            type=TEXT,
             callback=_check_template,
             help="With --labels: the sentence that is judged, {} being the label.",
         ),
         click.option(
             "--multi-label",
             is_flag=True,
-            is_eager=True,
             help="Score each label for itself (sigmoid), not against the others (softmax).",
         ),
         click.option("--top", type=POSITIVE, metavar="N", help="Only the N best labels."),
@@ -83,7 +75,9 @@ classify_options = gather(
 
 @click.command()
 @input_options(pairs=True)
-@click.option("--text-pair", metavar="TEXT", help="The second text, for models of text pairs.")
+@click.option(
+    "--text-pair", type=TEXT, metavar="TEXT", help="The second text, for models of text pairs."
+)
 @model_options(SENTIMENT)
 @classify_options
 @batch_options("window")
@@ -112,6 +106,8 @@ def classify(
     """
     if how.labels and (text_pair is not None or len(source.columns) > 1):
         raise click.UsageError("--labels judges one text: leave out the second one")
+    if len(how.labels) == 1 and not how.multi_label:
+        raise click.UsageError(f"one label, {how.labels[0]!r}, is always right: add others")
     if how.labels and is_default_model():
         spec = replace(spec, model_id=ENTAILMENT)
     if show_code:
@@ -132,13 +128,13 @@ def classify(
     announce_loaded(loaded, out)
     is_file = source.input is not None
     write_results(
-        lambda batch: run(loaded, rows, how, batch),
+        lambda batch, watch: watch(run(loaded, rows, how, batch)),
         source,
         out,
         batch,
-        checkpoint=loaded.checkpoint,
+        loaded=loaded,
         as_text=lambda record: _line(record, 1 if how.top is None else how.top),
-        show=None if is_file and out.format == "text" else _show,
+        show=None if is_file or out.format != "text" else _show,
         record=_record,
     )
 

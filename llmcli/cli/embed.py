@@ -7,6 +7,7 @@ import click
 from llmcli.cli.inputs import one_text, rows_of
 from llmcli.cli.options import (
     POSITIVE,
+    TEXT,
     batch_options,
     gather,
     input_options,
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from llmcli.tasks.embed import Embedding
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
-DECIMALS = 8  # of a vector's numbers: finer than float32 tells those of length 1 apart
 
 embed_options = gather(
     EmbedSpec,
@@ -50,6 +50,7 @@ embed_options = gather(
         ),
         click.option(
             "--prompt",
+            type=TEXT,
             metavar="TEXT",
             help="Put TEXT before each text.  [default: the checkpoint's own, if it has one]",
         ),
@@ -61,7 +62,9 @@ embed_options = gather(
 @input_options()
 @model_options(MINILM)
 @embed_options
-@click.option("--query", metavar="TEXT", help="Rank the texts by similarity to this one.")
+@click.option(
+    "--query", type=TEXT, metavar="TEXT", help="Rank the texts by similarity to this one."
+)
 @click.option(
     "--top",
     type=POSITIVE,
@@ -107,7 +110,7 @@ def embed(
     check_resume(source, out)
     from llmcli.core.loading import load_encoder
     from llmcli.tasks.embed import embed as run
-    from llmcli.tasks.embed import rank
+    from llmcli.tasks.embed import embed_query, rank
 
     announce_default(spec, out)
     loaded = load_encoder(spec)
@@ -115,21 +118,21 @@ def embed(
     _announce_pooling(loaded, how, out)
     if query is None:
         write_results(
-            lambda batch: run(loaded, rows, how, batch),
+            lambda batch, watch: watch(run(loaded, rows, how, batch)),
             source,
             out,
             batch,
-            checkpoint=loaded.checkpoint,
+            loaded=loaded,
             as_text=lambda record: " ".join(map(str, record["embedding"])),
             record=_record,
         )
     else:
+        wanted = embed_query(loaded, query, how, batch.on_overflow)
         write_results(
-            lambda batch: rank(loaded, rows, how, query, top, batch),
+            lambda batch, watch: rank(watch(run(loaded, rows, how, batch)), wanted, top),
             source,
             out,
             batch,
-            checkpoint=None,
             as_text=lambda record: f"{record['similarity']:.4f}\t{record['text']}",
         )
 
@@ -149,5 +152,6 @@ def _announce_pooling(loaded: "Loaded", how: EmbedSpec, out: Output) -> None:
 
 def _record(result: "Embedding") -> Record:
     record = record_of(result)
-    record["embedding"] = result.embedding.astype("float64").round(DECIMALS).tolist()
+    # nine digits tell all float32 numbers apart, and are half as long as Python's own
+    record["embedding"] = [float(f"{value:.9g}") for value in result.embedding.tolist()]
     return record

@@ -7,6 +7,7 @@ import click
 from llmcli.cli.inputs import one_text, rows_of
 from llmcli.cli.options import (
     POSITIVE,
+    CommaList,
     batch_options,
     gather,
     input_options,
@@ -30,13 +31,6 @@ if TYPE_CHECKING:
 BERT = "google-bert/bert-base-uncased"
 
 
-def _split(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, ...]:
-    words = () if value is None else tuple(word.strip() for word in value.split(","))
-    if "" in words:
-        raise click.BadParameter(f"{value!r}: give words, with commas between them")
-    return tuple(dict.fromkeys(words))
-
-
 fill_options = gather(
     FillSpec,
     "how",
@@ -52,7 +46,8 @@ fill_options = gather(
         click.option(
             "--targets",
             metavar="A,B,..",
-            callback=_split,
+            type=CommaList(),
+            default=(),
             help="Compare these words, instead of all that the model knows.",
         ),
     ],
@@ -102,13 +97,13 @@ def fill(
     announce_loaded(loaded, out)
     is_file = source.input is not None
     write_results(
-        lambda batch: run(loaded, rows, how, batch),
+        lambda batch, watch: watch(run(loaded, rows, how, batch)),
         source,
         out,
         batch,
-        checkpoint=loaded.checkpoint,
+        loaded=loaded,
         as_text=lambda record: str(record["filled"]),
-        show=None if is_file and out.format == "text" else _show,
+        show=None if is_file or out.format != "text" else _show,
     )
 
 

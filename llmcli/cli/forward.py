@@ -59,11 +59,10 @@ def forward(source: InputSpec, spec: ModelSpec, top: int, show_code: bool, out: 
     loaded = load(spec, ("causal", "masked"))
     announce_loaded(loaded, out)
     write_results(
-        lambda _: run(loaded, rows, top=top),
+        lambda batch, watch: watch(run(loaded, rows, top=top)),
         source,
         out,
         BatchSpec(),
-        checkpoint=None,
         as_text=_as_text,
         show=_show,
     )

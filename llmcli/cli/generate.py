@@ -30,7 +30,7 @@ from llmcli.cli.running import (
 from llmcli.cli.writers import Record
 from llmcli.core.plan import check_decoding
 from llmcli.errors import UsageError
-from llmcli.spec import BatchSpec, ChatSpec, DecodingSpec, InputSpec, ModelSpec
+from llmcli.spec import BatchSpec, ChatSpec, DecodingSpec, InputSpec, ModelSpec, Overflow
 
 if TYPE_CHECKING:
     from llmcli.core.data import Failure, Row
@@ -78,6 +78,8 @@ def generate(
     rows = rows_of(source)
     check_resume(source, out)
     check_decoding(decoding)
+    if chat.is_on and batch.on_overflow == "truncate":
+        raise UsageError("--on-overflow truncate would cut the chat template: shorten the text")
     if decoding.logprobs and out.format == "text":
         raise UsageError("--logprobs goes with --json, or another format for programs")
     from llmcli.core.loading import load_causal
@@ -97,20 +99,21 @@ def generate(
     several = decoding.num_return_sequences > 1
     if source.input is not None or out.format != "text" or out.path or several:
         write_results(
-            lambda batch: show.noted(
-                run(loaded, rows, replace(decoding, seed=batch.seed), chat, batch)
+            lambda batch, watch: watch(
+                show.noted(run(loaded, rows, replace(decoding, seed=batch.seed), chat, batch))
             ),
             source,
             out,
             batch,
-            checkpoint=loaded.checkpoint,
+            loaded=loaded,
             as_text=show.as_text,
             record=_record,
         )
     else:
         decoding = replace(decoding, seed=batch.seed)
-        results = stream(loaded, rows, decoding, chat, on_start=show.begin, on_text=out.text)
-        show.stream(show.noted(results))
+        how = batch.on_overflow
+        results = stream(loaded, rows, decoding, chat, how, on_start=show.begin, on_text=out.text)
+        show.stream(show.noted(results), how)
     if show.seed is not None and not seed_was_given:
         out.note(f"[seed {show.seed}]")
 
@@ -137,14 +140,16 @@ class _Show:
         if self.echo:
             self.out.text(row.text, dim=True)
 
-    def stream(self, results: "Iterable[Generation | Failure]") -> None:
+    def stream(self, results: "Iterable[Generation | Failure]", how: Overflow) -> None:
+        tally = Tally(is_file=False)
         try:
-            for result in Tally(is_file=False).successes(results, on_failure=lambda record: None):
+            for result in tally.successes(tally.count(results), on_failure=lambda record: None):
                 self.out.line()
                 self.out.detail(_summary(result))
         except KeyboardInterrupt:
             self.out.line()  # what was written stays, and the shell begins on a new line
             raise
+        tally.check(self.out, how)
 
     def as_text(self, record: Record) -> str:
         prompt = record["prompt"] if self.echo else ""

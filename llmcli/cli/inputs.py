@@ -24,7 +24,8 @@ def rows_of(source: InputSpec, pair: str | None = None) -> Iterator[Row]:
     if source.texts and source.input is not None:
         raise click.UsageError("give TEXT or --input FILE, not both")
     if source.input is not None:
-        rows = islice(read_rows(source.input, source.columns), source.limit)
+        found = read_rows(source.input, source.columns, source.input_format)
+        rows = islice(found, source.limit)
         return rows if pair is None else (replace(row, pair=pair) for row in rows)
     texts = _texts(source)[: source.limit]
     if pair is not None:
@@ -40,15 +41,10 @@ def one_text(source: InputSpec) -> str:
 
 
 def _texts(source: InputSpec) -> list[str]:
-    texts = [_stdin() if text == "-" else text for text in source.texts] or [_piped()]
+    texts = [piped_text() if text == "-" else text for text in source.texts] or [_piped()]
     for text in texts:
         _require_unicode(text)
     return texts
-
-
-def piped_text() -> str:
-    """All of stdin as one text. Raises InputError where it is closed or not UTF-8."""
-    return _stdin()
 
 
 def text_of_file(path: str) -> str:
@@ -63,7 +59,7 @@ def text_of_file(path: str) -> str:
 def _piped() -> str:
     if is_terminal():
         raise click.UsageError("no text: give TEXT, --input FILE, or pipe text in")
-    return _stdin()
+    return piped_text()
 
 
 def is_terminal() -> bool:
@@ -71,7 +67,8 @@ def is_terminal() -> bool:
     return sys.stdin is None or sys.stdin.isatty()
 
 
-def _stdin() -> str:
+def piped_text() -> str:
+    """All of stdin as one text. Raises InputError where it is closed or not UTF-8."""
     if sys.stdin is None:
         raise InputError("stdin is closed: give TEXT or --input FILE")
     data = sys.stdin.buffer.read()

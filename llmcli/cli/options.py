@@ -8,9 +8,11 @@ from typing import Any
 
 import click
 
+from llmcli.core.lines import is_unicode
 from llmcli.spec import (
     DTYPES,
     FORMATS,
+    INPUT_FORMATS,
     OVERFLOWS,
     BatchSpec,
     ChatSpec,
@@ -42,6 +44,30 @@ class Real(click.FloatRange):
         return "" if self.min is self.max is None else super()._describe_range()
 
 
+class Text(click.ParamType[Any]):
+    """A text for a model: UTF-8, as a tokenizer needs it."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not is_unicode(value):
+            self.fail(f"{value!r} is not valid UTF-8", param, ctx)
+        return value
+
+
+class CommaList(Text):
+    """Different texts, with commas between them."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, tuple):
+            return value
+        found = tuple(one.strip() for one in super().convert(value, param, ctx).split(","))
+        if "" in found or len(set(found)) < len(found):
+            self.fail(f"{value!r}: give different words, with commas between them", param, ctx)
+        return found
+
+
+TEXT = Text()
 FRACTION = Real(0, 1, min_open=True)
 
 
@@ -218,6 +244,11 @@ def input_options(
             "--input",
             metavar="FILE",
             help="Read a .txt, .jsonl, .csv, .tsv or .parquet file, a text a row. - is stdin.",
+        ),
+        click.option(
+            "--input-format",
+            type=click.Choice(INPUT_FORMATS),
+            help="What FILE is.  [default: by its name; of stdin, a text a line]",
         ),
         click.option(
             "--column",

@@ -68,10 +68,11 @@ class Output:
     def _format_of_path(self) -> Format:
         if self.path is None:
             return "text"
-        if self.path.suffix not in BY_SUFFIX:
+        suffix = self.path.suffix.lower()
+        if suffix not in BY_SUFFIX:
             known = " ".join(suffix for suffix, form in BY_SUFFIX.items() if form in self._forms)
             raise UsageError(f"--output {self.path}: name it {known}, or give --format")
-        return BY_SUFFIX[self.path.suffix]
+        return BY_SUFFIX[suffix]
 
     def _check_path(self) -> None:
         """Find out before any work whether the output file can be written."""

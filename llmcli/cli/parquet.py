@@ -8,14 +8,13 @@ from typing import Any
 
 from llmcli.cli.writers import Record, is_error
 from llmcli.core.data import parquet_library
-from llmcli.errors import InputError
 
 ROWS = 1024  # held at a time
 Records = Callable[[], Iterator[Record]]
 
 
 def write_parquet(records: Records, path: Path) -> None:
-    """Write records, a few at a time. They are read twice: first for the types of the columns.
+    """Write records, a few at a time. They are read three times, twice for the columns' types.
 
     A column whose values are of several types is one of text. Raises InputError without pyarrow.
     """
@@ -27,6 +26,10 @@ def write_parquet(records: Records, path: Path) -> None:
         for name in {name: None for record in some for name in record}:
             values = [record.get(name) for record in some]
             types[name] = _common(types.get(name, pyarrow.null()), _type_of(values))
+    for some in _chunks(records()):  # a number may not fit into the type of its column
+        for name, kind in types.items():
+            if not _fits([record.get(name) for record in some], kind):
+                types[name] = pyarrow.string()
     schema = pyarrow.schema(types.items())
     with parquet.ParquetWriter(path, schema) as writer:
         for some in _chunks(records()):
@@ -64,6 +67,16 @@ def _common(one: Any, other: Any) -> Any:
         return pyarrow.string()
 
 
+def _fits(values: list[Any], kind: Any) -> bool:
+    import pyarrow
+
+    try:
+        pyarrow.array(_fitted(values, kind), kind)
+    except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError, OverflowError):
+        return False
+    return True
+
+
 def _fitted(values: list[Any], kind: Any) -> list[Any]:
     import pyarrow
 
@@ -79,7 +92,6 @@ def write_npy(records: Records, path: Path) -> None:
     """Write the embeddings as a float32 array (rows, D), row by row.
 
     A row that failed is one of NaN, so that the n-th row of the array is the n-th of the file.
-    Raises InputError if no row has an embedding.
     """
     import numpy
 
@@ -87,8 +99,6 @@ def write_npy(records: Records, path: Path) -> None:
     for record in records():
         count += 1
         width = width or len(record.get("embedding", ()))
-    if not width:
-        raise InputError(f"{path.stem} would be empty: no row has an embedding")
     header = {"descr": "<f4", "fortran_order": False, "shape": (count, width)}
     with path.open("wb") as file:
         numpy.lib.format.write_array_header_1_0(file, header)

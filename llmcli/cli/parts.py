@@ -46,7 +46,8 @@ class Part:
         """What an earlier run drew at random."""
         if resume and run is not None and self._path.exists() and self._path.stat().st_size:
             self._check(run)
-            self._file = self._reopen()
+            self._file = self._open()
+            os.truncate(self._path, self._count())
         else:
             self._file = self._begin(run)
 
@@ -63,21 +64,22 @@ class Part:
     def remember(self, drawn: Run) -> None:
         """Keep what was drawn at random for a run that takes this one up."""
         if self._journal.exists():
-            self._write_journal({**self._read_journal(), "drawn": drawn})
+            with explained(self._journal):
+                self._write_journal({**self._read_journal(), "drawn": drawn})
 
     def finish(self, form: Format, as_text: Callable[[Record], str]) -> None:
         """Put the whole file in its place."""
-        with explained(self._path):
-            self._file.close()
-        if form == "jsonl":
-            self._path.replace(self._target)
-        else:
-            new = self._target.with_name(self._target.name + ".new")
-            with explained(new):
+        with explained(self._target):
+            self._file.flush()
+            if form == "jsonl":
+                self._path.replace(self._target)
+            else:
+                new = self._target.with_name(self._target.name + ".new")
                 self._convert(new, form, as_text)
                 new.replace(self._target)
-            self._path.unlink()
-        self._journal.unlink(missing_ok=True)
+                self._path.unlink()
+            self._journal.unlink(missing_ok=True)
+            self._file.close()  # and let others write it
 
     def leave(self) -> bool:
         """Close the file; what it holds stays, if it is something: then True."""
@@ -96,8 +98,10 @@ class Part:
 
     def _begin(self, run: Run | None) -> IO[bytes]:
         with explained(self._path):
+            file = self._open()
             self._journal.unlink(missing_ok=True)  # at no time has a part the journal of another
-            file = self._path.open("wb")
+            if file.tell():
+                os.truncate(self._path, 0)
             if run is not None:
                 self._write_journal({"run": run})
             return file
@@ -130,11 +134,18 @@ class Part:
             )
         self.drawn = journal.get("drawn", {})
 
-    def _reopen(self) -> IO[bytes]:
+    def _open(self) -> IO[bytes]:
+        """Open the part, and keep other runs out of it."""
         with explained(self._path):
-            size = self._count()
-            os.truncate(self._path, size)
-            return self._path.open("ab")
+            file = self._path.open("ab")
+        try:
+            lock(file)
+        except OSError:
+            file.close()
+            raise InputError(
+                f"another run is writing {self._path}: wait for it, or stop it"
+            ) from None
+        return file
 
     def _count(self) -> int:
         """Count what was done, but for the last row, which may be broken; return its place."""
@@ -192,11 +203,22 @@ def _told(name: str, before: Any, now: Any) -> str:
         return "the input has changed since"
     if name == "model":
         return "the model has changed since"
+    if name == "context":
+        return "the context has changed since"
     return f"{name} was {_shown(before)} and is {_shown(now)} now"
 
 
 def _shown(value: Any) -> str:
     return "not given" if value is None else str(value)
+
+
+def lock(file: IO[bytes]) -> None:
+    """Claim a file until it is closed. Raises OSError if another process has it."""
+    try:
+        import fcntl
+    except ImportError:  # Windows does not let two processes write a file anyway
+        return
+    fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """What the commands that work on rows of text share."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,6 @@ from llmcli.errors import RowsFailed
 from llmcli.spec import BatchSpec, InputSpec, ModelSpec, Overflow
 
 if TYPE_CHECKING:
-    from llmcli.core.checkpoint import Checkpoint
     from llmcli.core.loading import Loaded
 
 ERROR = "error"  # the field of a record that only failed rows have
@@ -52,20 +52,27 @@ def record_of(result: Any) -> Record:
     A field of the row that the result has too is kept as `input_...`; the text itself is not,
     for the result has it.
     """
-    own = {name: value for name, value in asdict(result).items() if name != "row"}
-    own = {"row": result.row.number, **own}
+    names = [field.name for field in fields(result) if field.name != "row"]
+    own = {"row": result.row.number, **{name: _plain(getattr(result, name)) for name in names}}
     return {**_kept(result.row, own), **own}
 
 
+def _plain(value: Any) -> Any:
+    """A value as JSON has it: dataclasses as objects, tuples as lists."""
+    if isinstance(value, (tuple, list)):
+        return [_plain(one) for one in value]
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+
+
 def _kept(row: Row, own: Record) -> Record:
-    taken = {*own, ERROR}
-    others = {key: value for key, value in row.fields.items() if key not in taken}
-    clashing = {
-        f"input_{key}": value
-        for key, value in row.fields.items()
-        if key in taken and value not in (row.text, row.pair)
-    }
-    return {**others, **clashing}
+    kept: Record = {}
+    for key, value in row.fields.items():
+        if key in own and key in row.columns:
+            continue
+        while key in own or key == ERROR or key in kept:
+            key = f"input_{key}"
+        kept[key] = value
+    return kept
 
 
 def error_record(failure: Failure) -> Record:
@@ -95,7 +102,16 @@ class Tally:
         self.done = done or Done()
         self._is_file = is_file
         self._last: int | None = None
-        self._overflow: Overflow | None = None
+
+    def count(self, results: Iterable[Any]) -> Iterator[Any]:
+        """Pass results on, and count their rows."""
+        for result in results:
+            if result.row.number != self._last:
+                self._last = result.row.number
+                self.done.total += 1
+                self.done.failed += isinstance(result, Failure)
+                self.done.overflowed += getattr(result, "overflow", None) is not None
+            yield result
 
     def successes(
         self, results: Iterable[Any], on_failure: Callable[[Record], None]
@@ -105,18 +121,12 @@ class Tally:
         Raises the error of a failure where the text did not come from a file.
         """
         for result in results:
-            is_new = result.row.number != self._last
-            self._last = result.row.number
-            self.done.total += is_new
             if not isinstance(result, Failure):
-                how = getattr(result, "overflow", None)
-                self.done.overflowed += is_new and how is not None
                 yield result
-                continue
-            if not self._is_file:
+            elif self._is_file:
+                on_failure(error_record(result))
+            else:
                 raise result.cause
-            self.done.failed += 1
-            on_failure(error_record(result))
 
     def check(self, out: Output, how: Overflow | None = None) -> None:
         """Say how many texts were too long; raise RowsFailed if some rows failed."""
@@ -130,38 +140,47 @@ class Tally:
             raise RowsFailed(self.done.failed, self.done.total)
 
 
+Watch = Callable[[Iterable[Any]], Iterator[Any]]
+"""Counts results, and shows how far the run is, while they pass."""
+
+
 def write_results(
-    start: Callable[[BatchSpec], Iterable[Any]],
+    start: Callable[[BatchSpec, Watch], Iterable[Any]],
     source: InputSpec,
     out: Output,
     batch: BatchSpec,
     *,
-    checkpoint: "Checkpoint | None",
     as_text: Callable[[Record], str],
     show: Callable[[Any, Output], None] | None = None,
     record: Callable[[Any], Record] = record_of,
+    loaded: "Loaded | None" = None,
+    context: str | None = None,
 ) -> None:
     """Run a task on its rows and write what it yields, as records or, for a person, by `show`.
 
-    start: begins the task; the rows that a run before has done are named by its argument.
-    A file's run into a file can be resumed, if the model's checkpoint is given.
+    start: begins the task; the rows that a run before has done are named by its first argument,
+    and what comes of the others is to go through its second.
+    loaded: the model; with it, a file's run into a file can be resumed. context: a text that
+    belongs to the input, though it is not in the file.
     Raises RowsFailed at the end if some rows failed.
     """
     is_file = source.input is not None
     if show is not None and out.is_for_reading:
         tally = Tally(is_file)
-        results = Progress(quiet=out.quiet, limit=source.limit).count(start(batch))
+        progress = Progress(quiet=out.quiet, limit=source.limit)
+        results = start(batch, lambda found: progress.count(tally.count(found)))
         for result in tally.successes(results, lambda error: out.note(text_of(error, str))):
             show(result, out)
     else:
-        can_resume = checkpoint is not None and is_file and source.input != "-"
-        run = _identity(source, checkpoint) if can_resume and checkpoint is not None else None
+        run = None
+        if loaded is not None and is_file and source.input != "-":
+            run = _identity(source, loaded, context)
         with out.records(as_text, run) as writer:
             tally = Tally(is_file, writer.done)
             progress = Progress(quiet=out.quiet, limit=source.limit, before=writer.done.total)
             batch = replace(batch, after=writer.after, seed=writer.drawn.get("seed", batch.seed))
             writer.remember({"seed": batch.seed})
-            results = progress.count(start(batch))
+            results = start(batch, lambda found: progress.count(tally.count(found)))
             for result in tally.successes(results, writer.write):
                 writer.write(record(result))
     tally.check(out, batch.on_overflow)
@@ -171,23 +190,30 @@ def write_results(
 INDIFFERENT = ("output", "quiet", "verbose", "resume", "offline", "as_json", "format", "input")
 
 
-def _identity(source: InputSpec, checkpoint: "Checkpoint") -> Callable[[], Run]:
-    """What makes a run the same as another: command, settings, version, input and model."""
+def _identity(source: InputSpec, loaded: "Loaded", context: str | None) -> Callable[[], Run]:
+    """What makes a run the same as another: command, settings, versions, input and model."""
 
     def identity() -> Run:
+        from importlib.metadata import version
+
         from llmcli.core.hashes import hash_file
         from llmcli.core.hub import fingerprint
 
-        context = click.get_current_context()
+        command = click.get_current_context()
         settings = {
-            _flag(param): context.params.get(str(param.name))
-            for param in context.command.params
+            _flag(param): command.params.get(str(param.name))
+            for param in command.command.params
             if param.name not in INDIFFERENT and param.expose_value
         }
+        libraries = [f"{name} {version(name)}" for name in ("torch", "transformers", "tokenizers")]
+        place = loaded.placement
         return {
-            "llmcli": f"{context.info_name} {__version__}",
+            "llmcli": f"{command.info_name} {__version__}",
+            "libraries": ", ".join(libraries),
+            "device": f"{place.device} {place.dtype}",
             "input": hash_file(Path(str(source.input))),
-            "model": fingerprint(checkpoint),
+            "context": context and hashlib.sha256(context.encode()).hexdigest(),
+            "model": fingerprint(loaded.checkpoint),
             **{name: _plain(value) for name, value in settings.items()},
         }
 
@@ -196,10 +222,6 @@ def _identity(source: InputSpec, checkpoint: "Checkpoint") -> Callable[[], Run]:
 
 def _flag(param: click.Parameter) -> str:
     return max(param.opts, key=len) if isinstance(param, click.Option) else str(param.name)
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
 
 
 def check_resume(source: InputSpec, out: Output) -> None:

@@ -78,7 +78,7 @@ def tokenize(
 
 
 def _write(results: Iterable[Any], source: InputSpec, out: Output, **how: Any) -> None:
-    write_results(lambda _: results, source, out, BatchSpec(), checkpoint=None, **how)
+    write_results(lambda batch, watch: watch(results), source, out, BatchSpec(), **how)
 
 
 def _text_line(record: Record) -> str:

@@ -133,11 +133,11 @@ def translate(
     loaded = load(spec, ("seq2seq",))
     announce_loaded(loaded, out)
     write_results(
-        lambda batch: run(loaded, rows, how, batch),
+        lambda batch, watch: watch(run(loaded, rows, how, batch)),
         source,
         out,
         batch,
-        checkpoint=loaded.checkpoint,
+        loaded=loaded,
         as_text=lambda record: str(record["translation"]),
     )
 

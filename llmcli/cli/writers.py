@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 import sys
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol, TextIO
@@ -61,8 +62,19 @@ def text_of(record: Record, render: Callable[[Record], str]) -> str:
 
 
 def to_json(record: Record, indent: int | None = None) -> str:
-    """A record as JSON; what JSON cannot hold (a date of a Parquet file) as text."""
-    return json.dumps(record, ensure_ascii=False, indent=indent, default=str)
+    """A record as JSON; what JSON cannot hold: a date as text, NaN and infinity as null."""
+    try:
+        return json.dumps(record, ensure_ascii=False, indent=indent, default=str, allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(record), ensure_ascii=False, indent=indent, default=str)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 class JsonLines:

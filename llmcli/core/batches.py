@@ -7,15 +7,15 @@ run that is taken up again makes the same batches as an unbroken one, and so the
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from llmcli.core.data import Failure, Row
 from llmcli.core.heap import Heap
 from llmcli.errors import InputError, LlmcliError, is_out_of_memory
-from llmcli.spec import BatchSpec
+from llmcli.spec import BatchSpec, Overflow
 
 WINDOW_BATCHES = 16  # where the user sets their size
-WINDOW_CHARS = 1 << 20  # of text: a window ends with the row that passes it
+WINDOW_CHARS = 1 << 20  # of all columns: a window ends with the row that passes it
 
 
 class Unit(Protocol):
@@ -26,7 +26,7 @@ class Unit(Protocol):
         """Tokens that it takes in a batch, before padding."""
 
 
-class Job(Protocol):
+class AnyJob(Protocol):
     """A row made ready: its units, and whatever the task needs to put them together again."""
 
     @property
@@ -36,7 +36,20 @@ class Job(Protocol):
     def units(self) -> Sequence[Any]: ...
 
 
-J = TypeVar("J", bound=Job)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Job(Generic[T]):
+    """A row made ready, where its units are all that is needed."""
+
+    row: Row
+    units: list[T]
+    overflow: Overflow | None = None
+    """How a text that was too long was handled; None where it fits."""
+
+
+J = TypeVar("J", bound=AnyJob)
 U_contra = TypeVar("U_contra", bound=Unit, contravariant=True)
 O = TypeVar("O")  # noqa: E741
 R_co = TypeVar("R_co", covariant=True)
@@ -51,6 +64,8 @@ class Work(Protocol[J, U_contra, O, R_co]):
     """Tokens in one batch, padding included, unless the user sets the number of texts."""
     needs_text: bool
     """A row without text fails."""
+    copies: int
+    """How many times each text is held, in tokens: a window has the fewer rows."""
 
     def prepare(self, rows: Sequence[Row]) -> Sequence[J | Failure]:
         """Tokenize rows, together: a job or a failure for each."""
@@ -71,7 +86,8 @@ def process(
     smaller. A batch in which the model fails is halved until the row is found that is to blame.
     """
     size = _BatchSize(spec.batch_size, work.budget)
-    for window in _windows(rows, _window_rows(work.window_rows, spec.batch_size)):
+    most = _window_rows(work.window_rows, spec.batch_size)
+    for window in _windows(rows, most, WINDOW_CHARS // work.copies):
         if window[-1].number > spec.after:
             yield from _results(work, window, size, spec.after)
 
@@ -83,13 +99,13 @@ def _window_rows(most: int, batch_size: int | None) -> int:
     return 1 if batch_size == 1 else min(most, WINDOW_BATCHES * batch_size)
 
 
-def _windows(rows: Iterable[Row], most: int) -> Iterator[list[Row]]:
+def _windows(rows: Iterable[Row], most: int, most_chars: int) -> Iterator[list[Row]]:
     window: list[Row] = []
     characters = 0
     for row in rows:
         window.append(row)
-        characters += len(row.text) + len(row.pair or "")
-        if len(window) == most or characters > WINDOW_CHARS:
+        characters += max(row.characters, len(row.text) + len(row.pair or ""))
+        if len(window) == most or characters > most_chars:
             yield window
             window, characters = [], 0
     if window:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from llmcli.core import lines as text_lines
+from llmcli.core import lines
 from llmcli.core.lines import (
     PACKED,
     TOO_LONG,
@@ -22,6 +22,7 @@ from llmcli.core.lines import (
     place_in,
 )
 from llmcli.errors import InputError, LlmcliError
+from llmcli.spec import InputFormat
 
 KINDS = (".txt", ".jsonl", ".csv", ".tsv", ".parquet")
 PIECE_CHARS = 1 << 20  # of a long .txt document, at a time
@@ -41,6 +42,10 @@ class Row:
     error: str | None = None
     pair: str | None = None
     """The second text, where two columns were asked for."""
+    columns: tuple[str, ...] = ()
+    """The fields that the text and its pair came from."""
+    characters: int = 0
+    """What the row takes with all its fields, where that was counted."""
     place: float | None = None
     """How much of the file had been read with this row, from 0 to 1; None where unknown."""
 
@@ -63,19 +68,29 @@ def failed(row: Row) -> Failure:
     return Failure(row, InputError(row.error or ""))
 
 
-def read_rows(path: str, columns: str | Sequence[str] = "text") -> Iterator[Row]:
-    """Yield the rows of `path` in order, holding one at a time. `-` is stdin, a text a line.
+def read_rows(
+    path: str, columns: str | Sequence[str] = "text", form: InputFormat | None = None
+) -> Iterator[Row]:
+    """Yield the rows of `path` in order, holding one at a time. `-` is stdin.
 
-    columns: the field with the text, or two for a text and its pair.
+    columns: the field with the text, or two for a text and its pair. form: what the file is;
+    None: what its name says, and of stdin, a text a line.
     A row that cannot be used (broken JSON, no such column, bytes that are not UTF-8, more than
     MAX_ROW characters) comes with `error` set. Raises InputError, at once, if the file cannot
     be opened, and later if it turns out to be damaged.
     """
     columns = (columns,) if isinstance(columns, str) else tuple(columns)
-    kind = ".txt" if path == "-" else data_kind(path)
+    if form is not None:
+        kind = f".{form}"
+    else:
+        kind = ".txt" if path == "-" else data_kind(path)
+    if kind == ".parquet" and path == "-":
+        raise InputError("Parquet is read from files alone: stdin cannot be searched")
     if kind == ".txt" and len(columns) > 1:
         raise InputError(f"{path} has one text a line: for pairs of texts use .jsonl or .csv")
     if path != "-":
+        if Path(path).exists() and not Path(path).is_file() and not Path(path).is_dir():
+            raise InputError(f"{path} is no regular file: pipe it in, with --input -")
         open_binary(path).close()
     if kind == ".parquet":
         parquet_library()
@@ -87,13 +102,13 @@ def _rows(path: str, kind: str, columns: tuple[str, ...]) -> Iterator[Row]:
         yield from _checked(_parquet(path, columns), lambda: None)
         return
     with open_binary(path) as file, damage_explained(path):
-        lines = Lines(decoded(path, file))
+        source = Lines(decoded(path, file))
         if kind == ".txt":
-            rows = _lines(lines)
+            rows = _plain_lines(source)
         elif kind == ".jsonl":
-            rows = _json_lines(lines, columns)
+            rows = _json_lines(source, columns)
         else:
-            rows = _table(lines, columns, path, "\t" if kind == ".tsv" else ",")
+            rows = _table(source, columns, path, "\t" if kind == ".tsv" else ",")
         yield from _checked(rows, place_in(path, file))
 
 
@@ -135,16 +150,16 @@ def data_kind(path: str) -> str:
     return suffixes[-1]
 
 
-def _lines(lines: Lines) -> Iterator[Row]:
-    for number, line in each_line(lines):
+def _plain_lines(source: Lines) -> Iterator[Row]:
+    for number, line in each_line(source):
         if line is None:
             yield Row(number, "", error=TOO_LONG)
         else:
             yield Row(number, line.rstrip("\r\n"))
 
 
-def _json_lines(lines: Lines, columns: tuple[str, ...]) -> Iterator[Row]:
-    for number, line in each_line(lines):
+def _json_lines(source: Lines, columns: tuple[str, ...]) -> Iterator[Row]:
+    for number, line in each_line(source):
         if line is None:
             yield Row(number, "", error=TOO_LONG)
         elif line.strip():
@@ -169,14 +184,14 @@ def _from_fields(number: int, fields: dict[str, Any], columns: tuple[str, ...]) 
             kind = type(fields[column]).__name__
             return Row(number, "", fields, f"field {column!r} is {kind}, not text")
     pair = fields[columns[1]] if len(columns) > 1 else None
-    return Row(number, fields[columns[0]], fields, pair=pair)
+    return Row(number, fields[columns[0]], fields, pair=pair, columns=columns)
 
 
-def _table(lines: Lines, columns: tuple[str, ...], path: str, delimiter: str) -> Iterator[Row]:
-    csv.field_size_limit(text_lines.MAX_ROW)
-    reader = csv.DictReader(lines, delimiter=delimiter, strict=True)
+def _table(source: Lines, columns: tuple[str, ...], path: str, delimiter: str) -> Iterator[Row]:
+    csv.field_size_limit(lines.MAX_ROW)
+    reader = csv.DictReader(source, delimiter=delimiter, strict=True)
     try:
-        _require_columns(path, columns, reader.fieldnames or ())
+        _require_columns(path, columns, list(reader.fieldnames or ()))
     except (csv.Error, TooLong) as error:
         raise InputError(f"{path} has no header that can be read: {error}") from None
     while True:
@@ -185,14 +200,14 @@ def _table(lines: Lines, columns: tuple[str, ...], path: str, delimiter: str) ->
         except StopIteration:
             return
         except TooLong:
-            yield Row(lines.number, "", error=TOO_LONG)
+            yield Row(source.number, "", error=TOO_LONG)
         except csv.Error as error:
-            yield Row(lines.number, "", error=f"not CSV: {error}")
+            yield Row(source.number, "", error=f"not CSV: {error}")
         else:
             if None in fields or None in fields.values():
-                yield Row(lines.number, "", error="not as many fields as the header")
+                yield Row(source.number, "", error="not as many fields as the header")
             else:
-                yield _from_fields(lines.number, dict(fields), columns)
+                yield _from_fields(source.number, dict(fields), columns)
 
 
 def _parquet(path: str, columns: tuple[str, ...]) -> Iterator[Row]:
@@ -204,12 +219,25 @@ def _parquet(path: str, columns: tuple[str, ...]) -> Iterator[Row]:
             _require_columns(path, columns, file.schema_arrow.names)
             number = 0
             for batch in file.iter_batches(batch_size=PARQUET_ROWS, use_threads=False):
-                for fields in batch.to_pylist():
+                for fields in _plain(batch):
                     number += 1
                     row = _from_fields(number, fields, columns)
                     yield replace(row, place=number / file.metadata.num_rows)
-    except (ArrowException, OSError) as error:
+    except (ArrowException, OSError, OverflowError) as error:
         raise InputError(f"{path} is damaged: {str(error).splitlines()[0]}") from None
+
+
+def _plain(batch: Any) -> list[dict[str, Any]]:
+    """The rows of a batch as Python values; a column that has none (nanoseconds) as text."""
+    columns: dict[str, list[Any]] = {}
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        try:
+            columns[name] = column.to_pylist()
+        except ValueError:
+            columns[name] = column.cast("string").to_pylist()
+    return [
+        dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
+    ]
 
 
 def parquet_library() -> Any:
@@ -223,8 +251,10 @@ def parquet_library() -> Any:
     return parquet
 
 
-def _require_columns(path: str, columns: tuple[str, ...], names: Sequence[str]) -> None:
+def _require_columns(path: str, columns: tuple[str, ...], names: list[str]) -> None:
     for column in columns:
+        if names.count(column) > 1:
+            raise InputError(f"{path} has several columns {column!r}")
         if column not in names:
             known = _names(dict.fromkeys(names))
             raise InputError(
@@ -235,17 +265,36 @@ def _require_columns(path: str, columns: tuple[str, ...], names: Sequence[str]) 
 def _checked(rows: Iterator[Row], place: Callable[[], float | None]) -> Iterator[Row]:
     """Mark rows that are no text, and say how far the file was read."""
     for row in rows:
-        error = row.error
-        if not is_unicode(row.text) or (row.fields and not is_unicode(_dump(row.fields))):
+        error, whole = row.error, row.text
+        if row.fields:
+            if _is_deep(row.fields):
+                row, error, whole = Row(row.number, ""), "nested too deeply", ""
+            else:
+                whole = json.dumps(row.fields, ensure_ascii=False, default=str)
+        if not is_unicode(whole):
             row, error = Row(row.number, ""), "not valid UTF-8"
-        elif max(len(row.text), len(row.pair or "")) > text_lines.MAX_ROW:
+        elif max(len(row.text), len(row.pair or "")) > lines.MAX_ROW:
             row, error = Row(row.number, ""), TOO_LONG
         at = place() if row.place is None else row.place
-        yield Row(row.number, row.text, row.fields, error, row.pair, at)
+        yield Row(row.number, row.text, row.fields, error, row.pair, row.columns, len(whole), at)
 
 
-def _dump(fields: dict[str, Any]) -> str:
-    return json.dumps(fields, ensure_ascii=False, default=str)
+DEEPEST = 50  # lists and objects in one another: more than data has, less than Python can write
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [
+            inner
+            for one in level
+            if isinstance(one, (list, dict))
+            for inner in (one.values() if isinstance(one, dict) else one)
+            if isinstance(inner, (list, dict))
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _names(fields: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from llmcli.core.batches import Job
 from llmcli.core.data import Failure, Row
 from llmcli.core.loading import Loaded
 from llmcli.core.sentences import sentence_ends
@@ -70,10 +71,13 @@ def encode(
     texts: Sequence[str],
     pairs: Sequence[str | None],
     fitting: Fitting,
+    *,
+    special: bool = False,
 ) -> list[Encoded | InputError]:
     """Tokenize texts together, and cut those that are too long as `fitting` says.
 
-    pairs: the second text of each; all of them are None where there is none.
+    pairs: the second text of each; all of them are None where there is none. special: whether
+    `[SEP]` in a text is the token; else it is a text like any other.
     """
     if not texts:
         return []
@@ -84,6 +88,7 @@ def encode(
         return_special_tokens_mask=True,
         return_offsets_mapping=tokenizer.is_fast,
         return_attention_mask=False,
+        split_special_tokens=not special,
         truncation=False,
         padding=False,
         verbose=False,
@@ -91,24 +96,13 @@ def encode(
     return [_one(found, at, (texts[at], pairs[at]), fitting) for at in range(len(texts))]
 
 
-@dataclass(frozen=True, slots=True)
-class WindowsOf:
-    """A row made ready for an encoder."""
-
-    row: Row
-    units: list[Window]
-    overflow: Overflow | None
-
-
 def encode_rows(
     tokenizer: Any, rows: Sequence[Row], texts: Sequence[str], fitting: Fitting
-) -> list[WindowsOf | Failure]:
+) -> list[Job[Window] | Failure]:
     """Tokenize the texts of rows, with their pairs; what cannot be made to fit fails."""
     found = encode(tokenizer, texts, [row.pair for row in rows], fitting)
     return [
-        Failure(row, one)
-        if isinstance(one, InputError)
-        else WindowsOf(row, one.windows, one.overflow)
+        Failure(row, one) if isinstance(one, InputError) else Job(row, one.windows, one.overflow)
         for row, one in zip(rows, found, strict=True)
     ]
 
@@ -126,7 +120,12 @@ def _one(
     ids: list[int] = found["input_ids"][at]
     types: list[int] = found["token_type_ids"][at] if "token_type_ids" in found else []
     offsets: Offsets = found["offset_mapping"][at] if "offset_mapping" in found else []
-    parts = _contents(found["special_tokens_mask"][at], paired=texts[1] is not None)
+    paired = texts[1] is not None
+    parts = (
+        _parts(found, at, paired)
+        if offsets
+        else _contents(found["special_tokens_mask"][at], paired)
+    )
     side = fitting.cut if fitting.cut is not None else _longest(parts)
     part, text = parts[min(side, len(parts) - 1)], texts[min(side, len(parts) - 1)]
     here = offsets[part.start : part.stop]
@@ -147,8 +146,18 @@ def _one(
     return Encoded(windows, overflow)
 
 
-def _contents(special: list[int], *, paired: bool) -> list[range]:
-    """Where the tokens of a text, or of both, lie between those that the model expects.
+def _parts(found: Any, at: int, paired: bool) -> list[range]:
+    """Where the tokens of a text, or of both, lie: as a fast tokenizer says."""
+    of = found.sequence_ids(at)
+    ranges = []
+    for which in range(1 + paired):
+        first = next((n for n, one in enumerate(of) if one == which), len(of))
+        ranges.append(range(first, first + of.count(which)))
+    return ranges
+
+
+def _contents(special: list[int], paired: bool) -> list[range]:
+    """The same, told from the tokens between them, which the model expects.
 
     >>> _contents([1, 0, 0, 1, 0, 1], paired=True)
     [range(1, 3), range(4, 5)]
@@ -243,13 +252,15 @@ def collate(units: Sequence[Window], pad: int, device: torch.device) -> dict[str
 
 
 def pad_token(loaded: Loaded) -> int:
-    """The id that fills up a batch; the model is told, where it asks for it."""
-    known = (loaded.tokenizer.pad_token_id, loaded.model.config.pad_token_id)
-    ends = (loaded.tokenizer.eos_token_id, 0)
-    pad = next(one for one in (*known, *ends) if isinstance(one, int))
-    if loaded.model.config.pad_token_id is None:
-        loaded.model.config.pad_token_id = pad  # how a causal classifier finds the last token
-    return pad
+    """The id that fills up a batch: the model's, else the tokenizer's, which it is told."""
+    config = loaded.model.config
+    if isinstance(config.pad_token_id, int):  # a causal classifier finds the last token by it
+        return config.pad_token_id
+    own = loaded.tokenizer.pad_token_id
+    if isinstance(own, int):
+        config.pad_token_id = own
+        return own
+    return 0  # masked, and never in a batch of a model that would look at it
 
 
 def cut_text(tokenizer: Any, text: str, fitting: Fitting) -> list[str]:
@@ -265,5 +276,10 @@ def cut_text(tokenizer: Any, text: str, fitting: Fitting) -> list[str]:
         raise InputError("the other texts fill what the model takes alone: shorten them")
     found = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
     offsets: Offsets = found["offset_mapping"]
+    if fitting.on_overflow == "error":
+        raise InputError(
+            f"the text has {len(offsets):,} tokens, and {limit:,} fit beside the other texts: "
+            "shorten it, or see --on-overflow"
+        )
     spans, _ = _spans(len(offsets), range(len(offsets)), text, offsets, fitting)
     return [text[offsets[a][0] : offsets[b - 1][1]] for a, b in spans]

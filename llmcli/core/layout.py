@@ -54,13 +54,16 @@ def _lines(text: str) -> list[str]:
 
 def _unwrapped(lines: Sequence[str]) -> list[str]:
     """Join lines whose sentence goes on in the next one."""
-    found: list[str] = []
+    found: list[list[str]] = []
+    last = ""
     for line in lines:
-        if found and _goes_on(found[-1], line):
-            found[-1] = f"{found[-1].rstrip()} {line.lstrip()}"
+        if found and _goes_on(last, line):
+            found[-1][-1] = f"{last.rstrip()} "
+            found[-1].append(line.lstrip())
         else:
-            found.append(line)
-    return found
+            found.append([line])
+        last = line
+    return ["".join(parts) for parts in found]
 
 
 def _goes_on(line: str, following: str) -> bool:

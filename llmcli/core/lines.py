@@ -71,7 +71,7 @@ class Lines:
 
     def __next__(self) -> str:
         most = MAX_ROW + 2  # the end of a line is one character, or two
-        line = self._ahead + self._file.readline(most)
+        line = self._ahead if self._ahead == "\r" else self._ahead + self._file.readline(most)
         self._ahead = ""
         if not line:
             raise StopIteration

@@ -43,7 +43,7 @@ from llmcli.core.checkpoint import (
 )
 from llmcli.core.device import Placement, place
 from llmcli.errors import InputError, LlmcliError, ModelUnsuitable
-from llmcli.spec import Dtype, ModelSpec
+from llmcli.spec import BatchSpec, Dtype, ModelSpec
 
 logging.set_verbosity_error()
 logging.disable_progress_bar()  # stderr is ours: cli/output.py draws what the user sees
@@ -68,6 +68,20 @@ class Loaded:
     """How many positions the model has; None where it sets no bound."""
     checkpoint: Checkpoint
     placement: Placement
+
+    def batch(self, spec: BatchSpec) -> BatchSpec:
+        """What the user asked for, or texts one by one where padding would change a result."""
+        config = self.model.config
+        finds_end_by_padding = self.kind == "classifier" and not config.is_encoder_decoder
+        tokens = (config.pad_token_id, self.tokenizer.pad_token_id)
+        has_none = finds_end_by_padding and not any(isinstance(one, int) for one in tokens)
+        if has_none or config.model_type in UNPADDABLE:
+            return replace(spec, batch_size=1)
+        return spec
+
+
+# RWKV takes padding for text; XLNet looks at the last place of a row, padding or not.
+UNPADDABLE = ("rwkv", "xlnet")
 
 
 def load_causal(spec: ModelSpec) -> Loaded:

@@ -4,19 +4,19 @@ Checkpoints for embedding name their steps in modules.json, as sentence-transfor
 the model, a pooling, and perhaps linear layers and a normalization.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import torch
-from safetensors.torch import load_file
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from llmcli.core.checkpoint import Checkpoint, pickle_refused, read_json
 from llmcli.errors import ModelUnsuitable
 
-Step = Callable[[Tensor], Tensor]
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Step = Callable[["Tensor"], "Tensor"]
 
 # The names of sentence-transformers, in the order in which several of them are joined.
 MODES = {
@@ -43,6 +43,8 @@ class Pooling:
     prompts: tuple[tuple[str, str], ...] = ()
     """What goes before a text, by use: query, document."""
     default_prompt: str | None = None
+    include_prompt: bool = True
+    """The prompt's tokens are pooled with the text's."""
     is_own: bool = False
     """The checkpoint says so; False: nothing is said, and the mean is taken."""
 
@@ -60,11 +62,12 @@ def read_pooling(checkpoint: Checkpoint) -> Pooling:
         return Pooling()
     modes: tuple[str, ...] = ()
     steps: list[Step] = []
-    normalize = False
+    normalize, include_prompt = False, True
     for module in _modules(checkpoint):
         kind, path = str(module.get("type")).rpartition(".")[2], folder / str(module.get("path"))
         if kind == "Pooling":
             modes = _modes(checkpoint, path)
+            include_prompt = _optional(path / "config.json", checkpoint).get("include_prompt", True)
         elif kind == "Dense":
             steps.append(_dense(checkpoint, path))
         elif kind == "Normalize":
@@ -73,8 +76,8 @@ def read_pooling(checkpoint: Checkpoint) -> Pooling:
             raise ModelUnsuitable(
                 f"{checkpoint.model_id} needs a step that is unknown here: {kind}"
             )
-    limits = _optional(checkpoint, "sentence_bert_config.json")
-    prompts = _optional(checkpoint, "config_sentence_transformers.json")
+    limits = _optional(folder / "sentence_bert_config.json", checkpoint)
+    prompts = _optional(folder / "config_sentence_transformers.json", checkpoint)
     return Pooling(
         modes=modes or ("mean",),
         normalize=normalize,
@@ -83,14 +86,13 @@ def read_pooling(checkpoint: Checkpoint) -> Pooling:
         lowercase=bool(limits.get("do_lower_case")),
         prompts=tuple((prompts.get("prompts") or {}).items()),
         default_prompt=prompts.get("default_prompt_name"),
+        include_prompt=bool(include_prompt),
         is_own=True,
     )
 
 
 def _modules(checkpoint: Checkpoint) -> list[dict[str, Any]]:
     """modules.json, a list where every other file is an object."""
-    import json
-
     path = checkpoint.folder / "modules.json"
     try:
         modules = json.loads(path.read_text(encoding="utf-8"))
@@ -99,8 +101,7 @@ def _modules(checkpoint: Checkpoint) -> list[dict[str, Any]]:
         raise ModelUnsuitable(f"{path} is damaged: {error}") from None
 
 
-def _optional(checkpoint: Checkpoint, name: str) -> dict[str, Any]:
-    path = checkpoint.folder / name
+def _optional(path: Path, checkpoint: Checkpoint) -> dict[str, Any]:
     return read_json(checkpoint, path) if path.is_file() else {}
 
 
@@ -119,13 +120,16 @@ def _dense(checkpoint: Checkpoint, path: Path) -> Step:
         if (path / "pytorch_model.bin").is_file():
             raise pickle_refused(checkpoint.model_id, f"{path.name}/pytorch_model.bin")
         raise ModelUnsuitable(f"{checkpoint.model_id} is only half there: {weights} is missing")
+    import torch
+    from safetensors.torch import load_file
+
     name = str(config.get("activation_function", "Identity")).rpartition(".")[2]
     activations: dict[str, Step] = {"Identity": lambda x: x, "Tanh": torch.tanh, "ReLU": torch.relu}
     if name not in activations:
         raise ModelUnsuitable(f"{checkpoint.model_id} needs a step that is unknown here: {name}")
     tensors = load_file(weights)
 
-    def step(vectors: Tensor) -> Tensor:
+    def step(vectors: "Tensor") -> "Tensor":
         """vectors (B, D) -> (B, E)"""
         moved = vectors @ tensors["linear.weight"].float().T
         if "linear.bias" in tensors:
@@ -135,7 +139,7 @@ def _dense(checkpoint: Checkpoint, path: Path) -> Step:
     return step
 
 
-def pool(hidden: Tensor, mask: Tensor, mode: str) -> Tensor:
+def pool(hidden: "Tensor", mask: "Tensor", mode: str) -> "Tensor":
     """One vector (B, D) a text, of its token states hidden (B, T, D) and mask (B, T).
 
     mean: of all tokens, special ones included; cls: the first token; last: the last one; max: the
@@ -143,6 +147,8 @@ def pool(hidden: Tensor, mask: Tensor, mode: str) -> Tensor:
     tokens; weighted_mean: the n-th token has the weight n.
     Source: the definitions of sentence-transformers. Raises ModelUnsuitable for another mode.
     """
+    import torch
+
     weights = mask.to(hidden.dtype)[:, :, None]  # (B, T, 1)
     if mode == "cls":
         return hidden[:, 0]

@@ -6,22 +6,17 @@ from dataclasses import dataclass
 
 import torch
 
+from llmcli.core.batches import Job
 from llmcli.core.data import Failure, Row
 from llmcli.core.decoding import Cached, Decoder, State
 from llmcli.core.encoding import Fitting, cut_text
 from llmcli.core.loading import Loaded
 from llmcli.core.prompts import encode_prompt, end_tokens, has_chat_template
+from llmcli.core.questions import CHAT, PLAIN, SEQ2SEQ
 from llmcli.core.rules import FREE, Rules, read_rules
-from llmcli.core.seq2seq import CachedSeq2Seq
+from llmcli.core.seq2seq import CachedSeq2Seq, decoder_start
 from llmcli.errors import InputError
 from llmcli.spec import AnswerSpec, ChatSpec, DecodingSpec, Overflow
-
-CHAT = (
-    "Answer the question from the text, in a few words.\n\nText: {context}\n\nQuestion: {question}"
-)
-PLAIN = "Text: {context}\n\nQuestion: {question}\nAnswer:"
-SEQ2SEQ = "question: {question} context: {context}"  # Raffel et al. 2020, appendix D
-
 
 SLACK = 8  # tokens that a part may gain where it meets the words around it
 
@@ -60,18 +55,19 @@ class Reading:
         if loaded.kind == "seq2seq":
             self._rules = read_rules(loaded.model, start=1)
 
-    def sources(self, row: Row) -> tuple[list[Source], Overflow | None] | Failure:
-        """A question's context in as many parts as it takes."""
+    def job(self, row: Row) -> Job[Source] | Failure:
+        """A question with its context in as many parts as it takes."""
         limit, context = self._spec.max_answer_tokens, row.pair or ""
         try:
             whole = self._ids(row.text, context)
             if self._loaded.context is None or len(whole) + limit <= self._loaded.context:
-                return [Source(whole, limit)], None
+                return Job(row, [Source(whole, limit)])
             around = len(self._ids(row.text, ""))
             room = self._loaded.context - limit - around - SLACK
             fitting = Fitting(room, self._on_overflow, overlap=min(128, room // 2))
             parts = cut_text(self._loaded.tokenizer, context, fitting)
-            return [Source(self._ids(row.text, part), limit) for part in parts], self._on_overflow
+            units = [Source(self._ids(row.text, part), limit) for part in parts]
+            return Job(row, units, self._on_overflow)
         except InputError as error:
             return Failure(row, error)
 
@@ -85,7 +81,7 @@ class Reading:
         """Answer greedily; a base model's answer is the rest of its line."""
         ids = [unit.ids for unit in units]
         seq2seq = self._loaded.kind == "seq2seq"
-        start = [self._loaded.model.generation_config.decoder_start_token_id or 0]
+        start = decoder_start(self._loaded.model)
         model = self._loaded.model
         state: State = (
             CachedSeq2Seq(model, ids, start, self._pad) if seq2seq else Cached(model, ids)

@@ -11,17 +11,18 @@ import torch
 from transformers import {auto_class}, AutoTokenizer
 
 tokenizer = AutoTokenizer.from_pretrained({source})
-model = {auto_class}.from_pretrained({source}, dtype={dtype}).eval(){device}
+model = {auto_class}.from_pretrained({source}, dtype={dtype}).eval(){part}{device}
 """
 
 
-def load_lines(spec: ModelSpec, auto_class: str) -> str:
-    """The lines that load a model and its tokenizer."""
+def load_lines(spec: ModelSpec, auto_class: str, part: str = "") -> str:
+    """The lines that load a model, or a part of it, and its tokenizer."""
     dtype = "float32" if spec.dtype == "auto" else spec.dtype
     return _LOAD.format(
         auto_class=auto_class,
         source=_source(spec),
         dtype=f"torch.{dtype}",
+        part=part,
         device="" if spec.device == "auto" else f".to({spec.device!r})",
     )
 

@@ -71,7 +71,7 @@ def _grid(
 ) -> tuple[Tensor, dict[int, tuple[int, int]]]:
     """Scores (N, L) of the spans from each token on, by length; offsets of the N tokens."""
     size = max(window.start + len(window.content) for window in windows)
-    length = min(longest, size)
+    length = min(longest, max(len(window.content) for window in windows))
     grid = torch.full((size, length), float("-inf"))
     offsets: dict[int, tuple[int, int]] = {}
     for window, one in zip(windows, scores, strict=True):

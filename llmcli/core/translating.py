@@ -117,6 +117,8 @@ NAMES = {
     ("en", "ko"): "tc-big-en-ko",
     ("en", "pt"): "tc-big-en-pt",
     ("pt", "en"): "ROMANCE-en",
+    ("en", "fil"): "en-tl",
+    ("fil", "en"): "tl-en",
 }
 
 

@@ -1,18 +1,18 @@
 """Answers to questions about a text: found in it, or written by a generative model."""
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from llmcli.core.batches import process
+from llmcli.core.batches import Job, process
 from llmcli.core.data import Failure, Row
 from llmcli.core.decoding import require_numbers
 from llmcli.core.encoding import (
     Fitting,
     Window,
-    WindowsOf,
     collate,
     encode_rows,
     input_limit,
@@ -21,7 +21,7 @@ from llmcli.core.encoding import (
 from llmcli.core.loading import Loaded
 from llmcli.core.reading import Reading, Source, Written
 from llmcli.core.spans import SpanScores, best_spans
-from llmcli.errors import ModelUnsuitable
+from llmcli.errors import InputError, ModelUnsuitable, UsageError
 from llmcli.spec import AUTO_BATCH, AnswerSpec, BatchSpec, Overflow
 
 OVERLAP = 128  # tokens that two windows of a long context share
@@ -50,6 +50,7 @@ class Answer:
     start: int | None
     end: int | None
     score: float
+    """Probability of the answer; where there is none, of that."""
     answers: tuple[Candidate, ...]
     """As many as were asked for, the best first."""
     no_answer_margin: float | None
@@ -64,12 +65,14 @@ def answer(
 
     An extractive model finds it in the context; a causal or sequence-to-sequence model writes it.
     Raises ModelUnsuitable for an extractive model whose tokenizer does not tell where its tokens
-    lie.
+    lie, UsageError for `no_answer` with a model that writes.
     """
     if loaded.kind == "reader":
-        yield from process(_Spans(loaded, spec, batch.on_overflow), rows, batch)
-    else:
-        yield from process(_Writing(loaded, spec, batch.on_overflow), rows, batch)
+        yield from process(_Spans(loaded, spec, batch.on_overflow), rows, loaded.batch(batch))
+        return
+    if spec.no_answer:
+        raise UsageError("--no-answer needs an extractive model; one that writes would make one up")
+    yield from process(_Writing(loaded, spec, batch.on_overflow), rows, loaded.batch(batch))
 
 
 class _Spans:
@@ -78,6 +81,7 @@ class _Spans:
     window_rows = 512
     budget = 4096  # tokens of a batch, padding included
     needs_text = True
+    copies = 1
 
     def __init__(self, loaded: Loaded, spec: AnswerSpec, on_overflow: Overflow) -> None:
         if not loaded.tokenizer.is_fast:
@@ -89,7 +93,7 @@ class _Spans:
         self._pad = pad_token(loaded)
         self._fitting = Fitting(input_limit(loaded), on_overflow, overlap=OVERLAP, cut=1)
 
-    def prepare(self, rows: Sequence[Row]) -> list[WindowsOf | Failure]:
+    def prepare(self, rows: Sequence[Row]) -> list[Job[Window] | Failure]:
         texts = [row.text for row in rows]
         return encode_rows(self._loaded.tokenizer, rows, texts, self._fitting)
 
@@ -109,7 +113,7 @@ class _Spans:
         nowhere = unit.ids.index(cls) if cls in unit.ids else 0
         return SpanScores(start[here], end[here], float(start[nowhere] + end[nowhere]))
 
-    def finish(self, job: WindowsOf, outputs: Sequence[SpanScores]) -> list[Answer]:
+    def finish(self, job: Job[Window], outputs: Sequence[SpanScores]) -> list[Answer]:
         for one in outputs:
             require_numbers(one.start + one.end)
         none = min(one.none for one in outputs)  # each window must hold it possible
@@ -123,7 +127,7 @@ class _Spans:
             none=none if spec.no_answer else None,
         )
         if not spans:
-            raise ModelUnsuitable("no span of the context could be an answer")
+            raise InputError("no span of the text could be an answer")
         margin = none - spans[0].score if spec.no_answer else None
         candidates = tuple(
             Candidate(context[one.start : one.end], one.start, one.end, one.probability)
@@ -137,23 +141,20 @@ class _Writing:
 
     window_rows = 64
     needs_text = True
+    copies = 1
 
     def __init__(self, loaded: Loaded, spec: AnswerSpec, on_overflow: Overflow) -> None:
         self._reading = Reading(loaded, spec, on_overflow)
         self.budget = self._reading.budget
         self._spec = spec
 
-    def prepare(self, rows: Sequence[Row]) -> list["_Job | Failure"]:
-        return [self._prepare(row) for row in rows]
-
-    def _prepare(self, row: Row) -> "_Job | Failure":
-        found = self._reading.sources(row)
-        return found if isinstance(found, Failure) else _Job(row, *found)
+    def prepare(self, rows: Sequence[Row]) -> list[Job[Source] | Failure]:
+        return [self._reading.job(row) for row in rows]
 
     def run(self, units: Sequence[Source]) -> list[Written]:
         return self._reading.write(units)
 
-    def finish(self, job: "_Job", outputs: Sequence[Written]) -> list[Answer]:
+    def finish(self, job: Job[Source], outputs: Sequence[Written]) -> list[Answer]:
         context = job.row.pair or ""
         candidates = []
         for one in sorted(outputs, key=lambda one: one.score, reverse=True)[: self._spec.top]:
@@ -161,13 +162,6 @@ class _Writing:
             start, end = (None, None) if at < 0 else (at, at + len(one.text))
             candidates.append(Candidate(one.text, start, end, one.score))
         return [_answer(job.row, tuple(candidates), None, self._spec, job.overflow)]
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
-    row: Row
-    units: list[Source]
-    overflow: Overflow | None
 
 
 def _answer(
@@ -179,7 +173,8 @@ def _answer(
 ) -> Answer:
     best = candidates[0]
     if margin is not None and margin > spec.no_answer_threshold:
-        return Answer(row, row.text, None, None, None, 0.0, candidates, margin, overflow)
+        none = best.score * math.exp(min(margin, 700.0)) if best.score else 1.0
+        return Answer(row, row.text, None, None, None, none, candidates, margin, overflow)
     return Answer(
         row, row.text, best.answer, best.start, best.end, best.score, candidates, margin, overflow
     )

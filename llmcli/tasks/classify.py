@@ -7,22 +7,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from llmcli.core.batches import process
+from llmcli.core.batches import Job, process
 from llmcli.core.data import Failure, Row
-from llmcli.core.decoding import Cached, require_numbers
+from llmcli.core.decoding import require_numbers
 from llmcli.core.encoding import (
     Encoded,
     Fitting,
     Window,
-    WindowsOf,
     collate,
     encode,
     encode_rows,
     input_limit,
     pad_token,
     weighted_mean,
-    windows,
 )
+from llmcli.core.likelihood import Ending, Likelihood
 from llmcli.core.loading import Loaded
 from llmcli.errors import InputError, ModelUnsuitable, UsageError
 from llmcli.spec import AUTO_BATCH, BatchSpec, ClassifySpec, Overflow
@@ -64,18 +63,11 @@ def classify(
     `spec.multi_label` means nothing.
     """
     if not spec.labels:
-        yield from process(_Head(loaded, spec, batch.on_overflow), rows, batch)
+        yield from process(_Head(loaded, spec, batch.on_overflow), rows, loaded.batch(batch))
     elif loaded.kind == "causal":
-        yield from process(_Likelihood(loaded, spec, batch.on_overflow), rows, batch)
+        yield from process(_Likely(loaded, spec, batch.on_overflow), rows, loaded.batch(batch))
     else:
-        yield from process(_Entailment(loaded, spec, batch.on_overflow), rows, batch)
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
-    row: Row
-    units: list[Any]
-    overflow: Overflow | None
+        yield from process(_Entailment(loaded, spec, batch.on_overflow), rows, loaded.batch(batch))
 
 
 class _Head:
@@ -84,6 +76,7 @@ class _Head:
     window_rows = 1024
     budget = BUDGET
     needs_text = True
+    copies = 1
 
     def __init__(self, loaded: Loaded, spec: ClassifySpec, on_overflow: Overflow) -> None:
         self._loaded, self._spec = loaded, spec
@@ -92,7 +85,7 @@ class _Head:
         self._names = label_names(loaded)
         self._activation = activation(loaded, spec.multi_label)
 
-    def prepare(self, rows: Sequence[Row]) -> list[WindowsOf | Failure]:
+    def prepare(self, rows: Sequence[Row]) -> list[Job[Window] | Failure]:
         texts = [row.text for row in rows]
         return encode_rows(self._loaded.tokenizer, rows, texts, self._fitting)
 
@@ -100,7 +93,7 @@ class _Head:
         """Scores (L,) of each window."""
         return list(self._activation(_logits(self._loaded, units, self._pad)))
 
-    def finish(self, job: WindowsOf, outputs: Sequence[Tensor]) -> list[Classification]:
+    def finish(self, job: Job[Window], outputs: Sequence[Tensor]) -> list[Classification]:
         scores = weighted_mean(outputs, [unit.size for unit in job.units])
         return [_classification(job, self._names, scores, self._spec.top)]
 
@@ -120,15 +113,16 @@ class _Entailment:
         self._pad = pad_token(loaded)
         self._fitting = Fitting(input_limit(loaded), on_overflow, cut=0)
         self._entails, self._contradicts = _entailment_labels(loaded)
+        self.copies = len(spec.labels)
         self._hypotheses = [spec.hypothesis_template.replace("{}", label) for label in spec.labels]
 
-    def prepare(self, rows: Sequence[Row]) -> list[_Job | Failure]:
+    def prepare(self, rows: Sequence[Row]) -> "list[Job[_Hypothesis] | Failure]":
         count = len(self._hypotheses)
         texts = [row.text for row in rows for _ in self._hypotheses]
         found = encode(self._loaded.tokenizer, texts, self._hypotheses * len(rows), self._fitting)
         return [self._job(row, found[at * count : (at + 1) * count]) for at, row in enumerate(rows)]
 
-    def _job(self, row: Row, found: list[Encoded | InputError]) -> _Job | Failure:
+    def _job(self, row: Row, found: list[Encoded | InputError]) -> "Job[_Hypothesis] | Failure":
         units: list[_Hypothesis] = []
         overflow: Overflow | None = None
         for label, one in enumerate(found):
@@ -136,13 +130,13 @@ class _Entailment:
                 return Failure(row, one)
             units += [_Hypothesis(label, window) for window in one.windows]
             overflow = overflow or one.overflow
-        return _Job(row, units, overflow)
+        return Job(row, units, overflow)
 
     def run(self, units: Sequence["_Hypothesis"]) -> list[Tensor]:
         """Logits (3,), or as many as the model has, of each pair of texts."""
         return list(_logits(self._loaded, [unit.window for unit in units], self._pad))
 
-    def finish(self, job: _Job, outputs: Sequence[Tensor]) -> list[Classification]:
+    def finish(self, job: "Job[_Hypothesis]", outputs: Sequence[Tensor]) -> list[Classification]:
         logits = torch.stack([self._mean(job, outputs, at) for at in range(len(self._hypotheses))])
         if self._spec.multi_label:  # each label for itself: entailed, or contradicted
             both = logits[:, [self._contradicts, self._entails]]  # (L, 2)
@@ -152,7 +146,7 @@ class _Entailment:
         return [_classification(job, self._spec.labels, scores, self._spec.top)]
 
     @staticmethod
-    def _mean(job: _Job, outputs: Sequence[Tensor], label: int) -> Tensor:
+    def _mean(job: "Job[_Hypothesis]", outputs: Sequence[Tensor], label: int) -> Tensor:
         """Logits of one label: of the text's windows together."""
         at = [n for n, unit in enumerate(job.units) if unit.label == label]
         return weighted_mean([outputs[n] for n in at], [job.units[n].size for n in at])
@@ -168,26 +162,8 @@ class _Hypothesis:
         return self.window.size
 
 
-@dataclass(frozen=True, slots=True)
-class _Ending:
-    """A text, and one label after it."""
-
-    label: int
-    ids: list[int]
-    scored: int
-    """How many tokens at the end are the label's."""
-
-    @property
-    def size(self) -> int:
-        return len(self.ids)
-
-
-class _Likelihood:
-    """A causal model: how likely is it that the text goes on with the label?
-
-    The score of a label is the softmax, over the labels, of the log-probability of its tokens
-    after the text and the words before the label in the template.
-    """
+class _Likely:
+    """A causal model: which label is the text likely to go on with?"""
 
     window_rows = 256
     budget = BUDGET
@@ -199,74 +175,24 @@ class _Likelihood:
                 "--multi-label with --labels needs a model for entailment: a causal model only "
                 "tells which label is the likeliest"
             )
-        self._loaded, self._spec, self._on_overflow = loaded, spec, on_overflow
-        templates = [spec.hypothesis_template.replace("{}", label) for label in spec.labels]
-        self._tails = [self._ids("\n" + text, special=False) for text in templates]
-        self._shared = _common_prefix(self._tails)
+        endings = [spec.hypothesis_template.replace("{}", label) for label in spec.labels]
+        self._labels, self._top = spec.labels, spec.top
+        self._likelihood = Likelihood(loaded, endings, on_overflow)
+        self.copies = len(endings)
 
-    def _ids(self, text: str, *, special: bool = True) -> list[int]:
-        found = self._loaded.tokenizer(text, add_special_tokens=special, verbose=False)
-        ids: list[int] = found["input_ids"]
-        return ids
+    def prepare(self, rows: Sequence[Row]) -> list[Job[Ending] | Failure]:
+        return [self._likelihood.job(row) for row in rows]
 
-    def prepare(self, rows: Sequence[Row]) -> list[_Job | Failure]:
-        return [self._job(row) for row in rows]
+    def run(self, units: Sequence[Ending]) -> list[Tensor]:
+        """Log-probability () of each ending."""
+        return self._likelihood.logprobs(units)
 
-    def _job(self, row: Row) -> _Job | Failure:
-        try:
-            parts, overflow = self._parts(row.text)
-        except InputError as error:
-            return Failure(row, error)
-        units = [
-            _Ending(label, [*part, *tail], len(tail) - self._shared)
-            for part in parts
-            for label, tail in enumerate(self._tails)
-        ]
-        return _Job(row, units, overflow)
-
-    def _parts(self, text: str) -> tuple[list[list[int]], Overflow | None]:
-        ids = self._ids(text)
-        context, tail = self._loaded.context, max(map(len, self._tails))
-        if context is None or len(ids) + tail <= context:
-            return [ids], None
-        room = context - tail
-        if self._on_overflow == "error" or room < 1:
-            raise InputError(
-                f"the text has {len(ids):,} tokens and the labels {tail}, the model takes "
-                f"{context:,}: shorten it, or see --on-overflow"
-            )
-        if self._on_overflow == "truncate":
-            return [ids[:room]], "truncate"
-        return [ids[a:b] for a, b in windows(len(ids), room, 0)], self._on_overflow
-
-    @torch.inference_mode()
-    def run(self, units: Sequence[_Ending]) -> list[Tensor]:
-        """Log-probability () of each label."""
-        most = max(unit.scored for unit in units)
-        # Each token is predicted by what is before it: the last one by the input without it.
-        cached = Cached(self._loaded.model, [unit.ids[:-1] for unit in units])
-        logprobs = cached.last_logits(most).log_softmax(-1)  # (B, N, V)
-        sums = []
-        for row, unit in enumerate(units):
-            came = torch.tensor(unit.ids[-unit.scored :], device=logprobs.device)  # (n,)
-            mine = logprobs[row, -unit.scored :]  # (n, V)
-            sums.append(mine.gather(-1, came[:, None]).sum())
-        return torch.stack(sums).cpu().unbind()  # type: ignore[return-value]
-
-    def finish(self, job: _Job, outputs: Sequence[Tensor]) -> list[Classification]:
-        count = len(self._tails)
+    def finish(self, job: Job[Ending], outputs: Sequence[Tensor]) -> list[Classification]:
+        count = len(self._labels)
         each = torch.stack(list(outputs)).reshape(-1, count)  # (windows, L)
         weights = [unit.size for unit in job.units[::count]]
         scores = weighted_mean(list(each.softmax(-1)), weights)
-        return [_classification(job, self._spec.labels, scores, self._spec.top)]
-
-
-def _common_prefix(tails: Sequence[Sequence[int]]) -> int:
-    """How many tokens all labels begin with, the words of the template before them."""
-    shortest = min(map(len, tails)) - 1  # one token at least is scored
-    return next(
-        (at for at in range(shortest) if len({tail[at] for tail in tails}) > 1), max(0, shortest)
-    )
+        return [_classification(job, self._labels, scores, self._top)]
 
 
 @torch.inference_mode()
@@ -278,7 +204,7 @@ def _logits(loaded: Loaded, units: Sequence[Window], pad: int) -> Tensor:
 
 
 def _classification(
-    job: WindowsOf | _Job, names: Sequence[str], scores: Tensor, top: int | None
+    job: Job[Any], names: Sequence[str], scores: Tensor, top: int | None
 ) -> Classification:
     """scores (L,). Raises ModelUnsuitable where they are no numbers."""
     require_numbers(scores)
@@ -294,7 +220,7 @@ def _classification(
 def label_names(loaded: Loaded) -> list[str]:
     """The names that a checkpoint gives its classes, in the order of its logits."""
     config = loaded.model.config
-    return [str(config.id2label[at]) for at in range(config.num_labels)]
+    return [str(config.id2label.get(at, f"LABEL_{at}")) for at in range(config.num_labels)]
 
 
 def activation(loaded: Loaded, multi_label: bool) -> Callable[[Tensor], Tensor]:

@@ -8,13 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from llmcli.core.batches import process
+from llmcli.core.batches import Job, process
 from llmcli.core.data import Failure, Row
 from llmcli.core.decoding import require_numbers
 from llmcli.core.encoding import (
     Fitting,
     Window,
-    WindowsOf,
     collate,
     encode_rows,
     input_limit,
@@ -23,7 +22,7 @@ from llmcli.core.encoding import (
 )
 from llmcli.core.loading import Loaded
 from llmcli.core.pooling import Pooling, pool, read_pooling
-from llmcli.errors import InputError
+from llmcli.errors import InputError, ModelUnsuitable
 from llmcli.spec import AUTO_BATCH, BatchSpec, EmbedSpec, Overflow
 
 Vector = np.ndarray[tuple[int], np.dtype[np.float32]]
@@ -63,30 +62,28 @@ def embed(
     """
     pooling = pooling_of(loaded, spec)
     prompt = pooling.prompt("document", "passage") if spec.prompt is None else spec.prompt
-    yield from process(_Work(loaded, pooling, prompt, batch.on_overflow), rows, batch)
+    if prompt and not pooling.include_prompt:
+        raise ModelUnsuitable(
+            f"{loaded.checkpoint.model_id} leaves its prompt out of the pooling, which is not "
+            "known here: give --prompt ''"
+        )
+    work = _Work(loaded, pooling, prompt, batch.on_overflow)
+    yield from process(work, rows, loaded.batch(batch))
 
 
 def rank(
-    loaded: Loaded,
-    rows: Iterable[Row],
-    spec: EmbedSpec,
-    query: str,
-    top: int,
-    batch: BatchSpec = AUTO_BATCH,
+    found: Iterable[Embedding | Failure], query: Vector, top: int
 ) -> Iterator[Ranked | Failure]:
     """Yield the `top` rows that are nearest to a query, the nearest first; before them, failures.
 
     Only so many rows are held. Rows that are equally near come in their order.
-    Raises InputError if nothing can be made of the query.
     """
-    pooling = pooling_of(loaded, spec)
-    wanted = _query_vector(loaded, pooling, query, batch.on_overflow)
     best: list[tuple[float, int, Embedding]] = []
-    for one in embed(loaded, rows, spec, batch):
+    for one in found:
         if isinstance(one, Failure):
             yield one
             continue
-        entry = (_cosine(one.embedding, wanted), -one.row.number, one)
+        entry = (_cosine(one.embedding, query), -one.row.number, one)
         if len(best) < top:
             heapq.heappush(best, entry)
         else:
@@ -105,7 +102,9 @@ def pooling_of(loaded: Loaded, spec: EmbedSpec) -> Pooling:
     return pooling
 
 
-def _query_vector(loaded: Loaded, pooling: Pooling, query: str, how: Overflow) -> Vector:
+def embed_query(loaded: Loaded, query: str, spec: EmbedSpec, how: Overflow) -> Vector:
+    """The vector of what is looked for. Raises InputError if nothing can be made of it."""
+    pooling = pooling_of(loaded, spec)
     work = _Work(loaded, pooling, pooling.prompt("query"), how)
     (found,) = process(work, [Row(1, query)], BatchSpec(on_overflow=how))
     if isinstance(found, Failure):
@@ -124,6 +123,7 @@ class _Work:
     window_rows = 1024
     budget = 4096  # tokens of a batch, padding included
     needs_text = True
+    copies = 1
 
     def __init__(
         self, loaded: Loaded, pooling: Pooling, prompt: str, on_overflow: Overflow
@@ -133,7 +133,7 @@ class _Work:
         limits = [size for size in (input_limit(loaded), pooling.max_length) if size is not None]
         self._fitting = Fitting(min(limits, default=None), on_overflow)
 
-    def prepare(self, rows: Sequence[Row]) -> list[WindowsOf | Failure]:
+    def prepare(self, rows: Sequence[Row]) -> list[Job[Window] | Failure]:
         texts = [self._prompt + row.text for row in rows]
         if self._pooling.lowercase:
             texts = [text.lower() for text in texts]
@@ -150,7 +150,7 @@ class _Work:
             vectors = step(vectors)  # (B, D)
         return list(vectors)
 
-    def finish(self, job: WindowsOf, outputs: Sequence[Tensor]) -> list[Embedding]:
+    def finish(self, job: Job[Window], outputs: Sequence[Tensor]) -> list[Embedding]:
         vector = weighted_mean(outputs, [unit.size for unit in job.units])
         require_numbers(vector)
         if self._pooling.normalize:

@@ -70,7 +70,8 @@ def fill(
     Raises ModelUnsuitable for a model without a mask token, InputError for a target without a
     token.
     """
-    yield from process(_Work(loaded, spec, batch.on_overflow), rows, batch)
+    work = _Work(loaded, spec, batch.on_overflow)
+    yield from process(work, rows, loaded.batch(batch))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,7 @@ class _Work:
 
     window_rows = 256
     needs_text = True
+    copies = 1
 
     def __init__(self, loaded: Loaded, spec: FillSpec, on_overflow: Overflow) -> None:
         self._loaded, self._spec = loaded, spec
@@ -104,8 +106,10 @@ class _Work:
         self._mask_id: int = tokenizer.mask_token_id
         limit = input_limit(loaded)
         overlap = (limit or 0) // 2
-        self._fitting = Fitting(limit, on_overflow, overlap=overlap)
         self._targets = {word: tuple(target_tokens(tokenizer, word)) for word in spec.targets}
+        longest = max((len(word) for word in self._targets.values()), default=1)
+        limit = None if limit is None else limit - (longest - 1)  # a word takes the place of a gap
+        self._fitting = Fitting(limit, on_overflow, overlap=overlap)
         self.budget = max(1, LOGITS // loaded.model.config.vocab_size)
 
     def prepare(self, rows: Sequence[Row]) -> list[_Job | Failure]:
@@ -118,7 +122,11 @@ class _Work:
             if len(gaps.starts) > 1 and any(len(word) > 1 for word in self._targets.values()):
                 raise InputError("targets of several tokens go with one gap")
             (found,) = encode(
-                tokenizer, [tokenizer.mask_token.join(gaps.parts)], [None], self._fitting
+                tokenizer,
+                [tokenizer.mask_token.join(gaps.parts)],
+                [None],
+                self._fitting,
+                special=True,
             )
             if isinstance(found, InputError):
                 raise found
@@ -148,6 +156,7 @@ class _Work:
                 require_numbers(masks)
                 masks = masks.log_softmax(-1)
                 masks[:, self._mask_id] = float("-inf")  # a gap is not filled with a gap
+                masks[:, len(self._loaded.tokenizer) :] = float("-inf")  # nor with no word at all
                 found.append(masks)
         return found
 

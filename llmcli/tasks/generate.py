@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from llmcli.core.batches import process
@@ -16,7 +16,6 @@ from llmcli.core.tokens import TextStream, token_namer
 from llmcli.errors import InputError
 from llmcli.spec import AUTO_BATCH, BatchSpec, ChatSpec, DecodingSpec, Overflow
 
-UNPADDABLE = ("rwkv",)  # they take padding for text: one prompt at a time
 FinishReason = Literal["end", "stop", "length"]
 
 
@@ -98,9 +97,7 @@ def generate(
     Raises UsageError for contradicting settings.
     """
     check_decoding(spec)
-    if loaded.model.config.model_type in UNPADDABLE:
-        batch = replace(batch, batch_size=1)
-    yield from process(_Work(loaded, spec, chat, batch.on_overflow), rows, batch)
+    yield from process(_Work(loaded, spec, chat, batch.on_overflow), rows, loaded.batch(batch))
 
 
 def stream(
@@ -108,6 +105,7 @@ def stream(
     rows: Iterable[Row],
     spec: DecodingSpec,
     chat: ChatSpec,
+    on_overflow: Overflow = "error",
     *,
     on_start: Callable[[Row], None],
     on_text: Callable[[str], None],
@@ -118,7 +116,7 @@ def stream(
     on_text: called with each stretch of text as it is certain; beams come as a whole.
     """
     check_decoding(spec)
-    work = _Work(loaded, spec, chat, "error")
+    work = _Work(loaded, spec, chat, on_overflow)
     for row in rows:
         if row.error is not None:
             yield failed(row)
@@ -139,6 +137,7 @@ class _Work:
 
     window_rows = 64
     needs_text = False  # an empty prompt begins a new text
+    copies = 1
     budget = 8192  # tokens, prompts and new ones: about 30 prompts of ordinary length
 
     def __init__(

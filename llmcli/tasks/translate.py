@@ -15,9 +15,9 @@ from llmcli.core.loading import Loaded
 from llmcli.core.prompts import end_tokens
 from llmcli.core.rules import read_rules
 from llmcli.core.sentences import halves
-from llmcli.core.seq2seq import CachedSeq2Seq
+from llmcli.core.seq2seq import CachedSeq2Seq, decoder_start
 from llmcli.core.translating import Direction, find_direction
-from llmcli.errors import InputError
+from llmcli.errors import InputError, UsageError
 from llmcli.spec import AUTO_BATCH, BatchSpec, DecodingSpec, Overflow, TranslateSpec
 
 MOST_NEW_TOKENS = 512  # where neither the user nor the checkpoint says
@@ -94,6 +94,7 @@ class _Work:
     window_rows = 256
     budget = 8192  # tokens of sources and translations, times beams
     needs_text = False
+    copies = 1
 
     def __init__(
         self, loaded: Loaded, spec: TranslateSpec, direction: Direction, how: Overflow
@@ -103,7 +104,8 @@ class _Work:
         self._limit = input_limit(loaded)
         self._ends = end_tokens(loaded)
         self._pad = int(loaded.tokenizer.pad_token_id or 0)
-        self._start = _start(loaded, direction)
+        own = decoder_start(loaded.model)
+        self._start = own if direction.start is None else [direction.start]
         self._rules = read_rules(
             loaded.model,
             start=len(self._start),
@@ -118,6 +120,14 @@ class _Work:
             no_repeat_ngram_size=_either(spec.no_repeat_ngram_size, config.no_repeat_ngram_size),
         )
         self._most = spec.max_new_tokens or _most_new_tokens(loaded, len(self._start))
+        room = None if loaded.context is None else loaded.context - len(self._start)
+        if room is not None and self._most > room:
+            if spec.max_new_tokens:
+                raise UsageError(
+                    f"-n {spec.max_new_tokens} is more than the {room} that "
+                    f"{loaded.checkpoint.model_id} can write"
+                )
+            self._most = room
         if direction.source_code is not None:
             loaded.tokenizer.src_lang = direction.source_code
 
@@ -218,15 +228,6 @@ def _best(outputs: Sequence[list[Hypothesis]], count: int) -> list[list[Hypothes
         longer = [(score + one.score, [*way, one]) for score, way in ways for one in hypotheses]
         ways = sorted(longer, key=lambda way: way[0], reverse=True)[:count]
     return [way for _, way in ways]
-
-
-def _start(loaded: Loaded, direction: Direction) -> list[int]:
-    """What the decoder begins with."""
-    config = loaded.model.generation_config
-    known = (direction.start, config.decoder_start_token_id, config.bos_token_id)
-    own = loaded.model.config.pad_token_id or 0
-    start = next((one for one in known if one is not None), own)
-    return list(start) if isinstance(start, list) else [start]
 
 
 def _most_new_tokens(loaded: Loaded, start: int) -> int:

@@ -231,3 +231,43 @@ def test_a_killed_process_loses_and_doubles_nothing(whole, texts, tiny_gpt2, tmp
         process.wait()
     assert kills >= 1
     assert target.read_bytes() == whole.read_bytes()
+
+
+def test_another_context_is_noticed(run, tiny_reader, tmp_path):
+    source, context, target = tmp_path / "q.txt", tmp_path / "c.txt", tmp_path / "out.jsonl"
+    source.write_text("who ?\n" * 40)
+    context.write_text("the cat sat .")
+    words = ["answer", "-m", tiny_reader, "-i", source, "--context-file", context]
+    words += ["-o", target, "--batch-size", 1]
+    whole = run(*words)
+    assert whole.exit_code == 0
+    part, journal = part_and_journal_of(words, run, target)
+    context.write_text("a dog ran .")
+    result = run(*words, "--resume")
+    assert result.exit_code == 3 and "the context has changed since" in result.stderr
+    assert part.exists() and journal.exists()
+
+
+def part_and_journal_of(words, run, target):
+    """Let the command run, and break it off before its file is in place."""
+    from llmcli.cli.parts import Part
+
+    finish = Part.finish
+    try:
+        Part.finish = lambda self, form, as_text: self.leave()
+        run(*words)
+    finally:
+        Part.finish = finish
+    return [target.with_name(target.name + ending) for ending in (".part", ".part.json")]
+
+
+def test_two_runs_do_not_write_one_file(generate, whole, tmp_path):
+    from llmcli.cli.parts import Part
+
+    target = tmp_path / "out.jsonl"
+    other = Part(target, None, resume=False)
+    result = generate(target)
+    assert result.exit_code == 3 and "another run is writing" in result.stderr
+    other.write({"row": 1})
+    other.finish("jsonl", str)
+    assert target.read_text() == '{"row": 1}\n'

@@ -222,3 +222,69 @@ def test_a_field_of_the_row_that_the_result_has_too_is_always_kept(call, tmp_pat
     records = [json.loads(line) for line in result.stdout.splitlines()]
     assert [record["input_label"] for record in records] == list(names)
     assert "input_text" not in records[0]
+
+
+def test_stdin_may_be_jsonl(call):
+    rows = "".join(json.dumps(row) + "\n" for row in SOURCE[::2])
+    words = ("-i", "-", "--input-format", "jsonl", *columns("answer"), "--format", "jsonl")
+    result = call("answer", *words, input=rows)
+    assert [json.loads(line)["id"] for line in result.stdout.splitlines()] == [1, 3]
+
+
+def test_all_rows_of_a_ranking_are_counted(call, tmp_path):
+    (tmp_path / "in.txt").write_text("the cat\n\na dog\n" + "a dog " * 40 + "\n \n")
+    result = call("embed", "-i", tmp_path / "in.txt", "--query", "the cat", "--top", 1)
+    assert "2 of 5 rows failed" in result.stderr
+    assert "[1 of 5 texts were longer" in result.stderr
+
+
+def test_an_array_of_failed_rows_alone_is_empty(call, tmp_path):
+    (tmp_path / "in.txt").write_text("\n\n")
+    result = call("embed", "-i", tmp_path / "in.txt", "-o", tmp_path / "out.npy")
+    assert result.exit_code == 1
+    assert np.load(tmp_path / "out.npy").shape == (2, 0)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.txt", "out.npy"]
+
+
+def test_numbers_that_json_has_not_are_null(call, tmp_path):
+    (tmp_path / "in.jsonl").write_text('{"text": "cat", "x": 1e400, "y": [NaN, 1]}\n')
+    result = call("classify", "-i", tmp_path / "in.jsonl", "--format", "jsonl")
+    record = json.loads(result.stdout, parse_constant=lambda name: pytest.fail(name))
+    assert (record["x"], record["y"]) == (None, [None, 1])
+
+
+def test_columns_of_mixed_values_become_text_in_parquet(call, tmp_path):
+    from pyarrow import parquet
+
+    values = [2**53 + 1, 1.5, "a", None, {"b": 1}, [1], {}]
+    lines = [
+        json.dumps({"text": "cat", "x": value, "y": 2**63 - n}) for n, value in enumerate(values)
+    ]
+    (tmp_path / "in.jsonl").write_text("\n".join(lines))
+    result = call("classify", "-i", tmp_path / "in.jsonl", "-o", tmp_path / "out.parquet")
+    assert result.exit_code == 0, result.output
+    found = parquet.read_table(tmp_path / "out.parquet").to_pylist()
+    assert [row["x"] for row in found[:3]] == [str(2**53 + 1), "1.5", "a"]
+
+
+def test_fields_that_clash_are_kept_whatever_they_hold(call, tmp_path):
+    rows = [{"text": "cat", "label": None, "input_row": 5, "row": 7}, {"text": "a", "label": "a"}]
+    (tmp_path / "in.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    result = call("classify", "-i", tmp_path / "in.jsonl", "--format", "jsonl")
+    first, second = map(json.loads, result.stdout.splitlines())
+    assert first["input_label"] is None and second["input_label"] == "a"
+    assert (first["row"], first["input_row"], first["input_input_row"]) in [(1, 5, 7), (1, 7, 5)]
+
+
+def test_a_table_is_a_table(call):
+    for command in ("classify", "fill"):
+        result = call(command, "the [MASK]", "--format", "table", "-q")
+        assert "overflow" in result.stdout and "█" not in result.stdout
+
+
+def test_a_prompt_that_is_too_long_is_cut_also_while_its_text_streams(call):
+    long = "the cat " * 60
+    assert call("generate", long, "-q").exit_code == 3
+    result = call("generate", long, "--on-overflow", "truncate", "--no-echo")
+    assert result.exit_code == 0 and result.stdout
+    assert "[1 of 1 texts were longer than the model takes: cut to fit" in result.stderr

@@ -11,8 +11,8 @@ C = "{tiny_classifier}"
     ("words", "code", "telling"),
     [
         ("classify hi --labels a", USAGE, "is always right: add others"),
-        ("classify hi --labels a,,b", USAGE, "different labels"),
-        ("classify hi --labels a,a", USAGE, "different labels"),
+        ("classify hi --labels a,,b", USAGE, "different words"),
+        ("classify hi --labels a,a", USAGE, "different words"),
         ("classify hi --labels a,b --hypothesis-template no", USAGE, "one {}, where the label"),
         ("classify hi --labels a,b --text-pair ho", USAGE, "--labels judges one text"),
         ("classify -i f.csv --text-pair ho", USAGE, "--text-pair goes with TEXT"),
@@ -36,7 +36,7 @@ C = "{tiny_classifier}"
         ("classify hi --offline", NOT_FOUND, "llmcli models pull distilbert"),
         ("fill hi -m {tiny_masked}", INPUT, "write [MASK]"),
         ("fill '[MASK]' -m {tiny_gpt2}", UNSUITABLE, "this needs a masked language model"),
-        ("fill '[MASK]' --targets a,,b", USAGE, "give words"),
+        ("fill '[MASK]' --targets a,,b", USAGE, "give different words"),
         ("fill '[MASK]' --targets '\x00' -m {tiny_masked}", INPUT, "has no token"),
         ("fill '[MASK] [MASK]' --targets 'a dog,it' -m {tiny_masked}", INPUT, "go with one gap"),
         ("fill '[MASK]' --offline", NOT_FOUND, "bert-base-uncased"),
@@ -48,6 +48,13 @@ C = "{tiny_classifier}"
         ("answer hi --context a -m {tiny_classifier}", UNSUITABLE, "for llmcli classify"),
         ("answer hi --context a --max-answer-tokens 0", USAGE, "--max-answer-tokens"),
         ("answer -i {texts}", INPUT, "one text a line"),
+        ("answer -i {texts} --column question", USAGE, "name two columns"),
+        ("answer -i - --context-file -", USAGE, "not both"),
+        ("answer hi --context a --no-answer -m {tiny_gpt2}", USAGE, "--no-answer needs"),
+        ("translate hi -n 100 -m {tiny_marian}", USAGE, "-n 100 is more than the 47"),
+        ("generate hi --chat --on-overflow truncate", USAGE, "would cut the chat template"),
+        ("fill '[MASK]' --targets 'a dog' --show-code -m {tiny_masked}", USAGE, "has more"),
+        ("embed -i - --input-format parquet", INPUT, "read from files alone"),
         ("translate hi", USAGE, "name the languages"),
         ("translate hi -f en -t qq", USAGE, "no language 'qq' is known"),
         ("translate hi -f en -t fr --offline", NOT_FOUND, "Helsinki-NLP/opus-mt-en-fr"),
@@ -100,3 +107,12 @@ def test_pyarrow_is_asked_for_by_the_line_that_installs_it(run, tmp_path, monkey
     for words in (["-i", tmp_path / "a.parquet"], ["hi", "-o", tmp_path / "b.parquet"]):
         result = run("classify", *words, "-q")
         assert_one_line(result, INPUT, "pip install 'llmcli[parquet]'")
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["classify hi --labels", "embed hi --query", "embed hi --prompt", "fill [MASK] --targets"],
+)
+def test_words_that_are_not_utf8_are_refused(run, words):
+    result = run(*words.split(), "caf\udce9,b", "-q")
+    assert result.exit_code == 2 and "not valid UTF-8" in result.stderr

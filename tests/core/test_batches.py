@@ -38,6 +38,7 @@ class Upper:
     window_rows: int = 4
     budget: int = 12
     needs_text: bool = True
+    copies: int = 1
     fits: int = 1000
     batches: list = field(default_factory=list)
 
@@ -147,3 +148,18 @@ def test_another_error_is_not_hidden():
 
     with pytest.raises(RuntimeError, match="a bug"):
         list(process(Broken(), rows("a"), BatchSpec()))
+
+
+def test_other_columns_count_for_a_window(monkeypatch):
+    monkeypatch.setattr("llmcli.core.batches.WINDOW_CHARS", 100)
+    work = Upper(window_rows=100)
+    wide = [Row(number, "a", characters=60) for number in range(1, 5)]
+    list(process(work, wide, BatchSpec()))
+    assert work.batches == [["a", "a"], ["a", "a"]]
+
+
+def test_texts_that_are_held_several_times_make_smaller_windows(monkeypatch):
+    monkeypatch.setattr("llmcli.core.batches.WINDOW_CHARS", 8)
+    work = Upper(window_rows=100, copies=4)
+    list(process(work, rows("aa", "bb", "cc", "dd"), BatchSpec()))
+    assert work.batches == [["aa", "bb"], ["cc", "dd"]]

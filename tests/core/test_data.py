@@ -203,3 +203,46 @@ def test_the_place_in_the_file_is_told(tmp_path):
     places = [row.place for row in read_rows(path)]
     assert places == sorted(places)
     assert 0 < places[0] < 0.1 and places[-1] == 1
+
+
+def test_a_row_nested_too_deeply_fails_alone(tmp_path):
+    deep = "[" * 200 + "]" * 200
+    path = write(tmp_path, "a.jsonl", f'{{"text": "a", "x": {deep}}}\n{{"text": "b", "x": [[1]]}}')
+    assert [row.error for row in read_rows(path)] == ["nested too deeply", None]
+
+
+def test_times_in_nanoseconds_are_read_as_text(tmp_path):
+    import pyarrow
+    from pyarrow import parquet
+
+    times = pyarrow.array([1, None], pyarrow.timestamp("ns"))
+    path = str(tmp_path / "a.parquet")
+    parquet.write_table(pyarrow.table({"text": ["cat", "dog"], "at": times}), path)
+    first, second = read_rows(path)
+    assert first.fields["at"] == "1970-01-01 00:00:00.000000001"
+    assert second.fields["at"] is None
+
+
+def test_the_characters_of_all_columns_are_counted(tmp_path):
+    (row,) = read_rows(write(tmp_path, "a.jsonl", '{"text": "a", "more": "' + "x" * 500 + '"}'))
+    assert row.characters > 500
+
+
+def test_a_pipe_with_a_name_is_refused(tmp_path):
+    import os
+
+    os.mkfifo(tmp_path / "a.txt")
+    with pytest.raises(InputError, match="no regular file: pipe it in"):
+        read_rows(str(tmp_path / "a.txt"))
+
+
+def test_the_format_may_be_told(tmp_path):
+    path = write(tmp_path, "a.log", '{"text": "cat"}\n')
+    assert [row.text for row in read_rows(path, form="jsonl")] == ["cat"]
+    assert [row.text for row in read_rows(path, form="txt")] == ['{"text": "cat"}']
+
+
+def test_an_empty_line_after_one_that_is_too_long_is_a_line(tmp_path, monkeypatch):
+    monkeypatch.setattr("llmcli.core.lines.MAX_ROW", 4)
+    path = write(tmp_path, "a.txt", "xxxxxxxx\r\rfoo\rbar")
+    assert [row.text for row in read_rows(path)] == ["", "", "foo", "bar"]

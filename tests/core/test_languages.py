@@ -20,13 +20,14 @@ from llmcli.errors import ModelUnsuitable, UsageError
         ("中文", "zh"),
         ("pt-BR", "pt-BR"),
         ("zh_Hans", "zh-Hans"),
+        ("Mandarin", "zh"),
     ],
 )
 def test_codes_and_names_mean_a_language(told, tag):
     assert find_language(told) == tag
 
 
-@pytest.mark.parametrize("told", ["", "xx", "Xyzzian", "123"])
+@pytest.mark.parametrize("told", ["", "xx", "Xyzzian", "123", "a", "ua", "en-", "root"])
 def test_what_is_no_language_is_refused(told):
     with pytest.raises(UsageError, match="no language"):
         find_language(told)
@@ -45,6 +46,10 @@ NLLB = ["eng_Latn", "fra_Latn", "zho_Hans", "zho_Hant", "arb_Arab", "por_Latn"]
         ("en", ["en_XX", "zh_CN"], "en_XX"),
         ("zh", ["en_XX", "zh_CN"], "zh_CN"),
         ("de", NLLB, None),
+        ("ko", ["eng_Latn", "kor_Hang"], "kor_Hang"),
+        ("zh-TW", ["en_XX", "zh_CN"], "zh_CN"),
+        ("yue", [*NLLB, "yue_Hant"], "yue_Hant"),
+        ("hr", ["srp_Cyrl", "hrv_Latn"], "hrv_Latn"),
     ],
 )
 def test_a_models_code_for_a_language(tag, codes, code):

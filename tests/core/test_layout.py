@@ -92,3 +92,8 @@ def test_halves_lose_nothing_but_the_space_between(text):
     first, second = halves(text)
     assert first and second
     assert (first + second).replace(" ", "") == text.replace(" ", "")
+
+
+def test_many_wrapped_lines_are_one_sentence():
+    line = "these words go on and on without ever coming to an end"
+    assert kept_and_sentences("\n".join([line] * 5))[1] == [" ".join([line] * 5)]

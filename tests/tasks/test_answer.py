@@ -7,9 +7,10 @@ import torch
 
 from llmcli.core.data import Row
 from llmcli.core.loading import load
-from llmcli.errors import ModelUnsuitable
+from llmcli.errors import ModelUnsuitable, UsageError
 from llmcli.spec import AnswerSpec, BatchSpec, ModelSpec
 from llmcli.tasks.answer import answer
+from tests.conftest import MORE_WORDS, WORDS, word_tokenizer
 
 CONTEXT = "the cat sat on mats . a dog ran ."
 LONG = " ".join(["the cat sat on mats .", "a dog ran .", "who is it ? it is this dog ."] * 2)
@@ -105,6 +106,9 @@ def test_no_answer_is_weighed_against_the_best_span(reader):
         (result,) = answer(reader, rows("who sat ?", CONTEXT), spec)
         assert result.no_answer_margin == pytest.approx(margin, abs=1e-4)
         assert (result.answer is not None) == has_answer
+        if not has_answer:
+            total = sum(math.exp(score) for score in spans.values()) + math.exp(none)
+            assert result.score == pytest.approx(math.exp(none) / total, rel=1e-4)
     total = sum(math.exp(score) for score in spans.values()) + math.exp(none)
     expected = math.exp(max(spans.values())) / total
     assert result.answers[0].score == pytest.approx(expected, rel=1e-4)
@@ -180,3 +184,36 @@ def test_a_writing_model_takes_a_long_context_in_parts(tiny_chat):
         assert result.overflow == how and len(result.answers) > 1
         scores = [one.score for one in result.answers]
         assert scores == sorted(scores, reverse=True) and result.score == scores[0]
+
+
+def test_a_pair_without_a_token_between_is_told_apart(tmp_path):
+    """As GPT-2's tokenizer makes it: the question's tokens, and at once those of the text."""
+    from tokenizers import processors
+    from transformers import GPT2Config, GPT2ForQuestionAnswering
+
+    tokenizer = word_tokenizer(WORDS + MORE_WORDS)
+    tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
+        single="$A", pair="$A $B", special_tokens=[]
+    )
+    torch.manual_seed(0)
+    config = GPT2Config(vocab_size=22, n_embd=16, n_layer=1, n_head=2, n_positions=32)
+    GPT2ForQuestionAnswering(config).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    loaded = load(ModelSpec(str(tmp_path)), ("reader",))
+    (result,) = answer(loaded, rows("who sat ?", CONTEXT), AnswerSpec(top=3))
+    inputs = tokenizer("who sat ?", CONTEXT, return_tensors="pt")
+    inputs.pop("token_type_ids", None)
+    with torch.no_grad():
+        out = loaded.model(**inputs)
+    start, end = out.start_logits[0, 3:], out.end_logits[0, 3:]
+    grid = (start[:, None] + end[None, :]).triu()
+    grid[grid == 0] = -math.inf
+    first, last = divmod(int(grid.argmax()), len(end))
+    words = CONTEXT.split()
+    assert result.answer == " ".join(words[first : last + 1])
+
+
+def test_a_model_that_writes_cannot_say_that_there_is_no_answer(tiny_gpt2):
+    loaded = load(ModelSpec(str(tiny_gpt2)), ("causal",))
+    with pytest.raises(UsageError, match="--no-answer"):
+        next(answer(loaded, rows("who?", "a cat"), AnswerSpec(no_answer=True)))

@@ -7,10 +7,12 @@ import torch
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, pipeline
 
 from llmcli.core.data import Failure, Row
+from llmcli.core.likelihood import Likelihood
 from llmcli.core.loading import load
 from llmcli.errors import ModelUnsuitable, UsageError
 from llmcli.spec import BatchSpec, ClassifySpec, ModelSpec
 from llmcli.tasks.classify import classify
+from tests.conftest import MORE_WORDS, WORDS, make_causal, word_tokenizer
 
 TEXTS = ["the cat sat", "a dog", "this is good . it is bad ?", "cat"]
 LONG = " ".join(["the cat sat on mats .", "a dog ran ?", "is it good this", "bad dog who"] * 2)
@@ -178,7 +180,7 @@ def test_long_texts_are_read_in_windows_by_a_causal_model_too(tiny_gpt2):
     assert result.overflow == "window"
     assert sum(scores(result).values()) == pytest.approx(1)
     (result,) = classify(loaded, rows("a cat sat " * 40), how, BatchSpec(on_overflow="error"))
-    assert "the model takes 64" in result.error
+    assert "fit beside the other texts" in result.error
 
 
 def test_a_model_that_knows_no_entailment_is_refused(classifier):
@@ -204,3 +206,82 @@ def test_a_causal_classifier_without_a_padding_token_takes_batches(bpe, tmp_path
     together = [one.score for one in classify(loaded, rows(*TEXTS), ClassifySpec())]
     alone = [next(classify(loaded, rows(text), ClassifySpec())).score for text in TEXTS]
     assert together == pytest.approx(alone, abs=1e-6)
+
+
+def save_classifier(folder, tokenizer, **settings):
+    from transformers import AutoConfig
+
+    torch.manual_seed(0)
+    model = AutoModelForSequenceClassification.from_config(AutoConfig.for_model(**settings))
+    for parameter in model.parameters():
+        parameter.data.mul_(4.0)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return load_classifier(folder)
+
+
+XLNET = {"model_type": "xlnet", "d_model": 8, "n_layer": 1, "n_head": 2, "d_inner": 16}
+BART = {
+    **{"model_type": "bart", "d_model": 8, "encoder_layers": 1, "decoder_layers": 1},
+    **{"encoder_attention_heads": 2, "decoder_attention_heads": 2, "encoder_ffn_dim": 16},
+    **{"decoder_ffn_dim": 16, "max_position_embeddings": 32, "num_labels": 3},
+}
+
+
+def test_a_model_that_looks_at_the_last_place_gets_no_padding(tmp_path):
+    tokenizer = word_tokenizer(WORDS + MORE_WORDS)
+    loaded = save_classifier(tmp_path, tokenizer, vocab_size=len(tokenizer), num_labels=3, **XLNET)
+    together = [scores(one) for one in classify(loaded, rows(*TEXTS), ClassifySpec())]
+    alone = [scores(next(classify(loaded, rows(text), ClassifySpec()))) for text in TEXTS]
+    for one, other in zip(together, alone, strict=True):
+        assert one == pytest.approx(other, abs=1e-6)
+
+
+def test_a_batch_is_filled_with_what_the_model_looks_for(tmp_path):
+    """Where the tokenizer's padding token is another one than the model's."""
+    settings = {"model_type": "gpt2", "n_embd": 16, "n_layer": 1, "n_head": 2, "num_labels": 2}
+    tokenizer = word_tokenizer(WORDS + MORE_WORDS)
+    loaded = save_classifier(tmp_path, tokenizer, vocab_size=22, pad_token_id=1, **settings)
+    together = [one.score for one in classify(loaded, rows(*TEXTS), ClassifySpec())]
+    alone = [next(classify(loaded, rows(text), ClassifySpec())).score for text in TEXTS]
+    assert together == pytest.approx(alone, abs=1e-6)
+
+
+def test_special_tokens_that_are_typed_are_text(tmp_path):
+    """BART counts its end tokens, and fails where a text has more of them than others."""
+    tokenizer = word_tokenizer(WORDS + MORE_WORDS)
+    ends = {"eos_token_id": 3, "pad_token_id": 0, "bos_token_id": 2, "decoder_start_token_id": 3}
+    loaded = save_classifier(tmp_path, tokenizer, vocab_size=len(tokenizer), **BART, **ends)
+    found = list(classify(loaded, rows("the cat", "a [SEP] dog", "[PAD]"), ClassifySpec()))
+    assert not any(isinstance(one, Failure) for one in found)
+
+
+def test_labels_without_a_name_get_one(classifier, monkeypatch):
+    monkeypatch.setattr(classifier.model.config, "id2label", {1: "a", 2: "b", 9: "c"})
+    (result,) = classify(classifier, rows("the cat"), ClassifySpec())
+    assert set(scores(result)) == {"LABEL_0", "a", "b"}
+
+
+def test_likelihoods_do_not_depend_on_the_batch_where_padding_is_taken_for_text(bpe, tmp_path):
+    settings = {"model_type": "rwkv", "hidden_size": 16, "num_hidden_layers": 2}
+    loaded = load_classifier(make_causal(bpe, tmp_path / "rwkv", **settings))
+    how = ClassifySpec(labels=("cat", "the moon"))
+    texts = ("a", "Once upon a time there was")
+    together = [scores(one) for one in classify(loaded, rows(*texts), how)]
+    alone = [scores(next(classify(loaded, rows(text), how))) for text in texts]
+    for one, other in zip(together, alone, strict=True):
+        assert one == pytest.approx(other, abs=1e-6)
+
+
+def test_long_texts_are_split_between_sentences_for_a_causal_model(tiny_gpt2, monkeypatch):
+    loaded = load_classifier(tiny_gpt2)
+    seen = []
+    work = Likelihood.logprobs
+    monkeypatch.setattr(
+        Likelihood, "logprobs", lambda self, units: seen.extend(units) or work(self, units)
+    )
+    text = "One day the cat saw a dog. " * 8
+    how = ClassifySpec(labels=("cat", "dog"))
+    list(classify(loaded, rows(text), how, BatchSpec(on_overflow="split")))
+    parts = {loaded.tokenizer.decode(unit.ids).split("\n")[0] for unit in seen}
+    assert len(seen) > 2 and all(part.strip().endswith("dog.") for part in parts)

@@ -11,7 +11,7 @@ from llmcli.core.data import Failure, Row
 from llmcli.core.loading import load_encoder
 from llmcli.errors import InputError, ModelUnsuitable
 from llmcli.spec import BatchSpec, EmbedSpec, ModelSpec
-from llmcli.tasks.embed import embed, rank
+from llmcli.tasks.embed import embed, embed_query, rank
 from tests.conftest import MORE_WORDS, WORDS, make_bert
 
 TEXTS = ["the cat sat", "a dog", "this is good . it is bad ?", "cat"]
@@ -19,6 +19,12 @@ TEXTS = ["the cat sat", "a dog", "this is good . it is bad ?", "cat"]
 
 def rows(*texts):
     return [Row(number, text) for number, text in enumerate(texts, 1)]
+
+
+def ranked(loaded, texts, spec, query, top):
+    """The rows nearest to a query."""
+    wanted = embed_query(loaded, query, spec, "window")
+    return rank(embed(loaded, texts, spec), wanted, top)
 
 
 def states(loaded, text):
@@ -116,7 +122,7 @@ def test_limits_and_prompts_of_the_checkpoint_are_heeded(tmp_path):
     np.testing.assert_allclose(result.embedding, states(loaded, "a the cat").mean(0), atol=1e-5)
     (result,) = embed(loaded, rows("the cat sat on"), EmbedSpec(), BatchSpec(on_overflow="error"))
     assert isinstance(result, Failure) and "takes 6" in result.error
-    (first,) = rank(loaded, rows("the cat"), EmbedSpec(prompt=""), "cat", 1)
+    (first,) = ranked(loaded, rows("the cat"), EmbedSpec(prompt=""), "cat", 1)
     one, other = states(loaded, "the cat").mean(0), states(loaded, "who cat").mean(0)
     assert first.similarity == pytest.approx(torch.cosine_similarity(one, other, 0).item())
 
@@ -134,17 +140,17 @@ def test_the_nearest_rows_come_first(encoder, top):
     ]
     cosines = [v @ query / np.linalg.norm(v) / np.linalg.norm(query) for v in vectors]
     order = sorted(range(len(TEXTS)), key=lambda at: -cosines[at])[:top]
-    found = list(rank(encoder, rows(*TEXTS), EmbedSpec(), "dog sat", top))
+    found = list(ranked(encoder, rows(*TEXTS), EmbedSpec(), "dog sat", top))
     assert [one.row.number - 1 for one in found] == order
     assert [one.rank for one in found] == list(range(1, len(order) + 1))
     assert [one.similarity for one in found] == pytest.approx([cosines[at] for at in order])
 
 
 def test_a_failed_row_is_told_before_the_ranking(encoder):
-    found = list(rank(encoder, [*rows("cat"), Row(2, " ")], EmbedSpec(), "cat", 5))
+    found = list(ranked(encoder, [*rows("cat"), Row(2, " ")], EmbedSpec(), "cat", 5))
     assert found[0].error == "the text is empty" and found[1].rank == 1
     with pytest.raises(InputError, match="--query: the text is empty"):
-        next(rank(encoder, rows("cat"), EmbedSpec(), " ", 5))
+        embed_query(encoder, " ", EmbedSpec(), "window")
 
 
 @pytest.mark.parametrize("model", ["tiny_gpt2", "tiny_masked", "tiny_classifier", "tiny_marian"])
@@ -156,3 +162,11 @@ def test_models_with_a_head_are_embedded_without_it(request, model):
     with torch.no_grad():
         expected = loaded.model(**text).last_hidden_state[0].mean(0)
     np.testing.assert_allclose(found[0].embedding, expected, atol=1e-5)
+
+
+def test_a_prompt_that_is_left_out_of_the_pooling_is_refused(tmp_path):
+    sentence_transformer(tmp_path, pooling_mode_mean_tokens=True, include_prompt=False)
+    loaded = load_encoder(ModelSpec(str(tmp_path)))
+    assert len(list(embed(loaded, rows("cat"), EmbedSpec()))) == 1
+    with pytest.raises(ModelUnsuitable, match="leaves its prompt out"):
+        next(embed(loaded, rows("cat"), EmbedSpec(prompt="a ")))

@@ -152,3 +152,16 @@ def test_a_vocabulary_with_spaces_in_its_tokens_doubles_none(bpe, tmp_path):
     assert one.filled == "a cat sat"
     assert other.filled == "cat sat, a cat!"
     assert one.gaps[0].candidates[0].id == cat[0]
+
+
+def test_a_target_of_several_tokens_has_room_in_a_full_model(masked):
+    text = " ".join(["[MASK]", *["cat"] * 13])  # with [CLS] and [SEP], all that it takes
+    spec = FillSpec(targets=("dog", "a dog ran"))
+    (result,) = fill(masked, rows(text), spec, BatchSpec(on_overflow="window"))
+    assert len(result.gaps[0].candidates) == 2
+
+
+def test_ids_that_no_token_has_fill_no_gap(masked, monkeypatch):
+    monkeypatch.setattr(type(masked.tokenizer), "__len__", lambda self: 9)
+    (result,) = fill(masked, rows("the [MASK] sat"), FillSpec(top=22))
+    assert all(one.id < 9 for one in result.gaps[0].candidates if one.probability > 0)

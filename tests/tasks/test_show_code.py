@@ -145,3 +145,9 @@ def test_the_embed_script_prints_the_same_vector(run, tiny_encoder, flags):
     words = ["embed", "the cat", "-m", tiny_encoder, *flags]
     found = [float(number) for number in printed_by(run(*words, "--show-code").stdout).split()]
     assert found == pytest.approx(record(run, words)["embedding"], abs=1e-5)
+
+
+def test_the_embed_script_takes_the_encoder_of_a_translator(run, tiny_marian):
+    words = ["embed", "the cat", "-m", tiny_marian, "--pooling", "mean"]
+    found = [float(number) for number in printed_by(run(*words, "--show-code").stdout).split()]
+    assert found == pytest.approx(record(run, words)["embedding"], abs=1e-5)

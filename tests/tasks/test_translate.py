@@ -200,3 +200,8 @@ def test_t5s_own_words_come_first(t5):
     t5.model.config.task_specific_params = own
     (result,) = translate(t5, rows("the cat"), TranslateSpec(from_lang="en", to_lang="fr"))
     assert result.translation == reference(t5, "say in French: the cat")[0][0]
+
+
+def test_more_tokens_than_the_model_can_write_are_refused(marian):
+    with pytest.raises(UsageError, match="-n 100 is more than the 47"):
+        next(translate(marian, rows("cat"), TranslateSpec(max_new_tokens=100)))

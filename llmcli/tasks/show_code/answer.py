@@ -1,7 +1,7 @@
 """The script of llmcli answer."""
 
 from llmcli.core.checkpoint import kind_of, require_kind
-from llmcli.core.reading import CHAT, PLAIN, SEQ2SEQ
+from llmcli.core.questions import CHAT, PLAIN, SEQ2SEQ
 from llmcli.core.script import load_lines, local_config
 from llmcli.spec import AnswerSpec, ModelSpec
 

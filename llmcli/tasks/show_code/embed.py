@@ -1,8 +1,9 @@
 """The script of llmcli embed."""
 
 from llmcli.core import hub
+from llmcli.core.checkpoint import kind_of
 from llmcli.core.pooling import Pooling, read_pooling
-from llmcli.core.script import load_lines
+from llmcli.core.script import load_lines, local_config
 from llmcli.errors import UsageError
 from llmcli.spec import EmbedSpec, ModelSpec
 
@@ -40,7 +41,12 @@ def embed_code(spec: ModelSpec, how: EmbedSpec, text: str) -> str:
     prompt = pooling.prompt("document", "passage") if how.prompt is None else how.prompt
     normalize = pooling.normalize if how.normalize is None else how.normalize
     written = prompt + text
-    return load_lines(spec, "AutoModel") + _EMBED.format(
+    config = local_config(spec)
+    if config is not None and kind_of(config) == "seq2seq":
+        loading = load_lines(spec, "AutoModelForSeq2SeqLM", ".get_encoder()")
+    else:
+        loading = load_lines(spec, "AutoModel")
+    return loading + _EMBED.format(
         text=repr(written.lower() if pooling.lowercase else written),
         pooled=_POOLED[modes[0]],
         normalize="vector = torch.nn.functional.normalize(vector)\n" if normalize else "",

@@ -26,7 +26,10 @@ _TOP = """\
 
 _TARGETS = """\
     for word in {targets}:
-        token, = tokenizer(word, add_special_tokens=False)["input_ids"]
+        spellings = [
+            tokenizer(form, add_special_tokens=False)["input_ids"] for form in (" " + word, word)
+        ]
+        token, = min(spellings, key=len)
         print(f"{{word}}\\t{{logprobs[gap, token].exp():.4f}}")"""
 
 _TOGETHER = """
@@ -49,7 +52,8 @@ print(tokenizer.decode(beams[0][1][0], skip_special_tokens=True))
 def fill_code(spec: ModelSpec, how: FillSpec, text: str) -> str:
     """A script that prints the words for each gap of a text, and the text filled.
 
-    Raises ModelUnsuitable as the command would, UsageError for several gaps with targets.
+    Raises ModelUnsuitable as the command would, UsageError for several gaps with targets and for
+    targets of several tokens.
     """
     config = local_config(spec)
     if config is not None:
@@ -58,5 +62,18 @@ def fill_code(spec: ModelSpec, how: FillSpec, text: str) -> str:
     several = sum(text.count(spelling) for spelling in ("[MASK]", "<mask>")) > 1
     if several and how.targets:
         raise UsageError("--show-code with --targets is for a text with one gap")
+    _require_single_tokens(spec, how)
     body = _READ.format(text=repr(text), show=show)
     return load_lines(spec, "AutoModelForMaskedLM") + body + (_TOGETHER if several else "")
+
+
+def _require_single_tokens(spec: ModelSpec, how: FillSpec) -> None:
+    if not how.targets or local_config(spec) is None:
+        return
+    from llmcli.core.loading import load_tokenizer
+    from llmcli.core.masks import target_tokens
+
+    tokenizer = load_tokenizer(spec)
+    for word in how.targets:
+        if len(target_tokens(tokenizer, word)) > 1:
+            raise UsageError(f"--show-code takes targets of one token; {word!r} has more")
