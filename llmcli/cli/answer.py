@@ -6,25 +6,10 @@ from typing import TYPE_CHECKING
 import click
 
 from llmcli.cli.inputs import is_terminal, one_text, piped_text, rows_of, text_of_file
-from llmcli.cli.options import (
-    POSITIVE,
-    TEXT,
-    Real,
-    batch_options,
-    gather,
-    input_options,
-    model_options,
-    output_options,
-    show_code_option,
-)
+from llmcli.cli.options import gather, input_options, model_options, task_options
 from llmcli.cli.output import Output
-from llmcli.cli.running import (
-    announce_default,
-    announce_loaded,
-    check_resume,
-    write_code,
-    write_results,
-)
+from llmcli.cli.running import load_announced, write_code, write_results
+from llmcli.cli.types import POSITIVE, TEXT, Real
 from llmcli.cli.writers import Record
 from llmcli.spec import AnswerSpec, BatchSpec, InputSpec, ModelSpec
 
@@ -69,9 +54,7 @@ answer_options = gather(
 @click.option("--context-file", metavar="FILE", help="A file with that text. - is stdin.")
 @model_options(DISTILBERT)
 @answer_options
-@batch_options("window")
-@show_code_option
-@output_options(resumes=True)
+@task_options("window")
 def answer(
     source: InputSpec,
     context: str | None,
@@ -103,13 +86,10 @@ def answer(
         write_code(answer_code(spec, how, question, text or ""), out)
         return
     rows = rows_of(source, text)
-    check_resume(source, out)
     from llmcli.core.loading import load
     from llmcli.tasks.answer import answer as run
 
-    announce_default(spec, out)
-    loaded = load(spec, ("reader", "causal", "seq2seq"))
-    announce_loaded(loaded, out)
+    loaded = load_announced(lambda spec: load(spec, ("reader", "causal", "seq2seq")), spec, out)
     write_results(
         lambda batch, watch: watch(run(loaded, rows, how, batch)),
         source,

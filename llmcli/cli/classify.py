@@ -6,27 +6,16 @@ from typing import TYPE_CHECKING
 import click
 
 from llmcli.cli.inputs import one_text, rows_of
-from llmcli.cli.options import (
-    POSITIVE,
-    TEXT,
-    CommaList,
-    batch_options,
-    gather,
-    input_options,
-    model_options,
-    output_options,
-    show_code_option,
-)
+from llmcli.cli.options import gather, input_options, model_options, task_options
 from llmcli.cli.output import Output
 from llmcli.cli.running import (
-    announce_default,
-    announce_loaded,
-    check_resume,
     is_default_model,
+    load_announced,
     record_of,
     write_code,
     write_results,
 )
+from llmcli.cli.types import POSITIVE, TEXT, CommaList
 from llmcli.cli.writers import Record
 from llmcli.spec import BatchSpec, ClassifySpec, InputSpec, ModelSpec
 
@@ -80,9 +69,7 @@ classify_options = gather(
 )
 @model_options(SENTIMENT)
 @classify_options
-@batch_options("window")
-@show_code_option
-@output_options(resumes=True)
+@task_options("window")
 def classify(
     source: InputSpec,
     text_pair: str | None,
@@ -119,13 +106,14 @@ def classify(
     if source.input is not None and text_pair is not None:
         raise click.UsageError("--text-pair goes with TEXT; of a file, name two by --column")
     rows = rows_of(source, text_pair)
-    check_resume(source, out)
     from llmcli.core.loading import load
     from llmcli.tasks.classify import classify as run
 
-    announce_default(spec, out)
-    loaded = load(spec, ("classifier", "causal") if how.labels else ("classifier",))
-    announce_loaded(loaded, out)
+    loaded = load_announced(
+        lambda spec: load(spec, ("classifier", "causal") if how.labels else ("classifier",)),
+        spec,
+        out,
+    )
     is_file = source.input is not None
     write_results(
         lambda batch, watch: watch(run(loaded, rows, how, batch)),

@@ -5,25 +5,10 @@ from typing import TYPE_CHECKING
 import click
 
 from llmcli.cli.inputs import one_text, rows_of
-from llmcli.cli.options import (
-    POSITIVE,
-    TEXT,
-    batch_options,
-    gather,
-    input_options,
-    model_options,
-    output_options,
-    show_code_option,
-)
+from llmcli.cli.options import gather, input_options, model_options, task_options
 from llmcli.cli.output import Output
-from llmcli.cli.running import (
-    announce_default,
-    announce_loaded,
-    check_resume,
-    record_of,
-    write_code,
-    write_results,
-)
+from llmcli.cli.running import load_announced, record_of, write_code, write_results
+from llmcli.cli.types import POSITIVE, TEXT
 from llmcli.cli.writers import Record
 from llmcli.errors import UsageError
 from llmcli.spec import FORMATS, POOLING_MODES, BatchSpec, EmbedSpec, InputSpec, ModelSpec
@@ -73,9 +58,7 @@ embed_options = gather(
     metavar="N",
     help="With --query: the N nearest texts.",
 )
-@batch_options("window")
-@show_code_option
-@output_options((*FORMATS, "npy"), resumes=True)
+@task_options("window", forms=(*FORMATS, "npy"))
 def embed(
     source: InputSpec,
     spec: ModelSpec,
@@ -107,14 +90,11 @@ def embed(
     if query is not None and (out.resume or out.format == "npy"):
         raise UsageError("--query ranks the texts at the end: leave out --resume and .npy")
     rows = rows_of(source)
-    check_resume(source, out)
     from llmcli.core.loading import load_encoder
     from llmcli.tasks.embed import embed as run
     from llmcli.tasks.embed import embed_query, rank
 
-    announce_default(spec, out)
-    loaded = load_encoder(spec)
-    announce_loaded(loaded, out)
+    loaded = load_announced(load_encoder, spec, out)
     _announce_pooling(loaded, how, out)
     if query is None:
         write_results(

@@ -5,24 +5,10 @@ from typing import TYPE_CHECKING
 import click
 
 from llmcli.cli.inputs import one_text, rows_of
-from llmcli.cli.options import (
-    POSITIVE,
-    CommaList,
-    batch_options,
-    gather,
-    input_options,
-    model_options,
-    output_options,
-    show_code_option,
-)
+from llmcli.cli.options import gather, input_options, model_options, task_options
 from llmcli.cli.output import Output
-from llmcli.cli.running import (
-    announce_default,
-    announce_loaded,
-    check_resume,
-    write_code,
-    write_results,
-)
+from llmcli.cli.running import load_announced, write_code, write_results
+from llmcli.cli.types import POSITIVE, CommaList
 from llmcli.spec import BatchSpec, FillSpec, InputSpec, ModelSpec
 
 if TYPE_CHECKING:
@@ -58,9 +44,7 @@ fill_options = gather(
 @input_options()
 @model_options(BERT)
 @fill_options
-@batch_options("window")
-@show_code_option
-@output_options(resumes=True)
+@task_options("window")
 def fill(
     source: InputSpec,
     spec: ModelSpec,
@@ -88,13 +72,10 @@ def fill(
         write_code(fill_code(spec, how, text), out)
         return
     rows = rows_of(source)
-    check_resume(source, out)
     from llmcli.core.loading import load
     from llmcli.tasks.fill import fill as run
 
-    announce_default(spec, out)
-    loaded = load(spec, ("masked",))
-    announce_loaded(loaded, out)
+    loaded = load_announced(lambda spec: load(spec, ("masked",)), spec, out)
     is_file = source.input is not None
     write_results(
         lambda batch, watch: watch(run(loaded, rows, how, batch)),

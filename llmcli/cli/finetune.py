@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from llmcli.cli.options import POSITIVE, Real, gather, model_options
+from llmcli.cli.options import gather, model_options
+from llmcli.cli.types import POSITIVE, Real
 from llmcli.spec import DTYPES, ModelSpec, TrainingSpec
 
 if TYPE_CHECKING:

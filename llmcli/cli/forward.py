@@ -7,7 +7,6 @@ import click
 
 from llmcli.cli.inputs import one_text, rows_of
 from llmcli.cli.options import (
-    POSITIVE,
     input_options,
     model_options,
     output_options,
@@ -15,6 +14,7 @@ from llmcli.cli.options import (
 )
 from llmcli.cli.output import Output, quoted
 from llmcli.cli.running import announce_default, announce_loaded, write_code, write_results
+from llmcli.cli.types import POSITIVE
 from llmcli.cli.writers import Record, show_table
 from llmcli.spec import BatchSpec, InputSpec, ModelSpec
 

@@ -9,24 +9,14 @@ import click
 
 from llmcli.cli.inputs import one_text, rows_of
 from llmcli.cli.options import (
-    batch_options,
     chat_options,
     decoding_options,
     input_options,
     model_options,
-    output_options,
-    show_code_option,
+    task_options,
 )
 from llmcli.cli.output import Output
-from llmcli.cli.running import (
-    Tally,
-    announce_default,
-    announce_loaded,
-    check_resume,
-    record_of,
-    write_code,
-    write_results,
-)
+from llmcli.cli.running import Tally, load_announced, record_of, write_code, write_results
 from llmcli.cli.writers import Record
 from llmcli.core.plan import check_decoding
 from llmcli.errors import UsageError
@@ -42,14 +32,12 @@ if TYPE_CHECKING:
 @model_options()
 @decoding_options
 @chat_options
-@batch_options("error", choices=("error", "truncate"))
+@task_options("error", choices=("error", "truncate"))
 @click.option(
     "--echo/--no-echo",
     default=None,
     help="Print the prompt before its continuation.  [default: unless it is a chat]",
 )
-@show_code_option
-@output_options(resumes=True)
 def generate(
     source: InputSpec,
     spec: ModelSpec,
@@ -76,7 +64,6 @@ def generate(
         _show_code(source, spec, decoding, chat, out)
         return
     rows = rows_of(source)
-    check_resume(source, out)
     check_decoding(decoding)
     if chat.is_on and batch.on_overflow == "truncate":
         raise UsageError("--on-overflow truncate would cut the chat template: shorten the text")
@@ -87,9 +74,7 @@ def generate(
     from llmcli.tasks.generate import generate as run
     from llmcli.tasks.generate import stream
 
-    announce_default(spec, out)
-    loaded = load_causal(spec)
-    announce_loaded(loaded, out)
+    loaded = load_announced(load_causal, spec, out)
     if has_chat_template(loaded) and not chat.is_on:
         out.note("[this model has a chat template; --chat uses it]")
     seed_was_given = decoding.seed is not None

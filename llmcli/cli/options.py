@@ -1,6 +1,5 @@
 """Options shared by several commands, each declared once; they arrive as one object."""
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from functools import wraps
@@ -8,7 +7,7 @@ from typing import Any
 
 import click
 
-from llmcli.core.lines import is_unicode
+from llmcli.cli.types import FRACTION, POSITIVE, BatchSize, Real
 from llmcli.spec import (
     DTYPES,
     FORMATS,
@@ -28,47 +27,6 @@ Command = Callable[..., None]
 Option = Callable[[Command], Command]
 
 STARTER = "gpt2-stories"
-POSITIVE = click.IntRange(min=1)
-
-
-class Real(click.FloatRange):
-    """A number in a range, and a finite one."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        found = super().convert(value, param, ctx)
-        if not math.isfinite(found):
-            self.fail(f"{value} is not a finite number", param, ctx)
-        return found
-
-    def _describe_range(self) -> str:
-        return "" if self.min is self.max is None else super()._describe_range()
-
-
-class Text(click.ParamType[Any]):
-    """A text for a model: UTF-8, as a tokenizer needs it."""
-
-    name = "text"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if not is_unicode(value):
-            self.fail(f"{value!r} is not valid UTF-8", param, ctx)
-        return value
-
-
-class CommaList(Text):
-    """Different texts, with commas between them."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if isinstance(value, tuple):
-            return value
-        found = tuple(one.strip() for one in super().convert(value, param, ctx).split(","))
-        if "" in found or len(set(found)) < len(found):
-            self.fail(f"{value!r}: give different words, with commas between them", param, ctx)
-        return found
-
-
-TEXT = Text()
-FRACTION = Real(0, 1, min_open=True)
 
 
 def gather(kind: type[Any], name: str, options: Sequence[Option]) -> Option:
@@ -295,16 +253,6 @@ def batch_options(
     return gather(BatchSpec, "batch", options)
 
 
-class BatchSize(click.IntRange):
-    """A positive number, or auto."""
-
-    def __init__(self) -> None:
-        super().__init__(min=1)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        return None if value == "auto" else super().convert(value, param, ctx)
-
-
 show_code_option = click.option(
     "--show-code", is_flag=True, help="Print the transformers script that does the same."
 )
@@ -343,6 +291,8 @@ def output_options(
         ) -> None:
             if as_json and format not in (None, "json"):
                 raise click.UsageError(f"--json and --format {format} contradict each other")
+            if resume:
+                _check_resume(values.get("input"), output)
             from llmcli.cli.output import Output
 
             form: Format | None = "json" if as_json else format
@@ -350,5 +300,31 @@ def output_options(
             command(*args, out=out, **values)
 
         return resume(with_output) if resumes else with_output
+
+    return decorate
+
+
+def _check_resume(source: str | None, output: str | None) -> None:
+    """Raise click.UsageError where --resume can mean nothing."""
+    if source is None or output in (None, "-"):
+        raise click.UsageError("--resume goes with --input FILE and --output FILE")
+    if source == "-":
+        raise click.UsageError("--resume needs a file: stdin cannot be read a second time")
+
+
+def task_options(
+    overflow: Overflow,
+    *,
+    choices: Sequence[Overflow] = OVERFLOWS,
+    forms: tuple[Format, ...] = FORMATS,
+) -> Callable[[Command], Command]:
+    """Add what all tasks on rows have; pass on `batch`, `show_code` and `out`.
+
+    overflow: what is done with too long a text unless the user says otherwise.
+    """
+
+    def decorate(command: Command) -> Command:
+        with_output = output_options(forms, resumes=True)(command)
+        return batch_options(overflow, choices=choices)(show_code_option(with_output))
 
     return decorate

@@ -46,6 +46,14 @@ def announce_loaded(loaded: "Loaded", out: Output) -> None:
     out.detail(f"model: {loaded.checkpoint.path}; running on {loaded.placement.reason}")
 
 
+def load_announced(load: Callable[[ModelSpec], "Loaded"], spec: ModelSpec, out: Output) -> "Loaded":
+    """Load a model, saying which one was taken and how it runs."""
+    announce_default(spec, out)
+    loaded = load(spec)
+    announce_loaded(loaded, out)
+    return loaded
+
+
 def record_of(result: Any) -> Record:
     """A result as a record: the other fields of its row, its number, then its own fields.
 
@@ -222,13 +230,3 @@ def _identity(source: InputSpec, loaded: "Loaded", context: str | None) -> Calla
 
 def _flag(param: click.Parameter) -> str:
     return max(param.opts, key=len) if isinstance(param, click.Option) else str(param.name)
-
-
-def check_resume(source: InputSpec, out: Output) -> None:
-    """Raise click.UsageError where --resume can mean nothing."""
-    if not out.resume:
-        return
-    if source.input is None or out.path is None:
-        raise click.UsageError("--resume goes with --input FILE and --output FILE")
-    if source.input == "-":
-        raise click.UsageError("--resume needs a file: stdin cannot be read a second time")

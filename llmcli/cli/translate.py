@@ -5,25 +5,10 @@ from dataclasses import replace
 import click
 
 from llmcli.cli.inputs import one_text, rows_of
-from llmcli.cli.options import (
-    POSITIVE,
-    Real,
-    batch_options,
-    gather,
-    input_options,
-    model_options,
-    output_options,
-    show_code_option,
-)
+from llmcli.cli.options import gather, input_options, model_options, task_options
 from llmcli.cli.output import Output
-from llmcli.cli.running import (
-    announce_default,
-    announce_loaded,
-    check_resume,
-    is_default_model,
-    write_code,
-    write_results,
-)
+from llmcli.cli.running import is_default_model, load_announced, write_code, write_results
+from llmcli.cli.types import POSITIVE, Real
 from llmcli.errors import UsageError
 from llmcli.spec import BatchSpec, InputSpec, ModelSpec, TranslateSpec
 
@@ -87,9 +72,7 @@ translate_options = gather(
 @input_options()
 @model_options("")
 @translate_options
-@batch_options("split")
-@show_code_option
-@output_options(resumes=True)
+@task_options("split")
 def translate(
     source: InputSpec,
     spec: ModelSpec,
@@ -120,7 +103,6 @@ def translate(
         write_code(translate_code(spec, how, text), out)
         return
     rows = rows_of(source)
-    check_resume(source, out)
     beams = how.num_beams
     if beams is not None and how.num_return_sequences > beams:
         raise UsageError(
@@ -129,9 +111,7 @@ def translate(
     from llmcli.core.loading import load
     from llmcli.tasks.translate import translate as run
 
-    announce_default(spec, out)
-    loaded = load(spec, ("seq2seq",))
-    announce_loaded(loaded, out)
+    loaded = load_announced(lambda spec: load(spec, ("seq2seq",)), spec, out)
     write_results(
         lambda batch, watch: watch(run(loaded, rows, how, batch)),
         source,
