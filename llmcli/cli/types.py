@@ -23,7 +23,7 @@ class Real(click.FloatRange):
         return "" if self.min is self.max is None else super()._describe_range()
 
 
-class Text(click.ParamType[Any]):
+class Text(click.ParamType):  # type: ignore[type-arg]  # generic in new releases alone
     """A text for a model: UTF-8, as a tokenizer needs it."""
 
     name = "text"
