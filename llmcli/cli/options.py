@@ -292,7 +292,7 @@ def output_options(
             if as_json and format not in (None, "json"):
                 raise click.UsageError(f"--json and --format {format} contradict each other")
             if resume:
-                _check_resume(values.get("input"), output)
+                _check_resume(values["source"], output)
             from llmcli.cli.output import Output
 
             form: Format | None = "json" if as_json else format
@@ -304,11 +304,11 @@ def output_options(
     return decorate
 
 
-def _check_resume(source: str | None, output: str | None) -> None:
+def _check_resume(source: InputSpec, output: str | None) -> None:
     """Raise click.UsageError where --resume can mean nothing."""
-    if source is None or output in (None, "-"):
+    if source.input is None or output in (None, "-"):
         raise click.UsageError("--resume goes with --input FILE and --output FILE")
-    if source == "-":
+    if source.input == "-":
         raise click.UsageError("--resume needs a file: stdin cannot be read a second time")
 
 

@@ -70,7 +70,7 @@ class Part:
     def finish(self, form: Format, as_text: Callable[[Record], str]) -> None:
         """Put the whole file in its place."""
         with explained(self._target):
-            self._file.flush()
+            self._file.close()
             if form == "jsonl":
                 self._path.replace(self._target)
             else:
@@ -79,7 +79,6 @@ class Part:
                 new.replace(self._target)
                 self._path.unlink()
             self._journal.unlink(missing_ok=True)
-            self._file.close()  # and let others write it
 
     def leave(self) -> bool:
         """Close the file; what it holds stays, if it is something: then True."""

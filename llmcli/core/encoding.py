@@ -120,6 +120,8 @@ def _one(
     ids: list[int] = found["input_ids"][at]
     types: list[int] = found["token_type_ids"][at] if "token_type_ids" in found else []
     offsets: Offsets = found["offset_mapping"][at] if "offset_mapping" in found else []
+    if not ids:
+        return InputError("the text has no token that the model knows")
     paired = texts[1] is not None
     parts = (
         _parts(found, at, paired)

@@ -170,3 +170,16 @@ def test_a_prompt_that_is_left_out_of_the_pooling_is_refused(tmp_path):
     assert len(list(embed(loaded, rows("cat"), EmbedSpec()))) == 1
     with pytest.raises(ModelUnsuitable, match="leaves its prompt out"):
         next(embed(loaded, rows("cat"), EmbedSpec(prompt="a ")))
+
+
+def test_a_text_without_a_token_fails_alone(tmp_path):
+    from tokenizers import normalizers
+
+    make_bert(tmp_path, "", WORDS + MORE_WORDS)
+    loaded = load_encoder(ModelSpec(str(tmp_path)))
+    backend = loaded.tokenizer.backend_tokenizer
+    backend.normalizer = normalizers.Replace("x", "")
+    backend.post_processor = None
+    found = list(embed(loaded, rows("cat", "xx", "dog"), EmbedSpec()))
+    assert [isinstance(one, Failure) for one in found] == [False, True, False]
+    assert "no token" in found[1].error
