@@ -10,7 +10,6 @@ are looked for in the folder that LLMCLI_MODELS names, and the block is left out
     opus-mt-en-fr   Helsinki-NLP/opus-mt-en-fr, converted to safetensors
     my-sentiment    minilm, fine-tuned on the sentence polarity data set
     my-squad        minilm, fine-tuned on 5,000 questions of SQuAD
-    my-masked       minilm, trained to fill gaps of stories
 """
 
 import os
@@ -24,7 +23,7 @@ README = Path(__file__).parent.parent / "README.md"
 BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
 
 
-MODELS = ("minilm", "opus-mt-en-fr", "my-sentiment", "my-squad", "my-masked")
+MODELS = ("minilm", "opus-mt-en-fr", "my-sentiment", "my-squad")
 
 
 def models():
