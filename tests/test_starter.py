@@ -28,6 +28,7 @@ def starter():
 @pytest.mark.parametrize("settings", [{}, {"num_beams": 3}, {"repetition_penalty": 1.2}], ids=str)
 def test_tokens_equal_those_of_transformers(starter, settings):
     from llmcli.core.beams import beam_search
+    from llmcli.core.decoding import Cached
 
     prompts = [starter.tokenizer(text)["input_ids"] for text in PROMPTS]
     theirs = [
@@ -35,11 +36,10 @@ def test_tokens_equal_those_of_transformers(starter, settings):
     ]
     spec = DecodingSpec(**settings)
     if spec.num_beams > 1:
-        found = [
-            beam_search(starter.model, prompt, spec, limit=40, end_tokens=frozenset({0}))[0]
-            for prompt in prompts
-        ]
-        assert [list(one.tokens) + [0] * one.ended for one in found] == theirs
+        state = Cached(starter.model, prompts)  # all prompts in one batch
+        limits = [40] * len(prompts)
+        found = beam_search(state, prompts, spec, limits=limits, end_tokens=frozenset({0}))
+        assert [list(best.tokens) + [0] * best.ended for best, *_ in found] == theirs
     else:
         assert decode(starter.model, prompts, spec, limit=40) == theirs
 
