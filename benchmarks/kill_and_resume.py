@@ -37,16 +37,23 @@ def llmcli(*words):
 
 
 def commands(options):
-    yield "generate", ["generate", "-n", 8, "--temperature", 1, "--seed", 1], "jsonl", 4
-    yield "classify --labels", ["classify", "-m", "gpt2-stories", "--labels", "good,bad"], "csv", 2
+    """Name, words and output format of each command, and how many times slower than others it is.
+
+    Small batches: rows are written window by window, and a window is 16 batches.
+    """
+    small = ["--batch-size", 2]
+    yield "generate", ["generate", "-n", 8, "--temperature", 1, "--seed", 1, *small], "jsonl", 1
+    labels = ["classify", "-m", "gpt2-stories", "--labels", "good,bad", *small]
+    yield "classify --labels", labels, "csv", 1
     if options.embed:
-        yield "embed", ["embed", "-m", options.embed], "npy", 1
+        yield "embed", ["embed", "-m", options.embed, *small], "npy", 1
     if options.translate:
-        yield "translate", ["translate", "-m", options.translate, "--num-beams", 1], "jsonl", 20
+        words = ["translate", "-m", options.translate, "--num-beams", 1, "--batch-size", 1]
+        yield "translate", words, "jsonl", 8
     if options.classify:
-        yield "classify", ["classify", "-m", options.classify], "parquet", 1
+        yield "classify", ["classify", "-m", options.classify, *small], "parquet", 1
     if options.answer:
-        yield "answer", ["answer", "-m", options.answer], "jsonl", 1
+        yield "answer", ["answer", "-m", options.answer, *small], "jsonl", 1
 
 
 def kill_once(words, part, draw):
@@ -55,7 +62,7 @@ def kill_once(words, part, draw):
     before = part.stat().st_size if part.exists() else 0
     while process.poll() is None:
         if part.exists() and part.stat().st_size > before:
-            time.sleep(draw.random())
+            time.sleep(draw.random() / 2)
             break
         time.sleep(0.01)
     if process.poll() is not None:
