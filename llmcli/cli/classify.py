@@ -143,7 +143,4 @@ def _show(result: "Classification", out: Output) -> None:
     """Each label with its score and a bar, for a person."""
     if result.row.number > 1:
         out.line()
-    width = max(len(one.label) for one in result.scores)
-    for one in result.scores:
-        bar = "█" * round(20 * one.score) if 0 <= one.score <= 1 else ""
-        out.line(f"{one.label:<{width}}  {one.score:.4f}  {bar}".rstrip())
+    out.bars([(one.label, one.score) for one in result.scores])

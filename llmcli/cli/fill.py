@@ -96,7 +96,4 @@ def _show(result: "Filled", out: Output) -> None:
     for number, gap in enumerate(result.gaps, 1):
         if len(result.gaps) > 1:
             out.line(f"gap {number}")
-        width = max(len(one.word) for one in gap.candidates)
-        for one in gap.candidates:
-            bar = "█" * round(20 * one.probability)
-            out.line(f"  {one.word:<{width}}  {one.probability:.4f}  {bar}".rstrip())
+        out.bars([(one.word, one.probability) for one in gap.candidates], indent="  ")

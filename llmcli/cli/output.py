@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol, TextIO
@@ -118,6 +118,13 @@ class Output:
     def line(self, text: str = "") -> None:
         """Write a line to stdout."""
         print_to(sys.stdout, text + "\n")
+
+    def bars(self, chances: Sequence[tuple[str, float]], indent: str = "") -> None:
+        """Write names with their scores to stdout, a bar behind each that is a probability."""
+        width = max(len(name) for name, _ in chances)
+        for name, score in chances:
+            bar = "█" * round(20 * score) if 0 <= score <= 1 else ""
+            self.line(f"{indent}{name:<{width}}  {score:.4f}  {bar}".rstrip())
 
     @contextmanager
     def records(

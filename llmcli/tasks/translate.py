@@ -139,16 +139,20 @@ class _Work:
             return Failure(row, InputError("the text is empty"))
         language = base(self._direction.source or "en")
         layout: list[Piece] = []
+        units: list[_Source] = []
         overflow: Overflow | None = None
         try:
             for piece in pieces(row.text, language, split=self._spec.split_sentences):
-                parts = self._fitted(piece) if piece.is_sentence else [piece]
-                if len(parts) > 1 or parts[0] is not piece:
+                if not piece.is_sentence:
+                    layout.append(piece)
+                    continue
+                parts = self._fitted(piece.text)
+                if [part.text for part in parts] != [piece.text]:
                     overflow = self._how
-                layout += parts
+                layout += [Piece(part.text, True) for part in parts]
+                units += parts
         except InputError as error:
             return Failure(row, error)
-        units = [self._source(piece.text) for piece in layout if piece.is_sentence]
         return _Job(row, units, layout, overflow)
 
     def _source(self, text: str) -> _Source:
@@ -159,20 +163,21 @@ class _Work:
         ids: list[int] = self._loaded.tokenizer(text, verbose=False)["input_ids"]
         return ids
 
-    def _fitted(self, piece: Piece) -> list[Piece]:
+    def _fitted(self, text: str) -> list[_Source]:
         """A sentence, or what is made of one that is too long."""
-        size = len(self._ids(piece.text))
+        source = self._source(text)
+        size = len(source.ids)
         if self._limit is None or size <= self._limit:
-            return [piece]
-        if self._how == "error" or len(piece.text) < 2:
+            return [source]
+        if self._how == "error" or len(text) < 2:
             raise InputError(
                 f"a sentence has {size:,} tokens, the model takes {self._limit:,}: shorten it, or "
                 "see --on-overflow"
             )
-        first, second = halves(piece.text)
+        first, second = halves(text)
         if self._how == "truncate":
-            return self._fitted(Piece(first, True))[:1]
-        return [*self._fitted(Piece(first, True)), *self._fitted(Piece(second, True))]
+            return self._fitted(first)[:1]
+        return [*self._fitted(first), *self._fitted(second)]
 
     @torch.inference_mode()
     def run(self, units: Sequence[_Source]) -> list[list[Hypothesis]]:
