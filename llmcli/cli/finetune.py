@@ -12,8 +12,8 @@ import click
 from click.core import ParameterSource
 
 from llmcli.cli.options import gather, model_options
-from llmcli.cli.types import POSITIVE, Real
-from llmcli.spec import DTYPES, ModelSpec, TrainingSpec
+from llmcli.cli.types import POSITIVE, CommaList, Real
+from llmcli.spec import DTYPES, TASKS, ModelSpec, TrainingSpec
 
 if TYPE_CHECKING:
     from llmcli.core.training import Progress
@@ -25,6 +25,13 @@ training_options = gather(
     TrainingSpec,
     "training",
     [
+        click.option(
+            "--task",
+            type=click.Choice(TASKS),
+            default=DEFAULTS.task,
+            show_default=True,
+            help="What to train for.",
+        ),
         click.option(
             "--train",
             multiple=True,
@@ -47,13 +54,19 @@ training_options = gather(
         click.option(
             "--eval-fraction",
             type=Real(0, 0.5),
-            default=DEFAULTS.eval_fraction,
-            show_default=True,
             help="Without --eval: hold out this much of the training text.",
         ),
         click.option(
-            "--column", default=DEFAULTS.column, show_default=True, help="Field with the text."
+            "--column",
+            "columns",
+            type=CommaList(),
+            default=(),
+            metavar="NAME[,NAME]",
+            help="Fields with the texts.  [default: text; source,target; question,context]",
         ),
+        click.option("--from-lang", metavar="LANG", help="translation: what is translated."),
+        click.option("--to-lang", metavar="LANG", help="translation: into what."),
+        click.option("--label-smoothing", type=Real(0, 1, max_open=True), default=0.0),
         click.option(
             "--block-size",
             type=click.IntRange(min=2),
@@ -63,8 +76,6 @@ training_options = gather(
         click.option(
             "--batch-size",
             type=POSITIVE,
-            default=DEFAULTS.batch_size,
-            show_default=True,
             help="Examples computed together.",
         ),
         click.option(
@@ -77,8 +88,6 @@ training_options = gather(
         click.option(
             "--epochs",
             type=Real(min=0, min_open=True),
-            default=DEFAULTS.epochs,
-            show_default=True,
             help="Passes over the text.",
         ),
         click.option("--max-steps", type=POSITIVE, help="Steps to make, in place of --epochs."),
@@ -118,8 +127,6 @@ training_options = gather(
         click.option(
             "--eval-steps",
             type=POSITIVE,
-            default=DEFAULTS.eval_steps,
-            show_default=True,
             help="Steps between validations.",
         ),
         click.option(
@@ -173,17 +180,10 @@ training_options = gather(
 
 
 @click.command()
-@click.option(
-    "--task",
-    type=click.Choice(["causal-lm"]),
-    default="causal-lm",
-    show_default=True,
-    help="What to train for.",
-)
 @training_options
 @model_options(default="", runs=False)
 @click.option("-q", "--quiet", is_flag=True, help="Print the folder of the new model alone.")
-def finetune(task: str, training: TrainingSpec, spec: ModelSpec, quiet: bool) -> None:
+def finetune(training: TrainingSpec, spec: ModelSpec, quiet: bool) -> None:
     """Train a causal language model: from a checkpoint (-m), or --from-scratch.
 
     Checkpoints are written as it runs. Ctrl-C saves one more; the same command with --resume

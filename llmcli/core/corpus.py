@@ -15,7 +15,6 @@ from llmcli.core.data import Piece, data_kind, read_documents
 from llmcli.errors import InputError
 
 END_OF_TEXT = "<|endoftext|>"
-NO_LABEL = -100  # what the loss of transformers leaves out
 Ids = NDArray[np.uint32]
 
 
@@ -99,7 +98,7 @@ def _concatenate(parts: list[Ids]) -> Ids:
 
 
 @dataclass(frozen=True, slots=True)
-class Blocks(torch.utils.data.Dataset[dict[str, torch.Tensor]]):
+class Blocks(torch.utils.data.Dataset[dict[str, Any]]):
     """A token stream cut into blocks of equal length; what is left over at the end is dropped."""
 
     ids: Ids
@@ -108,13 +107,15 @@ class Blocks(torch.utils.data.Dataset[dict[str, torch.Tensor]]):
     def __len__(self) -> int:
         return len(self.ids) // self.block_size
 
-    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
-        """One example: ids (T,) and labels (T,), which the model shifts by itself.
+    def __getitem__(self, key: int) -> dict[str, Any]:
+        """Block `key` modulo their number: ids (T,) and labels (T,), which the loss shifts.
 
-        The first token has nothing before it, so it is no label: the loss is a mean over labels.
+        The first token has nothing before it: the loss of its shifted labels leaves it out.
         """
-        start = index * self.block_size
-        ids = torch.from_numpy(self.ids[start : start + self.block_size].astype(np.int64))
-        labels = ids.clone()
-        labels[0] = NO_LABEL
-        return {"input_ids": ids, "labels": labels}
+        start = key % len(self) * self.block_size
+        ids = self.ids[start : start + self.block_size].astype(np.int64)
+        return {"input_ids": ids, "labels": ids}
+
+    def lengths(self) -> list[int]:
+        """Tokens of each block."""
+        return [self.block_size] * len(self)

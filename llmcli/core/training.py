@@ -2,42 +2,45 @@
 
 import json
 import math
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from transformers import (
-    PrinterCallback,
-    Trainer,
-    TrainerCallback,
-    TrainingArguments,
-    default_data_collator,
-)
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
-from llmcli.core.corpus import Blocks
+from llmcli.core.checkpoints import LOWER_IS_BETTER, best_step, keep_newest, move_into_place
+from llmcli.core.objectives.base import Dataset, Objective
+from llmcli.core.samplers import Grouped
 from llmcli.errors import InputError
 from llmcli.spec import TrainingSpec
 
-TRAINER_STATE = "trainer_state.json"
-COMPLETE = "complete.json"  # written last into a checkpoint: without it a checkpoint is not whole
+SCHEDULERS = {
+    "cosine": "cosine",
+    "linear": "linear",
+    "constant": "constant_with_warmup",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a run stands. Losses are in nats a token."""
+    """Where a run stands. Losses are in nats an item: a token, a text, the end of an answer."""
 
     step: int
     steps: int
     loss: float | None = None
     learning_rate: float | None = None
     tokens_per_second: float | None = None
+    """Without padding, over all processes."""
     seconds_left: float | None = None
     eval_loss: float | None = None
+    metrics: dict[str, float] = field(default_factory=dict)
+    """The task's own, on the validation data."""
 
     @property
     def eval_perplexity(self) -> float | None:
@@ -49,95 +52,164 @@ def perplexity(nats: float) -> float:
     return math.exp(nats) if nats < 700 else math.inf
 
 
-def build_trainer(
-    model: Any, train: Blocks, held_out: Blocks, spec: TrainingSpec, *, bf16: bool, on_cpu: bool
-) -> Trainer:
-    """Make a silent Trainer: AdamW, cosine schedule with warm-up, checkpoints below `output`."""
+class Run(Trainer):  # type: ignore[misc]
+    """transformers' Trainer with our order of examples, losses, scores and checkpoints."""
+
+    loss_is_scaled_for_ga = True
+
+    def __init__(
+        self,
+        objective: Objective,
+        model: Any,
+        train: Dataset,
+        held_out: Dataset | None,
+        spec: TrainingSpec,
+        arguments: TrainingArguments,
+        best_metric: str,
+    ) -> None:
+        self.objective, self.spec, self.best_metric = objective, spec, best_metric
+        self.seen_tokens = 0
+        super().__init__(
+            model=model,
+            args=arguments,
+            train_dataset=train,
+            eval_dataset=held_out,
+            data_collator=objective.collate,
+        )
+        self.model_accepts_loss_kwargs = True  # so that the items of all batches are counted
+        self.remove_callback(PrinterCallback)
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Grouped:
+        batch = self.args.train_batch_size * self.args.world_size
+        return Grouped(
+            self.train_dataset.lengths(), batch, self.args.seed, self.spec.group_by_length
+        )
+
+    def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> torch.Tensor:
+        """The items of a step: over all batches that are accumulated, and all processes."""
+        counts = [self.objective.weight(batch) for batch in batch_samples]
+        total = torch.stack(counts).sum().to(device) if counts else torch.ones((), device=device)
+        if self.args.world_size > 1:
+            total = self.accelerator.gather(total).sum()
+        return total.clamp(min=1)
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: Any,
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,
+    ) -> Any:
+        """The summed loss over the items of the whole step, so that their mean is learnt from.
+
+        Gradients of several processes are averaged: their number makes that a sum again.
+        """
+        self.seen_tokens += self.objective.tokens(inputs)
+        total, outputs = self.objective.loss(model, inputs)
+        loss = total / num_items_in_batch * self.accelerator.num_processes
+        return (loss, outputs) if return_outputs else loss
+
+    def evaluate(
+        self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval"
+    ) -> dict[str, float]:
+        """Score the validation data; each process does all of it."""
+        with self.compute_loss_context_manager():
+            found = self.objective.evaluate(
+                self.model, self.eval_dataset, self.args.per_device_eval_batch_size
+            )
+        metrics = {f"{metric_key_prefix}_{name}": value for name, value in found.items()}
+        self.log(metrics)
+        self.control = self.callback_handler.on_evaluate(
+            self.args, self.state, self.control, metrics
+        )
+        return metrics
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        """Write a checkpoint aside, hash it, and move it into place whole."""
+        if not all(parameter.isfinite().all() for parameter in self.model.parameters()):
+            raise InputError(
+                f"the weights are no numbers any more at step {self.state.global_step}: lower "
+                "--learning-rate or use --dtype float32; what was saved before is untouched"
+            )
+        root = Path(self.args.output_dir)
+        aside = root / "unfinished"
+        name = f"checkpoint-{self.state.global_step}"
+        if self.is_world_process_zero():
+            shutil.rmtree(aside, ignore_errors=True)
+            aside.mkdir(parents=True)
+        self.accelerator.wait_for_everyone()
+        self.args.output_dir = str(aside)
+        try:
+            super()._save_checkpoint(model, trial)
+        finally:
+            self.args.output_dir = str(root)
+        self.accelerator.wait_for_everyone()
+        if self.is_world_process_zero():
+            move_into_place(aside / name, root / name)
+            shutil.rmtree(aside, ignore_errors=True)
+            best = best_step(self.state.log_history, self.best_metric)
+            keep_newest(root, self.spec.save_total_limit, best)
+        self.accelerator.wait_for_everyone()
+
+
+def build_run(
+    objective: Objective,
+    model: Any,
+    train: Dataset,
+    held_out: Dataset | None,
+    spec: TrainingSpec,
+    *,
+    bf16: bool,
+    on_cpu: bool,
+) -> Run:
+    """Make a silent trainer. What is None in `spec` for a task's usual value is filled in."""
+    assert spec.batch_size is not None and spec.epochs is not None
+    steps = total_steps(spec, len(train))
     arguments = TrainingArguments(
         output_dir=str(checkpoint_root(spec)),
         per_device_train_batch_size=spec.batch_size,
         per_device_eval_batch_size=spec.batch_size,
         gradient_accumulation_steps=spec.gradient_accumulation_steps,
         num_train_epochs=spec.epochs,
-        max_steps=spec.max_steps or -1,
+        max_steps=steps,
         optim="adamw_torch_fused",
         learning_rate=spec.learning_rate or 0.0,
-        lr_scheduler_type="cosine",
-        warmup_steps=int(spec.warmup * total_steps(spec, len(train))),
+        lr_scheduler_type=SCHEDULERS[spec.schedule],
+        warmup_steps=int(spec.warmup * steps),
         weight_decay=spec.weight_decay,
         adam_beta2=spec.beta2,
         max_grad_norm=spec.max_grad_norm,
         bf16=bf16,
         use_cpu=on_cpu,
-        eval_strategy="steps" if len(held_out) else "no",
-        eval_steps=spec.eval_steps,
-        prediction_loss_only=True,
+        eval_strategy="steps" if held_out is not None else "no",
+        eval_steps=spec.eval_steps or max(1, math.ceil(steps / 10)),
         save_steps=spec.save_steps,
-        save_total_limit=spec.save_total_limit,
+        save_total_limit=None,  # what is kept is decided in _save_checkpoint
         logging_steps=spec.log_steps,
         logging_first_step=True,
         logging_nan_inf_filter=False,  # a loss of NaN is to be seen, and to stop the run
         seed=spec.seed,
         dataloader_pin_memory=not on_cpu,
+        ddp_find_unused_parameters=False,
+        remove_unused_columns=False,
         disable_tqdm=True,
         report_to="none",
     )
-    trainer = Trainer(
-        model=model,
-        args=arguments,
-        train_dataset=train,
-        eval_dataset=held_out if len(held_out) else None,
-        data_collator=default_data_collator,
-    )
-    trainer.remove_callback(PrinterCallback)
-    return trainer
+    metric = spec.best_metric or objective.metric
+    return Run(objective, model, train, held_out, spec, arguments, metric)
 
 
-@torch.inference_mode()
-def mean_nats(model: Any, blocks: Blocks, batch_size: int) -> float:
-    """Mean surprisal of the tokens of all blocks, in nats, each given those before it in its block.
-
-    Computed in the model's own dtype. Every block has T - 1 such tokens.
-    """
-    model.eval()
-    total, count = 0.0, 0
-    for batch in torch.utils.data.DataLoader(blocks, batch_size=batch_size):
-        ids = batch["input_ids"].to(model.device)  # (B, T)
-        logits = model(ids).logits[:, :-1].float()  # (B, T-1, V)
-        nats = torch.nn.functional.cross_entropy(
-            logits.flatten(0, 1), ids[:, 1:].flatten(), reduction="sum"
-        )
-        total += nats.item()
-        count += ids[:, 1:].numel()
-    return total / count
-
-
-def total_steps(spec: TrainingSpec, blocks: int) -> int:
-    """How many steps a run makes of so many blocks, on one device."""
-    per_step = spec.batch_size * spec.gradient_accumulation_steps
-    return spec.max_steps or math.ceil(math.ceil(blocks / per_step) * spec.epochs)
+def total_steps(spec: TrainingSpec, examples: int, processes: int = 1) -> int:
+    """How many optimizer steps a run of so many examples makes."""
+    assert spec.batch_size is not None and spec.epochs is not None
+    batches = math.ceil(examples / (spec.batch_size * processes))
+    per_epoch = max(1, math.ceil(batches / spec.gradient_accumulation_steps))
+    return spec.max_steps or max(1, math.ceil(per_epoch * spec.epochs))
 
 
 def checkpoint_root(spec: TrainingSpec) -> Path:
     """Where the checkpoints of a run lie."""
     return Path(spec.output) / "checkpoints"
-
-
-def last_checkpoint(spec: TrainingSpec) -> Path | None:
-    """The newest checkpoint that was written to its end, or None."""
-    whole = [path.parent for path in checkpoint_root(spec).glob(f"checkpoint-*/{COMPLETE}")]
-    return max(whole, key=step_of, default=None)
-
-
-def step_of(checkpoint: Path) -> int:
-    """The number of steps that a checkpoint was written after."""
-    return int(checkpoint.name.rpartition("-")[2])
-
-
-def is_finished(checkpoint: Path) -> bool:
-    """True where no step is left to be made after a checkpoint."""
-    state = json.loads((checkpoint / TRAINER_STATE).read_text(encoding="utf-8"))
-    return bool(state["global_step"] >= state["max_steps"])
 
 
 @contextmanager
@@ -154,40 +226,54 @@ def disk_errors_explained(folder: str) -> Iterator[None]:
         raise InputError(f"cannot write to {folder}: mend that, then --resume") from None
 
 
-class Watch(TrainerCallback):
-    """Reports progress, marks whole checkpoints, stops on NaN or when asked to."""
+class Watch(TrainerCallback):  # type: ignore[misc]
+    """Reports progress, asks for checkpoints, stops on NaN, when asked to, or when stuck."""
 
     def __init__(
         self,
-        tokens_per_step: int,
+        run: Run,
         report: Callable[[Progress], None],
         should_stop: Callable[[], bool],
     ) -> None:
-        self.tokens_per_step = tokens_per_step
+        self.run = run
         self.report = report
         self.should_stop = should_stop
-        self._mark = (0, 0.0)  # the step and the time since which speed is measured
+        self._mark = (0, 0, 0.0)  # step, tokens and time since which speed is measured
+
+    def _set_mark(self, state: Any) -> None:
+        self._mark = (state.global_step, self.run.seen_tokens, time.perf_counter())
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self._mark = (state.global_step, time.perf_counter())
+        self._set_mark(state)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if self.should_stop():
+        stop = torch.tensor(int(self.should_stop()), device=self.run.accelerator.device)
+        if args.world_size > 1:  # a process that stopped alone would leave the others waiting
+            stop = self.run.accelerator.reduce(stop, "sum")
+        if stop:
             control.should_training_stop = True
             control.should_save = True
 
-    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-        write_json(folder / COMPLETE, {"step": state.global_step})
+    def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        metric, patience = self.run.best_metric, self.run.spec.early_stopping
+        if best_step(state.log_history, metric) == state.global_step:
+            control.should_save = True
+        if patience and is_stuck(state.log_history, metric, patience):
+            control.should_save = control.should_training_stop = True
 
     def on_log(self, args: Any, state: Any, control: Any, **more: Any) -> None:
         logs: dict[str, float] = more["logs"]
         if "loss" in logs:
             self.report(self._training_progress(state, logs))
         elif "eval_loss" in logs:
+            own = {
+                key.removeprefix("eval_"): value
+                for key, value in logs.items()
+                if key.startswith("eval_") and key != "eval_loss"
+            }
             loss = logs["eval_loss"]
-            self.report(Progress(state.global_step, state.max_steps, eval_loss=loss))
-        self._mark = (state.global_step, time.perf_counter())  # so that evaluation does not count
+            self.report(Progress(state.global_step, state.max_steps, eval_loss=loss, metrics=own))
+        self._set_mark(state)  # so that evaluation does not count
 
     def _training_progress(self, state: Any, logs: dict[str, float]) -> Progress:
         if not math.isfinite(logs["loss"]):
@@ -195,16 +281,29 @@ class Watch(TrainerCallback):
                 f"the loss is {logs['loss']} at step {state.global_step}: lower --learning-rate or "
                 "use --dtype float32; what was saved before is untouched"
             )
-        step, then = self._mark
-        seconds_per_step = (time.perf_counter() - then) / max(1, state.global_step - step)
+        step, tokens, then = self._mark
+        seconds = max(time.perf_counter() - then, 1e-9)
+        steps = max(1, state.global_step - step)
         return Progress(
             state.global_step,
             state.max_steps,
             loss=logs["loss"],
             learning_rate=logs["learning_rate"],
-            tokens_per_second=self.tokens_per_step / seconds_per_step,
-            seconds_left=seconds_per_step * (state.max_steps - state.global_step),
+            tokens_per_second=(self.run.seen_tokens - tokens)
+            * self.run.accelerator.num_processes
+            / seconds,
+            seconds_left=seconds / steps * (state.max_steps - state.global_step),
         )
+
+
+def is_stuck(history: list[dict[str, Any]], metric: str, patience: int) -> bool:
+    """True where the last `patience` validations brought nothing better than one before."""
+    values = [one[f"eval_{metric}"] for one in history if f"eval_{metric}" in one]
+    if metric in LOWER_IS_BETTER:
+        values = [-value for value in values]
+    if len(values) <= patience:
+        return False
+    return max(values[-patience:]) <= max(values[:-patience])
 
 
 def write_json(path: Path, value: Any) -> None:

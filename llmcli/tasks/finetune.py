@@ -3,38 +3,36 @@
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from safetensors.torch import load_model
 
 from llmcli.core import loading
-from llmcli.core.checkpoint import context_length
-from llmcli.core.corpus import Blocks, document_texts, encode_files, train_tokenizer
+from llmcli.core.checkpoints import best_step, last_whole, read_state, step_of
 from llmcli.core.device import choose_device, training_dtype
 from llmcli.core.hashes import write_sums
 from llmcli.core.modelcard import training_card
+from llmcli.core.preparation import Prepared, filled_in, prepare
 from llmcli.core.training import (
     Progress,
+    Run,
     Watch,
-    build_trainer,
+    build_run,
     checkpoint_root,
     disk_errors_explained,
-    is_finished,
-    last_checkpoint,
-    mean_nats,
+    is_stuck,
     perplexity,
-    step_of,
     write_json,
 )
-from llmcli.errors import InputError, Interrupted, ModelUnsuitable, UsageError
+from llmcli.errors import InputError, Interrupted, UsageError
 from llmcli.spec import ModelSpec, TrainingSpec
 
 SETTINGS = "training.json"
 METRICS = "metrics.jsonl"
-MAX_BLOCK = 1024
 DECIDE_NOTHING = ("output", "resume", "device", "log_steps", "save_steps", "save_total_limit")
+OF_TOKENS = ("causal-lm", "masked-lm")  # their loss has a perplexity
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +45,15 @@ class Trained:
     train_tokens: int
     eval_tokens: int
     steps: int
-    perplexity: float | None
-    """On the validation text, computed in float32 with the weights as stored; None without."""
+    best_step: int | None
+    """After which step the weights are taken; None: the last one, nothing was validated."""
+    metrics: dict[str, float] = field(default_factory=dict)
+    """On the validation data, computed in float32 with the weights as stored."""
+
+    @property
+    def perplexity(self) -> float | None:
+        """exp of the loss; None without validation."""
+        return perplexity(self.metrics["loss"]) if "loss" in self.metrics else None
 
 
 def finetune(
@@ -67,67 +72,88 @@ def finetune(
     Raises InputError for data or settings that cannot be used, UsageError for an output
     folder in use, and what loading raises.
     """
-    usual = 5e-5 if base else 1e-3
-    spec = replace(spec, learning_rate=spec.learning_rate or usual)
+    spec = filled_in(spec, base)
     _check_output(spec, base)
     _check_files(spec)
     note(f"learning rate: {spec.learning_rate}")
-    model, tokenizer = _model_and_tokenizer(spec, base, note)
-    train, held_out = _blocks(spec, model, tokenizer, note)
-    use_cache = model.config.use_cache  # Trainer switches it off, and it is saved with the model
-    trainer = _trainer(spec, model, train, held_out, note)
-    tokens_per_step = spec.batch_size * spec.gradient_accumulation_steps * train.block_size
-    trainer.add_callback(Watch(tokens_per_step, _recorded(spec, report), should_stop))
+    prepared = prepare(spec, base, _kept_tokenizer(spec), note)
+    model = prepared.model
+    use_cache = getattr(model.config, "use_cache", None)  # the trainer switches it off
+    run = _run(spec, prepared, note)
+    run.add_callback(Watch(run, _recorded(spec, report), should_stop))
     with disk_errors_explained(spec.output):
-        _claim_output(spec, base, tokenizer)
-        steps = _train(spec, trainer, note)
+        _claim_output(spec, base, prepared.tokenizer)
+        steps, best = _train(spec, run, note)
         trained = Trained(
             output=spec.output,
             parameters=model.num_parameters(),
-            block_size=train.block_size,
-            train_tokens=len(train) * train.block_size,
-            eval_tokens=len(held_out) * held_out.block_size,
+            block_size=prepared.objective.limit,
+            train_tokens=prepared.train_tokens,
+            eval_tokens=prepared.eval_tokens,
             steps=steps,
-            perplexity=_final_perplexity(spec, trainer, held_out),
+            best_step=best,
+            metrics=_final_metrics(spec, run, prepared),
         )
-        model.config.use_cache = use_cache
-        _save(spec, base, trained, model, tokenizer)
+        if use_cache is not None:
+            model.config.use_cache = use_cache
+        _save(spec, base, trained, model, prepared.tokenizer)
     return trained
 
 
-def _trainer(
-    spec: TrainingSpec, model: Any, train: Blocks, held_out: Blocks, note: Callable[[str], None]
-) -> Any:
+def _run(spec: TrainingSpec, prepared: Prepared, note: Callable[[str], None]) -> Run:
     where, why = choose_device(spec.device)
     if where.index is not None:
         raise UsageError(f"--device {where}: name it cuda, and the GPU in CUDA_VISIBLE_DEVICES")
     dtype, reason = training_dtype(where, spec.dtype)
     note(f"device: {where} ({why}); arithmetic: {str(dtype)[6:]} ({reason})")
-    bf16 = str(dtype) == "torch.bfloat16"
-    return build_trainer(model, train, held_out, spec, bf16=bf16, on_cpu=where.type == "cpu")
+    return build_run(
+        prepared.objective,
+        prepared.model,
+        prepared.train,
+        prepared.held_out,
+        spec,
+        bf16=str(dtype) == "torch.bfloat16",
+        on_cpu=where.type == "cpu",
+    )
 
 
-def _train(spec: TrainingSpec, trainer: Any, note: Callable[[str], None]) -> int:
-    """Make the steps that are left; return the number of all. Raises Interrupted."""
-    start = last_checkpoint(spec) if spec.resume else None
-    if start is None:
-        if spec.resume:
+def _train(spec: TrainingSpec, run: Run, note: Callable[[str], None]) -> tuple[int, int | None]:
+    """Make the steps that are left, and take the best weights.
+
+    Returns the number of all steps, and after which the weights are taken. Raises Interrupted.
+    """
+    start = last_whole(checkpoint_root(spec)) if spec.resume else None
+    history: list[dict[str, Any]] = []
+    if start is not None:
+        state = read_state(start)
+        history, done, steps = state["log_history"], state["global_step"], state["max_steps"]
+    if start is None or not (done >= steps or _has_stuck(spec, run, history)):
+        if start is not None:
+            note(f"resuming after step {step_of(start)}")
+        elif spec.resume:
             note(f"no checkpoint in {checkpoint_root(spec)}: beginning with the first step")
-        trainer.train()
-    elif is_finished(start):
-        note("all steps are made: writing the model of the last checkpoint")
-        load_model(trainer.model, start / "model.safetensors")
-        return step_of(start)
+        run.train(resume_from_checkpoint=str(start) if start else None)
+        history, done, steps = run.state.log_history, run.state.global_step, run.state.max_steps
+        if done < steps and not _has_stuck(spec, run, history):
+            raise Interrupted(
+                f"stopped and saved at step {done} of {steps}: "
+                "go on with the same command and --resume"
+            )
     else:
-        note(f"resuming after step {step_of(start)}")
-        trainer.train(resume_from_checkpoint=str(start))
-    done: int = trainer.state.global_step
-    if done < trainer.state.max_steps:
-        raise Interrupted(
-            f"stopped and saved at step {done} of {trainer.state.max_steps}: "
-            "go on with the same command and --resume"
-        )
-    return done
+        note("all steps are made: writing the model of the last checkpoint")
+        load_model(run.model, start / "model.safetensors")
+    best = best_step(history, run.best_metric)
+    if best is not None and best != done:
+        folder = checkpoint_root(spec) / f"checkpoint-{best}"
+        if folder.is_dir():
+            note(f"taking the weights after step {best}, the best in validation")
+            load_model(run.model, folder / "model.safetensors")
+    return done, best
+
+
+def _has_stuck(spec: TrainingSpec, run: Run, history: list[dict[str, Any]]) -> bool:
+    patience = spec.early_stopping
+    return bool(patience) and is_stuck(history, run.best_metric, patience or 0)
 
 
 def _check_output(spec: TrainingSpec, base: ModelSpec | None) -> None:
@@ -179,66 +205,12 @@ def _settings(spec: TrainingSpec, base: ModelSpec | None) -> dict[str, Any]:
     return result
 
 
-def _model_and_tokenizer(
-    spec: TrainingSpec, base: ModelSpec | None, note: Callable[[str], None]
-) -> tuple[Any, Any]:
-    if base is not None:
-        loaded = loading.load_causal(replace(base, device="cpu", dtype="float32"))
-        if loaded.tokenizer.eos_token_id is None:
-            raise ModelUnsuitable(
-                f"the tokenizer of {base.model_id} has no token to end a document with"
-            )
-        return loaded.model, loaded.tokenizer
-    assert spec.from_scratch is not None, "the command line asks for one of the two"
-    settings = loading.read_new_config(spec.from_scratch)
-    if spec.resume and _kept_tokenizer(spec).is_dir():
-        tokenizer = loading.load_tokenizer_folder(_kept_tokenizer(spec))
-    else:
-        length = context_length(loading.plan_causal(settings).to_dict())
-        texts = document_texts(spec.train, spec.column)
-        size = settings.get("vocab_size", 50257)
-        tokenizer = train_tokenizer(texts, size, length or MAX_BLOCK)
-    note(
-        f"tokenizer: byte-level BPE with {len(tokenizer):,} entries, learnt from the training text"
-    )
-    ends = {f"{name}_token_id": tokenizer.eos_token_id for name in ("bos", "eos", "pad")}
-    return loading.new_causal(
-        settings | ends | {"vocab_size": len(tokenizer)}, spec.seed
-    ), tokenizer
-
-
-def _blocks(
-    spec: TrainingSpec, model: Any, tokenizer: Any, note: Callable[[str], None]
-) -> tuple[Blocks, Blocks]:
-    context = context_length(model.config.to_dict())
-    size = spec.block_size or min(context or MAX_BLOCK, MAX_BLOCK)
-    if context and size > context:
-        raise InputError(f"--block-size {size} is more than the {context} tokens the model takes")
-    fraction = 0.0 if spec.eval else spec.eval_fraction
-    train, held_out = encode_files(tokenizer, spec.train, spec.column, fraction)
-    if spec.eval:
-        held_out, _ = encode_files(tokenizer, spec.eval, spec.column)
-    if len(train) < size:
-        raise InputError(
-            f"the training text has {len(train)} tokens, one block needs {size}: "
-            "give more text, or a smaller --block-size"
-        )
-    blocks, validation = Blocks(train, size), Blocks(held_out, size)
-    note(
-        f"data: {len(blocks) * size:,} tokens to train on and {len(validation) * size:,} to "
-        f"validate, in blocks of {size}"
-    )
-    if not len(validation):
-        note("no validation: too little text is held out; give --eval or a higher --eval-fraction")
-    return blocks, validation
-
-
 def _recorded(spec: TrainingSpec, report: Callable[[Progress], None]) -> Callable[[Progress], None]:
     """Also append each progress record to metrics.jsonl."""
     path = Path(spec.output) / METRICS
 
     def record(progress: Progress) -> None:
-        known = {key: value for key, value in asdict(progress).items() if value is not None}
+        known = {key: value for key, value in asdict(progress).items() if value not in (None, {})}
         with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(known) + "\n")
         report(progress)
@@ -246,12 +218,13 @@ def _recorded(spec: TrainingSpec, report: Callable[[Progress], None]) -> Callabl
     return record
 
 
-def _final_perplexity(spec: TrainingSpec, trainer: Any, held_out: Blocks) -> float | None:
-    if not len(held_out):
-        return None
-    model = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
+def _final_metrics(spec: TrainingSpec, run: Run, prepared: Prepared) -> dict[str, float]:
+    model = run.accelerator.unwrap_model(run.model, keep_fp32_wrapper=False)
     loading.round_weights(model, spec.save_dtype)
-    return perplexity(mean_nats(model, held_out, trainer.args.per_device_eval_batch_size))
+    if prepared.held_out is None:
+        return {}
+    size = run.args.per_device_eval_batch_size
+    return prepared.objective.evaluate(model, prepared.held_out, size)
 
 
 def _save(

@@ -1,0 +1,1 @@
+"""How each task learns from examples."""

@@ -1,0 +1,38 @@
+"""Text for a language model, packed into blocks; conversations, where only answers are learnt."""
+
+from typing import Any
+
+from torch import Tensor
+
+from llmcli.core.objectives.base import (
+    NO_LABEL,
+    Batch,
+    Examples,
+    Objective,
+    model_inputs,
+    padded,
+    summed_loss,
+)
+
+
+class Causal(Objective):
+    """Each token is predicted from those before it."""
+
+    def __init__(self, model: Any, tokenizer: Any, limit: int, *, smoothing: float = 0.0) -> None:
+        super().__init__(model, tokenizer, limit)
+        self._smoothing = smoothing
+
+    def examples(self, rows: Any) -> Examples:
+        raise NotImplementedError("text is packed into blocks: see core/corpus.py")
+
+    def collate(self, features: Any) -> Batch:
+        batch = model_inputs(features, self.pad)
+        return {**batch, "labels": padded([one["labels"] for one in features], NO_LABEL)}
+
+    def weight(self, batch: Batch) -> Tensor:
+        return batch["labels"][:, 1:].ne(NO_LABEL).sum()
+
+    def loss(self, model: Any, batch: Batch) -> tuple[Tensor, Any]:
+        inputs = {name: value for name, value in batch.items() if name != "labels"}
+        outputs = model(**inputs, use_cache=False)
+        return summed_loss(outputs.logits[:, :-1], batch["labels"][:, 1:], self._smoothing), outputs
