@@ -145,6 +145,9 @@ LANGUAGES = ("en", "fr", "zh")
 END, UNKNOWN, PAD = "</s>", "<unk>", "<pad>"
 SPACES = "\u00a0\u202f\u2009\u3000"  # written without a rule in the data, and not to be learned
 INVISIBLE = "\u200b\u00ad\ufeff"
+# What names, prices and quotations may need, however rare it is in the data.
+REQUIRED = "".join(map(chr, (*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100))))
+REQUIRED += "ŒœŸ–—‘’“”…€，。！？：；、（）《》「」"
 SPACE_MARK = "\u2581"  # SentencePiece's, before a word
 
 
@@ -178,6 +181,7 @@ def train_pieces(texts: Iterable[str], vocab: int, folder: Path) -> Path:
         model_type="unigram",
         vocab_size=vocab - len(LANGUAGES) - 1,  # the languages and <pad> are not pieces
         character_coverage=0.99995,  # 0.9998 loses a character in one Chinese sentence of 15
+        required_chars=REQUIRED,
         normalization_rule_tsv=str(rules),
         unk_id=1, eos_id=0, bos_id=-1, pad_id=-1,
         unk_piece=UNKNOWN, eos_piece=END,
