@@ -22,6 +22,7 @@ from typing import Any
 
 import sentencepiece
 import torch
+from sentencepiece import sentencepiece_model_pb2
 from tokenizers import Tokenizer
 from transformers import (
     AutoModel,
@@ -190,9 +191,14 @@ def train_pieces(texts: Iterable[str], vocab: int, folder: Path) -> Path:
     )  # fmt: skip
     rules.unlink()
     (folder / "source.vocab").unlink()
-    target = folder / "target.spm"
-    target.write_bytes((folder / "source.model").read_bytes())
-    return (folder / "source.model").rename(folder / "source.spm")
+    trained = folder / "source.model"
+    model = sentencepiece_model_pb2.ModelProto.FromString(trained.read_bytes())
+    model.trainer_spec.ClearField("model_prefix")  # paths of this machine
+    model.normalizer_spec.ClearField("normalization_rule_tsv")
+    trained.unlink()
+    for name in ("source.spm", "target.spm"):
+        (folder / name).write_bytes(model.SerializeToString(deterministic=True))
+    return folder / "source.spm"
 
 
 class Pieces:
