@@ -138,7 +138,6 @@ Task = Literal[
     "question-answering",
     "translation",
     "seq2seq",
-    "joint",
 ]
 TASKS: tuple[Task, ...] = (
     "causal-lm",
@@ -148,7 +147,6 @@ TASKS: tuple[Task, ...] = (
     "question-answering",
     "translation",
     "seq2seq",
-    "joint",
 )
 
 
@@ -179,13 +177,13 @@ class TrainingSpec:
     from_scratch: str | None = None
     """A model configuration (JSON) to begin with; None: start from a checkpoint."""
     parts: str | None = None
-    """Of a joint run: a YAML file that lists its tasks."""
+    """Of a joint run: a YAML file that lists its tasks; `task` is not looked at."""
     eval: tuple[str, ...] = ()
     """Validation files; empty: `eval_fraction` of the training rows is held out."""
     eval_fraction: float | None = None
     columns: tuple[str, ...] = ()
     """Fields with the texts."""
-    label_column: str = "label"
+    label_column: str | None = None
     """Field with the label, or a list of labels."""
     multi_label: bool = False
     """A text may have several labels, or none."""
@@ -207,6 +205,7 @@ class TrainingSpec:
     """Overrides `epochs`."""
     learning_rate: float | None = None
     """Highest step size."""
+    adapters: LoraSpec = LoraSpec()
     schedule: Schedule = "cosine"
     warmup: float = 0.05
     """Fraction of the steps over which the learning rate rises from 0."""

@@ -3,6 +3,7 @@
     python recipes/prepare.py tatoeba DATA_DIR OUT_DIR
     python recipes/prepare.py marian TEACHER TRAIN.jsonl OUT
     python recipes/prepare.py bert MODEL OUT --texts FILE...
+    python recipes/prepare.py sentences DATA_DIR OUT_DIR
 
 The same input gives the same output: whatever is drawn is drawn with --seed.
 """
@@ -476,6 +477,53 @@ def prepare_bert(options: argparse.Namespace) -> None:
           f"mean {cosines.mean():.4f}, least {cosines.min():.4f}")  # fmt: skip
 
 
+# ------------------------------------------------------------------ sentences: text for BERT
+
+SHARES = {  # how many of each are drawn
+    "books/books.jsonl.xz": 12_000,
+    "movie-reviews/train.jsonl.xz": 6_000,
+    "squad/train-36-articles.json.xz": 6_000,
+    "tatoeba/eng-fra.tsv.xz": 6_000,
+    "pros-cons/train.jsonl.xz": 4_000,
+}
+SENTENCE_END = re.compile(r"(?<=[.!?])[\"')\u201d]*\s+(?=[A-Z\"'(\u201ca-z])")
+SHORTEST, LONGEST = 15, 220  # characters
+HELD_OUT_SENTENCES = 400
+PHRASES = 4_000  # of pros-cons, beside the sentences of sentence-polarity
+
+
+def prepare_sentences(options: argparse.Namespace) -> None:
+    """Sentences of several kinds to guess words in, and labelled ones; dev rows as they are."""
+    draw = random.Random(options.seed)
+    data, out = Path(options.data), Path(options.out)
+    out.mkdir(parents=True, exist_ok=True)
+    known: dict[str, None] = {}
+    for name, count in SHARES.items():
+        if name.endswith(".tsv.xz"):
+            texts = [pair.english for pair in read_pairs(data / name, "fr")]
+        else:
+            texts = read_texts(data / name, draw)
+        found = [part for text in texts for part in SENTENCE_END.split(" ".join(text.split()))]
+        fitting = sorted({one for one in found if SHORTEST <= len(one) <= LONGEST})
+        known |= dict.fromkeys(draw.sample(fitting, min(count, len(fitting))))
+    sentences = list(known)
+    draw.shuffle(sentences)
+    rows = [{"text": one} for one in sentences]
+    write_rows(out / "sentences.jsonl", rows[HELD_OUT_SENTENCES:])
+    write_rows(out / "sentences-dev.jsonl", rows[:HELD_OUT_SENTENCES])
+    polarity = read_rows(data / "sentence-polarity/train.jsonl.xz")
+    phrases = read_rows(data / "pros-cons/train.jsonl.xz")
+    labelled = polarity + draw.sample(phrases, PHRASES)
+    draw.shuffle(labelled)
+    write_rows(out / "polarity.jsonl", labelled)
+    print(f"{len(sentences):,} sentences, {len(labelled):,} with a label")
+
+
+def read_rows(path: Path) -> list[Row]:
+    with lzma.open(path, "rt", encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
 def describe(model: Any) -> None:
     count = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
     print(f"{count:,} parameters that train; {2 * count / 1e6:.1f} MB in bfloat16")
@@ -509,6 +557,10 @@ def parse() -> argparse.Namespace:
     command.add_argument("--decoder-layers", type=numbers, default=[0])
     command.set_defaults(run=prepare_marian)
 
+    command = commands.add_parser("sentences", help="text for the encoder to learn from")
+    command.add_argument("data", help="the folder with the data sets")
+    command.add_argument("out")
+    command.set_defaults(run=prepare_sentences)
     command = commands.add_parser("bert", help="an encoder with fewer wordpieces")
     command.add_argument("model", metavar="MODEL")
     command.add_argument("out", type=Path, metavar="OUT")

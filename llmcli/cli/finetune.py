@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
-from llmcli.cli.options import gather, model_options
+from llmcli.cli.options import Option, gather, model_options
 from llmcli.cli.types import POSITIVE, CommaList, Real
-from llmcli.spec import DTYPES, TASKS, ModelSpec, TrainingSpec
+from llmcli.spec import DTYPES, SCHEDULES, TASKS, LoraSpec, ModelSpec, TrainingSpec
 
 if TYPE_CHECKING:
     from llmcli.core.training import Progress
@@ -21,182 +21,237 @@ if TYPE_CHECKING:
 
 DEFAULTS = TrainingSpec(train=(), output="")
 
-training_options = gather(
-    TrainingSpec,
-    "training",
+
+def _number(
+    *names: str, help: str, metavar: str = "N", type: click.ParamType[Any] = POSITIVE
+) -> Option:
+    """A number whose usual value depends on the task, so that no default is shown."""
+    return click.option(*names, type=type, metavar=metavar, help=help)
+
+
+def _with_default(name: str, type: click.ParamType[Any], help: str, *more: str) -> Option:
+    """An option with the default of the training spec."""
+    default = getattr(DEFAULTS, name.removeprefix("--").replace("-", "_"))
+    return click.option(name, *more, type=type, default=default, show_default=True, help=help)
+
+
+data_options: list[Option] = [
+    click.option(
+        "--task",
+        type=click.Choice(TASKS),
+        default=DEFAULTS.task,
+        show_default=True,
+        help="What to train for.",
+    ),
+    click.option(
+        "--train",
+        multiple=True,
+        metavar="FILE",
+        help="What to learn from: .txt (one document), .jsonl .csv .tsv .parquet, SQuAD's .json, "
+        "also .gz or .xz. May be repeated.",
+    ),
+    click.option(
+        "--parts",
+        metavar="FILE",
+        help="Learn several tasks on one body: a YAML list of them, in place of --train.",
+    ),
+    click.option("-o", "--output", metavar="DIR", default="", help="Folder of the new model."),
+    click.option(
+        "--from-scratch",
+        metavar="CONFIG",
+        help="Begin with a new model of this configuration (JSON), and a new tokenizer.",
+    ),
+    click.option(
+        "--eval", multiple=True, metavar="FILE", help="What to validate on. May be repeated."
+    ),
+    _number(
+        "--eval-fraction",
+        type=Real(0, 0.5),
+        metavar="X",
+        help="Without --eval: hold out this much of the training rows.  [default: 0.1; of text, "
+        "0.01]",
+    ),
+    click.option(
+        "--column",
+        "columns",
+        type=CommaList(),
+        default=(),
+        metavar="NAME[,NAME]",
+        help="Fields with the texts.  [default: text; tokens; source,target]",
+    ),
+    click.option(
+        "--label-column", metavar="NAME", help="Field with the label.  [default: label; ner_tags]"
+    ),
+    click.option("--multi-label", is_flag=True, help="A text has any number of labels."),
+    click.option(
+        "--chat",
+        is_flag=True,
+        help="causal-lm: rows have messages, or a prompt and a completion; the answers alone are "
+        "learnt.",
+    ),
+    click.option("--from-lang", metavar="LANG", help="translation: the source's language."),
+    click.option("--to-lang", metavar="LANG", help="translation: the target's language."),
+    click.option("--prefix", default="", metavar="TEXT", help="seq2seq: goes before each source."),
+    _number(
+        "--block-size",
+        "--max-length",
+        type=click.IntRange(min=2),
+        help="Tokens in one example.  [default: what the model takes, up to a usual number]",
+    ),
+    _with_default("--mask-fraction", Real(0, 1, min_open=True), "masked-lm: tokens to guess."),
+]
+step_options: list[Option] = [
+    _number("--batch-size", help="Examples computed together.  [default: 32; of text, 8]"),
+    _with_default("--gradient-accumulation-steps", POSITIVE, "Batches before the weights change."),
+    _number(
+        "--epochs",
+        type=Real(min=0, min_open=True),
+        metavar="X",
+        help="Passes over the data.  [default: 3; of text, 1]",
+    ),
+    click.option("--max-steps", type=POSITIVE, help="Steps to make, in place of --epochs."),
+    _number(
+        "--learning-rate",
+        "--lr",
+        type=Real(min=0, min_open=True),
+        metavar="X",
+        help="Highest step size.  [default: 1e-3 from scratch, 5e-5 or 1e-4 from a checkpoint]",
+    ),
+    _with_default("--schedule", click.Choice(SCHEDULES), "How the step size falls."),
+    _with_default(
+        "--warmup", Real(0, 1, max_open=True), "Fraction of the steps in which it rises."
+    ),
+    _with_default("--weight-decay", Real(min=0), "AdamW's pull towards zero."),
+    _with_default("--beta2", Real(0, 1, max_open=True), "AdamW's second decay rate."),
+    _with_default("--max-grad-norm", Real(min=0), "Clip gradients at this norm."),
+    _with_default(
+        "--label-smoothing", Real(0, 1, max_open=True), "Spread this much over other labels."
+    ),
+    click.option(
+        "--class-weights",
+        type=CommaList(),
+        default=(),
+        metavar="W",
+        help="balanced, or LABEL=WEIGHT,LABEL=WEIGHT,...",
+    ),
+    click.option(
+        "--freeze",
+        type=CommaList(),
+        default=(),
+        metavar="WHAT",
+        help="Leave as it is: body, embeddings, a number of lower layers, or parts of names.",
+    ),
+    click.option(
+        "--init-from", metavar="MODEL", help="Take weights that would be new from this model."
+    ),
+    click.option(
+        "--group-by-length/--no-group-by-length",
+        default=True,
+        help="Put examples of like length together.  [default: on]",
+    ),
+]
+check_options: list[Option] = [
+    _number("--eval-steps", help="Steps between validations.  [default: a tenth of all]"),
+    _number("--early-stopping", help="Stop after N validations without a better result."),
+    click.option(
+        "--best-metric",
+        metavar="NAME",
+        help="What the best checkpoint is told by.  [default: loss, accuracy or f1]",
+    ),
+    _with_default("--save-steps", POSITIVE, "Steps between checkpoints."),
+    _with_default(
+        "--save-total-limit", click.IntRange(min=2), "Checkpoints to keep, beside the best."
+    ),
+    _with_default("--log-steps", POSITIVE, "Steps between progress reports."),
+    click.option(
+        "--device",
+        envvar="LLMCLI_DEVICE",
+        default=DEFAULTS.device,
+        show_default=True,
+        help="auto, cpu, cuda or mps.",
+    ),
+    _with_default(
+        "--dtype",
+        click.Choice(DTYPES),
+        "Arithmetic; auto is bfloat16 where the processor has it.",
+    ),
+    _with_default(
+        "--save-dtype",
+        click.Choice([name for name in DTYPES if name != "auto"]),
+        "How the finished weights are stored.",
+    ),
+    _with_default("--seed", click.IntRange(0, 2**32 - 1), "Of all that is drawn at random."),
+    click.option("--resume", is_flag=True, help="Go on from the last checkpoint in DIR."),
+]
+training_options = gather(TrainingSpec, "training", data_options + step_options + check_options)
+
+LORA = LoraSpec()
+lora_options = gather(
+    LoraSpec,
+    "adapters",
     [
+        click.option("--lora", is_flag=True, help="Learn low-rank adapters, not all weights."),
         click.option(
-            "--task",
-            type=click.Choice(TASKS),
-            default=DEFAULTS.task,
+            "--lora-rank",
+            type=POSITIVE,
+            default=LORA.lora_rank,
             show_default=True,
-            help="What to train for.",
+            metavar="N",
+            help="Numbers that each of them passes on: more can learn more.",
         ),
         click.option(
-            "--train",
-            multiple=True,
-            required=True,
-            metavar="FILE",
-            help="Text to learn: .txt (one document), .jsonl .csv .tsv (a row is one), "
-            "also .gz or .xz. May be repeated.",
+            "--lora-alpha",
+            type=Real(min=0, min_open=True),
+            metavar="X",
+            help="Their scale is alpha / rank.  [default: twice the rank]",
         ),
         click.option(
-            "-o", "--output", required=True, metavar="DIR", help="Folder of the new model."
+            "--lora-dropout",
+            type=Real(0, 1, max_open=True),
+            default=LORA.lora_dropout,
+            show_default=True,
+            help="Leave out this much of their input while they learn.",
         ),
         click.option(
-            "--from-scratch",
-            metavar="CONFIG",
-            help="Begin with a new model of this configuration (JSON), and a new tokenizer.",
-        ),
-        click.option(
-            "--eval", multiple=True, metavar="FILE", help="Text to validate on. May be repeated."
-        ),
-        click.option(
-            "--eval-fraction",
-            type=Real(0, 0.5),
-            help="Without --eval: hold out this much of the training text.",
-        ),
-        click.option(
-            "--column",
-            "columns",
+            "--lora-targets",
             type=CommaList(),
             default=(),
-            metavar="NAME[,NAME]",
-            help="Fields with the texts.  [default: text; source,target; question,context]",
-        ),
-        click.option("--from-lang", metavar="LANG", help="translation: what is translated."),
-        click.option("--to-lang", metavar="LANG", help="translation: into what."),
-        click.option("--label-smoothing", type=Real(0, 1, max_open=True), default=0.0),
-        click.option(
-            "--block-size",
-            type=click.IntRange(min=2),
-            metavar="N",
-            help="Tokens in one example.  [default: the model's context, 1024 at most]",
+            metavar="NAME,...",
+            help="Layers that get one.  [default: all linear layers of the body]",
         ),
         click.option(
-            "--batch-size",
-            type=POSITIVE,
-            help="Examples computed together.",
+            "--merge", is_flag=True, help="Save a whole model with the adapters added in."
         ),
-        click.option(
-            "--gradient-accumulation-steps",
-            type=POSITIVE,
-            default=DEFAULTS.gradient_accumulation_steps,
-            show_default=True,
-            help="Batches before the weights change.",
-        ),
-        click.option(
-            "--epochs",
-            type=Real(min=0, min_open=True),
-            help="Passes over the text.",
-        ),
-        click.option("--max-steps", type=POSITIVE, help="Steps to make, in place of --epochs."),
-        click.option(
-            "--learning-rate",
-            "--lr",
-            type=Real(min=0, min_open=True),
-            help="Highest step size.  [default: 1e-3 from scratch, 5e-5 from a checkpoint]",
-        ),
-        click.option(
-            "--warmup",
-            type=Real(0, 1, max_open=True),
-            default=DEFAULTS.warmup,
-            show_default=True,
-            help="Fraction of the steps in which the learning rate rises.",
-        ),
-        click.option(
-            "--weight-decay",
-            type=Real(min=0),
-            default=DEFAULTS.weight_decay,
-            show_default=True,
-        ),
-        click.option(
-            "--beta2",
-            type=Real(0, 1, max_open=True),
-            default=DEFAULTS.beta2,
-            show_default=True,
-            help="AdamW's second decay rate.",
-        ),
-        click.option(
-            "--max-grad-norm",
-            type=Real(min=0),
-            default=DEFAULTS.max_grad_norm,
-            show_default=True,
-            help="Clip gradients at this norm.",
-        ),
-        click.option(
-            "--eval-steps",
-            type=POSITIVE,
-            help="Steps between validations.",
-        ),
-        click.option(
-            "--save-steps",
-            type=POSITIVE,
-            default=DEFAULTS.save_steps,
-            show_default=True,
-            help="Steps between checkpoints.",
-        ),
-        click.option(
-            "--save-total-limit",
-            type=click.IntRange(min=2),
-            default=DEFAULTS.save_total_limit,
-            show_default=True,
-            help="Checkpoints to keep.",
-        ),
-        click.option(
-            "--log-steps",
-            type=POSITIVE,
-            default=DEFAULTS.log_steps,
-            show_default=True,
-            help="Steps between progress reports.",
-        ),
-        click.option(
-            "--device",
-            envvar="LLMCLI_DEVICE",
-            default=DEFAULTS.device,
-            show_default=True,
-            help="auto, cpu, cuda or mps.",
-        ),
-        click.option(
-            "--dtype",
-            type=click.Choice(DTYPES),
-            default=DEFAULTS.dtype,
-            show_default=True,
-            help="Arithmetic; auto is bfloat16 where the processor has it.",
-        ),
-        click.option(
-            "--save-dtype",
-            type=click.Choice([name for name in DTYPES if name != "auto"]),
-            default=DEFAULTS.save_dtype,
-            show_default=True,
-            help="How the finished weights are stored.",
-        ),
-        click.option(
-            "--seed", type=click.IntRange(0, 2**32 - 1), default=DEFAULTS.seed, show_default=True
-        ),
-        click.option("--resume", is_flag=True, help="Go on from the last checkpoint in DIR."),
     ],
 )
 
 
 @click.command()
 @training_options
+@lora_options
 @model_options(default="", runs=False)
 @click.option("-q", "--quiet", is_flag=True, help="Print the folder of the new model alone.")
-def finetune(training: TrainingSpec, spec: ModelSpec, quiet: bool) -> None:
-    """Train a causal language model: from a checkpoint (-m), or --from-scratch.
+def finetune(training: TrainingSpec, adapters: LoraSpec, spec: ModelSpec, quiet: bool) -> None:
+    """Train a model on your files: from a checkpoint (-m), or --from-scratch.
 
-    Checkpoints are written as it runs. Ctrl-C saves one more; the same command with --resume
-    goes on from there. All settings can stand in a YAML file.
+    Language models, classifiers, taggers, models that answer, fill in or translate. Checkpoints
+    are written as it runs. Ctrl-C saves one more; the same command with --resume goes on from
+    there. All settings can stand in a YAML file.
 
     \b
       llmcli finetune -m gpt2 --train novel.txt -o my-gpt2
+      llmcli finetune -m bert-base-uncased --task classification --train mails.csv -o sorter
       llmcli finetune --from-scratch config.json --train stories.jsonl -o tiny --epochs 4
       llmcli finetune --config recipe.yaml -o tiny
     """
+    training = replace(training, adapters=adapters)
+    if not training.output:
+        raise click.UsageError("give --output DIR, the folder of the new model")
     source = click.get_current_context().get_parameter_source("model_id")
     if training.from_scratch and source is not ParameterSource.COMMANDLINE:
         spec = replace(spec, model_id="")  # a general setting, not meant for this run
+    if bool(training.train) == bool(training.parts):
+        raise click.UsageError("give --train FILE, or --parts FILE")
     if bool(spec.model_id) == bool(training.from_scratch):
         raise click.UsageError("give either -m MODEL to start from, or --from-scratch CONFIG")
     from llmcli.tasks.finetune import finetune as run

@@ -8,10 +8,11 @@ from typing import Any, Literal
 from llmcli.errors import ModelNotFound, ModelUnsuitable
 
 Origin = Literal["starter", "local", "hub"]
-Kind = Literal["causal", "masked", "seq2seq", "classifier", "reader", "encoder", "other"]
+Kind = Literal["causal", "masked", "seq2seq", "classifier", "tagger", "reader", "encoder", "other"]
 
 STARTERS = Path(__file__).parent.parent / "starter"
 INDEX = "model.safetensors.index.json"
+ADAPTERS = "adapter_config.json"
 PICKLES = ("pytorch_model*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
 
@@ -49,6 +50,9 @@ def check(checkpoint: Checkpoint) -> None:
         check_gguf(checkpoint)
         return
     read_config(checkpoint)
+    if read_adapters(checkpoint) is not None:
+        _check_safetensors(checkpoint, checkpoint.folder / "adapter_model.safetensors")
+        return
     weights = weight_files(checkpoint)
     for path in weights:
         _check_safetensors(checkpoint, path)
@@ -65,6 +69,24 @@ def read_config(checkpoint: Checkpoint) -> dict[str, Any]:
     if "model_type" not in config:
         raise ModelUnsuitable(f"{path} names no model_type: it is not a transformers configuration")
     return config
+
+
+def read_adapters(checkpoint: Checkpoint) -> dict[str, Any] | None:
+    """What adapter_config.json says; None where the folder holds a whole model.
+
+    Raises ModelUnsuitable where it does not name the model that the adapters are for.
+    """
+    path = checkpoint.folder / ADAPTERS
+    if checkpoint.gguf_file is not None or not path.is_file():
+        return None
+    if (checkpoint.folder / "model.safetensors").is_file():
+        return None
+    settings = read_json(checkpoint, path)
+    if not isinstance(settings.get("base_model_name_or_path"), str):
+        raise ModelUnsuitable(f"{path} does not name the model that the adapters are for")
+    if not (checkpoint.folder / "adapter_model.safetensors").is_file():
+        raise ModelNotFound(f"{checkpoint.model_id} has no adapter_model.safetensors")
+    return settings
 
 
 def read_json(checkpoint: Checkpoint, path: Path) -> dict[str, Any]:
@@ -191,7 +213,7 @@ def kind_of(config: dict[str, Any]) -> Kind:
     'masked'
     """
     named = next((kind for name in architectures(config) if (kind := _kind_of_name(name))), None)
-    if named in ("classifier", "reader"):
+    if named in ("classifier", "tagger", "reader"):
         return named
     if config.get("is_encoder_decoder"):
         return "seq2seq"
@@ -205,8 +227,22 @@ def kind_of(config: dict[str, Any]) -> Kind:
     return kind
 
 
+def kinds_of(config: dict[str, Any]) -> tuple[Kind, ...]:
+    """All that a folder is for: one whose `architectures` name several heads holds them all.
+
+    >>> names = ["BertForSequenceClassification", "BertForQuestionAnswering", "BertModel"]
+    >>> kinds_of({"model_type": "bert", "architectures": names})
+    ('classifier', 'reader', 'encoder')
+    """
+    names = architectures(config)
+    if len(names) < 2:
+        return (kind_of(config),)
+    return tuple(dict.fromkeys(kind_of({**config, "architectures": [name]}) for name in names))
+
+
 HEADS: dict[Kind, tuple[str, ...]] = {
     "classifier": ("ForSequenceClassification",),
+    "tagger": ("ForTokenClassification",),
     "reader": ("ForQuestionAnswering", "ForQuestionAnsweringSimple"),
     "causal": ("ForCausalLM", "LMHeadModel"),
     "masked": ("ForMaskedLM", "ForPreTraining", "WithLMHeadModel"),
@@ -234,6 +270,7 @@ WORDS: dict[Kind, str] = {
     "masked": "a masked language model",
     "seq2seq": "a sequence-to-sequence model",
     "classifier": "a text classifier",
+    "tagger": "a token classifier",
     "reader": "an extractive question answering model",
     "encoder": "an encoder without a prediction head",
     "other": "no language model, or one without its prediction head",
@@ -246,6 +283,16 @@ COMMAND: dict[Kind, str] = {
     "reader": "answer",
     "encoder": "embed",
 }
+
+
+def choose_kind(model_id: str, config: dict[str, Any], wanted: tuple[Kind, ...]) -> Kind:
+    """Which of the wanted kinds a model is of; ModelUnsuitable where it is of none."""
+    kinds = kinds_of(config)
+    for kind in wanted:
+        if kind in kinds:
+            return kind
+    require_kind(model_id, kinds[0], wanted)
+    return kinds[0]
 
 
 def require_kind(model_id: str, kind: Kind, wanted: tuple[Kind, ...]) -> None:

@@ -24,6 +24,7 @@ from transformers import (
     AutoModelForSeq2SeqLM,
     AutoModelForSequenceClassification,
     AutoModelForTextEncoding,
+    AutoModelForTokenClassification,
     AutoTokenizer,
 )
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
@@ -31,17 +32,23 @@ from transformers.utils import logging
 
 from llmcli.core import hub
 from llmcli.core.checkpoint import (
+    ADAPTERS,
+    WORDS,
     Checkpoint,
     Kind,
     architectures,
     check,
     check_tokenizer,
+    choose_kind,
     context_length,
     kind_of,
+    kinds_of,
+    read_adapters,
     read_config,
-    require_kind,
+    weight_files,
 )
 from llmcli.core.device import Placement, place
+from llmcli.core.lora import peft_library
 from llmcli.errors import InputError, LlmcliError, ModelUnsuitable
 from llmcli.spec import BatchSpec, Dtype, ModelSpec
 
@@ -53,6 +60,7 @@ AUTO_CLASSES = {
     "masked": AutoModelForMaskedLM,
     "seq2seq": AutoModelForSeq2SeqLM,
     "classifier": AutoModelForSequenceClassification,
+    "tagger": AutoModelForTokenClassification,
     "reader": AutoModelForQuestionAnswering,
 }
 
@@ -96,12 +104,7 @@ def load(spec: ModelSpec, kinds: tuple[Kind, ...]) -> Loaded:
     weights that its architecture needs.
     """
 
-    def class_for(settings: dict[str, Any]) -> Any:
-        kind = kind_of(settings)
-        require_kind(spec.model_id, kind, kinds)
-        return AUTO_CLASSES[kind]
-
-    return _load(spec, class_for)
+    return _load(spec, lambda settings: choose_kind(spec.model_id, settings, kinds))
 
 
 def load_encoder(spec: ModelSpec) -> Loaded:
@@ -110,26 +113,38 @@ def load_encoder(spec: ModelSpec) -> Loaded:
     Of a sequence-to-sequence model, that is its encoder. Raises as `load` does.
     """
 
+    def kind_for(settings: dict[str, Any]) -> Kind:
+        kinds = kinds_of(settings)
+        return "encoder" if "encoder" in kinds else kinds[0]
+
     def class_for(settings: dict[str, Any]) -> Any:
         if any(name.endswith("EncoderModel") for name in architectures(settings)):
             return AutoModelForTextEncoding  # T5's encoder alone
         return AutoModelForSeq2SeqLM if kind_of(settings) == "seq2seq" else AutoModel
 
-    loaded = _load(spec, class_for)
+    loaded = _load(spec, kind_for, class_for)
     if loaded.kind == "seq2seq":
         return replace(loaded, model=loaded.model.get_encoder())
     return loaded
 
 
-def _load(spec: ModelSpec, class_for: Callable[[dict[str, Any]], Any]) -> Loaded:
-    """class_for: the auto class for a model's configuration."""
+def _load(
+    spec: ModelSpec,
+    kind_for: Callable[[dict[str, Any]], Kind],
+    class_for: Callable[[dict[str, Any]], Any] | None = None,
+) -> Loaded:
+    """kind_for, class_for: what a model's configuration is loaded as; None: its kind's class."""
     placement = place(spec.device, spec.dtype)
     checkpoint = hub.resolve(spec)
     check(checkpoint)
+    adapters = read_adapters(checkpoint)
+    if adapters is not None:
+        return _load_adapted(spec, checkpoint, adapters, kind_for, class_for)
     with errors_explained(checkpoint):
         config = _config(checkpoint, spec)
         settings = config.to_dict()
-        model_class = class_for(settings)
+        kind = kind_for(settings)
+        model_class = class_for(settings) if class_for else AUTO_CLASSES[kind]
         tokenizer = _tokenizer(checkpoint, spec)
         model, found = model_class.from_pretrained(
             checkpoint.folder,
@@ -143,7 +158,110 @@ def _load(spec: ModelSpec, class_for: Callable[[dict[str, Any]], Any]) -> Loaded
     _require_all_weights(checkpoint, found)
     context = context_length(settings)
     model = model.to(placement.device).eval()
-    return Loaded(model, tokenizer, kind_of(settings), context, checkpoint, placement)
+    return Loaded(model, tokenizer, kind, context, checkpoint, placement)
+
+
+def _load_adapted(
+    spec: ModelSpec,
+    checkpoint: Checkpoint,
+    adapters: dict[str, Any],
+    kind_for: Callable[[dict[str, Any]], Kind],
+    class_for: Callable[[dict[str, Any]], Any] | None,
+) -> Loaded:
+    """Load the model that adapters were made for, and merge them into it."""
+    peft = peft_library()
+    base = hub.resolve(replace(spec, model_id=adapters["base_model_name_or_path"], revision=None))
+    check(base)
+    placement = place(spec.device, spec.dtype)
+    with errors_explained(checkpoint):
+        config = _config(checkpoint, spec)
+        settings = config.to_dict()
+        kind = kind_for(settings)
+        model_class: Any = class_for(settings) if class_for else AUTO_CLASSES[kind]
+        model = model_class.from_pretrained(
+            base.folder,
+            config=config,
+            dtype=placement.dtype,
+            ignore_mismatched_sizes=True,  # of a head that comes with the adapters
+            use_safetensors=True,
+            **_common(base, spec),
+        )
+        model = peft.PeftModel.from_pretrained(model, str(checkpoint.folder)).merge_and_unload()
+        tokenizer = _tokenizer(checkpoint, spec)
+    model = model.to(placement.device).eval()
+    return Loaded(model, tokenizer, kind, context_length(settings), checkpoint, placement)
+
+
+def load_trainable(
+    spec: ModelSpec, kind: Kind, changes: dict[str, Any]
+) -> tuple[Loaded, list[str]]:
+    """Load a model to be trained as `kind`, in float32 on the CPU; its head may be new.
+
+    changes: to its configuration, such as the labels. Returns the names of the weights that are
+    new, random ones, too. Raises as `load` does, and ModelUnsuitable where the architecture has
+    no such head or weights of the body are missing.
+    """
+    checkpoint = hub.resolve(spec)
+    check(checkpoint)
+    with errors_explained(checkpoint):
+        config = _config(checkpoint, spec)
+        for name, value in changes.items():
+            setattr(config, name, value)
+        tokenizer = _tokenizer(checkpoint, spec)
+        auto_class: Any = AUTO_CLASSES[kind]
+        if type(config) not in auto_class._model_mapping:
+            raise ModelUnsuitable(f"{spec.model_id} cannot be trained as {WORDS[kind]}")
+        model, found = auto_class.from_pretrained(
+            checkpoint.folder,
+            config=config,
+            dtype=torch.float32,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # heads are new where they differ; bodies are refused
+            use_safetensors=True,
+            **_common(checkpoint, spec),
+        )
+    body = f"{model.base_model_prefix}."
+    new = {*found["missing_keys"], *(key for key, *_ in found["mismatched_keys"])}
+    lost = sorted(key for key in new if key.startswith(body) and ".pooler." not in key)
+    if lost:
+        raise ModelUnsuitable(
+            f"{spec.model_id} lacks {lost[0]} and {len(lost) - 1} more weights of its body: it is "
+            "damaged, or of another architecture"
+        )
+    context = context_length(config.to_dict())
+    placement = place("cpu", "float32")
+    return Loaded(model, tokenizer, kind, context, checkpoint, placement), sorted(new)
+
+
+def known_labels(spec: ModelSpec) -> list[str]:
+    """The labels that a checkpoint was trained with; none where it has but placeholders."""
+    settings = read_config(hub.resolve(spec))
+    names = settings.get("id2label")
+    if not isinstance(names, dict) or not isinstance(settings.get("label2id"), dict):
+        return []
+    labels = [str(names[at]) for at in sorted(names, key=int)]
+    return [] if all(one.startswith("LABEL_") for one in labels) else labels
+
+
+def take_weights(model: Any, spec: ModelSpec, names: list[str]) -> list[str]:
+    """Give the weights `names` of a model the values that another checkpoint has under them.
+
+    Returns the names that were found there with the same shape. Raises as `load` does.
+    """
+    from safetensors import safe_open
+
+    checkpoint = hub.resolve(spec)
+    check(checkpoint)
+    own = dict(model.named_parameters())
+    taken = []
+    for path in weight_files(checkpoint):
+        with safe_open(path, framework="pt") as file:
+            for name in set(file.keys()) & set(names) & set(own):
+                value = file.get_tensor(name)
+                if value.shape == own[name].shape:
+                    own[name].data.copy_(value)
+                    taken.append(name)
+    return sorted(taken)
 
 
 def load_tokenizer(spec: ModelSpec) -> Any:
@@ -282,10 +400,11 @@ def _last_line(text: str) -> str:
     return text.strip().splitlines()[-1].strip().removeprefix("TypeError: ")
 
 
-def read_new_config(path: str) -> dict[str, Any]:
+def read_new_config(path: str, kind: Kind = "causal") -> dict[str, Any]:
     """Read a model configuration for training from scratch: JSON with a `model_type`.
 
-    Raises InputError if it is not there, not JSON, or has keys that the model does not know.
+    Raises InputError if it is not there, not JSON, has keys that the model does not know, or is
+    of a model that cannot be trained as `kind`.
     """
     try:
         settings = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -293,38 +412,54 @@ def read_new_config(path: str) -> dict[str, Any]:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
     except ValueError as error:
         raise InputError(f"{path} is not JSON: {error}") from None
+    example = EXAMPLES[kind]
+    auto_class: Any = AUTO_CLASSES[kind]
     if not isinstance(settings, dict) or "model_type" not in settings:
-        raise InputError(f'{path} names no architecture: add "model_type": "gpt2"')
-    kind = settings["model_type"]
-    if not isinstance(kind, str) or kind not in CONFIG_MAPPING:
-        raise InputError(f"{path}: model_type {kind!r} is not one that transformers knows")
-    if kind_of({**settings, "architectures": None}) != "causal":
-        raise InputError(f"{path}: {kind} is no causal language model: use gpt2 or llama")
-    known = AutoConfig.for_model(kind)
+        raise InputError(f'{path} names no architecture: add "model_type": "{example}"')
+    name = settings["model_type"]
+    if not isinstance(name, str) or name not in CONFIG_MAPPING:
+        raise InputError(f"{path}: model_type {name!r} is not one that transformers knows")
+    is_causal = kind_of({**settings, "architectures": None}) == "causal"
+    if type(AutoConfig.for_model(name)) not in auto_class._model_mapping or (
+        kind == "causal" and not is_causal
+    ):
+        wanted = WORDS[kind].replace("a ", "no ", 1).replace("an ", "no ", 1)
+        raise InputError(f"{path}: {name} is {wanted}: use {example}")
+    known = AutoConfig.for_model(name)
     unknown = [key for key in settings if not hasattr(known, key)]
     if unknown:
-        raise InputError(f"{path}: {kind} has no setting {', '.join(map(repr, unknown))}")
+        raise InputError(f"{path}: {name} has no setting {', '.join(map(repr, unknown))}")
     return settings
 
 
-def plan_causal(settings: dict[str, Any]) -> Any:
-    """The whole configuration that `new_causal` would use, without the memory of a model.
+EXAMPLES: dict[Kind, str] = {
+    "causal": "gpt2 or llama",
+    "masked": "bert",
+    "seq2seq": "marian",
+    "classifier": "bert",
+    "tagger": "bert",
+    "reader": "bert",
+}
+
+
+def plan_new(settings: dict[str, Any], kind: Kind = "causal") -> Any:
+    """The whole configuration that `new_model` would use, without the memory of a model.
 
     Raises InputError if the settings do not fit together.
     """
     with torch.device("meta"):
-        return new_causal(settings, seed=0).config
+        return new_model(settings, kind, seed=0).config
 
 
-def new_causal(settings: dict[str, Any], seed: int) -> Any:
-    """Make a causal model of a configuration, with fresh weights in float32.
+def new_model(settings: dict[str, Any], kind: Kind, seed: int) -> Any:
+    """Make a model of a configuration, with fresh weights in float32.
 
     Raises InputError if the settings do not fit together.
     """
     torch.manual_seed(seed)
     try:
         config = AutoConfig.for_model(**settings)
-        return AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+        return AUTO_CLASSES[kind].from_config(config, dtype=torch.float32)
     except StrictDataclassError as error:
         raise InputError(f"no model can be made of this: {_last_line(str(error))}") from None
     except (ValueError, TypeError, RuntimeError, AttributeError, ArithmeticError) as error:
@@ -343,8 +478,39 @@ def round_weights(model: Any, dtype: Dtype) -> None:
 
 
 def save(model: Any, tokenizer: Any, folder: Path, dtype: Dtype) -> None:
-    """Write a Hugging Face folder, the weights in `dtype` (auto: as they are)."""
+    """Write a Hugging Face folder, the weights in `dtype` (auto: as they are).
+
+    Of a model with adapters that are not merged, the adapters alone, with its configuration.
+    """
     if dtype != "auto":
         model.to(getattr(torch, dtype))
     model.save_pretrained(folder)
+    if (folder / ADAPTERS).is_file():
+        whole = model.get_base_model()
+        whole.config.architectures = [type(whole).__name__]
+        whole.config.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+
+
+def save_state(
+    config: Any, state: dict[str, torch.Tensor], tokenizer: Any, folder: Path, dtype: Dtype
+) -> None:
+    """Write a Hugging Face folder of weights that no single class holds."""
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    if dtype != "auto":
+        config.dtype = getattr(torch, dtype)
+        state = {
+            name: value.to(config.dtype) if value.is_floating_point() else value
+            for name, value in state.items()
+        }
+    whole = {name: value.contiguous() for name, value in state.items()}
+    save_file(whole, folder / "model.safetensors", metadata={"format": "pt"})
+    config.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def folder_of(spec: ModelSpec) -> Path:
+    """Where a checkpoint lies."""
+    return hub.resolve(spec).folder

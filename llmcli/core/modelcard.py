@@ -2,19 +2,20 @@
 
 import math
 import shlex
+from dataclasses import fields
 from typing import Any
 
-from llmcli.spec import ModelSpec, TrainingSpec
+from llmcli.spec import LoraSpec, ModelSpec, TrainingSpec
 
 _CARD = """\
 ---
 library_name: transformers
-pipeline_tag: text-generation
+pipeline_tag: {tag}
 {base_line}---
 
 # {name}
 
-{parameters:,} parameters, {origin}.
+{parameters:,} parameters, {origin}, for {task}.
 {measured}
 
 ## Data
@@ -27,56 +28,96 @@ pipeline_tag: text-generation
 
     {command}
 
-{steps:,} steps of {per_step:,} examples of {block_size} tokens at most; AdamW (beta2 {beta2}, weight decay {weight_decay}),
-learning rate {learning_rate} with {warmup:.0%} warm-up and a cosine decay, gradients clipped at
-{max_grad_norm}, seed {seed}. All settings are in `training.json`, the losses in `metrics.jsonl`.
+{steps:,} steps of {per_step:,} examples; AdamW (beta2 {beta2}, weight decay {weight_decay}),
+learning rate {learning_rate} with {warmup:.0%} warm-up and the schedule {schedule}, gradients
+clipped at {max_grad_norm}, seed {seed}.{taken} All settings are in `training.json`, the losses in
+`metrics.jsonl` and `loss.png`.
 """
+
+TAGS = {
+    "causal-lm": "text-generation",
+    "masked-lm": "fill-mask",
+    "classification": "text-classification",
+    "seq2seq": "summarization",
+}
 
 
 def training_card(spec: TrainingSpec, base: ModelSpec | None, trained: dict[str, Any]) -> str:
-    """Say what was trained, on what, how, and how well it predicts the held-out text."""
+    """Say what was trained, on what, how, and how well it does on the held-out data."""
+    best = trained["best_step"]
     return _CARD.format(
+        tag="text-classification" if spec.parts else TAGS.get(spec.task, spec.task),
         base_line=f"base_model: {base.model_id}\n" if base else "",
         name=spec.output.rstrip("/").rpartition("/")[2],
         parameters=trained["parameters"],
         origin=f"fine-tuned from {base.model_id}" if base else "trained from scratch",
+        task="several tasks together" if spec.parts else spec.task,
         measured=_measured(spec, trained["metrics"]),
-        files="\n".join(f"- {path}" for path in (*spec.train, *spec.eval)),
+        files="\n".join(f"- {path}" for path in (*spec.train, *spec.eval, *_parts(spec))),
         train_tokens=trained["train_tokens"],
         eval_tokens=trained["eval_tokens"],
         command=training_command(spec, base),
         steps=trained["steps"],
-        block_size=trained["block_size"],
         per_step=(spec.batch_size or 0) * spec.gradient_accumulation_steps,
         beta2=spec.beta2,
         weight_decay=spec.weight_decay,
         learning_rate=spec.learning_rate,
         warmup=spec.warmup,
+        schedule=spec.schedule,
         max_grad_norm=spec.max_grad_norm,
         seed=spec.seed,
+        taken="" if best is None else f" The weights are those after step {best:,}.",
     )
+
+
+def _parts(spec: TrainingSpec) -> tuple[str, ...]:
+    return (spec.parts,) if spec.parts else ()
 
 
 def _measured(spec: TrainingSpec, metrics: dict[str, float]) -> str:
     """One line with the figures on the validation data."""
     if not metrics:
         return ""
-    if spec.task in ("causal-lm", "masked-lm"):
+    if spec.task in ("causal-lm", "masked-lm") and not spec.parts:
         return f"Perplexity per token on the held-out text: {math.exp(metrics['loss']):.2f}."
-    return "On the held-out rows: " + ", ".join(f"{k} {v:.4f}" for k, v in metrics.items()) + "."
+    shown = [f"{name.replace('_', ' ')} {value:.4f}" for name, value in metrics.items()]
+    return f"On the held-out rows: {', '.join(shown)}."
 
 
 def training_command(spec: TrainingSpec, base: ModelSpec | None) -> str:
     """The llmcli command that repeats a run: every setting that is not the default."""
-    words = ["llmcli", "finetune", "--task", spec.task]
+    words = ["llmcli", "finetune"]
+    words += [] if spec.parts else ["--task", spec.task]
     words += ["-m", base.model_id] if base else []
     words += ["--revision", base.revision] if base and base.revision else []
-    defaults = TrainingSpec(train=(), output="")
-    for name in TrainingSpec.__dataclass_fields__:
-        value = getattr(spec, name)
-        if value == getattr(defaults, name) or name in ("resume", "task"):
-            continue
-        flag = "--" + name.replace("_", "-")
-        for item in value if isinstance(value, tuple) else (value,):
-            words += [flag, str(item)]
+    defaults: Any = TrainingSpec(train=(), output="")
+    for own, usual in ((spec, defaults), (spec.adapters, LoraSpec())):
+        for one in fields(own):
+            value = getattr(own, one.name)
+            if value != getattr(usual, one.name) and one.name not in (
+                "resume",
+                "task",
+                "adapters",
+                "lora",
+            ):
+                words += _flag(one.name, value)
+            elif one.name == "lora" and value is True:
+                words.append("--lora")
     return shlex.join(words)
+
+
+JOINED = {"columns": "--column", "freeze": "--freeze", "lora_targets": "--lora-targets"}
+JOINED |= {"class_weights": "--class-weights"}
+
+
+def _flag(name: str, value: Any) -> list[str]:
+    if name in JOINED:
+        return [JOINED[name], ",".join(value)]
+    flag = "--" + name.replace("_", "-")
+    if value is True:
+        return [flag]
+    if value is False:
+        return [flag.replace("--", "--no-", 1)]
+    if isinstance(value, tuple):
+        return [word for item in value for word in (flag, str(item))]
+    return [flag, str(value)]

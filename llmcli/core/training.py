@@ -12,10 +12,12 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
+from safetensors.torch import save_model
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from llmcli.core.checkpoints import LOWER_IS_BETTER, best_step, keep_newest, move_into_place
 from llmcli.core.objectives.base import Dataset, Objective
+from llmcli.core.objectives.joint import JointModel
 from llmcli.core.samplers import Grouped
 from llmcli.errors import InputError
 from llmcli.spec import TrainingSpec
@@ -52,10 +54,17 @@ def perplexity(nats: float) -> float:
     return math.exp(nats) if nats < 700 else math.inf
 
 
-class Run(Trainer):  # type: ignore[misc]
+class Run(Trainer):
     """transformers' Trainer with our order of examples, losses, scores and checkpoints."""
 
     loss_is_scaled_for_ga = True
+    model: Any
+    train_dataset: Any
+    eval_dataset: Any
+    args: Any
+    objective: Objective
+    spec: TrainingSpec
+    best_metric: str
 
     def __init__(
         self,
@@ -124,6 +133,19 @@ class Run(Trainer):  # type: ignore[misc]
         )
         return metrics
 
+    def load_weights(self, checkpoint: Path) -> None:
+        """Take the weights of a checkpoint of this run."""
+        self._load_from_checkpoint(str(checkpoint))
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        """Weights that several heads share are written once."""
+        if isinstance(self.model, JointModel):
+            folder = Path(output_dir or self.args.output_dir)
+            folder.mkdir(parents=True, exist_ok=True)
+            save_model(self.model, str(folder / "model.safetensors"))
+        else:
+            super()._save(output_dir, state_dict)
+
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         """Write a checkpoint aside, hash it, and move it into place whole."""
         if not all(parameter.isfinite().all() for parameter in self.model.parameters()):
@@ -167,7 +189,7 @@ def build_run(
     steps = total_steps(spec, len(train))
     arguments = TrainingArguments(
         output_dir=str(checkpoint_root(spec)),
-        per_device_train_batch_size=spec.batch_size,
+        per_device_train_batch_size=1 if spec.parts else spec.batch_size,
         per_device_eval_batch_size=spec.batch_size,
         gradient_accumulation_steps=spec.gradient_accumulation_steps,
         num_train_epochs=spec.epochs,
@@ -202,7 +224,8 @@ def build_run(
 def total_steps(spec: TrainingSpec, examples: int, processes: int = 1) -> int:
     """How many optimizer steps a run of so many examples makes."""
     assert spec.batch_size is not None and spec.epochs is not None
-    batches = math.ceil(examples / (spec.batch_size * processes))
+    size = 1 if spec.parts else spec.batch_size
+    batches = math.ceil(examples / (size * processes))
     per_epoch = max(1, math.ceil(batches / spec.gradient_accumulation_steps))
     return spec.max_steps or max(1, math.ceil(per_epoch * spec.epochs))
 
@@ -226,7 +249,7 @@ def disk_errors_explained(folder: str) -> Iterator[None]:
         raise InputError(f"cannot write to {folder}: mend that, then --resume") from None
 
 
-class Watch(TrainerCallback):  # type: ignore[misc]
+class Watch(TrainerCallback):
     """Reports progress, asks for checkpoints, stops on NaN, when asked to, or when stuck."""
 
     def __init__(
@@ -303,7 +326,7 @@ def is_stuck(history: list[dict[str, Any]], metric: str, patience: int) -> bool:
         values = [-value for value in values]
     if len(values) <= patience:
         return False
-    return max(values[-patience:]) <= max(values[:-patience])
+    return bool(max(values[-patience:]) <= max(values[:-patience]))
 
 
 def write_json(path: Path, value: Any) -> None:

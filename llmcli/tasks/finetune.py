@@ -7,13 +7,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_model
-
 from llmcli.core import loading
 from llmcli.core.checkpoints import best_step, last_whole, read_state, step_of
 from llmcli.core.device import choose_device, training_dtype
 from llmcli.core.hashes import write_sums
+from llmcli.core.joint import prepare_joint, save_joint
+from llmcli.core.lora import merged
 from llmcli.core.modelcard import training_card
+from llmcli.core.objectives.joint import Part
 from llmcli.core.preparation import Prepared, filled_in, prepare
 from llmcli.core.training import (
     Progress,
@@ -76,7 +77,11 @@ def finetune(
     _check_output(spec, base)
     _check_files(spec)
     note(f"learning rate: {spec.learning_rate}")
-    prepared = prepare(spec, base, _kept_tokenizer(spec), note)
+    parts: list[Part] = []
+    if spec.parts and base:
+        prepared, parts = prepare_joint(spec, base, note)
+    else:
+        prepared = prepare(spec, base, _kept_tokenizer(spec), note)
     model = prepared.model
     use_cache = getattr(model.config, "use_cache", None)  # the trainer switches it off
     run = _run(spec, prepared, note)
@@ -96,7 +101,7 @@ def finetune(
         )
         if use_cache is not None:
             model.config.use_cache = use_cache
-        _save(spec, base, trained, model, prepared.tokenizer)
+        _save(spec, base, trained, prepared, parts)
     return trained
 
 
@@ -141,13 +146,13 @@ def _train(spec: TrainingSpec, run: Run, note: Callable[[str], None]) -> tuple[i
             )
     else:
         note("all steps are made: writing the model of the last checkpoint")
-        load_model(run.model, start / "model.safetensors")
+        run.load_weights(start)
     best = best_step(history, run.best_metric)
     if best is not None and best != done:
         folder = checkpoint_root(spec) / f"checkpoint-{best}"
         if folder.is_dir():
             note(f"taking the weights after step {best}, the best in validation")
-            load_model(run.model, folder / "model.safetensors")
+            run.load_weights(folder)
     return done, best
 
 
@@ -178,7 +183,7 @@ def _check_output(spec: TrainingSpec, base: ModelSpec | None) -> None:
 
 
 def _check_files(spec: TrainingSpec) -> None:
-    for path in (*spec.train, *spec.eval):
+    for path in (*spec.train, *spec.eval, *((spec.parts,) if spec.parts else ())):
         if not Path(path).is_file():
             raise InputError(f"cannot read {path}: no such file")
 
@@ -228,16 +233,26 @@ def _final_metrics(spec: TrainingSpec, run: Run, prepared: Prepared) -> dict[str
 
 
 def _save(
-    spec: TrainingSpec, base: ModelSpec | None, trained: Trained, model: Any, tokenizer: Any
+    spec: TrainingSpec,
+    base: ModelSpec | None,
+    trained: Trained,
+    prepared: Prepared,
+    parts: list[Part],
 ) -> None:
     """Write the model aside, then move its files into place, the weights last."""
     folder = Path(spec.output)
     aside = folder / "finished.part"
     shutil.rmtree(aside, ignore_errors=True)
-    loading.save(model, tokenizer, aside, spec.save_dtype)
+    if parts and base:
+        save_joint(parts, prepared.tokenizer, base, aside, spec.save_dtype)
+    else:
+        model = merged(prepared.model) if spec.adapters.merge else prepared.model
+        loading.save(model, prepared.tokenizer, aside, spec.save_dtype)
     card = training_card(spec, base, asdict(trained))
     (aside / "README.md").write_text(card, encoding="utf-8")
     write_sums(aside)
     for path in sorted(aside.iterdir(), key=lambda path: path.suffix == ".safetensors"):
+        if path.is_dir():
+            shutil.rmtree(folder / path.name, ignore_errors=True)
         path.replace(folder / path.name)
     aside.rmdir()

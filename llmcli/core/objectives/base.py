@@ -84,7 +84,8 @@ class Objective(ABC):
 
     def weight(self, batch: Batch) -> Tensor:
         """How many items a batch's loss is summed over."""
-        return batch["labels"].ne(NO_LABEL).sum()
+        count: Tensor = batch["labels"].ne(NO_LABEL).sum()
+        return count
 
     def tokens(self, batch: Batch) -> int:
         """Tokens of a batch that are not padding."""

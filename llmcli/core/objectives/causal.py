@@ -30,7 +30,8 @@ class Causal(Objective):
         return {**batch, "labels": padded([one["labels"] for one in features], NO_LABEL)}
 
     def weight(self, batch: Batch) -> Tensor:
-        return batch["labels"][:, 1:].ne(NO_LABEL).sum()
+        count: Tensor = batch["labels"][:, 1:].ne(NO_LABEL).sum()
+        return count
 
     def loss(self, model: Any, batch: Batch) -> tuple[Tensor, Any]:
         inputs = {name: value for name, value in batch.items() if name != "labels"}

@@ -1,6 +1,6 @@
 """The script of llmcli answer."""
 
-from llmcli.core.checkpoint import kind_of, require_kind
+from llmcli.core.checkpoint import Kind, choose_kind
 from llmcli.core.questions import CHAT, PLAIN, SEQ2SEQ
 from llmcli.core.script import load_lines, local_config
 from llmcli.spec import AnswerSpec, ModelSpec
@@ -58,8 +58,8 @@ def answer_code(spec: ModelSpec, how: AnswerSpec, question: str, context: str) -
     be extractive.
     """
     config = local_config(spec)
-    kind = "reader" if config is None else kind_of(config)
-    require_kind(spec.model_id, kind, ("reader", "causal", "seq2seq"))
+    kinds: tuple[Kind, ...] = ("reader", "causal", "seq2seq")
+    kind = "reader" if config is None else choose_kind(spec.model_id, config, kinds)
     texts = {"question": repr(question), "context": repr(context)}
     if kind == "reader":
         body = _SPANS.format(**texts, longest=how.max_answer_tokens - 1, top=how.top)

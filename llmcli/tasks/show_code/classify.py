@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from llmcli.core.checkpoint import kind_of, require_kind
+from llmcli.core.checkpoint import Kind, choose_kind
 from llmcli.core.script import load_lines, local_config
 from llmcli.spec import ClassifySpec, ModelSpec
 
@@ -71,8 +71,8 @@ def classify_code(spec: ModelSpec, how: ClassifySpec, text: str, pair: str | Non
     Raises ModelUnsuitable as the command would, as far as can be told without fetching the model.
     """
     config = local_config(spec)
-    kind = "classifier" if config is None else kind_of(config)
-    require_kind(spec.model_id, kind, ("classifier", "causal") if how.labels else ("classifier",))
+    kinds: tuple[Kind, ...] = ("classifier", "causal") if how.labels else ("classifier",)
+    kind = "classifier" if config is None else choose_kind(spec.model_id, config, kinds)
     top = "" if how.top is None else f"[:{how.top}]"
     if kind == "causal":
         body = _LIKELIHOOD.format(

@@ -1,6 +1,6 @@
 """The script of llmcli fill."""
 
-from llmcli.core.checkpoint import kind_of, require_kind
+from llmcli.core.checkpoint import choose_kind
 from llmcli.core.script import load_lines, local_config
 from llmcli.errors import UsageError
 from llmcli.spec import FillSpec, ModelSpec
@@ -57,7 +57,7 @@ def fill_code(spec: ModelSpec, how: FillSpec, text: str) -> str:
     """
     config = local_config(spec)
     if config is not None:
-        require_kind(spec.model_id, kind_of(config), ("masked",))
+        choose_kind(spec.model_id, config, ("masked",))
     show = _TARGETS.format(targets=list(how.targets)) if how.targets else _TOP.format(top=how.top)
     several = sum(text.count(spelling) for spelling in ("[MASK]", "<mask>")) > 1
     if several and how.targets:

@@ -1,6 +1,6 @@
 """The script of llmcli forward."""
 
-from llmcli.core.checkpoint import kind_of, require_kind
+from llmcli.core.checkpoint import Kind, choose_kind
 from llmcli.core.script import load_lines, local_config
 from llmcli.spec import ModelSpec
 
@@ -28,8 +28,8 @@ def forward_code(spec: ModelSpec, text: str) -> str:
     to be causal.
     """
     config = local_config(spec)
-    kind = "causal" if config is None else kind_of(config)
-    require_kind(spec.model_id, kind, ("causal", "masked"))
+    wanted: tuple[Kind, ...] = ("causal", "masked")
+    kind = "causal" if config is None else choose_kind(spec.model_id, config, wanted)
     masked = kind == "masked"
     auto_class = "AutoModelForMaskedLM" if masked else "AutoModelForCausalLM"
     return load_lines(spec, auto_class) + _FORWARD.format(

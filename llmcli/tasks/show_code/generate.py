@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from llmcli.core.checkpoint import context_length, kind_of, require_kind
+from llmcli.core.checkpoint import choose_kind, context_length
 from llmcli.core.plan import DEFAULT_NEW_TOKENS, check_decoding
 from llmcli.core.script import load_lines, local_config
 from llmcli.spec import ChatSpec, DecodingSpec, ModelSpec
@@ -45,7 +45,7 @@ def generate_code(spec: ModelSpec, decoding: DecodingSpec, chat: ChatSpec, promp
     check_decoding(decoding)
     config = local_config(spec)
     if config is not None:
-        require_kind(spec.model_id, kind_of(config), ("causal",))
+        choose_kind(spec.model_id, config, ("causal",))
     cut = "".join(f"    text = text.split({stop!r})[0]\n" for stop in decoding.stop)
     return load_lines(spec, "AutoModelForCausalLM") + _GENERATE.format(
         prompt=repr(prompt),

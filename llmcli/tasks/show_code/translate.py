@@ -2,7 +2,7 @@
 
 from types import SimpleNamespace
 
-from llmcli.core.checkpoint import kind_of, require_kind
+from llmcli.core.checkpoint import choose_kind
 from llmcli.core.languages import base, is_unspaced
 from llmcli.core.layout import Piece, pieces, put_together
 from llmcli.core.script import load_lines, local_config
@@ -56,7 +56,7 @@ def _direction(spec: ModelSpec, how: TranslateSpec) -> Direction:
     config = local_config(spec)
     if config is None:
         return Direction(how.from_lang, how.to_lang)
-    require_kind(spec.model_id, kind_of(config), ("seq2seq",))
+    choose_kind(spec.model_id, config, ("seq2seq",))
     from llmcli.core.loading import load_tokenizer
 
     tokenizer = load_tokenizer(spec)

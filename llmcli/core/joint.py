@@ -1,0 +1,125 @@
+"""A joint run: a YAML file names the tasks that learn together, on one body."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+from llmcli.core import loading
+from llmcli.core.objectives.joint import Joint, JointModel, Part, Rounds, merged_state
+from llmcli.core.objectives.likeness import Likeness
+from llmcli.core.preparation import Prepared, filled_in, make_objective, model_for, read_data
+from llmcli.errors import InputError
+from llmcli.spec import Dtype, ModelSpec, TrainingSpec
+
+OWN = ("train", "eval", "columns", "label_column", "block_size", "batch_size", "mask_fraction")
+TASKS = ("classification", "token-classification", "question-answering", "masked-lm", "embedding")
+POOLING_FILES = ("modules.json", "1_Pooling", "config_sentence_transformers.json")
+
+
+def read_parts(path: str) -> list[dict[str, Any]]:
+    """Read the list of tasks. Raises InputError for what is no such file, or unknown keys."""
+    import yaml
+
+    try:
+        found = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeError) as error:
+        raise InputError(f"{path} is not YAML: {str(error).splitlines()[0]}") from None
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise InputError(f"{path} must be a list of tasks, each with task, train, eval")
+    known = {"task", "weight", "teacher", "limit", *OWN}
+    tasks = []
+    for one in found:
+        values = {str(key).replace("-", "_"): value for key, value in one.items()}
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise InputError(
+                f"{path}: unknown key {unknown[0]!r}; known: {', '.join(sorted(known))}"
+            )
+        if values.get("task") not in TASKS or not values.get("train"):
+            raise InputError(f"{path}: each part needs train, and a task of {', '.join(TASKS)}")
+        tasks.append(values["task"])
+        values = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+        }
+        found[len(tasks) - 1] = values
+    if len(set(tasks)) < len(tasks):
+        raise InputError(f"{path}: each task can be there once")
+    return found
+
+
+def prepare_joint(
+    spec: TrainingSpec, base: ModelSpec, note: Callable[[str], None]
+) -> tuple[Prepared, list[Part]]:
+    """Load the body with a head for each part, and the data of all. Raises as `prepare` does."""
+    assert spec.parts is not None
+    parts = []
+    for values in read_parts(spec.parts):
+        part = _part(spec, base, values, note)
+        note(f"{part.name}: {len(part.train):,} examples, {sum(part.train.lengths()):,} tokens")
+        parts.append(part)
+    model = JointModel(parts, parts[0].objective.model.base_model_prefix)
+    objective = Joint(model, parts)
+    rounds = Rounds(parts, spec.seed)
+    held_out = rounds if any(part.held_out is not None for part in parts) else None
+    return Prepared(model, objective.tokenizer, objective, rounds, held_out), parts
+
+
+def _part(
+    spec: TrainingSpec, base: ModelSpec, values: dict[str, Any], note: Callable[[str], None]
+) -> Part:
+    task = values["task"]
+    own = {key: values[key] for key in OWN if key in values}
+    for key in ("train", "eval", "columns"):
+        if isinstance(own.get(key), str):
+            own[key] = (own[key],)
+    defaults = {one.name: getattr(TrainingSpec((), ""), one.name) for one in fields(TrainingSpec)}
+    limit = values.get("limit")
+    settings = {**defaults, **own, "output": spec.output, "seed": spec.seed}
+    settings["task"] = "masked-lm" if task == "embedding" else task
+    alone = filled_in(TrainingSpec(**settings), base)
+    data = read_data(alone)
+    if limit:
+        data = replace(data, train=data.train[:limit])
+    if task == "embedding":
+        loaded = loading.load_encoder(replace(base, device="cpu", dtype="float32"))
+        teacher_spec = replace(base, model_id=values.get("teacher") or base.model_id)
+        teacher = loading.load_encoder(replace(teacher_spec, device="cpu", dtype="float32"))
+        size = alone.block_size or 128
+        objective: Any = Likeness(
+            loaded.model, loaded.tokenizer, size, teacher.model, teacher.tokenizer
+        )
+    else:
+        model, tokenizer = model_for(alone, base, data, note)
+        objective = make_objective(alone, model, tokenizer, data, base.model_id)
+    return Part(
+        name=task,
+        objective=objective,
+        train=objective.examples(data.train),
+        held_out=objective.examples(data.held_out) if data.held_out else None,
+        batch_size=alone.batch_size or 1,
+        weight=float(values.get("weight", 1.0)),
+    )
+
+
+def save_joint(
+    parts: list[Part], tokenizer: Any, base: ModelSpec, folder: Path, dtype: Dtype
+) -> None:
+    """Write one folder that each head's class loads: the body and all heads, stored once."""
+    body = parts[0].objective.model.base_model_prefix
+    owner = next(
+        (part.objective.model for part in parts if part.name == "classification"),
+        parts[0].objective.model,
+    )
+    config = owner.config
+    config.architectures = [type(part.objective.model).__name__ for part in parts]
+    loading.save_state(config, merged_state(parts, body), tokenizer, folder, dtype)
+    source = loading.folder_of(base)
+    for name in POOLING_FILES:
+        if (source / name).is_dir():
+            shutil.copytree(source / name, folder / name)
+        elif (source / name).is_file():
+            shutil.copy(source / name, folder / name)
