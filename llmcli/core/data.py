@@ -73,7 +73,8 @@ def read_rows(
 ) -> Iterator[Row]:
     """Yield the rows of `path` in order, holding one at a time. `-` is stdin.
 
-    columns: the field with the text, or two for a text and its pair. form: what the file is;
+    columns: the field with the text, or two for a text and its pair, or none where the fields alone
+    are wanted. form: what the file is;
     None: what its name says, and of stdin, a text a line.
     A row that cannot be used (broken JSON, no such column, bytes that are not UTF-8, more than
     MAX_ROW characters) comes with `error` set. Raises InputError, at once, if the file cannot
@@ -184,7 +185,8 @@ def _from_fields(number: int, fields: dict[str, Any], columns: tuple[str, ...]) 
             kind = type(fields[column]).__name__
             return Row(number, "", fields, f"field {column!r} is {kind}, not text")
     pair = fields[columns[1]] if len(columns) > 1 else None
-    return Row(number, fields[columns[0]], fields, pair=pair, columns=columns)
+    text = fields[columns[0]] if columns else ""
+    return Row(number, text, fields, pair=pair, columns=columns)
 
 
 def _table(source: Lines, columns: tuple[str, ...], path: str, delimiter: str) -> Iterator[Row]:

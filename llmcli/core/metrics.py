@@ -194,11 +194,13 @@ class Translations:
 
     def scores(self, rows: Integers) -> tuple[float, float]:
         """BLEU and chrF, from 0 to 100, of some of the rows together."""
-        bleu, chrf = (stats[rows].sum(0) for stats in self._stats)
-        return (
-            float(self._bleu._compute_score_from_stats(bleu.tolist()).score),
-            float(self._chrf._compute_score_from_stats(chrf.tolist()).score),
-        )
+        bleu = self._stats[0][rows].sum(0).tolist()
+        return float(self._bleu._compute_score_from_stats(bleu).score), self.chrf(rows)
+
+    def chrf(self, rows: Integers) -> float:
+        """chrF alone: it can be told of a single row, too."""
+        stats = self._stats[1][rows].sum(0).tolist()
+        return float(self._chrf._compute_score_from_stats(stats).score)
 
     @property
     def signatures(self) -> dict[str, str]:
