@@ -287,10 +287,11 @@ def ranks_of(similarities: Floats, relevant: Sequence[int]) -> list[int]:
     >>> ranks_of(np.array([0.1, 0.9, 0.5, 0.5]), [0, 2])
     [3, 4]
     """
-    mine = set(relevant)
-    is_relevant = np.array([at in mine for at in range(len(similarities))])
-    order = np.lexsort((is_relevant, -similarities))
-    return [rank for rank, at in enumerate(order.tolist(), 1) if at in mine]
+    is_other = np.ones(len(similarities), dtype=bool)
+    is_other[list(relevant)] = False
+    others = similarities[is_other]
+    mine = sorted(similarities[~is_other].tolist(), reverse=True)
+    return [place + int((others >= one).sum()) for place, one in enumerate(mine, 1)]
 
 
 def recall_at(ranks: Sequence[int], k: int) -> float:

@@ -92,7 +92,7 @@ def _by_length(lengths: Sequence[int]) -> list[tuple[str, Integers]]:
     """Quarters of the rows, from the shortest; fewer where many are of one length.
 
     >>> [(name, rows.tolist()) for name, rows in _by_length([5, 1, 9, 2, 2, 7, 3, 8])]
-    [('1-2', [1, 3, 4]), ('3-5', [0, 6]), ('7-8', [5, 7]), ('9', [2])]
+    [('1-2', [1, 3, 4]), ('3', [6]), ('5-7', [0, 5]), ('8-9', [2, 7])]
     """
     sizes = np.array(lengths)
     ends = np.quantile(sizes, [n / QUARTERS for n in range(1, QUARTERS)], method="lower")

@@ -86,7 +86,11 @@ def compare(
     b = make_board([other for _, other in pairs], spec, labels)
     right = _right(a, b)
     gains = b.quality - a.quality
-    changed = [_changed(*pairs[at], gains[at], right, a, b, at) for at in range(len(pairs))]
+    qualities = zip(a.quality.tolist(), b.quality.tolist(), strict=True)
+    changed = [
+        _changed(pair, both, is_right=a.is_right)
+        for pair, both in zip(pairs, qualities, strict=True)
+    ]
     differing = [one for one in changed if one is not None]
     differing.sort(key=lambda one: (-abs(one.gain), one.row))
     return Comparison(
@@ -148,19 +152,14 @@ def _differences(a: Board, b: Board, rows: int, spec: EvaluateSpec) -> tuple[Dif
 
 
 def _changed(
-    one: Example,
-    other: Example,
-    gain: float,
-    right: Mcnemar | None,
-    a: Board,
-    b: Board,
-    at: int,
+    pair: tuple[Example, Example], qualities: tuple[float, float], *, is_right: bool
 ) -> Changed | None:
+    one, other = pair
     if one.said == other.said:
         return None
+    gain = qualities[1] - qualities[0]
     change = "better" if gain > 0 else "worse" if gain < 0 else "other"
-    if right is not None and (a.quality[at] == 1) != (b.quality[at] == 1):
-        change = "right" if b.quality[at] == 1 else "wrong"
-    expected = as_text(one.gold)
+    if is_right and (qualities[0] == 1) != (qualities[1] == 1):
+        change = "right" if qualities[1] == 1 else "wrong"
     said = as_text(one.said), as_text(other.said)
-    return Changed(one.number, one.text, expected, *said, change, float(gain))
+    return Changed(one.number, one.text, as_text(one.gold), *said, change, gain)
