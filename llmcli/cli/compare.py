@@ -38,7 +38,7 @@ def compare(a: str, b: str, spec: ModelSpec, rows: int, out: Output, **shared: A
       llmcli compare --task translation old.jsonl new.jsonl --target-column fr --rows 20
       llmcli compare --task causal-lm gpt2 distilgpt2 -i wiki.txt
     """
-    plan = plan_of(spec, BaselineSpec(), 0, shared)
+    plan = plan_of(spec, BaselineSpec(), shared)
     from llmcli.cli.predictors import predictions_of
 
     first, second = (predictions_of(plan, name, out) for name in (a, b))

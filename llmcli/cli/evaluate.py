@@ -228,7 +228,6 @@ def shared_options(command: Command) -> Command:
 def evaluate(
     spec: ModelSpec,
     predictions: str | None,
-    mistakes: int,
     baseline: BaselineSpec,
     out: Output,
     **shared: Any,
@@ -247,7 +246,7 @@ def evaluate(
       llmcli evaluate --task translation --predictions out.jsonl --target-column fr
       llmcli evaluate --task embedding -m minilm -i pairs.csv --column a --column b --json
     """
-    plan = plan_of(spec, baseline, mistakes, shared)
+    plan = plan_of(spec, baseline, shared)
     if baseline.baseline_train is not None and baseline.baseline is None:
         raise UsageError("--baseline-train goes with --baseline ngram")
     if predictions is None:
@@ -267,7 +266,7 @@ def evaluate(
     found.check()
 
 
-def plan_of(spec: ModelSpec, baseline: BaselineSpec, mistakes: int, shared: dict[str, Any]) -> Plan:
+def plan_of(spec: ModelSpec, baseline: BaselineSpec, shared: dict[str, Any]) -> Plan:
     """The plan of a command. Raises UsageError for options that do not go with its task."""
     from dataclasses import replace
 
@@ -283,7 +282,7 @@ def plan_of(spec: ModelSpec, baseline: BaselineSpec, mistakes: int, shared: dict
     tokenize = how.bleu_tokenize
     if how.task == "translation" and tokenize is None:
         tokenize = "zh" if _is_chinese(translate.to_lang) else "13a"
-    how = replace(how, mistakes=mistakes, bleu_tokenize=tokenize)
+    how = replace(how, bleu_tokenize=tokenize)
     return Plan(how, shared["data"], spec, perplexity, translate, shared["batch"], baseline)
 
 
