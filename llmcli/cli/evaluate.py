@@ -48,6 +48,12 @@ class LabelMap(click.ParamType):  # type: ignore[type-arg]  # generic in new rel
         return found
 
 
+def _require_task(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
+    if value is None:  # click's own message takes a line for each
+        raise click.UsageError(f"name the task by --task: {', '.join(EVALUATION_TASKS)}")
+    return value
+
+
 data_options = gather(
     Data,
     "data",
@@ -77,8 +83,8 @@ how_options = gather(
         click.option(
             "--task",
             type=click.Choice(EVALUATION_TASKS),
-            required=True,
-            help="What the model does.",
+            callback=_require_task,
+            help="What the model does.  [required]",
         ),
         click.option(
             "--label-column",
