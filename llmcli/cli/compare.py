@@ -17,7 +17,7 @@ from llmcli.spec import ModelSpec
 @click.argument("a")
 @click.argument("b")
 @shared_options
-@model_options()
+@model_options(named=False)
 @click.option(
     "--rows",
     type=click.IntRange(min=0),

@@ -10,7 +10,7 @@ from llmcli.cli.options import Command, gather, model_options, output_options
 from llmcli.cli.output import Output
 from llmcli.cli.predicting import BaselineSpec, Data, Plan, from_file, require_model
 from llmcli.cli.reporting import evaluation_text
-from llmcli.cli.running import announce_default
+from llmcli.cli.running import announce_default, is_named_here
 from llmcli.cli.types import POSITIVE, BatchSize
 from llmcli.cli.writers import Record
 from llmcli.errors import UsageError
@@ -262,6 +262,8 @@ def evaluate(
 
         found = from_model(plan, out)
     else:
+        if is_named_here():
+            raise UsageError("--predictions loads no model: leave out -m")
         found = from_file(plan, predictions)
     found.report(out)
     from llmcli.tasks.evaluate import evaluate as run
