@@ -241,6 +241,8 @@ class EvaluateSpec:
     seed: int = 0
     bleu_tokenize: str | None = None
     """How sacrebleu finds words; None: zh for Chinese, else 13a."""
+    characters: bool = False
+    """The F1 of answers is that of characters, not of words."""
 
 
 @dataclass(frozen=True, slots=True)

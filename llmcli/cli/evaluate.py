@@ -108,12 +108,6 @@ how_options = gather(
             help="What the model calls the labels of FILE, as in 0=negative,1=positive.",
         ),
         click.option(
-            "--by",
-            multiple=True,
-            metavar="COLUMN",
-            help="Measure rows apart by this column, or by length. May be repeated.",
-        ),
-        click.option(
             "--bootstrap",
             type=click.IntRange(min=0),
             default=1000,
@@ -133,6 +127,11 @@ how_options = gather(
             "--bleu-tokenize",
             type=click.Choice(["13a", "zh", "char", "intl", "none"]),
             help="How sacrebleu finds words.  [default: zh with -t zh, else 13a]",
+        ),
+        click.option(
+            "--characters",
+            is_flag=True,
+            help="Question answering: F1 of characters, for Chinese and the like, not of words.",
         ),
     ],
 )
@@ -198,6 +197,12 @@ def shared_options(command: Command) -> Command:
     metavar="FILE",
     help="Evaluate what llmcli classify, answer or translate wrote; no model is loaded. "
     "What is right is in its rows, or in --input.",
+)
+@click.option(
+    "--by",
+    multiple=True,
+    metavar="COLUMN",
+    help="Measure rows apart by this column, or by length. May be repeated.",
 )
 @click.option(
     "--mistakes",
@@ -285,6 +290,8 @@ def plan_of(spec: ModelSpec, baseline: BaselineSpec, shared: dict[str, Any]) -> 
         raise UsageError("--baseline, --block-size, --stride and --bos go with --task causal-lm")
     if how.task != "translation" and (translate != TranslateSpec() or how.bleu_tokenize):
         raise UsageError("-f, -t and --bleu-tokenize go with --task translation")
+    if how.task != "question-answering" and how.characters:
+        raise UsageError("--characters goes with --task question-answering")
     if how.task != "classification" and how.label_map:
         raise UsageError("--label-map goes with --task classification")
     tokenize = how.bleu_tokenize
@@ -308,7 +315,8 @@ def _record(result: "Evaluation", found: "Predictions", plan: Plan) -> Record:
         "task": result.task,
         "source": found.name,
         "input": plan.data.input or found.name,
-        found.unit: result.rows,
+        "rows": result.rows,
+        "unit": found.unit,
         "failed": len(found.failures),
         "metrics": _values(result.measures),
         "bootstrap": plan.how.bootstrap,

@@ -44,7 +44,7 @@ class Data:
 
     input: str | None = None
     columns: tuple[str, ...] = ()
-    """None: the task's usual ones."""
+    """Empty: the task's usual ones."""
     limit: int | None = None
 
 

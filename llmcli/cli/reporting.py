@@ -8,7 +8,6 @@ from llmcli.cli.writers import Record
 
 WIDTH = 96
 SHOWN_LABELS = 12  # of a confusion matrix; more of them cannot be read
-UNITS = ("rows", "lines", "queries")
 
 
 def evaluation_text(record: Record) -> str:
@@ -48,8 +47,7 @@ def _title(record: Record) -> str:
 
 
 def _count(record: Record) -> str:
-    unit = next(name for name in UNITS if name in record)
-    return f"{record[unit]:,} {unit}"
+    return f"{record['rows']:,} {record['unit']}"
 
 
 def _metrics(record: Record) -> str:

@@ -144,21 +144,30 @@ def exact_match(predicted: str, gold: Sequence[str]) -> float:
     return float(any(said == normalize_answer(one) for one in _right(gold)))
 
 
-def answer_f1(predicted: str, gold: Sequence[str]) -> float:
+def answer_f1(predicted: str, gold: Sequence[str], *, characters: bool = False) -> float:
     """The F1 of the words that an answer shares with a right one; the best of all right ones.
+
+    characters: of the characters, for languages without spaces between words.
 
     >>> round(answer_f1("Jane Austen wrote it", ["Jane Austen"]), 4)
     0.6667
+    >>> round(answer_f1("看电影", ["去看电影"], characters=True), 4)
+    0.8571
     """
-    said = normalize_answer(predicted).split()
-    return max(_words_f1(said, normalize_answer(one).split()) for one in _right(gold))
+    said = _parts(predicted, characters)
+    return max(_shared_f1(said, _parts(one, characters)) for one in _right(gold))
+
+
+def _parts(answer: str, characters: bool) -> list[str]:
+    words = normalize_answer(answer).split()
+    return list("".join(words)) if characters else words
 
 
 def _right(gold: Sequence[str]) -> list[str]:
     return [one for one in gold if normalize_answer(one)] or [""]
 
 
-def _words_f1(said: list[str], gold: list[str]) -> float:
+def _shared_f1(said: list[str], gold: list[str]) -> float:
     if not said or not gold:
         return float(said == gold)
     shared = sum((Counter(said) & Counter(gold)).values())

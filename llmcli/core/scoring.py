@@ -43,7 +43,7 @@ def make_board(examples: Sequence[Example], spec: EvaluateSpec, labels: Sequence
     if spec.task == "token-classification":
         return Tags(examples)
     if spec.task == "question-answering":
-        return Answers(examples)
+        return Answers(examples, spec.characters)
     if spec.task == "translation":
         return Translated(examples, spec.bleu_tokenize or "13a")
     return Retrieved(examples) if isinstance(examples[0].said, tuple) else Similar(examples)
@@ -91,9 +91,11 @@ class Answers:
     names: tuple[str, ...] = ("exact_match", "f1")
     is_right = True
 
-    def __init__(self, examples: Sequence[Example]) -> None:
+    def __init__(self, examples: Sequence[Example], characters: bool) -> None:
         self._exact = np.array([metrics.exact_match(one.said, one.gold) for one in examples])
-        self._f1 = np.array([metrics.answer_f1(one.said, one.gold) for one in examples])
+        self._f1 = np.array(
+            [metrics.answer_f1(one.said, one.gold, characters=characters) for one in examples]
+        )
         # Only an exact match is right: an F1 of 1 with other words, or in another order, is less.
         self.quality = np.where(self._exact == 1, 1.0, np.minimum(self._f1, 0.999))
 

@@ -208,6 +208,23 @@ def test_saved_predictions_of_every_format(run, tmp_path, labelled, tiny_classif
     assert [one["value"] for one in first["slices"]] == ["easy", "hard"]
 
 
+def test_limit_takes_the_first_rows(run, labelled, tiny_classifier):
+    words = ["evaluate", "--task", "classification", "-m", tiny_classifier, "-i", labelled]
+    found = report(run(*words, "--limit", 3, "--json"))
+    assert found["rows"] == sum(map(sum, found["confusion"])) == 3
+
+
+def test_rows_without_a_prediction_fail(run, tmp_path, labelled):
+    rows = [{"row": 2, "label": "glad"}, {"row": 4, "error": "too long"}]
+    path = write_rows(tmp_path / "a.jsonl", rows)
+    words = ["--task", "classification", "--predictions", path, "-i", labelled, "--limit", 4]
+    result = run("evaluate", *words, "--json")
+    assert result.exit_code == 1
+    assert (report(result)["rows"], report(result)["failed"]) == (1, 3)
+    assert "[row 1: no prediction in the file]" in result.stderr
+    assert "[row 4: too long]" in result.stderr
+
+
 def test_labels_may_be_numbers_or_called_otherwise(run, tmp_path, labelled, tiny_classifier):
     words = ["evaluate", "--task", "classification", "-m", tiny_classifier, "--json", "-i"]
     expected = report(run(*words, labelled))["confusion"]
@@ -287,6 +304,16 @@ def test_no_answer_is_right_where_there_is_none(run, tmp_path):
     assert values(found) == pytest.approx(
         {"exact_match": 100 / 3, "f1": 100 * (1 + 0 + 2 / 3) / 3}  # big cat: 1/1 and 1/2
     )
+
+
+def test_answers_without_spaces_are_compared_by_character(run, tmp_path):
+    rows = [{"question": "a", "context": "b", "answer": "看电影", "answers": ["去看电影"]}]
+    path = write_rows(tmp_path / "a.jsonl", rows)
+    words = ["evaluate", "--task", "question-answering", "--predictions", path, "--json"]
+    words += ["--prediction-column", "answer"]
+    assert values(report(run(*words))) == {"exact_match": 0, "f1": 0}
+    found = values(report(run(*words, "--characters")))
+    assert found["f1"] == pytest.approx(100 * 2 * 3 / (3 + 4))
 
 
 def test_translations_equal_the_command_and_sacrebleu(run, tmp_path, tiny_marian):
@@ -376,7 +403,8 @@ def test_retrieval_equals_the_command(run, tmp_path, tiny_encoder):
     at_one = [np.mean([rank <= 1 for rank in one]) for one in ranks]
     assert values(found)["recall@1"] == pytest.approx(np.mean(at_one))
     assert values(found)["recall@5"] == 1
-    assert (found["queries"], found["settings"]["texts"]) == (3, 3)
+    assert (found["rows"], found["unit"]) == (3, "queries")
+    assert found["settings"]["texts"] == 3
 
 
 def test_perplexity_of_rows_and_of_a_document(run, tmp_path, tiny_gpt2, gpt2):
@@ -384,7 +412,7 @@ def test_perplexity_of_rows_and_of_a_document(run, tmp_path, tiny_gpt2, gpt2):
     text.write_text(STORY * 4)
     words = ["evaluate", "--task", "causal-lm", "-m", tiny_gpt2, "--json", "-i"]
     whole = report(run(*words, text, "--baseline", "ngram"))
-    assert whole["lines"] == 4 and whole["settings"]["stride"] == 32
+    assert (whole["rows"], whole["unit"], whole["settings"]["stride"]) == (4, "lines", 32)
     assert values(whole)["byte_perplexity"] == pytest.approx(2 ** values(whole)["bits_per_byte"])
     size, count = len((STORY * 4).encode()), len((STORY * 4).split())
     tokens = len(gpt2.tokenizer(STORY * 4)["input_ids"])
