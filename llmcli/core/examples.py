@@ -192,12 +192,8 @@ def saved_answer(fields: Fields, spec: EvaluateSpec, place: str) -> Said:
             f"{place}: no field {column!r} with a prediction; it has {known}: name it by "
             "--prediction-column"
         )
-    value, score = fields[column], fields.get("score")
-    confidence = score if spec.prediction_column is None else None
-    try:
-        confidence = None if confidence in (None, "") else float(str(confidence))
-    except ValueError:
-        confidence = None
+    value = fields[column]
+    confidence = _confidence(fields.get("score")) if spec.prediction_column is None else None
     if spec.task == "classification":
         return Said(label_text(value, place), confidence, _labels(fields.get("scores")))
     if spec.task == "token-classification":
@@ -209,6 +205,14 @@ def saved_answer(fields: Fields, spec: EvaluateSpec, place: str) -> Said:
     if not isinstance(value, str):
         raise InputError(f"{place}: {column!r} is no text but {_shown(value)}")
     return Said(value, confidence if spec.task == "question-answering" else None)
+
+
+def _confidence(score: Any) -> float | None:
+    try:
+        found = float(str(score))
+    except ValueError:
+        return None
+    return found if math.isfinite(found) else None
 
 
 def _labels(scores: Any) -> tuple[str, ...]:

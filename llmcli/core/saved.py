@@ -8,16 +8,18 @@ from llmcli.core.data import Row, read_rows
 from llmcli.core.lines import damage_explained, is_unicode, open_text
 from llmcli.core.squad import is_squad_json
 from llmcli.errors import InputError
+from llmcli.spec import InputFormat
 
 
 def read_saved(path: str) -> Iterator[Row]:
     """Yield saved predictions as rows: each with the number of the input's row, and its text.
 
     Takes .jsonl, .csv, .tsv and .parquet; .json is an array of the same records, or an object
-    {id: answer}. A record of a row that failed comes with `error` set. Of several results for a
+    {id: answer}; stdin is JSON lines. A record of a row that failed comes with `error` set. Of several results for a
     row, only the best one comes. Raises InputError where the file cannot be read.
     """
-    rows = _json(path) if is_squad_json(path) else read_rows(path, ())
+    form: InputFormat | None = "jsonl" if path == "-" else None
+    rows = _json(path) if is_squad_json(path) else read_rows(path, (), form)
     for row in rows:
         if row.error is None and str(row.fields.get("index", 0)) in ("0", ""):
             yield _named(row)

@@ -225,6 +225,14 @@ def test_rows_without_a_prediction_fail(run, tmp_path, labelled):
     assert "[row 4: too long]" in result.stderr
 
 
+def test_predictions_from_a_pipe_whose_scores_are_no_numbers(run):
+    lines = '{"label": "a", "input_label": "b", "score": NaN}\n{"label": "a", "input_label": "a"}\n'
+    words = ["evaluate", "--task", "classification", "--predictions", "-", "--json"]
+    result = run(*words, input=lines)
+    assert values(report(result)) == {"accuracy": 0.5, "macro_f1": pytest.approx(1 / 3)}
+    assert report(result)["mistakes"][0]["confidence"] is None
+
+
 def test_labels_may_be_numbers_or_called_otherwise(run, tmp_path, labelled, tiny_classifier):
     words = ["evaluate", "--task", "classification", "-m", tiny_classifier, "--json", "-i"]
     expected = report(run(*words, labelled))["confusion"]
