@@ -15,8 +15,9 @@ def read_saved(path: str) -> Iterator[Row]:
     """Yield saved predictions as rows: each with the number of the input's row, and its text.
 
     Takes .jsonl, .csv, .tsv and .parquet; .json is an array of the same records, or an object
-    {id: answer}; stdin is JSON lines. A record of a row that failed comes with `error` set. Of several results for a
-    row, only the best one comes. Raises InputError where the file cannot be read.
+    {id: answer}; stdin is JSON lines. A record of a row that failed comes with `error` set. Of
+    several results for a row, only the best one comes. Raises InputError where the file cannot be
+    read.
     """
     form: InputFormat | None = "jsonl" if path == "-" else None
     rows = _json(path) if is_squad_json(path) else read_rows(path, (), form)
