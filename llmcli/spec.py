@@ -273,6 +273,59 @@ class BatchSpec:
 AUTO_BATCH = BatchSpec()
 
 
+EvaluationTask = Literal[
+    "causal-lm",
+    "classification",
+    "token-classification",
+    "question-answering",
+    "translation",
+    "embedding",
+]
+EVALUATION_TASKS: tuple[EvaluationTask, ...] = (
+    "causal-lm",
+    "classification",
+    "token-classification",
+    "question-answering",
+    "translation",
+    "embedding",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateSpec:
+    """What is measured, and what is told of it."""
+
+    task: EvaluationTask
+    label_column: str | None = None
+    """The field with what is right; None: the task's usual name for it."""
+    prediction_column: str | None = None
+    """The field of saved predictions with what was said; None: what the task's command writes."""
+    label_map: tuple[tuple[str, str], ...] = ()
+    """What labels of the file are called by the model."""
+    by: tuple[str, ...] = ()
+    """Columns, or `length`, by which rows are measured apart."""
+    mistakes: int = 5
+    bootstrap: int = 1000
+    """Samples that the intervals are made from; 0: no intervals."""
+    seed: int = 0
+    bleu_tokenize: str | None = None
+    """How sacrebleu finds words; None: zh for Chinese, else 13a."""
+    characters: bool = False
+    """The F1 of answers is that of characters, not of words."""
+
+
+@dataclass(frozen=True, slots=True)
+class PerplexitySpec:
+    """How a text is scored that is longer than the model's context."""
+
+    block_size: int | None = None
+    """Tokens that are read at once; None: the model's context, 1,024 at most."""
+    stride: int | None = None
+    """Tokens that are scored at once, the others being their context; None: half a block."""
+    bos: bool | None = None
+    """Predict the first token, too, after the model's beginning of a text; None: if it has one."""
+
+
 Format = Literal["text", "json", "jsonl", "csv", "table", "parquet", "npy"]
 FORMATS: tuple[Format, ...] = ("text", "json", "jsonl", "csv", "table", "parquet")
 

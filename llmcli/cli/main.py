@@ -9,8 +9,10 @@ import click
 
 from llmcli.cli.answer import answer
 from llmcli.cli.classify import classify
+from llmcli.cli.compare import compare
 from llmcli.cli.config import config_option, user_defaults
 from llmcli.cli.embed import embed
+from llmcli.cli.evaluate import evaluate
 from llmcli.cli.fill import fill
 from llmcli.cli.finetune import finetune
 from llmcli.cli.forward import forward
@@ -102,7 +104,10 @@ for command in (
     tokenize,
     models,
     finetune,
+    evaluate,
+    compare,
 ):
     main.add_command(command)
-for command in (generate, classify, translate, answer, fill, embed, forward, tokenize, finetune):
-    command.params.append(config_option(main))
+for name, command in main.commands.items():
+    if name != models.name:
+        command.params.append(config_option(main))

@@ -29,10 +29,10 @@ Option = Callable[[Command], Command]
 STARTER = "gpt2-stories"
 
 
-def gather(kind: type[Any], name: str, options: Sequence[Option]) -> Option:
+def gather(kind: type[Any], name: str, options: Sequence[Option], **fixed: Any) -> Option:
     """Make a decorator that adds `options` and hands their values on as one `kind` object.
 
-    The options carry the names of the fields of `kind`, a dataclass.
+    The options carry the names of the fields of `kind`, a dataclass. fixed: fields without one.
     """
     names = [field.name for field in fields(kind)]
 
@@ -40,7 +40,7 @@ def gather(kind: type[Any], name: str, options: Sequence[Option]) -> Option:
         @wraps(command)
         def with_object(*args: Any, **values: Any) -> None:
             taken = {key: values.pop(key) for key in names if key in values}
-            command(*args, **values, **{name: kind(**taken)})
+            command(*args, **values, **{name: kind(**taken, **fixed)})
 
         decorated: Command = with_object
         for option in reversed(options):
@@ -80,8 +80,11 @@ dtype_option = click.option(
 )
 
 
-def model_options(default: str = STARTER, *, runs: bool = True) -> Option:
-    """Add what names a model and, where it `runs`, --device and --dtype; pass on `spec`."""
+def model_options(default: str = STARTER, *, runs: bool = True, named: bool = True) -> Option:
+    """Add what names a model and, where it `runs`, --device and --dtype; pass on `spec`.
+
+    named: by -m; else the command names it in another way, and `spec` has an empty name.
+    """
     name = click.option(
         "-m",
         "--model",
@@ -92,8 +95,11 @@ def model_options(default: str = STARTER, *, runs: bool = True) -> Option:
         metavar="MODEL",
         help="Starter name, local folder, GGUF file or hub id.",
     )
-    options = [name, revision_option, offline_option, trust_option]
-    return gather(ModelSpec, "spec", options + [device_option, dtype_option] * runs)
+    options = [revision_option, offline_option, trust_option]
+    options += [device_option, dtype_option] * runs
+    if not named:
+        return gather(ModelSpec, "spec", options, model_id="")
+    return gather(ModelSpec, "spec", [name, *options])
 
 
 decoding_options = gather(

@@ -70,14 +70,18 @@ class Output:
             return "text"
         suffix = self.path.suffix.lower()
         if suffix not in BY_SUFFIX:
-            known = " ".join(suffix for suffix, form in BY_SUFFIX.items() if form in self._forms)
-            raise UsageError(f"--output {self.path}: name it {known}, or give --format")
+            raise UsageError(f"--output {self.path}: name it {self._known()}, or give --format")
         return BY_SUFFIX[suffix]
+
+    def _known(self) -> str:
+        return " ".join(suffix for suffix, form in BY_SUFFIX.items() if form in self._forms)
 
     def _check_path(self) -> None:
         """Find out before any work whether the output file can be written."""
         if self.format not in self._forms:
-            raise UsageError(f"--output {self.path}: only llmcli embed writes {self.format}")
+            only = self.format == "npy"
+            told = "only llmcli embed writes npy" if only else f"name it {self._known()}"
+            raise UsageError(f"--output {self.path}: {told}")
         if self.path is None:
             if self.format in FILES_ONLY:
                 raise UsageError(f"--format {self.format} is for files: add --output FILE")

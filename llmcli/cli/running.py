@@ -31,6 +31,12 @@ def is_default_model() -> bool:
     return context.get_parameter_source("model_id") is ParameterSource.DEFAULT
 
 
+def is_named_here() -> bool:
+    """True where the command line itself names a model."""
+    context = click.get_current_context()
+    return context.get_parameter_source("model_id") is ParameterSource.COMMANDLINE
+
+
 def announce_default(spec: ModelSpec, out: Output) -> None:
     """Say which model was taken, where nobody asked for it."""
     if not is_default_model():

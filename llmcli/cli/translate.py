@@ -94,8 +94,8 @@ def translate(
       llmcli translate -m facebook/nllb-200-distilled-600M -f zh -t en "我明天要去看电影。"
       llmcli translate -f en -t de -i faq.csv --column answer -o antworten.csv
     """
-    how = _with_tags(how)
-    spec = _with_model(spec, how)
+    how = with_tags(how)
+    spec = with_model(spec, how)
     if show_code:
         text = one_text(source)
         from llmcli.tasks.show_code.translate import translate_code
@@ -122,7 +122,7 @@ def translate(
     )
 
 
-def _with_tags(how: TranslateSpec) -> TranslateSpec:
+def with_tags(how: TranslateSpec) -> TranslateSpec:
     """The languages as tags: `fr` for French."""
     from llmcli.core.languages import find_language
 
@@ -133,7 +133,7 @@ def _with_tags(how: TranslateSpec) -> TranslateSpec:
     )
 
 
-def _with_model(spec: ModelSpec, how: TranslateSpec) -> ModelSpec:
+def with_model(spec: ModelSpec, how: TranslateSpec) -> ModelSpec:
     """The model of the two languages, where none was named."""
     if not is_default_model():
         return spec

@@ -144,21 +144,30 @@ def exact_match(predicted: str, gold: Sequence[str]) -> float:
     return float(any(said == normalize_answer(one) for one in _right(gold)))
 
 
-def answer_f1(predicted: str, gold: Sequence[str]) -> float:
+def answer_f1(predicted: str, gold: Sequence[str], *, characters: bool = False) -> float:
     """The F1 of the words that an answer shares with a right one; the best of all right ones.
+
+    characters: of the characters, for languages without spaces between words.
 
     >>> round(answer_f1("Jane Austen wrote it", ["Jane Austen"]), 4)
     0.6667
+    >>> round(answer_f1("看电影", ["去看电影"], characters=True), 4)
+    0.8571
     """
-    said = normalize_answer(predicted).split()
-    return max(_words_f1(said, normalize_answer(one).split()) for one in _right(gold))
+    said = _parts(predicted, characters)
+    return max(_shared_f1(said, _parts(one, characters)) for one in _right(gold))
+
+
+def _parts(answer: str, characters: bool) -> list[str]:
+    words = normalize_answer(answer).split()
+    return list("".join(words)) if characters else words
 
 
 def _right(gold: Sequence[str]) -> list[str]:
     return [one for one in gold if normalize_answer(one)] or [""]
 
 
-def _words_f1(said: list[str], gold: list[str]) -> float:
+def _shared_f1(said: list[str], gold: list[str]) -> float:
     if not said or not gold:
         return float(said == gold)
     shared = sum((Counter(said) & Counter(gold)).values())
@@ -194,11 +203,13 @@ class Translations:
 
     def scores(self, rows: Integers) -> tuple[float, float]:
         """BLEU and chrF, from 0 to 100, of some of the rows together."""
-        bleu, chrf = (stats[rows].sum(0) for stats in self._stats)
-        return (
-            float(self._bleu._compute_score_from_stats(bleu.tolist()).score),
-            float(self._chrf._compute_score_from_stats(chrf.tolist()).score),
-        )
+        bleu = self._stats[0][rows].sum(0).tolist()
+        return float(self._bleu._compute_score_from_stats(bleu).score), self.chrf(rows)
+
+    def chrf(self, rows: Integers) -> float:
+        """chrF alone: it can be told of a single row, too."""
+        stats = self._stats[1][rows].sum(0).tolist()
+        return float(self._chrf._compute_score_from_stats(stats).score)
 
     @property
     def signatures(self) -> dict[str, str]:
@@ -285,10 +296,11 @@ def ranks_of(similarities: Floats, relevant: Sequence[int]) -> list[int]:
     >>> ranks_of(np.array([0.1, 0.9, 0.5, 0.5]), [0, 2])
     [3, 4]
     """
-    mine = set(relevant)
-    is_relevant = np.array([at in mine for at in range(len(similarities))])
-    order = np.lexsort((is_relevant, -similarities))
-    return [rank for rank, at in enumerate(order.tolist(), 1) if at in mine]
+    is_other = np.ones(len(similarities), dtype=bool)
+    is_other[list(relevant)] = False
+    others = similarities[is_other]
+    mine = sorted(similarities[~is_other].tolist(), reverse=True)
+    return [place + int((others >= one).sum()) for place, one in enumerate(mine, 1)]
 
 
 def recall_at(ranks: Sequence[int], k: int) -> float:

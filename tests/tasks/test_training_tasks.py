@@ -103,7 +103,7 @@ def test_several_labels_at_once(run, encoder, fit, tmp_path):
         labels = [row["label"]] + (["animal"] if {"cat", "dog"} & set(row["text"].split()) else [])
         rows.append({"text": row["text"], "label": labels})
     result = fit(encoder, rows, "classification", multi_label=True, max_steps=250, learning_rate=3e-3)
-    assert result.metrics["micro_f1"] > 0.95
+    assert result.metrics["micro_f1"] > 0.9
     shown = run("classify", "the cat is good", "-m", tmp_path / "model", "--json").stdout
     scores = {one["label"]: one["score"] for one in json.loads(shown)[0]["scores"]}
     assert scores["glad"] > 0.5 and scores["animal"] > 0.5 and scores["sad"] < 0.5

@@ -1,0 +1,49 @@
+"""The labels of a file as a model calls them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from llmcli.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """The labels that a model knows."""
+
+    names: tuple[str, ...]
+    is_ordered: bool
+    """They are all, in the model's own order: a number stands for the label with it."""
+    are_all: bool = True
+    """Another label is a mistake in the file; else the model may just never have said it."""
+
+    def find(self, label: str, renamed: Iterable[tuple[str, str]] = ()) -> str:
+        """The model's name for a label of the file.
+
+        In this order: what `renamed` says, the same name, the same but for upper case, its number.
+        Raises InputError for one that the model does not know.
+
+        >>> Labels(("negative", "positive"), True).find("1")
+        'positive'
+        """
+        label = dict(renamed).get(label, label)
+        if label in self.names:
+            return label
+        folded = [name for name in self.names if name.casefold() == label.casefold()]
+        if len(folded) == 1:
+            return folded[0]
+        if label.isascii() and label.isdigit():
+            if self.is_ordered and int(label) < len(self.names):
+                return self.names[int(label)]
+            if f"LABEL_{label}" in self.names:
+                return f"LABEL_{label}"
+        if self.are_all:
+            known = ", ".join(self.names[:12])
+            raise InputError(
+                f"the label {label!r} is none of the model's ({known}): see --label-map"
+            )
+        return label
+
+
+def saved_labels(names: set[str], are_all: bool) -> Labels:
+    """The labels that saved predictions tell of. are_all: they list those not chosen, too."""
+    return Labels(tuple(sorted(names)), is_ordered=False, are_all=are_all)

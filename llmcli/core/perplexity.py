@@ -1,0 +1,153 @@
+"""How surprising a text is to a causal model, token by token, whatever its length."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from llmcli.core.batches import Job
+from llmcli.core.data import Failure, Row
+from llmcli.core.decoding import require_numbers
+from llmcli.core.loading import Loaded
+from llmcli.core.metrics import Floats, Integers
+from llmcli.errors import InputError, ModelUnsuitable, UsageError
+from llmcli.spec import Overflow, PerplexitySpec
+
+LOGITS = 1 << 26  # numbers that are held at once at most
+MOST_BLOCK = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Tokens that are read at once."""
+
+    ids: list[int]
+    first: int
+    """The first of them that is scored, 1 or more; those before it are its context."""
+
+    @property
+    def size(self) -> int:
+        return len(self.ids)
+
+
+def stretches(ids: Sequence[int], block: int, stride: int) -> list[Stretch]:
+    """Cut N tokens so that each but the first is scored once, after block - stride others or more.
+
+    Only at the beginning there are fewer. stride: less than block.
+
+    >>> [(one.ids, one.first) for one in stretches([0, 1, 2, 3, 4, 5, 6], 4, 2)]
+    [([0, 1, 2, 3], 1), ([2, 3, 4, 5], 2), ([4, 5, 6], 2)]
+    """
+    found = [Stretch(list(ids[:block]), 1)]
+    done = min(block, len(ids))
+    while done < len(ids):
+        start = done + stride - block
+        found.append(Stretch(list(ids[start : start + block]), done - start))
+        done = min(start + block, len(ids))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class TextScore:
+    """The surprisal of each token of a text that was scored."""
+
+    row: Row
+    ids: list[int]
+    """The scored tokens."""
+    nats: Floats
+    """(N,) -log p of each, given those before it."""
+    starts: Integers
+    """(N,) where each begins in the text, in characters."""
+    before: list[int]
+    """The token that was given, before the first one that is scored."""
+    overflow: Overflow | None = None
+
+
+class Scoring:
+    """What `process` needs to know to score texts."""
+
+    window_rows = 64
+    budget = 8192  # tokens of a batch
+    needs_text = True
+    copies = 1
+
+    def __init__(self, loaded: Loaded, spec: PerplexitySpec) -> None:
+        """Raises UsageError for a block that the model does not take, or too great a stride."""
+        if not loaded.tokenizer.is_fast:
+            raise ModelUnsuitable(
+                f"{loaded.checkpoint.model_id} has a tokenizer that does not tell where its "
+                "tokens lie: perplexity per line could not be told"
+            )
+        self._loaded = loaded
+        self.block, self.stride = block_and_stride(loaded.context, spec)
+        start = loaded.tokenizer.bos_token_id
+        if spec.bos and start is None:
+            raise UsageError(
+                f"{loaded.checkpoint.model_id} has no token for the beginning of a text: "
+                "leave out --bos"
+            )
+        self.start: int | None = None if spec.bos is False else start
+        """The token that is put before each text."""
+
+    def prepare(self, rows: Sequence[Row]) -> list[Job[Stretch] | Failure]:
+        return [self._job(row) for row in rows]
+
+    def _job(self, row: Row) -> Job[Stretch] | Failure:
+        ids, _ = self.encode(row.text)
+        if len(ids) < 2:
+            return Failure(row, InputError("the text has no token with another one before it"))
+        return Job(row, stretches(ids, self.block, self.stride))
+
+    def encode(self, text: str) -> tuple[list[int], list[int]]:
+        """The tokens of a text, with the one before it, and where each begins."""
+        found = self._loaded.tokenizer(
+            text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
+        )
+        start = [] if self.start is None else [self.start]
+        starts = [0] * len(start) + [first for first, _ in found["offset_mapping"]]
+        return start + found["input_ids"], starts
+
+    @torch.inference_mode()
+    def run(self, units: Sequence[Stretch]) -> list[Tensor]:
+        """Nats (n,) of the scored tokens of each stretch."""
+        each = max(1, LOGITS // (self.block * self._loaded.model.config.vocab_size))
+        return [
+            one for at in range(0, len(units), each) for one in self._some(units[at : at + each])
+        ]
+
+    def _some(self, units: Sequence[Stretch]) -> list[Tensor]:
+        width = max(unit.size for unit in units)
+        # Padded behind: what comes after a token changes nothing of it in a causal model.
+        rows = [unit.ids + [0] * (width - unit.size) for unit in units]
+        ids = torch.tensor(rows, device=self._loaded.model.device)  # (B, T)
+        logits = self._loaded.model(ids).logits  # (B, T, V)
+        found = []
+        for row, unit in enumerate(units):
+            mine = logits[row, unit.first - 1 : unit.size - 1].float()  # (n, V)
+            require_numbers(mine)
+            came = ids[row, unit.first : unit.size]  # (n,)
+            found.append(torch.nn.functional.cross_entropy(mine, came, reduction="none").cpu())
+        return found
+
+    def finish(self, job: Job[Stretch], outputs: Sequence[Tensor]) -> list[TextScore]:
+        ids, starts = self.encode(job.row.text)
+        nats = torch.cat(list(outputs)).double().numpy()
+        return [TextScore(job.row, ids[1:], nats, np.array(starts[1:], np.int64), ids[:1])]
+
+
+def block_and_stride(context: int | None, spec: PerplexitySpec) -> tuple[int, int]:
+    """How many tokens are read, and how many of them scored, at once.
+
+    Raises UsageError where the model does not take so many, or nothing would be left as context.
+    """
+    block = spec.block_size or min(context or MOST_BLOCK, MOST_BLOCK)
+    if context is not None and block > context:
+        raise UsageError(f"--block-size {block} is more than the {context} tokens of the model")
+    stride = spec.stride or block // 2
+    if stride >= block:
+        raise UsageError(
+            f"--stride {stride} leaves a block of {block} tokens without context: it is to be less"
+        )
+    return block, stride
