@@ -93,16 +93,21 @@ def test_pairs_of_texts_are_classified_together(run, encoder, fit, tmp_path):
     for _ in range(160):
         one, other = draw.choice(["cat", "dog"]), draw.choice(["cat", "dog"])
         rows.append({"a": f"the {one}", "b": f"a {other}", "label": other})
-    result = fit(encoder, rows, "classification", columns=("a", "b"), learning_rate=3e-3, max_steps=200)
+    result = fit(
+        encoder, rows, "classification", columns=("a", "b"), learning_rate=3e-3, max_steps=200
+    )
     assert result.metrics["accuracy"] == 1.0  # the first text alone tells nothing
 
 
 def test_several_labels_at_once(run, encoder, fit, tmp_path):
     rows = []
     for row in moods():
-        labels = [row["label"]] + (["animal"] if {"cat", "dog"} & set(row["text"].split()) else [])
+        is_animal = bool({"cat", "dog"} & set(row["text"].split()))
+        labels = [row["label"]] + ["animal"] * is_animal
         rows.append({"text": row["text"], "label": labels})
-    result = fit(encoder, rows, "classification", multi_label=True, max_steps=250, learning_rate=3e-3)
+    result = fit(
+        encoder, rows, "classification", multi_label=True, max_steps=250, learning_rate=3e-3
+    )
     assert result.metrics["micro_f1"] > 0.9
     shown = run("classify", "the cat is good", "-m", tmp_path / "model", "--json").stdout
     scores = {one["label"]: one["score"] for one in json.loads(shown)[0]["scores"]}
@@ -215,6 +220,10 @@ def test_a_translator_is_learnt_and_translate_uses_it(run, fit, tmp_path):
     assert run("translate", "Le chat", "-t", "en", "-m", model).stdout.strip() == "the cat"
 
 
+def pairs(feature):
+    return zip(feature["input_ids"], feature["labels"], strict=True)
+
+
 def test_only_what_the_assistant_says_is_learnt(tiny_chat):
     from llmcli.core.data import Row
     from llmcli.core.loading import load_causal
@@ -224,7 +233,7 @@ def test_only_what_the_assistant_says_is_learnt(tiny_chat):
     objective = Conversation(loaded.model, loaded.tokenizer, 200)
     row = Row(1, "", {"prompt": "hello cat", "completion": "The cat sat."})
     (feature,) = objective.examples([row]).features
-    learnt = [id for id, label in zip(feature["input_ids"], feature["labels"]) if label != -100]
+    learnt = [id for id, label in pairs(feature) if label != -100]
     assert loaded.tokenizer.decode(learnt) == "The cat sat.\n"
     assert loaded.tokenizer.decode(feature["input_ids"]).startswith("<user>hello cat\n<assistant>")
 
@@ -237,7 +246,7 @@ def test_a_model_without_a_template_learns_the_completion_and_its_end(tiny_gpt2)
     loaded = load_causal(ModelSpec(str(tiny_gpt2)))
     objective = Conversation(loaded.model, loaded.tokenizer, 64)
     (feature,) = objective.examples([Row(1, "", {"prompt": "a cat", "response": "sat"})]).features
-    learnt = [id for id, label in zip(feature["input_ids"], feature["labels"]) if label != -100]
+    learnt = [id for id, label in pairs(feature) if label != -100]
     assert loaded.tokenizer.decode(learnt) == "sat<|endoftext|>"
 
 
@@ -304,8 +313,7 @@ def test_adapters_learn_and_are_used_or_merged(run, encoder, fit, tmp_path):
     assert not (tmp_path / "apart" / "model.safetensors").exists()
     assert (tmp_path / "whole" / "model.safetensors").exists()
     said = [
-        run("classify", "it is bad", "-m", tmp_path / name, "--json")
-        for name in ("apart", "whole")
+        run("classify", "it is bad", "-m", tmp_path / name, "--json") for name in ("apart", "whole")
     ]
     assert [one.exit_code for one in said] == [0, 0], said[0].output
     said = [json.loads(one.stdout)[0] for one in said]
