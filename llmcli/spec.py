@@ -220,6 +220,8 @@ class TrainingSpec:
     init_from: str | None = None
     """A checkpoint whose weights take the place of those that would be random."""
     group_by_length: bool = True
+    fsdp: bool = False
+    """Of several processes: each holds a part of the weights only (FSDP2)."""
     eval_steps: int | None = None
     """None: about ten times in a run."""
     early_stopping: int | None = None

@@ -468,6 +468,7 @@ def prepare_bert(options: argparse.Namespace) -> None:
     model.save_pretrained(options.out)
     after.save_pretrained(options.out)
     (options.out / "vocab.txt").write_text("".join(f"{token}\n" for token in tokens), "utf-8")
+    write_pooling(options.out, model.config.hidden_size)
 
     describe(model)
     share = changed_share(old, after.backend_tokenizer, texts)
@@ -475,6 +476,20 @@ def prepare_bert(options: argparse.Namespace) -> None:
     print(f"{len(tokens)} tokens; {share:.2%} of {sum(map(len, texts)) / 1e6:.1f}M characters' "
           f"tokens changed; cosine with the whole model on {len(compared)} texts: "
           f"mean {cosines.mean():.4f}, least {cosines.min():.4f}")  # fmt: skip
+
+
+def write_pooling(folder: Path, size: int) -> None:
+    """Say how vectors are made, as sentence-transformers reads it: the mean, of length 1."""
+    package = "sentence_transformers.models"
+    steps = [("", "Transformer"), ("1_Pooling", "Pooling"), ("2_Normalize", "Normalize")]
+    modules = [
+        {"idx": at, "name": str(at), "path": path, "type": f"{package}.{name}"}
+        for at, (path, name) in enumerate(steps)
+    ]
+    (folder / "modules.json").write_text(json.dumps(modules, indent=2) + "\n", "utf-8")
+    pooling = {"word_embedding_dimension": size, "pooling_mode_mean_tokens": True}
+    (folder / "1_Pooling").mkdir(exist_ok=True)
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps(pooling) + "\n", "utf-8")
 
 
 # ------------------------------------------------------------------ sentences: text for BERT

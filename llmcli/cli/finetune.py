@@ -1,10 +1,14 @@
 """llmcli finetune: train a language model on text."""
 
+import math
+import os
+import shutil
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +17,14 @@ from click.core import ParameterSource
 
 from llmcli.cli.options import Option, gather, model_options
 from llmcli.cli.types import POSITIVE, CommaList, Real
+from llmcli.core.processes import is_first
 from llmcli.spec import DTYPES, SCHEDULES, TASKS, LoraSpec, ModelSpec, TrainingSpec
 
 if TYPE_CHECKING:
     from llmcli.core.training import Progress
     from llmcli.tasks.finetune import Trained
 
+OF_TOKENS = ("causal-lm", "masked-lm", "translation", "seq2seq")
 DEFAULTS = TrainingSpec(train=(), output="")
 
 
@@ -181,6 +187,9 @@ check_options: list[Option] = [
         "How the finished weights are stored.",
     ),
     _with_default("--seed", click.IntRange(0, 2**32 - 1), "Of all that is drawn at random."),
+    click.option(
+        "--fsdp", is_flag=True, help="Of several processes, each holds a part of the weights."
+    ),
     click.option("--resume", is_flag=True, help="Go on from the last checkpoint in DIR."),
 ]
 training_options = gather(TrainingSpec, "training", data_options + step_options + check_options)
@@ -230,8 +239,17 @@ lora_options = gather(
 @training_options
 @lora_options
 @model_options(default="", runs=False)
+@click.option(
+    "--nproc",
+    type=POSITIVE,
+    default=1,
+    metavar="N",
+    help="Run in N processes on this machine; --batch-size is of each.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Print the folder of the new model alone.")
-def finetune(training: TrainingSpec, adapters: LoraSpec, spec: ModelSpec, quiet: bool) -> None:
+def finetune(
+    training: TrainingSpec, adapters: LoraSpec, spec: ModelSpec, nproc: int, quiet: bool
+) -> None:
     """Train a model on your files: from a checkpoint (-m), or --from-scratch.
 
     Language models, classifiers, taggers, models that answer, fill in or translate. Checkpoints
@@ -254,10 +272,14 @@ def finetune(training: TrainingSpec, adapters: LoraSpec, spec: ModelSpec, quiet:
         raise click.UsageError("give --train FILE, or --parts FILE")
     if bool(spec.model_id) == bool(training.from_scratch):
         raise click.UsageError("give either -m MODEL to start from, or --from-scratch CONFIG")
+    if nproc > 1 and "RANK" not in os.environ:
+        from llmcli.cli.launching import launch
+
+        sys.exit(launch(sys.argv[1:], nproc))
     from llmcli.tasks.finetune import finetune as run
 
     base = None if training.from_scratch else spec
-    screen = _Screen(quiet)
+    screen = _Screen(quiet, of_tokens=training.task in OF_TOKENS and not training.parts)
     with _interruptible() as stop_asked, screen:
         result = run(
             training,
@@ -297,8 +319,10 @@ class _StopAsked:
 class _Screen:
     """Progress on stderr: one line that changes on a terminal, a line each in a log."""
 
-    def __init__(self, quiet: bool) -> None:
-        self.quiet = quiet
+    def __init__(self, quiet: bool, of_tokens: bool) -> None:
+        """of_tokens: the loss is of tokens, so that it has a perplexity."""
+        self.speaks = is_first()
+        self.quiet, self.of_tokens = quiet or not self.speaks, of_tokens
         self.live = sys.stderr.isatty()
         self._is_open = False  # a line was begun that the next one would be written over
 
@@ -316,7 +340,7 @@ class _Screen:
     def show(self, progress: "Progress") -> None:
         if self.quiet:
             return
-        line = _line(progress)
+        line = _line(progress, self.of_tokens)
         if self.live:
             ends = progress.eval_loss is not None or progress.step == progress.steps
             click.echo(f"\r\x1b[K{line}", nl=ends, err=True)
@@ -325,15 +349,29 @@ class _Screen:
             click.echo(line, err=True)
 
     def finish(self, result: "Trained") -> None:
-        if result.perplexity is not None:
-            self.note(f"perplexity on the held-out text: {result.perplexity:.2f}")
-        click.echo(result.output)
+        if self.speaks:
+            self._draw(Path(result.output))
+            if result.metrics:
+                shown = _metrics(result.metrics["loss"], result.metrics, self.of_tokens)
+                self.note(f"on the held-out data: {shown}")
+            click.echo(result.output)
+
+    def _draw(self, folder: Path) -> None:
+        """The loss curve, where there is more than a point."""
+        from llmcli.core.curves import chart, read_curves
+
+        training = read_curves(folder / "metrics.jsonl").training
+        if len(training) > 2 and not self.quiet:
+            width = min(60, shutil.get_terminal_size().columns - 10)
+            self.note("loss, over the steps:")
+            for line in chart(training, width):
+                self.note(line.rstrip())
 
 
-def _line(progress: "Progress") -> str:
+def _line(progress: "Progress", of_tokens: bool) -> str:
     parts = [f"step {progress.step}/{progress.steps}"]
-    if progress.eval_perplexity is not None:
-        parts.append(f"validation perplexity {progress.eval_perplexity:.2f}")
+    if progress.eval_loss is not None:
+        parts.append(f"validation: {_metrics(progress.eval_loss, progress.metrics, of_tokens)}")
     if progress.loss is not None:
         parts += [
             f"loss {progress.loss:.3f}",
@@ -342,6 +380,20 @@ def _line(progress: "Progress") -> str:
             f"{_clock(progress.seconds_left or 0)} left",
         ]
     return "  ".join(parts)
+
+
+def _metrics(loss: float, metrics: dict[str, float], of_tokens: bool) -> str:
+    """
+    >>> _metrics(1.0, {"accuracy": 0.5}, of_tokens=False)
+    'loss 1.000, accuracy 0.500'
+    >>> _metrics(1.0, {}, of_tokens=True)
+    'loss 1.000, perplexity 2.72'
+    """
+    parts = [f"loss {loss:.3f}"]
+    if of_tokens:
+        parts.append(f"perplexity {math.exp(min(loss, 700)):.2f}")
+    own = [(name.replace("_", " "), value) for name, value in metrics.items() if name != "loss"]
+    return ", ".join(parts + [f"{name} {value:.3f}" for name, value in own])
 
 
 def _clock(seconds: float) -> str:

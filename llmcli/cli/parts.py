@@ -16,6 +16,7 @@ from typing import IO, Any
 
 from llmcli.cli.parquet import write_npy, write_parquet
 from llmcli.cli.writers import Record, column_names, is_error, make_writer, to_json
+from llmcli.core.locks import lock
 from llmcli.errors import InputError
 from llmcli.spec import Format
 
@@ -209,15 +210,6 @@ def _told(name: str, before: Any, now: Any) -> str:
 
 def _shown(value: Any) -> str:
     return "not given" if value is None else str(value)
-
-
-def lock(file: IO[bytes]) -> None:
-    """Claim a file until it is closed. Raises OSError if another process has it."""
-    try:
-        import fcntl
-    except ImportError:  # Windows does not let two processes write a file anyway
-        return
-    fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 from llmcli.core.checkpoints import LOWER_IS_BETTER, best_step, keep_newest, move_into_place
 from llmcli.core.objectives.base import Dataset, Objective
 from llmcli.core.objectives.joint import JointModel
+from llmcli.core.processes import world_size
 from llmcli.core.samplers import Grouped
 from llmcli.errors import InputError
 from llmcli.spec import TrainingSpec
@@ -133,6 +134,20 @@ class Run(Trainer):
         )
         return metrics
 
+    def whole_model(self, model_class: type[Any]) -> Any:
+        """The model as one process holds it. All processes call this together.
+
+        model_class: what it was before it was divided.
+        """
+        if not self.is_fsdp_enabled:
+            return self.accelerator.unwrap_model(self.model, keep_fp32_wrapper=False)
+        state = self.accelerator.get_state_dict(self.model)
+        if not self.is_world_process_zero():
+            return None
+        model = model_class(self.model.config)
+        model.load_state_dict(state)
+        return model
+
     def load_weights(self, checkpoint: Path) -> None:
         """Take the weights of a checkpoint of this run."""
         self._load_from_checkpoint(str(checkpoint))
@@ -148,7 +163,7 @@ class Run(Trainer):
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         """Write a checkpoint aside, hash it, and move it into place whole."""
-        if not all(parameter.isfinite().all() for parameter in self.model.parameters()):
+        if not all(_local(one).isfinite().all() for one in self.model.parameters()):
             raise InputError(
                 f"the weights are no numbers any more at step {self.state.global_step}: lower "
                 "--learning-rate or use --dtype float32; what was saved before is untouched"
@@ -186,7 +201,7 @@ def build_run(
 ) -> Run:
     """Make a silent trainer. What is None in `spec` for a task's usual value is filled in."""
     assert spec.batch_size is not None and spec.epochs is not None
-    steps = total_steps(spec, len(train))
+    steps = total_steps(spec, len(train), world_size())
     arguments = TrainingArguments(
         output_dir=str(checkpoint_root(spec)),
         per_device_train_batch_size=1 if spec.parts else spec.batch_size,
@@ -203,6 +218,8 @@ def build_run(
         max_grad_norm=spec.max_grad_norm,
         bf16=bf16,
         use_cpu=on_cpu,
+        fsdp="full_shard" if spec.fsdp else None,
+        ddp_backend="gloo" if on_cpu and world_size() > 1 else None,
         eval_strategy="steps" if held_out is not None else "no",
         eval_steps=spec.eval_steps or max(1, math.ceil(steps / 10)),
         save_steps=spec.save_steps,
@@ -247,6 +264,12 @@ def disk_errors_explained(folder: str) -> Iterator[None]:
         if "PytorchStreamWriter" not in str(error) and "write" not in str(error):
             raise
         raise InputError(f"cannot write to {folder}: mend that, then --resume") from None
+
+
+def _local(weight: Any) -> torch.Tensor:
+    """The part of a weight that this process holds."""
+    part: torch.Tensor = weight.to_local() if hasattr(weight, "to_local") else weight
+    return part
 
 
 class Watch(TrainerCallback):

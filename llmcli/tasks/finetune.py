@@ -2,20 +2,24 @@
 
 import json
 import shutil
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from llmcli.core import loading
 from llmcli.core.checkpoints import best_step, last_whole, read_state, step_of
+from llmcli.core.curves import read_curves, save_png
 from llmcli.core.device import choose_device, training_dtype
 from llmcli.core.hashes import write_sums
 from llmcli.core.joint import prepare_joint, save_joint
+from llmcli.core.locks import locked
 from llmcli.core.lora import merged
 from llmcli.core.modelcard import training_card
 from llmcli.core.objectives.joint import Part
 from llmcli.core.preparation import Prepared, filled_in, prepare
+from llmcli.core.processes import is_first
 from llmcli.core.training import (
     Progress,
     Run,
@@ -32,6 +36,7 @@ from llmcli.spec import ModelSpec, TrainingSpec
 
 SETTINGS = "training.json"
 METRICS = "metrics.jsonl"
+CURVE = "loss.png"
 DECIDE_NOTHING = ("output", "resume", "device", "log_steps", "save_steps", "save_total_limit")
 OF_TOKENS = ("causal-lm", "masked-lm")  # their loss has a perplexity
 
@@ -83,12 +88,15 @@ def finetune(
     else:
         prepared = prepare(spec, base, _kept_tokenizer(spec), note)
     model = prepared.model
+    model_class = type(model)
     use_cache = getattr(model.config, "use_cache", None)  # the trainer switches it off
     run = _run(spec, prepared, note)
     run.add_callback(Watch(run, _recorded(spec, report), should_stop))
-    with disk_errors_explained(spec.output):
-        _claim_output(spec, base, prepared.tokenizer)
+    with disk_errors_explained(spec.output), _claimed(spec, base, prepared.tokenizer):
         steps, best = _train(spec, run, note)
+        model = run.whole_model(model_class)
+        if not is_first():
+            return Trained(spec.output, 0, 0, 0, 0, steps, best)
         trained = Trained(
             output=spec.output,
             parameters=model.num_parameters(),
@@ -97,11 +105,11 @@ def finetune(
             eval_tokens=prepared.eval_tokens,
             steps=steps,
             best_step=best,
-            metrics=_final_metrics(spec, run, prepared),
+            metrics=_final_metrics(spec, run, prepared, model),
         )
         if use_cache is not None:
             model.config.use_cache = use_cache
-        _save(spec, base, trained, prepared, parts)
+        _save(spec, base, trained, replace(prepared, model=model), parts)
     return trained
 
 
@@ -188,12 +196,21 @@ def _check_files(spec: TrainingSpec) -> None:
             raise InputError(f"cannot read {path}: no such file")
 
 
-def _claim_output(spec: TrainingSpec, base: ModelSpec | None, tokenizer: Any) -> None:
-    """Make the folder, with the settings and, for a resumed run to find it, the tokenizer."""
-    folder = Path(spec.output)
-    folder.mkdir(parents=True, exist_ok=True)
-    tokenizer.save_pretrained(_kept_tokenizer(spec))
-    write_json(folder / SETTINGS, _settings(spec, base))
+@contextmanager
+def _claimed(spec: TrainingSpec, base: ModelSpec | None, tokenizer: Any) -> Iterator[None]:
+    """Make the folder, with the settings and, for a resumed run to find it, the tokenizer.
+
+    No other run can work in it at the same time. Raises UsageError where one does.
+    """
+    if not is_first():
+        yield
+        return
+    root = checkpoint_root(spec)
+    root.mkdir(parents=True, exist_ok=True)
+    with locked(root / "lock", f"--output {spec.output}: another run is at work there"):
+        tokenizer.save_pretrained(_kept_tokenizer(spec))
+        write_json(Path(spec.output) / SETTINGS, _settings(spec, base))
+        yield
 
 
 def _kept_tokenizer(spec: TrainingSpec) -> Path:
@@ -215,6 +232,8 @@ def _recorded(spec: TrainingSpec, report: Callable[[Progress], None]) -> Callabl
     path = Path(spec.output) / METRICS
 
     def record(progress: Progress) -> None:
+        if not is_first():
+            return
         known = {key: value for key, value in asdict(progress).items() if value not in (None, {})}
         with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(known) + "\n")
@@ -223,8 +242,9 @@ def _recorded(spec: TrainingSpec, report: Callable[[Progress], None]) -> Callabl
     return record
 
 
-def _final_metrics(spec: TrainingSpec, run: Run, prepared: Prepared) -> dict[str, float]:
-    model = run.accelerator.unwrap_model(run.model, keep_fp32_wrapper=False)
+def _final_metrics(
+    spec: TrainingSpec, run: Run, prepared: Prepared, model: Any
+) -> dict[str, float]:
     loading.round_weights(model, spec.save_dtype)
     if prepared.held_out is None:
         return {}
@@ -248,6 +268,7 @@ def _save(
     else:
         model = merged(prepared.model) if spec.adapters.merge else prepared.model
         loading.save(model, prepared.tokenizer, aside, spec.save_dtype)
+    save_png(read_curves(folder / METRICS), aside / CURVE, folder.name)
     card = training_card(spec, base, asdict(trained))
     (aside / "README.md").write_text(card, encoding="utf-8")
     write_sums(aside)

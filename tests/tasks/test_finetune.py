@@ -339,7 +339,7 @@ def test_the_command_trains_and_prints_the_folder(run, files, tmp_path):
     assert result.exit_code == 0, result.output
     assert result.stdout == f"{folder}\n"
     assert run("models", "verify", folder).exit_code == 0
-    for part in ("step 3/3", "tokens/s", "left", "perplexity on the held-out text"):
+    for part in ("step 3/3", "tokens/s", "left", "on the held-out data: loss"):
         assert part in result.stderr
     shown = run("generate", "the cat", "-m", folder, "-n", 3, "-q").stdout
     assert shown.startswith("the cat")

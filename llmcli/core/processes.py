@@ -1,0 +1,36 @@
+"""Which of several processes this is, as torchrun, accelerate launch or --nproc say it."""
+
+import os
+from collections.abc import Mapping
+
+
+def rank() -> int:
+    """The number of this process among all, from 0; 0 where there is but one."""
+    return int(os.environ.get("RANK", "0"))
+
+
+def world_size() -> int:
+    """How many processes make one run together."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def is_first() -> bool:
+    """True for the process that speaks and writes."""
+    return rank() == 0
+
+
+def environment(number: int, count: int, port: int, cores: int) -> Mapping[str, str]:
+    """The variables by which process `number` of `count` finds the others on this machine."""
+    threads = (
+        {} if "OMP_NUM_THREADS" in os.environ else {"OMP_NUM_THREADS": str(max(1, cores // count))}
+    )
+    return {
+        **os.environ,
+        **threads,
+        "RANK": str(number),
+        "LOCAL_RANK": str(number),
+        "WORLD_SIZE": str(count),
+        "LOCAL_WORLD_SIZE": str(count),
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+    }

@@ -1,0 +1,97 @@
+"""finetune as processes of their own: several together, two in one folder, Ctrl-C."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from safetensors.torch import load_file
+
+from tests.tasks.test_training_tasks import encoder, moods, write_rows  # noqa: F401
+
+
+def command(*arguments):
+    return [sys.executable, "-m", "llmcli", "finetune", *(str(one) for one in arguments)]
+
+
+@pytest.fixture
+def arguments(encoder, tmp_path):  # noqa: F811
+    data = write_rows(tmp_path / "rows.jsonl", moods(96))
+    return [
+        *("-m", encoder, "--task", "classification", "--train", data, "--eval", data),
+        *("--max-steps", 6, "--log-steps", 1, "--lr", 1e-2, "--dtype", "float32"),
+        *("--weight-decay", 0, "--device", "cpu"),
+    ]
+
+
+def losses(folder):
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    return [one["loss"] for one in map(json.loads, lines) if "loss" in one]
+
+
+def test_two_processes_learn_what_one_does_with_the_doubled_batch(arguments, tmp_path):
+    """Dropout is off, as each process draws its own."""
+    config = tmp_path / "base"
+    config.mkdir()
+    base = arguments[1]
+    for path in base.iterdir():
+        (config / path.name).write_bytes(path.read_bytes())
+    settings = json.loads((base / "config.json").read_text())
+    settings |= {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    (config / "config.json").write_text(json.dumps(settings))
+    arguments = [*arguments, "-m", config]
+    one, two = tmp_path / "one", tmp_path / "two"
+    subprocess.run(command(*arguments, "-o", one, "--batch-size", 16), check=True, timeout=300)
+    done = subprocess.run(
+        command(*arguments, "-o", two, "--batch-size", 8, "--nproc", 2),
+        check=True,
+        timeout=300,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert done.stdout == f"{two}\n"  # one of them speaks
+    assert losses(one) == pytest.approx(losses(two), rel=1e-4)
+    first, second = (load_file(folder / "model.safetensors") for folder in (one, two))
+    for name, value in first.items():
+        assert value.allclose(second[name], atol=1e-4), name
+
+
+def test_an_error_of_several_processes_is_told_once(arguments, tmp_path):
+    done = subprocess.run(
+        command(*arguments, "-o", tmp_path / "model", "--train", "nowhere.jsonl", "--nproc", 2),
+        timeout=300,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 3
+    assert done.stderr.count("nowhere.jsonl") == 1
+
+
+def test_two_runs_are_not_made_in_one_folder_and_ctrl_c_saves(arguments, tmp_path):
+    folder = tmp_path / "model"
+    long = [*arguments, "-o", folder, "--max-steps", 100_000]
+    first = subprocess.Popen(command(*long), stderr=subprocess.PIPE, text=True)
+    try:
+        wait_for(lambda: (folder / "metrics.jsonl").exists(), first)
+        second = subprocess.run(
+            command(*long, "--resume"), timeout=120, capture_output=True, text=True
+        )
+        assert second.returncode == 2 and "another run is at work there" in second.stderr
+        first.send_signal(signal.SIGINT)
+        _, said = first.communicate(timeout=120)
+    finally:
+        first.kill()
+    assert first.returncode == 130
+    assert "go on with the same command and --resume" in said
+    assert len(list((folder / "checkpoints").glob("checkpoint-*"))) >= 1
+
+
+def wait_for(is_there, process):
+    deadline = time.monotonic() + 120
+    while not is_there():
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.1)
