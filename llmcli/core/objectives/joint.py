@@ -27,6 +27,8 @@ class Part:
 class JointModel(nn.Module):
     """Models of several heads whose embeddings and layers are the same objects."""
 
+    _keys_to_ignore_on_save = None  # the trainer asks, when it loads a checkpoint
+
     def __init__(self, parts: Sequence[Part], body: str) -> None:
         """body: the attribute that holds it in models with a head."""
         super().__init__()
