@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,26 +29,37 @@ def read_parts(path: str) -> list[dict[str, Any]]:
     except (yaml.YAMLError, UnicodeError) as error:
         raise InputError(f"{path} is not YAML: {str(error).splitlines()[0]}") from None
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
-        raise InputError(f"{path} must be a list of tasks, each with task, train, eval")
-    known = {"task", "weight", "teacher", "limit", *OWN}
-    tasks = []
-    for one in found:
-        values = {str(key).replace("-", "_"): value for key, value in one.items()}
-        unknown = sorted(set(values) - known)
-        if unknown:
-            raise InputError(
-                f"{path}: unknown key {unknown[0]!r}; known: {', '.join(sorted(known))}"
-            )
-        if values.get("task") not in TASKS or not values.get("train"):
-            raise InputError(f"{path}: each part needs train, and a task of {', '.join(TASKS)}")
-        tasks.append(values["task"])
-        values = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
-        }
-        found[len(tasks) - 1] = values
-    if len(set(tasks)) < len(tasks):
-        raise InputError(f"{path}: each task can be there once")
-    return found
+        raise InputError(f"{path} must be a list of tasks, each with task and train")
+    parts = [_checked(path, one) for one in found]
+    tasks = [one["task"] for one in parts]
+    if not tasks or len(set(tasks)) < len(tasks):
+        raise InputError(f"{path}: each task can be there once, and one must be")
+    return parts
+
+
+def _checked(path: str, part: dict[Any, Any]) -> dict[str, Any]:
+    """The settings of a part by the names of the training spec's fields, lists as tuples."""
+    known = ("task", "weight", "teacher", "limit", *OWN)
+    values = {str(key).replace("-", "_"): value for key, value in part.items()}
+    values = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+    }
+    for key in values:
+        if key not in known:
+            raise InputError(f"{path}: unknown key {key!r}; known: {', '.join(sorted(known))}")
+    if values.get("task") not in TASKS or not values.get("train"):
+        raise InputError(f"{path}: each part needs train, and a task of {', '.join(TASKS)}")
+    for key in ("train", "eval", "columns"):
+        if isinstance(values.get(key), str):
+            values[key] = (values[key],)
+    numbers = {key: values[key] for key in NUMBERS if key in values}
+    for key, value in numbers.items():
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or value <= 0:
+            raise InputError(f"{path}: {key} {value!r} is no positive number")
+    return values
+
+
+NUMBERS = ("weight", "limit", "batch_size", "block_size", "mask_fraction")
 
 
 def prepare_joint(
@@ -73,21 +84,22 @@ def _part(
 ) -> Part:
     task = values["task"]
     own = {key: values[key] for key in OWN if key in values}
-    for key in ("train", "eval", "columns"):
-        if isinstance(own.get(key), str):
-            own[key] = (own[key],)
-    defaults = {one.name: getattr(TrainingSpec((), ""), one.name) for one in fields(TrainingSpec)}
-    limit = values.get("limit")
-    settings = {**defaults, **own, "output": spec.output, "seed": spec.seed}
-    settings["task"] = "masked-lm" if task == "embedding" else task
-    alone = filled_in(TrainingSpec(**settings), base)
+    alone = filled_in(
+        TrainingSpec(
+            **{"train": (), "eval": (), **own},
+            output=spec.output,
+            seed=spec.seed,
+            task="masked-lm" if task == "embedding" else task,
+        ),
+        base,
+    )
     data = read_data(alone)
-    if limit:
-        data = replace(data, train=data.train[:limit])
+    if "limit" in values:
+        data = replace(data, train=data.train[: values["limit"]])
     if task == "embedding":
         loaded = loading.load_encoder(replace(base, device="cpu", dtype="float32"))
-        teacher_spec = replace(base, model_id=values.get("teacher") or base.model_id)
-        teacher = loading.load_encoder(replace(teacher_spec, device="cpu", dtype="float32"))
+        name = values.get("teacher", base.model_id)
+        teacher = loading.load_encoder(replace(base, model_id=name, device="cpu", dtype="float32"))
         size = alone.block_size or 128
         objective: Any = Likeness(
             loaded.model, loaded.tokenizer, size, teacher.model, teacher.tokenizer

@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
+Places = NDArray[np.int64]
 POOL = 64  # batches whose examples are sorted together
 
 
@@ -41,7 +43,7 @@ class Grouped(Sampler[int]):
             order = np.concatenate(stretches) if stretches else order
         yield from (order + self.epoch * len(order)).tolist()
 
-    def _batches(self, members: "np.typing.NDArray[np.int64]", draw: np.random.Generator):  # type: ignore[no-untyped-def]
+    def _batches(self, members: Places, draw: np.random.Generator) -> Places:
         """The members of a stretch batch by batch; one that is not full stays the last."""
         whole = len(members) // self.batch_size * self.batch_size
         full = members[:whole][np.argsort(self.lengths[members[:whole]], kind="stable")]

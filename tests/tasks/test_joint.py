@@ -93,6 +93,8 @@ def test_a_stopped_joint_run_ends_with_the_same_bits(encoder, parts, tmp_path): 
         ("- {task: masked-lm, train: x.jsonl, colour: red}", "unknown key 'colour'"),
         ("- {task: masked-lm, train: a}\n- {task: masked-lm, train: b}", "once"),
         ("- [", "is not YAML"),
+        ("- {task: masked-lm, train: a, batch-size: many}", "no positive number"),
+        ("[]", "one must be"),
     ],
 )
 def test_a_wrong_list_of_parts_is_one_line(encoder, tmp_path, text, message):  # noqa: F811

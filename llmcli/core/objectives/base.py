@@ -3,8 +3,8 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -40,7 +40,6 @@ class Examples:
     """How many rows they come from."""
     cut: int = 0
     """Rows that were longer than the model takes, and lost their end."""
-    problems: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.features)
@@ -62,7 +61,7 @@ def size_of(feature: Feature) -> int:
 class Objective(ABC):
     """How one task learns. It holds the model (not wrapped for several processes)."""
 
-    metric: ClassVar[str] = "loss"
+    metric: str = "loss"
     """What tells the best checkpoint, unless the user names another."""
 
     def __init__(self, model: Any, tokenizer: Any, limit: int) -> None:

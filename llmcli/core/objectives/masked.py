@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from llmcli.core.data import Row
@@ -84,11 +83,3 @@ class Masked(Objective):
         outputs = model(**inputs)
         guessed = batch["labels"] != NO_LABEL  # (B, T)
         return summed_loss(outputs.logits[guessed], batch["labels"][guessed]), outputs
-
-
-def hidden_states(model: Any, batch: Batch) -> Tensor:
-    """(B, T, D) of an encoder."""
-    inputs = {name: value for name, value in batch.items() if isinstance(value, torch.Tensor)}
-    inputs.pop("labels", None)
-    last: Tensor = model(**inputs).last_hidden_state
-    return last

@@ -49,8 +49,6 @@ def _list(row: Row, column: str) -> list[str]:
 class Tagging(Objective):
     """The head scores each tag from each word's first token."""
 
-    metric = "f1"
-
     def __init__(
         self,
         model: Any,
@@ -68,10 +66,8 @@ class Tagging(Objective):
         self._at = {label: at for at, label in enumerate(labels)}
         self._smoothing = smoothing
         self._weights = None if weights is None else torch.tensor(weights, dtype=torch.float32)
-        if all(one == OUTSIDE or one[:2] in ("B-", "I-") for one in labels):
-            self.metric = "f1"  # type: ignore[misc]
-        else:
-            self.metric = "accuracy"  # type: ignore[misc]
+        names_entities = all(one == OUTSIDE or one[:2] in ("B-", "I-") for one in labels)
+        self.metric = "f1" if names_entities else "accuracy"
 
     def examples(self, rows: Sequence[Row]) -> Examples:
         found = Examples([], len(rows))
