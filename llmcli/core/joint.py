@@ -68,19 +68,24 @@ def prepare_joint(
     return Prepared(model, objective.tokenizer, objective, rounds, held_out), parts
 
 
-def _part(
-    spec: TrainingSpec, base: ModelSpec, values: dict[str, Any], note: Callable[[str], None]
-) -> Part:
+def part_alone(spec: TrainingSpec, base: ModelSpec, values: dict[str, Any]) -> TrainingSpec:
+    """The spec of one part, as if it were a run of its own; `embedding` reads as masked-lm does."""
     task = values["task"]
     own = {key: values[key] for key in OWN if key in values}
     for key in ("train", "eval", "columns"):
         if isinstance(own.get(key), str):
             own[key] = (own[key],)
     defaults = {one.name: getattr(TrainingSpec((), ""), one.name) for one in fields(TrainingSpec)}
-    limit = values.get("limit")
     settings = {**defaults, **own, "output": spec.output, "seed": spec.seed}
     settings["task"] = "masked-lm" if task == "embedding" else task
-    alone = filled_in(TrainingSpec(**settings), base)
+    return filled_in(TrainingSpec(**settings), base)
+
+
+def _part(
+    spec: TrainingSpec, base: ModelSpec, values: dict[str, Any], note: Callable[[str], None]
+) -> Part:
+    task, limit = values["task"], values.get("limit")
+    alone = part_alone(spec, base, values)
     data = read_data(alone)
     if limit:
         data = replace(data, train=data.train[:limit])
