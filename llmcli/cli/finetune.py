@@ -1,10 +1,11 @@
 """llmcli finetune: train a language model on text."""
 
+import json
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -231,7 +232,22 @@ lora_options = gather(
 @lora_options
 @model_options(default="", runs=False)
 @click.option("-q", "--quiet", is_flag=True, help="Print the folder of the new model alone.")
-def finetune(training: TrainingSpec, adapters: LoraSpec, spec: ModelSpec, quiet: bool) -> None:
+@click.option(
+    "--check", is_flag=True, help="Examine the data, tell all that is wrong; train nothing."
+)
+@click.option(
+    "--dry-run", is_flag=True, help="Take three steps in memory, and tell what a run takes."
+)
+@click.option("--json", "as_json", is_flag=True, help="With these two: print JSON.")
+def finetune(
+    training: TrainingSpec,
+    adapters: LoraSpec,
+    spec: ModelSpec,
+    quiet: bool,
+    check: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
     """Train a model on your files: from a checkpoint (-m), or --from-scratch.
 
     Language models, classifiers, taggers, models that answer, fill in or translate. Checkpoints
@@ -245,7 +261,11 @@ def finetune(training: TrainingSpec, adapters: LoraSpec, spec: ModelSpec, quiet:
       llmcli finetune --config recipe.yaml -o tiny
     """
     training = replace(training, adapters=adapters)
-    if not training.output:
+    if check and dry_run:
+        raise click.UsageError("give --check or --dry-run, one at a time")
+    if as_json and not (check or dry_run):
+        raise click.UsageError("--json goes with --check and --dry-run")
+    if not training.output and not (check or dry_run):
         raise click.UsageError("give --output DIR, the folder of the new model")
     source = click.get_current_context().get_parameter_source("model_id")
     if training.from_scratch and source is not ParameterSource.COMMANDLINE:
@@ -258,6 +278,9 @@ def finetune(training: TrainingSpec, adapters: LoraSpec, spec: ModelSpec, quiet:
 
     base = None if training.from_scratch else spec
     screen = _Screen(quiet)
+    if check or dry_run:
+        (_check if check else _estimate)(training, base, screen, as_json)
+        return
     with _interruptible() as stop_asked, screen:
         result = run(
             training,
@@ -267,6 +290,33 @@ def finetune(training: TrainingSpec, adapters: LoraSpec, spec: ModelSpec, quiet:
             should_stop=stop_asked,
         )
     screen.finish(result)
+
+
+def _check(
+    training: TrainingSpec, base: ModelSpec | None, screen: "_Screen", as_json: bool
+) -> None:
+    from llmcli.cli.checkup import checkup_record, checkup_text
+    from llmcli.tasks.finetune import check
+
+    found = check(training, base, note=screen.note)
+    if as_json:
+        click.echo(json.dumps(checkup_record(found), ensure_ascii=False))
+    else:
+        styled = sys.stdout.isatty()
+        click.echo("\n\n\n".join(checkup_text(one, styled=styled) for one in found))
+    if not all(one.is_sound for one in found):
+        click.get_current_context().exit(1)
+
+
+def _estimate(
+    training: TrainingSpec, base: ModelSpec | None, screen: "_Screen", as_json: bool
+) -> None:
+    from llmcli.cli.checkup import estimate_text
+    from llmcli.tasks.finetune import estimate
+
+    found = estimate(training, base, note=screen.note)
+    record = {**asdict(found), "disk_bytes": found.disk_bytes}
+    click.echo(json.dumps(record) if as_json else estimate_text(found))
 
 
 @contextmanager

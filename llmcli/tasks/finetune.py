@@ -3,13 +3,17 @@
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from llmcli.core import loading
 from llmcli.core.checkpoints import best_step, last_whole, read_state, step_of
 from llmcli.core.device import choose_device, training_dtype
+from llmcli.core.doctor import examine_all
+from llmcli.core.estimate import STEPS, Estimate, disk_of, load_of, pace_of
+from llmcli.core.findings import Checkup
 from llmcli.core.hashes import write_sums
 from llmcli.core.joint import prepare_joint, save_joint
 from llmcli.core.lora import merged
@@ -25,6 +29,7 @@ from llmcli.core.training import (
     disk_errors_explained,
     is_stuck,
     perplexity,
+    total_steps,
     write_json,
 )
 from llmcli.errors import InputError, Interrupted, UsageError
@@ -103,6 +108,65 @@ def finetune(
             model.config.use_cache = use_cache
         _save(spec, base, trained, prepared, parts)
     return trained
+
+
+def check(
+    spec: TrainingSpec, base: ModelSpec | None, *, note: Callable[[str], None] = lambda line: None
+) -> list[Checkup]:
+    """Examine the data of a run without training: of a joint run, each part in turn.
+
+    Writes nothing. Raises what loading the model raises, and UsageError for settings that
+    cannot be; what is wrong with the data is told, not raised.
+    """
+    return examine_all(filled_in(spec, base), base, note)
+
+
+def estimate(
+    spec: TrainingSpec, base: ModelSpec | None, *, note: Callable[[str], None] = lambda line: None
+) -> Estimate:
+    """Take a few real steps in memory, and tell what the whole run will take.
+
+    Writes nothing that stays. Raises what `finetune` raises before its first step.
+    """
+    spec = replace(filled_in(spec, base), resume=False)
+    _check_files(spec)
+    if spec.parts and base:
+        prepared, _ = prepare_joint(spec, base, note)
+    else:
+        prepared = prepare(spec, base, _kept_tokenizer(spec), note)
+    steps = total_steps(spec, len(prepared.train))
+    with TemporaryDirectory() as folder:  # the trainer insists on one
+        few = replace(spec, output=folder, max_steps=min(STEPS, steps), eval_steps=steps + 1)
+        run = _run(few, prepared, note)
+        pace = pace_of(run)
+    model = prepared.model
+    load = load_of(prepared.train, spec.batch_size or 1, spec.seed, spec.group_by_length)
+    per_step = load.tokens * spec.gradient_accumulation_steps
+    checkpoint, count, final = disk_of(model, spec, validates=prepared.held_out is not None)
+    return Estimate(
+        model=base.model_id if base else spec.from_scratch or "",
+        device=str(run.args.device),
+        dtype="bfloat16" if run.args.bf16 else "float32",
+        parameters=sum(one.numel() for one in model.parameters()),
+        learnt=sum(one.numel() for one in model.parameters() if one.requires_grad),
+        examples=len(prepared.train),
+        tokens=prepared.train_tokens,
+        validation_examples=len(prepared.held_out or ()),
+        batch_size=spec.batch_size or 1,
+        gradient_accumulation_steps=spec.gradient_accumulation_steps,
+        epochs=spec.epochs or 1,
+        steps_per_epoch=total_steps(replace(spec, max_steps=None, epochs=1), len(prepared.train)),
+        steps=steps,
+        tokens_per_step=per_step,
+        padding=load.padding,
+        steps_taken=pace.steps,
+        tokens_per_second=pace.tokens_per_second,
+        seconds=per_step * steps / pace.tokens_per_second,
+        memory=pace.memory,
+        checkpoint_bytes=checkpoint,
+        checkpoints=count,
+        model_bytes=final,
+    )
 
 
 def _run(spec: TrainingSpec, prepared: Prepared, note: Callable[[str], None]) -> Run:
