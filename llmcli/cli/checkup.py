@@ -1,6 +1,9 @@
 """What llmcli finetune --check and --dry-run print."""
 
+import textwrap
+from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
 SHOWN = 20  # rows that cannot be used
 SHOWN_LABELS = 20
 WIDTH = 40  # of the longest bar
+LINE = 96
 
 
 def checkup_record(checkups: "list[Checkup]") -> dict[str, Any]:
@@ -38,11 +42,12 @@ def checkup_record(checkups: "list[Checkup]") -> dict[str, Any]:
 
 def checkup_text(checkup: "Checkup", *, styled: bool) -> str:
     """The report on the data of a run. styled: mark what is learnt by colour, for a terminal."""
+    brief = _brief(checkup)
     parts = [
         f"{checkup.task}: data for {checkup.model}",
         _files(checkup),
-        _problems(checkup.problems),
-        _findings(checkup.findings),
+        _problems(checkup.problems, brief),
+        _findings(checkup.findings, brief),
         _labels(checkup),
         _lengths(checkup.lengths),
         _numbers(dict(checkup.numbers)),
@@ -52,34 +57,50 @@ def checkup_text(checkup: "Checkup", *, styled: bool) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
+def _brief(checkup: "Checkup") -> Callable[[str], str]:
+    """What shortens a place to the file's name, where no two files are called the same."""
+    paths = sorted({one.file for one in checkup.files}, key=len, reverse=True)
+    names = {path: Path(path).name for path in paths}
+    if len(set(names.values())) < len(names):
+        return str
+
+    def shorten(place: str) -> str:
+        for path, name in names.items():
+            place = place.replace(path, name)
+        return place
+
+    return shorten
+
+
 def _files(checkup: "Checkup") -> str:
     rows = [[one.file, one.use, f"{one.rows:,}", f"{one.unusable:,}"] for one in checkup.files]
     return columns(["file", "use", "rows", "unusable"], rows, right={2, 3})
 
 
-def _problems(problems: "tuple[Problem, ...]") -> str:
+def _problems(problems: "tuple[Problem, ...]", brief: Callable[[str], str]) -> str:
     if not problems:
         return ""
     lines = [f"cannot be used: {len(problems):,}"]
     for one in problems[:SHOWN]:
-        place = f"{one.file}, {one.place}" if one.place else one.file
+        place = brief(f"{one.file}, {one.place}" if one.place else one.file)
         lines.append(f"  {place}: {one.reason}" if place else f"  {one.reason}")
     if len(problems) > SHOWN:
         lines.append(f"  ... and {len(problems) - SHOWN:,} more: --json has all")
     return "\n".join(lines)
 
 
-def _findings(findings: "tuple[Finding, ...]") -> str:
+def _findings(findings: "tuple[Finding, ...]", brief: Callable[[str], str]) -> str:
     lines = []
     there = [one for one in findings if one.count]
     for one in sorted(there, key=lambda one: not one.is_problem):
         lines.append(f"{'problem' if one.is_problem else 'warning'}: {one.count:,} {one.text}")
-        lines += [f"  {place}" for place in one.shown]
+        lines += [f"  {brief(place)}" for place in one.shown]
         if len(one.shown) < one.count and one.shown:
             lines.append("  ...")
     none = [one.kind.replace("_", " ") for one in findings if not one.count]
     if none:
-        lines.append(f"looked for and not found: {', '.join(none)}")
+        told = f"looked for and not found: {', '.join(none)}"
+        lines += textwrap.wrap(told, LINE, subsequent_indent="  ")
     return "\n".join(lines)
 
 
@@ -130,7 +151,12 @@ def _numbers(numbers: dict[str, float]) -> str:
         count, tokens = numbers[f"{use}_{unit}"], numbers[f"{use}_tokens"]
         blocks = numbers.get(f"{use}_blocks")
         more = "" if blocks is None else f", {blocks:,} blocks of {numbers['limit']:,}"
-        lines.append(f"{use}: {count:,} {unit}, {tokens:,} tokens{more}")
+        if not tokens:
+            lines.append(f"{use}: nothing" + "; give --eval" * (use == "validation"))
+            continue
+        rows = numbers.get(f"{use}_rows", count)
+        told = f" from {rows:,} rows" if rows != count else ""
+        lines.append(f"{use}: {count:,} {unit}{told}, {tokens:,} tokens{more}")
     if "learnt_share" in numbers:
         lines.append(f"learnt: {numbers['learnt_share']:.1%} of the tokens")
     if "train_blocks" not in numbers:
@@ -173,14 +199,13 @@ def estimate_text(found: "Estimate") -> str:
     batch = f"batch size {found.batch_size}"
     if found.gradient_accumulation_steps > 1:
         batch += f" x {found.gradient_accumulation_steps}"
-    passes = found.steps / found.steps_per_epoch
     lines = {
         "model": found.model,
         "parameters": f"{found.parameters:,}, {learnt} learnt",
         "data": f"{found.examples:,} examples, {found.tokens:,} tokens; "
         f"{found.validation_examples:,} examples to validate",
         "steps": f"{found.steps:,} of {batch}: {found.steps_per_epoch:,} an epoch, "
-        f"{passes:.3g} epochs",
+        f"{found.epochs:.3g} epochs",
         "tokens a step": f"{found.tokens_per_step:,.0f}, the mean; {found.padding:.1%} of the "
         "places are padding",
         "speed": f"{found.tokens_per_second:,.0f} tokens/s on {found.device} in {found.dtype}, "

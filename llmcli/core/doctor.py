@@ -31,7 +31,14 @@ from llmcli.core.objectives.likeness import Likeness
 from llmcli.core.preparation import Data, Note, hold_out, made_for, make_objective, model_for, packs
 from llmcli.core.samples import Sample, sample_of
 from llmcli.core.squad import Question
-from llmcli.core.symptoms import answer_findings, empty_texts, label_findings, repeated
+from llmcli.core.symptoms import (
+    answer_findings,
+    empty_texts,
+    label_findings,
+    repeated,
+    unknown_token,
+    unknown_tokens,
+)
 from llmcli.errors import InputError
 from llmcli.spec import ModelSpec, TrainingSpec
 
@@ -50,6 +57,8 @@ class Measured:
     tokens: int = 0
     learnt: int = 0
     """Tokens that the loss is on, where the examples say."""
+    unknown: int = 0
+    """Tokens that stand for what the vocabulary lacks."""
     cut: int = 0
     silent: int = 0
     """Rows of which nothing is learnt, because it is cut away."""
@@ -192,6 +201,7 @@ def _measured(
 ) -> Measured:
     """Tokenize all rows, uncut for their lengths, then as they are learnt."""
     found = Measured()
+    unknown = unknown_token(objective.tokenizer)
     uncut = copy(objective)
     uncut.limit = UNCUT
     for chunk in _chunks(spec, items):
@@ -206,6 +216,7 @@ def _measured(
         found.usable += usable
         found.examples += len(features)
         found.tokens += sum(map(size_of, features))
+        found.unknown += sum(list(f["input_ids"]).count(unknown) for f in features)
         if spec.task == "causal-lm":
             found.silent += len(usable) - len(features)
             found.learnt += sum(sum(one != NO_LABEL for one in f["labels"]) for f in features)
@@ -250,14 +261,15 @@ def _is_unequal(feature: dict[str, Any]) -> bool:
 def _samples(objective: Objective, items: Sequence[Item]) -> tuple[Sample, ...]:
     """Some examples from all over the rows, those of which nothing is learnt left out."""
     steps = dict.fromkeys(len(items) * (2 * at + 1) // (2 * SHOWN) for at in range(SHOWN))
-    made = [objective.examples([items[at].row]).features for at in steps] if items else []
-    return tuple(sample_of(objective, features) for features in made if features)
+    made = {at: objective.examples([items[at].row]).features for at in steps if items}
+    return tuple(sample_of(objective, some[0], at) for at, some in made.items() if some)
 
 
 def _numbers(
     spec: TrainingSpec, found: Measured, checked: Measured, limit: int
 ) -> Iterator[tuple[str, float]]:
     yield "limit", limit
+    yield "train_rows", len(found.usable)
     yield "train_examples", found.examples
     yield "train_tokens", found.tokens
     yield "validation_examples", checked.examples
@@ -282,6 +294,7 @@ def _own_findings(spec: TrainingSpec, items: Sequence[Item], found: Measured) ->
     if spec.task == "causal-lm":
         text = "training conversations whose answers are all cut away"
         yield finding("nothing_learnt", text, [], count=found.silent)
-    yield finding("cut", "training rows are longer than the limit and cut", [], count=found.cut)
-    split = max(0, found.examples - len(found.usable))
-    yield finding("windows", "more examples, from rows longer than the limit", [], count=split)
+    if spec.task not in ("question-answering", "masked-lm"):  # these have windows instead
+        text = "training rows are longer than the limit and cut"
+        yield finding("cut", text, [], count=found.cut)
+    yield unknown_tokens(found.unknown, found.tokens)

@@ -14,6 +14,7 @@ from llmcli.core.findings import Checkup, FileCount, Finding, Problem, finding, 
 from llmcli.core.items import problem_of
 from llmcli.core.preparation import Data, Note, limit_of, made_for, model_for
 from llmcli.core.samples import shortened
+from llmcli.core.symptoms import unknown_token, unknown_tokens
 from llmcli.errors import InputError
 from llmcli.spec import ModelSpec, TrainingSpec
 
@@ -41,6 +42,8 @@ class Stream:
     files: list[FileCount] = field(default_factory=list)
     held_out_tokens: int = 0
     """Of the ends of .txt files, which belong to documents that are trained on."""
+    unknown: int = 0
+    """Tokens that stand for what the vocabulary lacks."""
     start: list[int] = field(default_factory=list)
     """The ids of the first block."""
 
@@ -83,7 +86,7 @@ def examine_text(spec: TrainingSpec, base: ModelSpec | None, note: Note) -> Chec
         model=base.model_id if base else spec.from_scratch or "",
         files=tuple(train.files + checked.files),
         problems=tuple(problems),
-        findings=tuple(_findings(kept, held)),
+        findings=(*_findings(kept, held), unknown_tokens(train.unknown, own + other)),
         lengths=lengths_of(sizes, "document") if tokenizer is not None else None,
         numbers=tuple(_numbers(kept, held, own, other, size)) if tokenizer is not None else (),
         samples=(sample,) if sample else (),
@@ -136,11 +139,12 @@ def _read(
         for _ in pieces:
             pass
         return
-    at, total = first, 0
+    at, total, unknown = first, 0, unknown_token(tokenizer)
     encoded = encode_pieces(tokenizer, pieces, TEXT_PIECES if is_text else ROWS)
     for ids in encoded:
         found.documents[at].tokens += len(ids)
         total += len(ids)
+        found.unknown += int((ids == unknown).sum()) if unknown is not None else 0
         at += not is_text
         if len(found.start) < size:
             found.start += ids[: size - len(found.start)].astype(np.int64).tolist()

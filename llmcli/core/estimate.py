@@ -2,7 +2,8 @@
 
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,10 @@ import torch
 from transformers import TrainerCallback
 
 from llmcli.core.objectives.base import Dataset, Examples
-from llmcli.core.objectives.joint import Rounds
+from llmcli.core.objectives.joint import Part, Rounds
+from llmcli.core.preparation import Prepared
 from llmcli.core.samplers import Grouped
-from llmcli.core.training import Run
+from llmcli.core.training import Run, total_steps
 from llmcli.spec import TrainingSpec
 
 STEPS = 3  # that are taken; the first one, which is slow, is not measured
@@ -35,6 +37,7 @@ class Estimate:
     """Of all training examples."""
     validation_examples: int
     batch_size: int
+    """Of a joint run, that of all parts together."""
     gradient_accumulation_steps: int
     epochs: float
     steps_per_epoch: int
@@ -66,6 +69,8 @@ class Estimate:
 class Load:
     """How full the batches of a pass over the data are."""
 
+    batches: int
+    """Of one pass."""
     tokens: float
     """Of a batch, the mean."""
     padding: float
@@ -77,7 +82,7 @@ def load_of(data: Dataset, batch_size: int, seed: int, group: bool) -> Load:
         loads = [load_of(part.train, part.batch_size, seed, True) for part in data.parts]
         tokens = sum(one.tokens for one in loads)
         places = sum(one.tokens / (1 - one.padding) for one in loads)
-        return Load(tokens, 1 - tokens / places)
+        return Load(len(data), tokens, 1 - tokens / places)
     sides = _sides(data)  # (S, N)
     order = np.fromiter(Grouped(sides.sum(0).tolist(), batch_size, seed, group), dtype=np.int64)
     tokens, places, batches = 0, 0, 0
@@ -86,7 +91,7 @@ def load_of(data: Dataset, batch_size: int, seed: int, group: bool) -> Load:
         tokens += int(some.sum())
         places += int(some.max(1).sum()) * some.shape[1]
         batches += 1
-    return Load(tokens / batches, 1 - tokens / places)
+    return Load(batches, tokens / batches, 1 - tokens / places)
 
 
 def _sides(data: Dataset) -> Any:
@@ -104,6 +109,8 @@ class Pace:
     steps: int
     tokens_per_second: float
     memory: int | None
+    device: str
+    dtype: str
 
 
 def pace_of(run: Run) -> Pace:
@@ -117,7 +124,9 @@ def pace_of(run: Run) -> Pace:
     marks = clock.marks[1:] if len(clock.marks) > 2 else clock.marks
     (then, before), (now, after) = marks[0], marks[-1]
     memory = torch.cuda.max_memory_allocated() if on_gpu else peak_memory()
-    return Pace(run.state.global_step, (after - before) / max(now - then, 1e-9), memory)
+    speed = (after - before) / max(now - then, 1e-9)
+    dtype = "bfloat16" if run.args.bf16 else "float32"
+    return Pace(run.state.global_step, speed, memory, str(run.args.device), dtype)
 
 
 class _Clock(TrainerCallback):
@@ -164,3 +173,40 @@ def disk_of(model: Any, spec: TrainingSpec, *, validates: bool) -> tuple[int, in
     final = total if spec.adapters.merge else saved
     size = 4 if spec.save_dtype == "float32" else 2
     return 4 * saved + 4 * MOMENTS * learnt, count, final * size
+
+
+def estimate_of(
+    spec: TrainingSpec, name: str, prepared: Prepared, parts: Sequence[Part], pace: Pace
+) -> Estimate:
+    """What a run will take at this pace. spec: filled in. parts: of a joint run, else none."""
+    model = prepared.model
+    load = load_of(prepared.train, spec.batch_size or 1, spec.seed, spec.group_by_length)
+    steps = total_steps(spec, len(prepared.train))
+    epoch = total_steps(replace(spec, max_steps=None, epochs=1), len(prepared.train))
+    per_step = load.tokens * load.batches / epoch
+    checkpoint, count, final = disk_of(model, spec, validates=prepared.held_out is not None)
+    checked = [part.held_out for part in parts] if parts else [prepared.held_out]
+    return Estimate(
+        model=name,
+        device=pace.device,
+        dtype=pace.dtype,
+        parameters=sum(one.numel() for one in model.parameters()),
+        learnt=sum(one.numel() for one in model.parameters() if one.requires_grad),
+        examples=sum(len(part.train) for part in parts) or len(prepared.train),
+        tokens=sum(sum(part.train.lengths()) for part in parts) or prepared.train_tokens,
+        validation_examples=sum(len(one) for one in checked if one is not None),
+        batch_size=sum(part.batch_size for part in parts) or spec.batch_size or 1,
+        gradient_accumulation_steps=spec.gradient_accumulation_steps,
+        epochs=steps / epoch,
+        steps_per_epoch=epoch,
+        steps=steps,
+        tokens_per_step=per_step,
+        padding=load.padding,
+        steps_taken=pace.steps,
+        tokens_per_second=pace.tokens_per_second,
+        seconds=per_step * steps / pace.tokens_per_second,
+        memory=pace.memory,
+        checkpoint_bytes=checkpoint,
+        checkpoints=count,
+        model_bytes=final,
+    )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-from llmcli.core.objectives.base import NO_LABEL, Examples, Objective
+from llmcli.core.objectives.base import NO_LABEL, Objective
 from llmcli.core.objectives.likeness import Likeness
 from llmcli.core.objectives.masked import Masked
 from llmcli.core.objectives.seq2seq import Seq2Seq
@@ -15,19 +15,18 @@ Stretch = tuple[str, bool]
 """Some text, and whether it is learnt."""
 Sample = tuple[Stretch, ...]
 AROUND = 120  # characters shown on each side of what is left out
-ALL = 400  # characters of a stretch that are shown whole
+ALL = 300  # characters of a stretch that are shown whole
 
 
-def sample_of(objective: Objective, features: list[dict[str, Any]]) -> Sample:
-    """The first of some examples, which are not empty."""
-    feature = features[0]
+def sample_of(objective: Objective, feature: dict[str, Any], number: int = 0) -> Sample:
+    """An example in the first epoch. number: its place, by which masked-lm hides words."""
     ids = list(feature["input_ids"])
     tokenizer = objective.tokenizer
     if isinstance(objective, Seq2Seq):
         source, target = tokenizer.decode(ids), tokenizer.decode(feature["labels_ids"])
         return shortened([(f"{source} → ", False), (target, True)])
     if isinstance(objective, Masked):
-        (labels,) = objective.collate([Examples(features, 1)[0]])["labels"].tolist()
+        (labels,) = objective.collate([{**feature, "key": (0, number)}])["labels"].tolist()
         return shortened(marked(tokenizer, ids, [one != NO_LABEL for one in labels]))
     if isinstance(objective, Spans):
         first, last = feature["labels"]
@@ -83,7 +82,7 @@ def _tagged(objective: Tagging, ids: Sequence[int], labels: Sequence[int]) -> li
 def shortened(stretches: Sequence[Stretch]) -> Sample:
     """Leave out the middle of long stretches.
 
-    >>> shortened([("a" * 500, False)])[0][0] == "a" * 120 + " ... " + "a" * 120
+    >>> shortened([("a" * 400, False)])[0][0] == "a" * 120 + " ... " + "a" * 120
     True
     """
     return tuple(

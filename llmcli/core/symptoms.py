@@ -11,6 +11,7 @@ from llmcli.core.squad import Question
 from llmcli.spec import TrainingSpec
 
 RARE = 10  # rows of a label
+UNKNOWN = 0.01  # of the tokens
 UNBALANCED = 10.0  # the most common label's rows over those of the rarest
 
 
@@ -103,3 +104,18 @@ def answer_findings(items: Sequence[Item]) -> Iterator[Finding]:
     yield finding("answers_elsewhere", "answers are not at their answer_start", elsewhere)
     yield finding("answers_missing", "answers are not in their context", lost, problem=True)
     yield finding("unanswered", "questions have no answer", none)
+
+
+def unknown_token(tokenizer: Any) -> int | None:
+    """The token that stands for what a vocabulary lacks; None where it lacks nothing."""
+    own = tokenizer.unk_token_id
+    ends = (tokenizer.eos_token_id, tokenizer.bos_token_id, tokenizer.pad_token_id)
+    return None if own is None or own in ends else int(own)
+
+
+def unknown_tokens(unknown: int, tokens: int) -> Finding:
+    """Tells of unknown tokens where they are more than a few."""
+    share = unknown / max(1, tokens)
+    count = unknown if share > UNKNOWN else 0
+    text = f"training tokens are unknown to the model ({share:.1%}): it may not know the language"
+    return finding("unknown_tokens", text, [], count=count)

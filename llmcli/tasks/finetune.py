@@ -12,7 +12,7 @@ from llmcli.core import loading
 from llmcli.core.checkpoints import best_step, last_whole, read_state, step_of
 from llmcli.core.device import choose_device, training_dtype
 from llmcli.core.doctor import examine_all
-from llmcli.core.estimate import STEPS, Estimate, disk_of, load_of, pace_of
+from llmcli.core.estimate import STEPS, Estimate, estimate_of, pace_of
 from llmcli.core.findings import Checkup
 from llmcli.core.hashes import write_sums
 from llmcli.core.joint import prepare_joint, save_joint
@@ -130,43 +130,17 @@ def estimate(
     """
     spec = replace(filled_in(spec, base), resume=False)
     _check_files(spec)
+    parts: list[Part] = []
     if spec.parts and base:
-        prepared, _ = prepare_joint(spec, base, note)
+        prepared, parts = prepare_joint(spec, base, note)
     else:
         prepared = prepare(spec, base, _kept_tokenizer(spec), note)
-    steps = total_steps(spec, len(prepared.train))
+    steps = min(STEPS, total_steps(spec, len(prepared.train)))
     with TemporaryDirectory() as folder:  # the trainer insists on one
-        few = replace(spec, output=folder, max_steps=min(STEPS, steps), eval_steps=steps + 1)
-        run = _run(few, prepared, note)
-        pace = pace_of(run)
-    model = prepared.model
-    load = load_of(prepared.train, spec.batch_size or 1, spec.seed, spec.group_by_length)
-    per_step = load.tokens * spec.gradient_accumulation_steps
-    checkpoint, count, final = disk_of(model, spec, validates=prepared.held_out is not None)
-    return Estimate(
-        model=base.model_id if base else spec.from_scratch or "",
-        device=str(run.args.device),
-        dtype="bfloat16" if run.args.bf16 else "float32",
-        parameters=sum(one.numel() for one in model.parameters()),
-        learnt=sum(one.numel() for one in model.parameters() if one.requires_grad),
-        examples=len(prepared.train),
-        tokens=prepared.train_tokens,
-        validation_examples=len(prepared.held_out or ()),
-        batch_size=spec.batch_size or 1,
-        gradient_accumulation_steps=spec.gradient_accumulation_steps,
-        epochs=spec.epochs or 1,
-        steps_per_epoch=total_steps(replace(spec, max_steps=None, epochs=1), len(prepared.train)),
-        steps=steps,
-        tokens_per_step=per_step,
-        padding=load.padding,
-        steps_taken=pace.steps,
-        tokens_per_second=pace.tokens_per_second,
-        seconds=per_step * steps / pace.tokens_per_second,
-        memory=pace.memory,
-        checkpoint_bytes=checkpoint,
-        checkpoints=count,
-        model_bytes=final,
-    )
+        few = replace(spec, output=folder, max_steps=steps, eval_steps=steps + 1)
+        pace = pace_of(_run(few, prepared, note))
+    name = base.model_id if base else spec.from_scratch or ""
+    return estimate_of(spec, name, prepared, parts, pace)
 
 
 def _run(spec: TrainingSpec, prepared: Prepared, note: Callable[[str], None]) -> Run:
