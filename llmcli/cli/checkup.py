@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from llmcli.core.findings import Checkup, Finding, Lengths, Problem
 
 SHOWN = 20  # rows that cannot be used
+SHOWN_PLACES = 3  # of a finding
 SHOWN_LABELS = 20
 WIDTH = 40  # of the longest bar
 LINE = 96
@@ -94,9 +95,8 @@ def _findings(findings: "tuple[Finding, ...]", brief: Callable[[str], str]) -> s
     there = [one for one in findings if one.count]
     for one in sorted(there, key=lambda one: not one.is_problem):
         lines.append(f"{'problem' if one.is_problem else 'warning'}: {one.count:,} {one.text}")
-        lines += [f"  {brief(place)}" for place in one.shown]
-        if len(one.shown) < one.count and one.shown:
-            lines.append("  ...")
+        lines += [f"  {brief(place)}" for place in one.places[:SHOWN_PLACES]]
+        lines += ["  ..."] * (len(one.places) > SHOWN_PLACES)
     none = [one.kind.replace("_", " ") for one in findings if not one.count]
     if none:
         told = f"looked for and not found: {', '.join(none)}"
@@ -205,11 +205,11 @@ def estimate_text(found: "Estimate") -> str:
         "data": f"{found.examples:,} examples, {found.tokens:,} tokens; "
         f"{found.validation_examples:,} examples to validate",
         "steps": f"{found.steps:,} of {batch}: {found.steps_per_epoch:,} an epoch, "
-        f"{found.epochs:.3g} epochs",
+        f"{found.epochs:.3g} epoch{'s' * (found.epochs != 1)}",
         "tokens a step": f"{found.tokens_per_step:,.0f}, the mean; {found.padding:.1%} of the "
         "places are padding",
         "speed": f"{found.tokens_per_second:,.0f} tokens/s on {found.device} in {found.dtype}, "
-        f"measured in {found.steps_taken} steps",
+        f"measured in {found.steps_taken} step{'s' * (found.steps_taken != 1)}",
         "time": f"about {clock(found.seconds)} for all steps: an estimate; validation and "
         "checkpoints are not counted",
         "memory": f"{memory} {where} at most in these steps",

@@ -259,6 +259,7 @@ def finetune(
       llmcli finetune -m bert-base-uncased --task classification --train mails.csv -o sorter
       llmcli finetune --from-scratch config.json --train stories.jsonl -o tiny --epochs 4
       llmcli finetune --config recipe.yaml -o tiny
+      llmcli finetune -m gpt2 --train novel.txt --check
     """
     training = replace(training, adapters=adapters)
     if check and dry_run:

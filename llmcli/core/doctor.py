@@ -14,7 +14,6 @@ from torch import Tensor
 from llmcli.core.documents import examine_text
 from llmcli.core.duplicates import normalized
 from llmcli.core.findings import (
-    SHOWN,
     Checkup,
     Finding,
     LabelCount,
@@ -36,6 +35,7 @@ from llmcli.core.symptoms import (
     empty_texts,
     label_findings,
     repeated,
+    shared_contexts,
     unknown_token,
     unknown_tokens,
 )
@@ -43,6 +43,7 @@ from llmcli.errors import InputError
 from llmcli.spec import ModelSpec, TrainingSpec
 
 UNCUT = 1 << 24  # more tokens than any text has
+SAMPLES = 3
 CHUNK = 500  # rows tokenized together
 FEW_TOKENS = 10  # of a text whose translation may well be three times as long
 LONGER = 3.0
@@ -113,9 +114,11 @@ def examine(
         found = _measured(spec, objective, train.items, problems)
         checked = _measured(spec, objective, held_out.items, problems)
         samples = _samples(objective, found.usable)
+    is_asked = spec.task == "question-answering"
     told = [
         *empty_texts(spec, train.items + held_out.items),
         *repeated(spec, train.items, held_out.items),
+        *(shared_contexts(train.items, held_out.items) if is_asked else ()),
         *label_findings(spec, labels),
         *_own_findings(spec, train.items + held_out.items, found),
     ]
@@ -260,7 +263,7 @@ def _is_unequal(feature: dict[str, Any]) -> bool:
 
 def _samples(objective: Objective, items: Sequence[Item]) -> tuple[Sample, ...]:
     """Some examples from all over the rows, those of which nothing is learnt left out."""
-    steps = dict.fromkeys(len(items) * (2 * at + 1) // (2 * SHOWN) for at in range(SHOWN))
+    steps = dict.fromkeys(len(items) * (2 * at + 1) // (2 * SAMPLES) for at in range(SAMPLES))
     made = {at: objective.examples([items[at].row]).features for at in steps if items}
     return tuple(sample_of(objective, some[0], at) for at, some in made.items() if some)
 

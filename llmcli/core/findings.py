@@ -10,7 +10,6 @@ import numpy as np
 from llmcli.core.samples import Sample
 
 BARS = 10
-SHOWN = 3  # places of a finding, and samples
 QUANTILES = {"shortest": 0.0, "median": 0.5, "90%": 0.9, "99%": 0.99, "longest": 1.0}
 
 
@@ -47,16 +46,16 @@ class Finding:
     count: int
     is_problem: bool = False
     """It spoils the training, or what is measured of it; else it is worth a look."""
-    shown: tuple[str, ...] = ()
-    """Some of the places."""
+    places: tuple[str, ...] = ()
+    """Where; empty where only the count is known."""
 
 
 def finding(
     kind: str, text: str, places: Sequence[str], *, count: int | None = None, problem: bool = False
 ) -> Finding:
-    """A finding at these places, of which some are shown. count: where that is not their number."""
+    """A finding at these places. count: where that is not their number."""
     number = len(places) if count is None else count
-    return Finding(kind, text, number, problem, tuple(places[:SHOWN]))
+    return Finding(kind, text, number, problem, tuple(places))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from llmcli.core.duplicates import Answers, Key, key_of, leaks, repeats
-from llmcli.core.findings import SHOWN, Finding, LabelCount, finding
+from llmcli.core.findings import Finding, LabelCount, finding
 from llmcli.core.items import Item, answers_of, has_labels, texts_of
 from llmcli.core.objectives.tagging import OUTSIDE
 from llmcli.core.squad import Question
@@ -46,10 +46,10 @@ def repeated(
             else "training rows ask what another asks, but with other answers",
             found.conflicting_rows,
             is_problem=True,
-            shown=tuple(
+            places=tuple(
                 f"{train[a].where} ({_said(known[a])}), {train[b].place_from(train[a])} "
                 f"({_said(known[b])})"
-                for a, b in found.conflicts[:SHOWN]
+                for a, b in found.conflicts
             ),
         )
     both = leaks(
@@ -63,6 +63,14 @@ def repeated(
         [f"{held_out[a].where} = {train[b].place_from(held_out[a])}" for a, b in both],
         problem=True,
     )
+
+
+def shared_contexts(train: Sequence[Item], held_out: Sequence[Item]) -> Iterator[Finding]:
+    """Questions of the validation data whose context the training data ask of, too."""
+    first, second = ([key_of([one.row.context]) for one in items] for items in (train, held_out))
+    places = [held_out[at].where for at, _ in leaks(first, second)]
+    text = "validation questions are about a context that training has, too"
+    yield finding("shared_contexts", text, places)
 
 
 def _said(answers: Answers) -> str:

@@ -43,7 +43,7 @@ def counts(found):
 
 def places(found, kind):
     (one,) = [one for one in found.findings if one.kind == kind]
-    return [place.replace("\\", "/").rsplit("/", 1)[-1] for place in one.shown]
+    return [place.replace("\\", "/").rsplit("/", 1)[-1] for place in one.places]
 
 
 def marked(sample):
@@ -154,6 +154,7 @@ def test_answers_and_where_they_are(tiny_encoder, examine):
         "duplicates": 1,
         "conflicting_duplicates": 2,
         "leakage": 1,
+        "shared_contexts": 1,
         "unknown_tokens": 2,  # Who and what
     }
     assert places(found, "answers_elsewhere") == ["train.jsonl, line 2 ('dog')"]
