@@ -1,5 +1,6 @@
 """llmcli finetune: train a language model on text."""
 
+import json
 import math
 import os
 import shutil
@@ -7,7 +8,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -247,8 +248,22 @@ lora_options = gather(
     help="Run in N processes on this machine; --batch-size is of each.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print the folder of the new model alone.")
+@click.option(
+    "--check", is_flag=True, help="Examine the data, tell all that is wrong; train nothing."
+)
+@click.option(
+    "--dry-run", is_flag=True, help="Take three steps in memory, and tell what a run takes."
+)
+@click.option("--json", "as_json", is_flag=True, help="With these two: print JSON.")
 def finetune(
-    training: TrainingSpec, adapters: LoraSpec, spec: ModelSpec, nproc: int, quiet: bool
+    training: TrainingSpec,
+    adapters: LoraSpec,
+    spec: ModelSpec,
+    nproc: int,
+    quiet: bool,
+    check: bool,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
     """Train a model on your files: from a checkpoint (-m), or --from-scratch.
 
@@ -261,9 +276,14 @@ def finetune(
       llmcli finetune -m bert-base-uncased --task classification --train mails.csv -o sorter
       llmcli finetune --from-scratch config.json --train stories.jsonl -o tiny --epochs 4
       llmcli finetune --config recipe.yaml -o tiny
+      llmcli finetune -m gpt2 --train novel.txt --check
     """
     training = replace(training, adapters=adapters)
-    if not training.output:
+    if check and dry_run:
+        raise click.UsageError("give --check or --dry-run, one at a time")
+    if as_json and not (check or dry_run):
+        raise click.UsageError("--json goes with --check and --dry-run")
+    if not training.output and not (check or dry_run):
         raise click.UsageError("give --output DIR, the folder of the new model")
     source = click.get_current_context().get_parameter_source("model_id")
     if training.from_scratch and source is not ParameterSource.COMMANDLINE:
@@ -272,14 +292,17 @@ def finetune(
         raise click.UsageError("give --train FILE, or --parts FILE")
     if bool(spec.model_id) == bool(training.from_scratch):
         raise click.UsageError("give either -m MODEL to start from, or --from-scratch CONFIG")
+    base = None if training.from_scratch else spec
+    screen = _Screen(quiet, of_tokens=training.task in OF_TOKENS and not training.parts)
+    if check or dry_run:
+        (_check if check else _estimate)(training, base, screen, as_json)
+        return
     if nproc > 1 and "RANK" not in os.environ:
         from llmcli.cli.launching import launch
 
         sys.exit(launch(sys.argv[1:], nproc))
     from llmcli.tasks.finetune import finetune as run
 
-    base = None if training.from_scratch else spec
-    screen = _Screen(quiet, of_tokens=training.task in OF_TOKENS and not training.parts)
     with _interruptible() as stop_asked, screen:
         result = run(
             training,
@@ -289,6 +312,33 @@ def finetune(
             should_stop=stop_asked,
         )
     screen.finish(result)
+
+
+def _check(
+    training: TrainingSpec, base: ModelSpec | None, screen: "_Screen", as_json: bool
+) -> None:
+    from llmcli.cli.checkup import checkup_record, checkup_text
+    from llmcli.tasks.finetune import check
+
+    found = check(training, base, note=screen.note)
+    if as_json:
+        click.echo(json.dumps(checkup_record(found), ensure_ascii=False))
+    else:
+        styled = sys.stdout.isatty()
+        click.echo("\n\n\n".join(checkup_text(one, styled=styled) for one in found))
+    if not all(one.is_sound for one in found):
+        click.get_current_context().exit(1)
+
+
+def _estimate(
+    training: TrainingSpec, base: ModelSpec | None, screen: "_Screen", as_json: bool
+) -> None:
+    from llmcli.cli.checkup import estimate_text
+    from llmcli.tasks.finetune import estimate
+
+    found = estimate(training, base, note=screen.note)
+    record = {**asdict(found), "disk_bytes": found.disk_bytes}
+    click.echo(json.dumps(record) if as_json else estimate_text(found))
 
 
 @contextmanager

@@ -68,7 +68,9 @@ def encode_files(
     every = round(1 / held_out) if held_out else 0
     for path in files:
         is_text = data_kind(path) == ".txt"
-        pieces = _encode(tokenizer, read_documents(path, column), batch=4 if is_text else 1000)
+        pieces = encode_pieces(
+            tokenizer, read_documents(path, column), batch=4 if is_text else 1000
+        )
         if is_text:
             ids = _concatenate(list(pieces))
             cut = len(ids) - int(len(ids) * held_out)
@@ -80,7 +82,8 @@ def encode_files(
     return _concatenate(kept), _concatenate(held)
 
 
-def _encode(tokenizer: Any, pieces: Iterator[Piece], batch: int) -> Iterator[Ids]:
+def encode_pieces(tokenizer: Any, pieces: Iterator[Piece], batch: int) -> Iterator[Ids]:
+    """Yield the ids of each piece, so many tokenized together; a document's last ends it."""
     while some := list(islice(pieces, batch)):
         encoded = tokenizer(
             [piece.text for piece in some],

@@ -79,12 +79,11 @@ def prepare_joint(
     return Prepared(model, objective.tokenizer, objective, rounds, held_out), parts
 
 
-def _part(
-    spec: TrainingSpec, base: ModelSpec, values: dict[str, Any], note: Callable[[str], None]
-) -> Part:
+def part_alone(spec: TrainingSpec, base: ModelSpec, values: dict[str, Any]) -> TrainingSpec:
+    """The spec of one part, as if it were a run of its own; `embedding` reads as masked-lm does."""
     task = values["task"]
     own = {key: values[key] for key in OWN if key in values}
-    alone = filled_in(
+    return filled_in(
         TrainingSpec(
             **{"train": (), "eval": (), **own},
             output=spec.output,
@@ -93,6 +92,13 @@ def _part(
         ),
         base,
     )
+
+
+def _part(
+    spec: TrainingSpec, base: ModelSpec, values: dict[str, Any], note: Callable[[str], None]
+) -> Part:
+    task = values["task"]
+    alone = part_alone(spec, base, values)
     data = read_data(alone)
     if "limit" in values:
         data = replace(data, train=data.train[: values["limit"]])

@@ -118,7 +118,7 @@ def prepare(
     if data.labels:
         note(f"labels: {', '.join(data.labels[:12])}" + " ..." * (len(data.labels) > 12))
     model, tokenizer = (
-        model_for(spec, base, data, note) if base else _made(spec, data, kept_tokenizer, note)
+        model_for(spec, base, data, note) if base else made_for(spec, data, kept_tokenizer, note)
     )
     if packs(spec):
         train, held_out = _blocks(spec, model, tokenizer, note)
@@ -151,7 +151,7 @@ def read_data(spec: TrainingSpec) -> Data:
     if spec.eval:
         held_out = read(spec, spec.eval)
     else:
-        train, held_out = _split(train, spec.eval_fraction or 0.0)
+        train, held_out = hold_out(train, spec.eval_fraction or 0.0)
     if not train:
         raise InputError("there are no rows to train on")
     labels = _labels(spec, train)
@@ -167,7 +167,7 @@ def _questions(spec: TrainingSpec, paths: Sequence[str]) -> list[Any]:
     return [one for path in paths for one in read_questions(path)]
 
 
-def _split(rows: list[Any], fraction: float) -> tuple[list[Any], list[Any]]:
+def hold_out(rows: list[Any], fraction: float) -> tuple[list[Any], list[Any]]:
     """Hold out every n-th row."""
     every = round(1 / fraction) if fraction else 0
     if not every:
@@ -194,7 +194,7 @@ def make_objective(
     spec: TrainingSpec, model: Any, tokenizer: Any, data: Data, name: str
 ) -> Objective:
     """The objective of a task whose data are rows. name: what the model is called in errors."""
-    limit = _limit(spec, model)
+    limit = limit_of(spec, model)
     smoothing = spec.label_smoothing
     if spec.task == "causal-lm":
         return Conversation(model, tokenizer, limit, smoothing=smoothing)
@@ -286,7 +286,7 @@ def _told_weights(told: Sequence[str], labels: Sequence[str]) -> dict[str, float
     return weights
 
 
-def _limit(spec: TrainingSpec, model: Any) -> int:
+def limit_of(spec: TrainingSpec, model: Any) -> int:
     """Tokens of one example."""
     context = context_length(model.config.to_dict())
     usual = USUAL[spec.task].limit
@@ -306,7 +306,7 @@ def _examples(objective: Objective, rows: Sequence[Any], use: str, note: Note) -
 
 
 def _blocks(spec: TrainingSpec, model: Any, tokenizer: Any, note: Note) -> tuple[Blocks, Blocks]:
-    size = _limit(spec, model)
+    size = limit_of(spec, model)
     column = spec.columns[0]
     fraction = 0.0 if spec.eval else spec.eval_fraction or 0.0
     train, held_out = encode_files(tokenizer, spec.train, column, fraction)
@@ -390,7 +390,7 @@ def _with_padding(model: Any, tokenizer: Any) -> Any:
     return tokenizer
 
 
-def _made(spec: TrainingSpec, data: Data, kept_tokenizer: Path, note: Note) -> tuple[Any, Any]:
+def made_for(spec: TrainingSpec, data: Data, kept_tokenizer: Path, note: Note) -> tuple[Any, Any]:
     """A new model, with a tokenizer that is learnt from the training text."""
     kind = USUAL[spec.task].kind
     assert spec.from_scratch is not None, "the command line asks for one of the two"

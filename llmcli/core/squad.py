@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from llmcli.core.data import read_rows
+from llmcli.core.data import Row, read_rows
 from llmcli.core.lines import PACKED, damage_explained, is_unicode, open_text
 from llmcli.errors import InputError
 
@@ -52,6 +52,17 @@ def read_questions(path: str) -> Iterator[Question]:
     that cannot be used: data with known answers is to be whole.
     Source of the format: Rajpurkar et al. 2016, "SQuAD".
     """
+    for place, found in each_question(path):
+        if isinstance(found, InputError):
+            raise InputError(f"{path}, {place}: {found}")
+        yield found
+
+
+def each_question(path: str) -> Iterator[tuple[str, Question | InputError]]:
+    """The questions of a file with their places in it, or what is wrong with them.
+
+    Raises InputError where the whole file cannot be used.
+    """
     yield from _nested(path, _read_json(path)) if is_squad_json(path) else _flat(path)
 
 
@@ -78,25 +89,42 @@ def _read_json(path: str) -> Any:
         raise InputError(f"{path} is not JSON: {error}") from None
 
 
-def _nested(path: str, content: Any) -> Iterator[Question]:
+def _nested(path: str, content: Any) -> Iterator[tuple[str, Question | InputError]]:
     articles = content.get("data") if isinstance(content, dict) else content
     number = 0
     for a, article in enumerate(_objects(articles, f"{path}: data"), 1):
-        place = f"{path}, article {a}"
-        for p, paragraph in enumerate(_objects(article.get("paragraphs"), f"{place}: paragraphs")):
-            here = f"{place}, paragraph {p + 1}"
-            context = _text(paragraph, "context", here)
-            for q, asked in enumerate(_objects(paragraph.get("qas"), f"{here}: qas"), 1):
+        title = {"title": article["title"]} if "title" in article else {}
+        place = f"article {a}"
+        try:
+            paragraphs = _objects(article.get("paragraphs"), "paragraphs")
+        except InputError as error:
+            yield place, error
+            continue
+        for p, paragraph in enumerate(paragraphs, 1):
+            for q, found in enumerate(_of_paragraph(paragraph, number, title), 1):
                 number += 1
-                where = f"{here}, question {q}"
-                title = {"title": article["title"]} if "title" in article else {}
-                yield Question(
-                    id=str(asked.get("id", number)),
-                    question=_text(asked, "question", where),
-                    context=context,
-                    answers=_listed(asked.get("answers"), context, where),
-                    fields=title,
-                )
+                yield f"{place}, paragraph {p}, question {q}", found
+
+
+def _of_paragraph(paragraph: Object, before: int, title: Object) -> Iterator[Question | InputError]:
+    """before: how many questions came before in the file."""
+    try:
+        context = _text(paragraph, "context")
+        questions = _objects(paragraph.get("qas"), "qas")
+    except InputError as error:
+        yield error
+        return
+    for number, asked in enumerate(questions, before + 1):
+        try:
+            yield Question(
+                id=str(asked.get("id", number)),
+                question=_text(asked, "question"),
+                context=context,
+                answers=_listed(asked.get("answers"), context),
+                fields=title,
+            )
+        except InputError as error:
+            yield error
 
 
 def _objects(value: Any, what: str) -> list[Object]:
@@ -105,29 +133,36 @@ def _objects(value: Any, what: str) -> list[Object]:
     return value
 
 
-def _text(source: Object, name: str, place: str) -> str:
+def _text(source: Object, name: str) -> str:
     value = source.get(name)
     if not isinstance(value, str):
-        raise InputError(f"{place}: {name!r} is no text but {value!r}")
+        raise InputError(f"{name!r} is no text but {value!r}")
     return value
 
 
 OWN = ("id", "question", "context", "answers", "answer", "answer_start", "is_impossible")
 
 
-def _flat(path: str) -> Iterator[Question]:
+def _flat(path: str) -> Iterator[tuple[str, Question | InputError]]:
     for row in read_rows(path, ("question", "context")):
-        place = f"{path}, line {row.number}"
-        if row.error is not None:
-            raise InputError(f"{place}: {row.error}")
-        fields = row.fields
-        yield Question(
-            id=str(fields.get("id", row.number)),
-            question=_text(fields, "question", place),
-            context=_text(fields, "context", place),
-            answers=read_answers(fields, place),
-            fields={name: value for name, value in fields.items() if name not in OWN},
-        )
+        place = f"line {row.number}"
+        try:
+            yield place, _of_row(row)
+        except InputError as error:
+            yield place, error
+
+
+def _of_row(row: Row) -> Question:
+    if row.error is not None:
+        raise InputError(row.error)
+    fields = row.fields
+    return Question(
+        id=str(fields.get("id", row.number)),
+        question=_text(fields, "question"),
+        context=_text(fields, "context"),
+        answers=_answers(fields),
+        fields={name: value for name, value in fields.items() if name not in OWN},
+    )
 
 
 def read_answers(fields: Object, place: str) -> tuple[Answer, ...]:
@@ -138,6 +173,13 @@ def read_answers(fields: Object, place: str) -> tuple[Answer, ...]:
 
     Raises InputError, which begins with `place`, where they are not there or are malformed.
     """
+    try:
+        return _answers(fields)
+    except InputError as error:
+        raise InputError(f"{place}: {error}") from None
+
+
+def _answers(fields: Object) -> tuple[Answer, ...]:
     context = fields.get("context")
     context = context if isinstance(context, str) else None
     if "answers" in fields:
@@ -146,45 +188,45 @@ def read_answers(fields: Object, place: str) -> tuple[Answer, ...]:
             try:
                 value = json.loads(value)
             except (ValueError, RecursionError):
-                raise InputError(f"{place}: 'answers' is not JSON: {value[:60]!r}") from None
+                raise InputError(f"'answers' is not JSON: {value[:60]!r}") from None
         if isinstance(value, dict):
-            value = _zipped(value, place)
-        return _listed(value, context, place)
+            value = _zipped(value)
+        return _listed(value, context)
     if "answer" not in fields:
-        raise InputError(f"{place}: no field 'answers' and no 'answer'")
+        raise InputError("no field 'answers' and no 'answer'")
     if fields["answer"] in (None, ""):
         return ()
     one = {"text": fields["answer"], "answer_start": fields.get("answer_start")}
-    return _listed([one], context, place)
+    return _listed([one], context)
 
 
-def _zipped(value: Object, place: str) -> list[Object]:
+def _zipped(value: Object) -> list[Object]:
     """{"text": [...], "answer_start": [...]} as a list of objects."""
     texts = value.get("text")
     if not isinstance(texts, list):
-        raise InputError(f"{place}: 'answers' has no list 'text'")
+        raise InputError("'answers' has no list 'text'")
     starts = value.get("answer_start", [None] * len(texts))
     if not isinstance(starts, list) or len(starts) != len(texts):
-        raise InputError(f"{place}: 'answers' has {len(texts)} texts, but not as many starts")
+        raise InputError(f"'answers' has {len(texts)} texts, but not as many starts")
     return [
         {"text": text, "answer_start": start} for text, start in zip(texts, starts, strict=True)
     ]
 
 
-def _listed(value: Any, context: str | None, place: str) -> tuple[Answer, ...]:
+def _listed(value: Any, context: str | None) -> tuple[Answer, ...]:
     if not isinstance(value, list):
-        raise InputError(f"{place}: 'answers' is no list")
+        raise InputError("'answers' is no list")
     found = []
     for one in value:
         text = one.get("text") if isinstance(one, dict) else one
         start = one.get("answer_start") if isinstance(one, dict) else None
         if not isinstance(text, str):
-            raise InputError(f"{place}: an answer is no text but {text!r}")
-        found.append(Answer(text, _start(start, context, place)))
+            raise InputError(f"an answer is no text but {text!r}")
+        found.append(Answer(text, _start(start, context)))
     return tuple(found)
 
 
-def _start(value: Any, context: str | None, place: str) -> int | None:
+def _start(value: Any, context: str | None) -> int | None:
     if value in (None, ""):
         return None
     try:
@@ -192,5 +234,5 @@ def _start(value: Any, context: str | None, place: str) -> int | None:
     except (TypeError, ValueError):
         start = -1
     if isinstance(value, float) or start < 0 or (context is not None and start > len(context)):
-        raise InputError(f"{place}: answer_start {value!r} is no place in the context")
+        raise InputError(f"answer_start {value!r} is no place in the context")
     return start

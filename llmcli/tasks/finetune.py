@@ -6,12 +6,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from llmcli.core import loading
 from llmcli.core.checkpoints import best_step, last_whole, read_state, step_of
 from llmcli.core.curves import read_curves, save_png
 from llmcli.core.device import choose_device, training_dtype
+from llmcli.core.doctor import examine_all
+from llmcli.core.estimate import STEPS, Estimate, estimate_of, pace_of
+from llmcli.core.findings import Checkup
 from llmcli.core.hashes import write_sums
 from llmcli.core.joint import prepare_joint, save_joint
 from llmcli.core.locks import locked
@@ -29,6 +33,7 @@ from llmcli.core.training import (
     disk_errors_explained,
     is_stuck,
     perplexity,
+    total_steps,
     write_json,
 )
 from llmcli.errors import InputError, Interrupted, UsageError
@@ -111,6 +116,39 @@ def finetune(
             model.config.use_cache = use_cache
         _save(spec, base, trained, replace(prepared, model=model), parts)
     return trained
+
+
+def check(
+    spec: TrainingSpec, base: ModelSpec | None, *, note: Callable[[str], None] = lambda line: None
+) -> list[Checkup]:
+    """Examine the data of a run without training: of a joint run, each part in turn.
+
+    Writes nothing. Raises what loading the model raises, and UsageError for settings that
+    cannot be; what is wrong with the data is told, not raised.
+    """
+    return examine_all(filled_in(spec, base), base, note)
+
+
+def estimate(
+    spec: TrainingSpec, base: ModelSpec | None, *, note: Callable[[str], None] = lambda line: None
+) -> Estimate:
+    """Take a few real steps in memory, and tell what the whole run will take.
+
+    Writes nothing that stays. Raises what `finetune` raises before its first step.
+    """
+    spec = replace(filled_in(spec, base), resume=False)
+    _check_files(spec)
+    parts: list[Part] = []
+    if spec.parts and base:
+        prepared, parts = prepare_joint(spec, base, note)
+    else:
+        prepared = prepare(spec, base, _kept_tokenizer(spec), note)
+    steps = min(STEPS, total_steps(spec, len(prepared.train)))
+    with TemporaryDirectory() as folder:  # the trainer insists on one
+        few = replace(spec, output=folder, max_steps=steps, eval_steps=steps + 1)
+        pace = pace_of(_run(few, prepared, note))
+    name = base.model_id if base else spec.from_scratch or ""
+    return estimate_of(spec, name, prepared, parts, pace)
 
 
 def _run(spec: TrainingSpec, prepared: Prepared, note: Callable[[str], None]) -> Run:

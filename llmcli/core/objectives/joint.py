@@ -65,18 +65,18 @@ class Rounds:
     """A batch of each task at a time. An epoch is one pass over the part with most batches."""
 
     def __init__(self, parts: Sequence[Part], seed: int) -> None:
-        self._parts, self._seed = parts, seed
+        self.parts, self._seed = parts, seed
         self._orders: dict[tuple[str, int], list[int]] = {}
 
     def __len__(self) -> int:
-        return max(self._batches(part) for part in self._parts)
+        return max(self._batches(part) for part in self.parts)
 
     @staticmethod
     def _batches(part: Part) -> int:
         return max(1, len(part.train) // part.batch_size)
 
     def __getitem__(self, key: int) -> Feature:
-        return {part.name: list(self._features(part, key)) for part in self._parts}
+        return {part.name: list(self._features(part, key)) for part in self.parts}
 
     def _features(self, part: Part, round_: int) -> Iterator[Feature]:
         """The examples of a part in a round: it begins anew when it is through."""
@@ -94,7 +94,7 @@ class Rounds:
 
     def lengths(self) -> list[int]:
         """All rounds count alike."""
-        return [sum(sum(part.train.lengths()) for part in self._parts) // len(self)] * len(self)
+        return [sum(sum(part.train.lengths()) for part in self.parts) // len(self)] * len(self)
 
 
 class Joint(Objective):
