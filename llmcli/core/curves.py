@@ -60,7 +60,7 @@ def chart(points: Points, width: int, height: int = 8) -> list[str]:
     """Lines of a bar chart: the mean of the points in each of `width` stretches of steps.
 
     >>> chart([(1, 4.0), (2, 2.0), (3, 1.0)], width=3, height=2)
-    ['4.00 █  ', '0.00 ███']
+    ['4.00 █  ', '0.00 ██▄']
     """
     if not points:
         return []

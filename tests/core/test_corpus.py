@@ -54,4 +54,4 @@ def test_blocks_are_equal_pieces_and_the_rest_is_dropped():
     blocks = Blocks(np.arange(10, dtype=np.uint32), 4)
     assert len(blocks) == 2
     assert blocks[1]["input_ids"].tolist() == [4, 5, 6, 7]
-    assert blocks[1]["labels"].tolist() == [-100, 5, 6, 7]
+    assert blocks[1]["labels"].tolist() == [4, 5, 6, 7]  # the loss leaves out the first
