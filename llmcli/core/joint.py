@@ -13,7 +13,10 @@ from llmcli.core.preparation import Prepared, filled_in, make_objective, model_f
 from llmcli.errors import InputError
 from llmcli.spec import Dtype, ModelSpec, TrainingSpec
 
-OWN = ("train", "eval", "columns", "label_column", "block_size", "batch_size", "mask_fraction")
+OWN = (
+    *("train", "eval", "eval_fraction", "columns", "label_column"),
+    *("block_size", "batch_size", "mask_fraction"),
+)
 TASKS = ("classification", "token-classification", "question-answering", "masked-lm", "embedding")
 POOLING_FILES = ("modules.json", "1_Pooling", "config_sentence_transformers.json")
 
