@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from llmcli.cli.checkup import checkup_record, checkup_text, clock, estimate_text
 from llmcli.cli.options import Option, gather, model_options
 from llmcli.cli.types import POSITIVE, CommaList, Real
 from llmcli.spec import DTYPES, SCHEDULES, TASKS, LoraSpec, ModelSpec, TrainingSpec
@@ -296,7 +297,6 @@ def finetune(
 def _check(
     training: TrainingSpec, base: ModelSpec | None, screen: "_Screen", as_json: bool
 ) -> None:
-    from llmcli.cli.checkup import checkup_record, checkup_text
     from llmcli.tasks.finetune import check
 
     found = check(training, base, note=screen.note)
@@ -312,7 +312,6 @@ def _check(
 def _estimate(
     training: TrainingSpec, base: ModelSpec | None, screen: "_Screen", as_json: bool
 ) -> None:
-    from llmcli.cli.checkup import estimate_text
     from llmcli.tasks.finetune import estimate
 
     found = estimate(training, base, note=screen.note)
@@ -390,16 +389,6 @@ def _line(progress: "Progress") -> str:
             f"loss {progress.loss:.3f}",
             f"lr {progress.learning_rate:.2e}",
             f"{progress.tokens_per_second:,.0f} tokens/s",
-            f"{_clock(progress.seconds_left or 0)} left",
+            f"{clock(progress.seconds_left or 0)} left",
         ]
     return "  ".join(parts)
-
-
-def _clock(seconds: float) -> str:
-    """
-    >>> _clock(3725)
-    '1:02:05'
-    """
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}"
