@@ -221,7 +221,8 @@ def estimate_text(found: "Estimate") -> str:
 
 
 def clock(seconds: float) -> str:
-    """
+    """Hours, minutes and seconds.
+
     >>> clock(3725)
     '1:02:05'
     """

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from llmcli.cli.checkup import checkup_record, checkup_text, clock, estimate_text
 from llmcli.cli.options import Option, gather, model_options
 from llmcli.cli.types import POSITIVE, CommaList, Real
 from llmcli.core.processes import is_first
@@ -317,7 +318,6 @@ def finetune(
 def _check(
     training: TrainingSpec, base: ModelSpec | None, screen: "_Screen", as_json: bool
 ) -> None:
-    from llmcli.cli.checkup import checkup_record, checkup_text
     from llmcli.tasks.finetune import check
 
     found = check(training, base, note=screen.note)
@@ -333,7 +333,6 @@ def _check(
 def _estimate(
     training: TrainingSpec, base: ModelSpec | None, screen: "_Screen", as_json: bool
 ) -> None:
-    from llmcli.cli.checkup import estimate_text
     from llmcli.tasks.finetune import estimate
 
     found = estimate(training, base, note=screen.note)
@@ -427,7 +426,7 @@ def _line(progress: "Progress", of_tokens: bool) -> str:
             f"loss {progress.loss:.3f}",
             f"lr {progress.learning_rate:.2e}",
             f"{progress.tokens_per_second:,.0f} tokens/s",
-            f"{_clock(progress.seconds_left or 0)} left",
+            f"{clock(progress.seconds_left or 0)} left",
         ]
     return "  ".join(parts)
 
@@ -444,13 +443,3 @@ def _metrics(loss: float, metrics: dict[str, float], of_tokens: bool) -> str:
         parts.append(f"perplexity {math.exp(min(loss, 700)):.2f}")
     own = [(name.replace("_", " "), value) for name, value in metrics.items() if name != "loss"]
     return ", ".join(parts + [f"{name} {value:.3f}" for name, value in own])
-
-
-def _clock(seconds: float) -> str:
-    """
-    >>> _clock(3725)
-    '1:02:05'
-    """
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}"

@@ -127,7 +127,7 @@ def examine(
         model=base.model_id if base else spec.from_scratch or "",
         files=tuple(train.files + held_out.files),
         problems=tuple(problems),
-        findings=tuple(told),
+        findings=tuple(told) if train.items else (),
         labels=tuple(labels),
         lengths=lengths_of(found.lengths, "row"),
         numbers=tuple(_numbers(spec, found, checked, objective.limit)) if found.usable else (),
@@ -290,6 +290,8 @@ def _own_findings(spec: TrainingSpec, items: Sequence[Item], found: Measured) ->
             one.where for one in items if normalized(one.row.text) == normalized(one.row.pair or "")
         ]
         yield finding("equal_pairs", "rows have the same source and target", same)
+    if not found.usable:
+        return
     if spec.task == "translation":
         unequal = [one.where for one in found.unequal]
         text = f"training rows have a side more than {LONGER:.0f} times as long as the other"

@@ -113,7 +113,8 @@ def read_stream(
             _read(spec, path, tokenizer, size, fraction, found)
         except InputError as error:
             found.problems.append(problem_of(path, "", error))
-        new, bad = found.documents[documents:], len(found.problems) - problems
+        new = found.documents[documents:]
+        bad = sum(bool(one.place) for one in found.problems[problems:])
         if data_kind_or_none(path) != ".txt":
             for number, one in enumerate(new, 1):
                 one.is_held_out = bool(every) and number % every == 0

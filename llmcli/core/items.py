@@ -54,7 +54,7 @@ def read_items(spec: TrainingSpec, paths: Sequence[str], use: str) -> Reading:
                     found.items.append(Item(path, place, row))
         except InputError as error:
             found.problems.append(problem_of(path, "", error))
-        bad = len(found.problems) - problems
+        bad = sum(bool(one.place) for one in found.problems[problems:])
         found.files.append(FileCount(path, use, len(found.items) - items + bad, bad))
     return found
 

@@ -290,6 +290,8 @@ def test_a_file_that_is_not_there_is_one_of_the_problems(run, tiny_encoder, tmp_
     words = ["finetune", "-q", "--task", "classification", "-m", tiny_encoder, "--train", data]
     shown = run(*words, "--train", tmp_path / "none.jsonl", "--check")
     assert shown.exit_code == 1 and "none.jsonl: cannot read" in shown.stdout
+    alone = check(TrainingSpec(("no.jsonl",), "", task="classification"), ModelSpec("no-model"))[0]
+    assert alone.findings == () and alone.files[0].rows == 0  # nothing was looked at
 
 
 def test_colours_take_the_place_of_brackets_on_a_terminal(tiny_encoder, examine):
