@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from llmcli.cli.inputs import one_text, rows_of
-from llmcli.cli.options import ENCODER, gather, input_options, model_options, task_options
+from llmcli.cli.options import gather, input_options, model_options, task_options
 from llmcli.cli.output import Output
 from llmcli.cli.running import (
     is_default_model,
@@ -22,6 +22,7 @@ from llmcli.spec import BatchSpec, ClassifySpec, InputSpec, ModelSpec
 if TYPE_CHECKING:
     from llmcli.tasks.classify import Classification
 
+SENTIMENT = "distilbert/distilbert-base-uncased-finetuned-sst-2-english"
 ENTAILMENT = "facebook/bart-large-mnli"
 
 
@@ -66,7 +67,7 @@ classify_options = gather(
 @click.option(
     "--text-pair", type=TEXT, metavar="TEXT", help="The second text, for models of text pairs."
 )
-@model_options(ENCODER)
+@model_options(SENTIMENT)
 @classify_options
 @task_options("window")
 def classify(

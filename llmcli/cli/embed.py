@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from llmcli.cli.inputs import one_text, rows_of
-from llmcli.cli.options import ENCODER, gather, input_options, model_options, task_options
+from llmcli.cli.options import gather, input_options, model_options, task_options
 from llmcli.cli.output import Output
 from llmcli.cli.running import load_announced, record_of, write_code, write_results
 from llmcli.cli.types import POSITIVE, TEXT
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from llmcli.core.loading import Loaded
     from llmcli.tasks.embed import Embedding
 
+MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 
 embed_options = gather(
     EmbedSpec,
@@ -44,7 +45,7 @@ embed_options = gather(
 
 @click.command()
 @input_options()
-@model_options(ENCODER)
+@model_options(MINILM)
 @embed_options
 @click.option(
     "--query", type=TEXT, metavar="TEXT", help="Rank the texts by similarity to this one."

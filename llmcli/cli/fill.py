@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from llmcli.cli.inputs import one_text, rows_of
-from llmcli.cli.options import ENCODER, gather, input_options, model_options, task_options
+from llmcli.cli.options import gather, input_options, model_options, task_options
 from llmcli.cli.output import Output
 from llmcli.cli.running import load_announced, write_code, write_results
 from llmcli.cli.types import POSITIVE, CommaList
@@ -13,6 +13,8 @@ from llmcli.spec import BatchSpec, FillSpec, InputSpec, ModelSpec
 
 if TYPE_CHECKING:
     from llmcli.tasks.fill import Filled
+
+BERT = "google-bert/bert-base-uncased"
 
 
 fill_options = gather(
@@ -40,7 +42,7 @@ fill_options = gather(
 
 @click.command()
 @input_options()
-@model_options(ENCODER)
+@model_options(BERT)
 @fill_options
 @task_options("window")
 def fill(

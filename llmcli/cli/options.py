@@ -27,8 +27,6 @@ Command = Callable[..., None]
 Option = Callable[[Command], Command]
 
 STARTER = "gpt2-stories"
-ENCODER = "bert-en"  # the starter of classify, answer, fill and embed
-TRANSLATOR = "marian-en-fr-zh"
 
 
 def gather(kind: type[Any], name: str, options: Sequence[Option], **fixed: Any) -> Option:

@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 
 from llmcli import __version__
-from llmcli.cli.options import ENCODER, STARTER, TRANSLATOR
+from llmcli.cli.options import STARTER
 from llmcli.cli.output import Output
 from llmcli.cli.parts import Done, Run
 from llmcli.cli.progress import Progress
@@ -23,20 +23,6 @@ if TYPE_CHECKING:
     from llmcli.core.loading import Loaded
 
 ERROR = "error"  # the field of a record that only failed rows have
-
-
-STARTERS = {
-    STARTER: "a small model of children's stories",
-    ENCODER: "a small model of English",
-    TRANSLATOR: "a small model for short sentences",
-}
-LARGER = {
-    "answer": "distilbert/distilbert-base-cased-distilled-squad",
-    "classify": "distilbert/distilbert-base-uncased-finetuned-sst-2-english",
-    "embed": "sentence-transformers/all-MiniLM-L6-v2",
-    "fill": "google-bert/bert-base-uncased",
-    "translate": "Helsinki-NLP/opus-mt-en-fr",
-}
 
 
 def is_default_model() -> bool:
@@ -55,9 +41,8 @@ def announce_default(spec: ModelSpec, out: Output) -> None:
     """Say which model was taken, where nobody asked for it."""
     if not is_default_model():
         return
-    if spec.model_id in STARTERS:
-        larger = LARGER.get(click.get_current_context().info_name or "", "gpt2")
-        out.note(f"[{spec.model_id}: {STARTERS[spec.model_id]}; -m {larger} takes a full-size one]")
+    if spec.model_id == STARTER:
+        out.note(f"[{STARTER}: a small model of children's stories; -m gpt2 takes a full-size one]")
     else:
         out.note(f"[{spec.model_id}: the model that is taken unless -m names another]")
 

@@ -20,6 +20,7 @@ from llmcli.core.objectives.base import (
 )
 from llmcli.errors import InputError
 
+HEADS = ("cls", "lm_head")  # of BERT and its like, of RoBERTa and its like
 GROUP = 500  # rows tokenized together
 
 
@@ -80,6 +81,11 @@ class Masked(Objective):
 
     def loss(self, model: Any, batch: Batch) -> tuple[Tensor, Any]:
         inputs = {name: value for name, value in batch.items() if name != "labels"}
-        outputs = model(**inputs)
         guessed = batch["labels"] != NO_LABEL  # (B, T)
-        return summed_loss(outputs.logits[guessed], batch["labels"][guessed]), outputs
+        head = next((name for name in HEADS if hasattr(model, name)), None)
+        if head is None:  # one that lies elsewhere, or a wrapper of several processes
+            logits = model(**inputs).logits[guessed]
+        else:  # the vocabulary is large: only what is guessed is scored
+            hidden = model.base_model(**inputs).last_hidden_state[guessed]
+            logits = getattr(model, head)(hidden)
+        return summed_loss(logits, batch["labels"][guessed]), logits
