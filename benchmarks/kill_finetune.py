@@ -73,6 +73,7 @@ def command(here: Path, output: Path) -> list[str]:
         *("--from-scratch", str(here / "config.json"), "--train", str(here / "rows.jsonl")),
         *("-o", str(output), "--max-steps", str(STEPS), "--save-steps", str(SAVE_STEPS)),
         *("--batch-size", "8", "--dtype", "float32", "--device", "cpu", "--eval-steps", "10"),
+        *("--log-steps", "1"),
     ]
 
 
@@ -81,6 +82,8 @@ def killed(here: Path, output: Path, kind: str, draw: random.Random) -> bool:
     resume = ["--resume"] if output.exists() else []
     process = subprocess.Popen([*command(here, output), *resume], stderr=subprocess.DEVNULL)
     unfinished = output / "checkpoints" / "unfinished"
+    metrics = output / "metrics.jsonl"
+    before = metrics.stat().st_size if metrics.exists() else 0
     skip = draw.randrange(3)  # saves to let pass
     moment = None
     was_saving = False
@@ -93,8 +96,8 @@ def killed(here: Path, output: Path, kind: str, draw: random.Random) -> bool:
             if saving and skip < 0:
                 time.sleep(draw.random() * 0.05)
                 break
-        elif moment is None and (output / "metrics.jsonl").exists():
-            moment = time.monotonic() + draw.random() * 4
+        elif moment is None and metrics.exists() and metrics.stat().st_size > before:
+            moment = time.monotonic() + draw.random() * 3
         elif moment is not None and time.monotonic() > moment:
             break
         time.sleep(0.002)

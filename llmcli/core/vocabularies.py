@@ -37,7 +37,10 @@ def _wordpiece(texts: Iterable[str], size: int, max_length: int) -> Any:
 
     learnt = BertWordPieceTokenizer(lowercase=True)
     learnt.train_from_iterator(texts, vocab_size=size, min_frequency=2, show_progress=False)
-    vocabulary = learnt.get_vocab()
+    # The library numbers the same entries otherwise each time: sort them, special ones first.
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    entries = special + sorted(set(learnt.get_vocab()) - set(special))
+    vocabulary = {entry: at for at, entry in enumerate(entries)}
     return BertTokenizer(vocab=vocabulary, do_lower_case=True, model_max_length=max_length)
 
 

@@ -1,3 +1,5 @@
+import random
+
 import numpy as np
 import pytest
 
@@ -48,6 +50,17 @@ def test_the_end_of_a_txt_file_is_held_out(bpe, tmp_path):
     whole, _ = encode_files(bpe, [str(path)], "text")
     assert len(held) == int(len(whole) * 0.25)
     assert np.concatenate([kept, held]).tolist() == whole.tolist()
+
+
+@pytest.mark.parametrize("model_type", ["bert", "gpt2", "marian"])
+def test_the_same_text_gives_the_same_vocabulary(model_type):
+    from llmcli.core.vocabularies import new_tokenizer
+
+    draw = random.Random(0)
+    words = [f"word{at}" for at in range(200)]
+    texts = [" ".join(draw.choices(words, k=20)) for _ in range(200)]
+    one, other = (new_tokenizer(model_type, texts, 300, 64)[0].get_vocab() for _ in range(2))
+    assert one == other and len(one) > 200
 
 
 def test_blocks_are_equal_pieces_and_the_rest_is_dropped():
