@@ -155,6 +155,8 @@ def _run(spec: TrainingSpec, prepared: Prepared, note: Callable[[str], None]) ->
     where, why = choose_device(spec.device)
     if where.index is not None:
         raise UsageError(f"--device {where}: name it cuda, and the GPU in CUDA_VISIBLE_DEVICES")
+    if spec.fsdp and where.type == "cpu":
+        raise UsageError("--fsdp divides weights among GPUs: leave it out on a CPU")
     dtype, reason = training_dtype(where, spec.dtype)
     note(f"device: {where} ({why}); arithmetic: {str(dtype)[6:]} ({reason})")
     return build_run(

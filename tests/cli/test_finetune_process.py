@@ -60,6 +60,12 @@ def test_two_processes_learn_what_one_does_with_the_doubled_batch(arguments, tmp
         assert value.allclose(second[name], atol=1e-4), name
 
 
+def test_weights_are_divided_among_gpus_alone(run, arguments, tmp_path):
+    result = run("finetune", *arguments, "-o", tmp_path / "model", "--fsdp")
+    assert result.exit_code == 2 and "--fsdp divides weights among GPUs" in result.stderr
+    assert not (tmp_path / "model").exists()
+
+
 def test_an_error_of_several_processes_is_told_once(arguments, tmp_path):
     done = subprocess.run(
         command(*arguments, "-o", tmp_path / "model", "--train", "nowhere.jsonl", "--nproc", 2),
