@@ -1,7 +1,7 @@
 """What the user asked for, as plain values. Standard library only."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
@@ -139,15 +139,7 @@ Task = Literal[
     "translation",
     "seq2seq",
 ]
-TASKS: tuple[Task, ...] = (
-    "causal-lm",
-    "masked-lm",
-    "classification",
-    "token-classification",
-    "question-answering",
-    "translation",
-    "seq2seq",
-)
+TASKS: tuple[Task, ...] = get_args(Task)
 
 
 @dataclass(frozen=True, slots=True)

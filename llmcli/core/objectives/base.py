@@ -116,6 +116,37 @@ class Objective(ABC):
         return {"loss": total / count if count else math.nan, **scorer.metrics()}
 
 
+class Labelled(Objective):
+    """A task whose head scores each of some labels."""
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        limit: int,
+        labels: Sequence[str],
+        smoothing: float,
+        weights: Sequence[float] | None,
+    ) -> None:
+        """weights: what a mistake costs, for each label; their mean over the rows is 1."""
+        super().__init__(model, tokenizer, limit)
+        self.labels = list(labels)
+        self._at = {label: at for at, label in enumerate(labels)}
+        self._smoothing = smoothing
+        self._weights = None if weights is None else torch.tensor(weights, dtype=torch.float32)
+
+    def number(self, label: str, row: Row) -> int:
+        """Which of the labels one of a row is. Raises InputError, with the line, if it is none."""
+        if label not in self._at:
+            known = ", ".join(map(repr, self.labels[:12]))
+            raise InputError(f"line {row.number}: the label {label!r} is none of {known}")
+        return self._at[label]
+
+    def weights(self, device: torch.device) -> Tensor | None:
+        """What a mistake costs, for each label; None: the same."""
+        return None if self._weights is None else self._weights.to(device)
+
+
 class Scorer:
     """Collects predictions batch by batch. This one needs none: the loss says all."""
 

@@ -13,7 +13,7 @@ from llmcli.core.objectives.base import (
     Batch,
     Examples,
     Feature,
-    Objective,
+    Labelled,
     Scorer,
     model_inputs,
     summed_loss,
@@ -63,7 +63,7 @@ def sorted_labels(labels: set[str]) -> list[str]:
     return sorted(labels)
 
 
-class Classification(Objective):
+class Classification(Labelled):
     """The head scores each label from the whole text."""
 
     metric = "accuracy"
@@ -80,12 +80,8 @@ class Classification(Objective):
         smoothing: float = 0.0,
         weights: Sequence[float] | None = None,
     ) -> None:
-        """weights: what a mistake costs, for each label; their mean over the rows is 1."""
-        super().__init__(model, tokenizer, limit)
-        self.labels, self._column, self._multi = list(labels), column, multi
-        self._at = {label: at for at, label in enumerate(labels)}
-        self._smoothing = smoothing
-        self._weights = None if weights is None else torch.tensor(weights, dtype=torch.float32)
+        super().__init__(model, tokenizer, limit, labels, smoothing, weights)
+        self._column, self._multi = column, multi
 
     def examples(self, rows: Sequence[Row]) -> Examples:
         found = Examples([], len(rows))
@@ -94,15 +90,9 @@ class Classification(Objective):
             features = encoded_texts(self.tokenizer, some, self.limit, found)
             for row, feature in zip(some, features, strict=True):
                 known = row_labels(row, self._column, self._multi)
-                feature["labels"] = [self._number(one, row) for one in known]
+                feature["labels"] = [self.number(one, row) for one in known]
                 found.features.append(feature)
         return found
-
-    def _number(self, label: str, row: Row) -> int:
-        if label not in self._at:
-            known = ", ".join(map(repr, self.labels[:12]))
-            raise InputError(f"line {row.number}: the label {label!r} is none of {known}")
-        return self._at[label]
 
     def collate(self, features: Sequence[Feature]) -> Batch:
         labels: Tensor
@@ -121,7 +111,7 @@ class Classification(Objective):
         inputs = {name: value for name, value in batch.items() if name != "labels"}
         logits = model(**inputs).logits.float()  # (B, L)
         labels = batch["labels"]
-        weights = None if self._weights is None else self._weights.to(logits.device)
+        weights = self.weights(logits.device)
         if self._multi:  # each label by itself: the mean over them, summed over the texts
             each = functional.binary_cross_entropy_with_logits(
                 logits, labels, weight=weights, reduction="none"

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from llmcli.core.data import Row
@@ -13,7 +12,7 @@ from llmcli.core.objectives.base import (
     Batch,
     Examples,
     Feature,
-    Objective,
+    Labelled,
     Scorer,
     model_inputs,
     padded,
@@ -46,7 +45,7 @@ def _list(row: Row, column: str) -> list[str]:
     return [str(one) for one in value]
 
 
-class Tagging(Objective):
+class Tagging(Labelled):
     """The head scores each tag from each word's first token."""
 
     def __init__(
@@ -61,11 +60,8 @@ class Tagging(Objective):
         weights: Sequence[float] | None = None,
     ) -> None:
         """columns: where the words and their tags are."""
-        super().__init__(model, tokenizer, limit)
-        self.labels, self._columns = list(labels), columns
-        self._at = {label: at for at, label in enumerate(labels)}
-        self._smoothing = smoothing
-        self._weights = None if weights is None else torch.tensor(weights, dtype=torch.float32)
+        super().__init__(model, tokenizer, limit, labels, smoothing, weights)
+        self._columns = columns
         names_entities = all(one == OUTSIDE or one[:2] in ("B-", "I-") for one in labels)
         self.metric = "f1" if names_entities else "accuracy"
 
@@ -84,7 +80,7 @@ class Tagging(Objective):
             before = None
             for word in encoded.word_ids():
                 is_first = word is not None and word != before
-                labels.append(self._number(tags[word], row) if is_first else NO_LABEL)
+                labels.append(self.number(tags[word], row) if is_first else NO_LABEL)
                 before = word
             found.cut += max((one for one in encoded.word_ids() if one is not None), default=-1) < (
                 len(words) - 1
@@ -93,12 +89,6 @@ class Tagging(Objective):
             found.features.append({**{name: encoded[name] for name in names}, "labels": labels})
         return found
 
-    def _number(self, tag: str, row: Row) -> int:
-        if tag not in self._at:
-            known = ", ".join(map(repr, self.labels[:12]))
-            raise InputError(f"line {row.number}: the tag {tag!r} is none of {known}")
-        return self._at[tag]
-
     def collate(self, features: Sequence[Feature]) -> Batch:
         labels = padded([one["labels"] for one in features], NO_LABEL)  # (B, T)
         return {**model_inputs(features, self.pad), "labels": labels}
@@ -106,7 +96,7 @@ class Tagging(Objective):
     def loss(self, model: Any, batch: Batch) -> tuple[Tensor, Any]:
         inputs = {name: value for name, value in batch.items() if name != "labels"}
         logits = model(**inputs).logits  # (B, T, L)
-        weights = None if self._weights is None else self._weights.to(logits.device)
+        weights = self.weights(logits.device)
         return summed_loss(logits, batch["labels"], self._smoothing, weights), logits
 
     def scorer(self) -> Scorer:
