@@ -9,7 +9,6 @@ from typing import Any
 from llmcli.core.hashes import SUMS, hash_file, read_sums, write_sums
 
 TRAINER_STATE = "trainer_state.json"
-LOWER_IS_BETTER = ("loss",)
 
 
 def move_into_place(written: Path, place: Path) -> None:
@@ -64,13 +63,18 @@ def read_state(checkpoint: Path) -> dict[str, Any]:
     return state
 
 
+def lower_is_better(metric: str) -> bool:
+    """True for losses, those of the parts of a joint run too; all other metrics are to be high."""
+    return metric.endswith("loss")
+
+
 def best_step(history: list[dict[str, Any]], metric: str) -> int | None:
     """After which step the validation metric was best, the first of several; None without any."""
     key = f"eval_{metric}"
     scored = [(one[key], one["step"]) for one in history if key in one]
     if not scored:
         return None
-    sign = 1 if metric in LOWER_IS_BETTER else -1
+    sign = 1 if lower_is_better(metric) else -1
     return int(min(scored, key=lambda one: (sign * one[0], one[1]))[1])
 
 

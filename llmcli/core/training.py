@@ -15,12 +15,12 @@ from safetensors import SafetensorError
 from safetensors.torch import save_model
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
-from llmcli.core.checkpoints import LOWER_IS_BETTER, best_step, keep_newest, move_into_place
+from llmcli.core.checkpoints import best_step, keep_newest, lower_is_better, move_into_place
 from llmcli.core.objectives.base import Dataset, Objective
 from llmcli.core.objectives.joint import JointModel
 from llmcli.core.processes import world_size
 from llmcli.core.samplers import Grouped
-from llmcli.errors import InputError
+from llmcli.errors import InputError, UsageError
 from llmcli.spec import TrainingSpec
 
 SCHEDULERS = {
@@ -235,6 +235,11 @@ def build_run(
         report_to="none",
     )
     metric = spec.best_metric or objective.metric
+    known = objective.metric_names()
+    if metric not in known:
+        raise UsageError(f"--best-metric {metric}: this task has {', '.join(known)}")
+    if held_out is None and (spec.best_metric or spec.early_stopping):
+        raise UsageError("--best-metric and --early-stopping need validation data: give --eval")
     return Run(objective, model, train, held_out, spec, arguments, metric)
 
 
@@ -345,7 +350,7 @@ class Watch(TrainerCallback):
 def is_stuck(history: list[dict[str, Any]], metric: str, patience: int) -> bool:
     """True where the last `patience` validations brought nothing better than one before."""
     values = [one[f"eval_{metric}"] for one in history if f"eval_{metric}" in one]
-    if metric in LOWER_IS_BETTER:
+    if lower_is_better(metric):
         values = [-value for value in values]
     if len(values) <= patience:
         return False

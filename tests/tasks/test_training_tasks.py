@@ -379,6 +379,24 @@ def test_training_stops_when_nothing_gets_better(encoder, fit):
     assert result.best_step <= result.steps - 10
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"best_metric": "bleu"}, "--best-metric bleu: this task has loss, accuracy, macro_f1"),
+        ({"early_stopping": 2, "eval_fraction": 0.0}, "need validation data"),
+    ],
+)
+def test_a_metric_that_there_is_not_is_refused(encoder, fit, tmp_path, changes, message):
+    with pytest.raises(UsageError, match=message):
+        fit(encoder, moods(), "classification", **changes)
+    assert not (tmp_path / "model").exists()
+
+
+def test_every_objective_knows_the_names_of_its_metrics(encoder, fit):
+    result = fit(encoder, moods(), "classification", max_steps=1, best_metric="macro_f1")
+    assert set(result.metrics) == {"loss", "accuracy", "macro_f1"}
+
+
 WRONG = [
     ("classification", [{"text": "the cat"}], "no field 'label'"),
     ("classification", [{"text": "the cat", "label": "a"}] * 9, "two labels or more"),

@@ -98,6 +98,10 @@ class Objective(ABC):
         """What takes the model's outputs and gives the task's own metrics."""
         return Scorer()
 
+    def metric_names(self) -> list[str]:
+        """What `evaluate` tells, beside one another."""
+        return ["loss", *self.scorer().metrics()]
+
     @torch.inference_mode()
     def evaluate(self, model: Any, data: Dataset, batch_size: int) -> dict[str, float]:
         """Mean loss an item, and the task's metrics, over all examples, sorted by length."""

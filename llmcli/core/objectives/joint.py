@@ -123,6 +123,15 @@ class Joint(Objective):
     def loss(self, model: Any, batch: Batch) -> tuple[Tensor, Any]:
         return model(batch), None
 
+    def metric_names(self) -> list[str]:
+        own = [
+            f"{part.name}_{name}"
+            for part in self.parts
+            if part.held_out is not None
+            for name in part.objective.metric_names()
+        ]
+        return ["score", "loss", *own]
+
     def evaluate(self, model: Any, data: Dataset, batch_size: int) -> dict[str, float]:
         """The metrics of all parts under their names, and `score`, the mean of what decides."""
         found: dict[str, float] = {"loss": 0.0}
