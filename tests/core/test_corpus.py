@@ -60,7 +60,7 @@ def test_the_same_text_gives_the_same_vocabulary(model_type):
     words = [f"word{at}" for at in range(200)]
     texts = [" ".join(draw.choices(words, k=20)) for _ in range(200)]
     one, other = (new_tokenizer(model_type, texts, 300, 64)[0].get_vocab() for _ in range(2))
-    assert one == other and len(one) > 200
+    assert one == other and len(one) > 100
 
 
 def test_blocks_are_equal_pieces_and_the_rest_is_dropped():
