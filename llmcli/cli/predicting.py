@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -23,9 +23,6 @@ from llmcli.spec import (
     PerplexitySpec,
     TranslateSpec,
 )
-
-if TYPE_CHECKING:
-    pass
 
 COLUMNS = {
     "causal-lm": ("text",),

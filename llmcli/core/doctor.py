@@ -22,12 +22,22 @@ from llmcli.core.findings import (
     label_counts,
     lengths_of,
 )
-from llmcli.core.items import Item, Reading, has_labels, labels_of, problem_of, read_items
+from llmcli.core.items import Item, Reading, problem_of, read_items
 from llmcli.core.joint import part_alone, read_parts
-from llmcli.core.objectives.base import NO_LABEL, Objective, size_of
+from llmcli.core.objectives.base import NO_LABEL, RowObjective, size_of
 from llmcli.core.objectives.classification import sorted_labels
 from llmcli.core.objectives.likeness import Likeness
-from llmcli.core.preparation import Data, Note, hold_out, made_for, make_objective, model_for, packs
+from llmcli.core.preparation import (
+    Data,
+    Note,
+    has_labels,
+    hold_out,
+    labels_of,
+    made_for,
+    make_objective,
+    model_for,
+    packs,
+)
 from llmcli.core.samples import Sample, sample_of
 from llmcli.core.squad import Question
 from llmcli.core.symptoms import (
@@ -172,7 +182,7 @@ def _objective(
     labels: list[str],
     is_embedding: bool,
     note: Note,
-) -> Objective:
+) -> RowObjective:
     data = Data([one.row for one in train], [one.row for one in held_out], labels)
     if base:
         model, tokenizer = model_for(spec, base, data, note)
@@ -200,7 +210,7 @@ def _chunks(spec: TrainingSpec, items: Sequence[Item]) -> Iterator[list[Item]]:
 
 
 def _measured(
-    spec: TrainingSpec, objective: Objective, items: Sequence[Item], problems: list[Problem]
+    spec: TrainingSpec, objective: RowObjective, items: Sequence[Item], problems: list[Problem]
 ) -> Measured:
     """Tokenize all rows, uncut for their lengths, then as they are learnt."""
     found = Measured()
@@ -227,7 +237,7 @@ def _measured(
 
 
 def _made(
-    objective: Objective, items: list[Item], problems: list[Problem]
+    objective: RowObjective, items: list[Item], problems: list[Problem]
 ) -> tuple[list[Item], list[dict[str, Any]], int]:
     """The rows of which examples can be made, these, and how many are cut.
 
@@ -261,7 +271,7 @@ def _is_unequal(feature: dict[str, Any]) -> bool:
     return other > FEW_TOKENS and other > LONGER * one
 
 
-def _samples(objective: Objective, items: Sequence[Item]) -> tuple[Sample, ...]:
+def _samples(objective: RowObjective, items: Sequence[Item]) -> tuple[Sample, ...]:
     """Some examples from all over the rows, those of which nothing is learnt left out."""
     steps = dict.fromkeys(len(items) * (2 * at + 1) // (2 * SAMPLES) for at in range(SAMPLES))
     made = {at: objective.examples([items[at].row]).features for at in steps if items}

@@ -7,9 +7,9 @@ from typing import Any
 from llmcli.core.data import read_rows
 from llmcli.core.duplicates import Answers, normalized
 from llmcli.core.findings import FileCount, Problem
-from llmcli.core.objectives.classification import row_labels
 from llmcli.core.objectives.conversation import turns
 from llmcli.core.objectives.tagging import words_and_tags
+from llmcli.core.preparation import labels_of
 from llmcli.core.squad import Question, each_question
 from llmcli.errors import InputError
 from llmcli.spec import TrainingSpec
@@ -99,24 +99,10 @@ def texts_of(spec: TrainingSpec, row: Any) -> tuple[str, ...]:
 
 def answers_of(spec: TrainingSpec, row: Any) -> Answers | None:
     """What a row teaches: rows of the same text must have one of these in common."""
-    column = spec.label_column or ""
     if isinstance(row, Question):
         return frozenset(normalized(one.text) for one in row.answers) or frozenset({""})
     if spec.task == "classification":
-        return frozenset({"\0".join(sorted(row_labels(row, column, spec.multi_label)))})
+        return frozenset({"\0".join(sorted(labels_of(spec, row)))})
     if spec.task == "token-classification":
-        return frozenset({"\0".join(words_and_tags(row, spec.columns[0], column)[1])})
+        return frozenset({"\0".join(labels_of(spec, row))})
     return None
-
-
-def has_labels(spec: TrainingSpec) -> bool:
-    """True where labels are learnt, of texts or of their words."""
-    return spec.task in ("classification", "token-classification")
-
-
-def labels_of(spec: TrainingSpec, row: Any) -> Sequence[str]:
-    """The labels of a row, or the tags of its words."""
-    column = spec.label_column or ""
-    if spec.task == "classification":
-        return row_labels(row, column, spec.multi_label)
-    return words_and_tags(row, spec.columns[0], column)[1]

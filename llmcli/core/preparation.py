@@ -12,7 +12,7 @@ from llmcli.core.freezing import freeze
 from llmcli.core.languages import base as base_language
 from llmcli.core.languages import find_language
 from llmcli.core.lora import with_adapters
-from llmcli.core.objectives.base import Dataset, Examples, Objective, whole_rows
+from llmcli.core.objectives.base import Dataset, Examples, Objective, RowObjective, whole_rows
 from llmcli.core.objectives.causal import Causal
 from llmcli.core.objectives.classification import Classification, row_labels, sorted_labels
 from llmcli.core.objectives.conversation import Conversation, turns
@@ -175,15 +175,23 @@ def hold_out(rows: list[Any], fraction: float) -> tuple[list[Any], list[Any]]:
     return [row for at, row in enumerate(rows, 1) if at % every], rows[every - 1 :: every]
 
 
-def _labels(spec: TrainingSpec, rows: Sequence[Any]) -> list[str]:
+def has_labels(spec: TrainingSpec) -> bool:
+    """True where labels are learnt, of texts or of their words."""
+    return spec.task in ("classification", "token-classification")
+
+
+def labels_of(spec: TrainingSpec, row: Any) -> Sequence[str]:
+    """The labels of a row, or the tags of its words."""
     column = spec.label_column or ""
     if spec.task == "classification":
-        found = {one for row in rows for one in row_labels(row, column, spec.multi_label)}
-    elif spec.task == "token-classification":
-        words = spec.columns[0]
-        found = {one for row in rows for one in words_and_tags(row, words, column)[1]}
-    else:
+        return row_labels(row, column, spec.multi_label)
+    return words_and_tags(row, spec.columns[0], column)[1]
+
+
+def _labels(spec: TrainingSpec, rows: Sequence[Any]) -> list[str]:
+    if not has_labels(spec):
         return []
+    found = {one for row in rows for one in labels_of(spec, row)}
     if len(found) < 2:
         what = f"only {found.pop()!r}" if found else "none"
         raise InputError(f"there must be two labels or more; the training rows have {what}")
@@ -192,7 +200,7 @@ def _labels(spec: TrainingSpec, rows: Sequence[Any]) -> list[str]:
 
 def make_objective(
     spec: TrainingSpec, model: Any, tokenizer: Any, data: Data, name: str
-) -> Objective:
+) -> RowObjective:
     """The objective of a task whose data are rows. name: what the model is called in errors."""
     limit = limit_of(spec, model)
     smoothing = spec.label_smoothing
@@ -249,14 +257,8 @@ def class_weights(spec: TrainingSpec, data: Data, labels: Sequence[str]) -> list
     if not spec.class_weights:
         return None
     counts = dict.fromkeys(labels, 0)
-    column = spec.label_column or ""
     for row in data.train:
-        own: Sequence[str]
-        if spec.task == "classification":
-            own = row_labels(row, column, spec.multi_label)
-        else:
-            own = words_and_tags(row, spec.columns[0], column)[1]
-        for one in own:
+        for one in labels_of(spec, row):
             counts[one] = counts.get(one, 0) + 1
     if spec.class_weights == ("balanced",):
         weights = {label: 1 / max(1, counts[label]) for label in labels}
@@ -296,7 +298,7 @@ def limit_of(spec: TrainingSpec, model: Any) -> int:
     return size
 
 
-def _examples(objective: Objective, rows: Sequence[Any], use: str, note: Note) -> Examples:
+def _examples(objective: RowObjective, rows: Sequence[Any], use: str, note: Note) -> Examples:
     found = objective.examples(rows)
     if not len(found) and use == "train":
         raise InputError("there is nothing to learn in the training rows")

@@ -5,8 +5,9 @@ from typing import Any
 
 from llmcli.core.duplicates import Answers, Key, key_of, leaks, repeats
 from llmcli.core.findings import Finding, LabelCount, finding
-from llmcli.core.items import Item, answers_of, has_labels, texts_of
+from llmcli.core.items import Item, answers_of, texts_of
 from llmcli.core.objectives.tagging import OUTSIDE
+from llmcli.core.preparation import has_labels
 from llmcli.core.squad import Question
 from llmcli.spec import TrainingSpec
 

@@ -43,7 +43,6 @@ SETTINGS = "training.json"
 METRICS = "metrics.jsonl"
 CURVE = "loss.png"
 DECIDE_NOTHING = ("output", "resume", "device", "log_steps", "save_steps", "save_total_limit")
-OF_TOKENS = ("causal-lm", "masked-lm")  # their loss has a perplexity
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +86,7 @@ def finetune(
     _check_output(spec, base)
     _check_files(spec)
     note(f"learning rate: {spec.learning_rate}")
-    parts: list[Part] = []
-    if spec.parts and base:
-        prepared, parts = prepare_joint(spec, base, note)
-    else:
-        prepared = prepare(spec, base, _kept_tokenizer(spec), note)
+    prepared, parts = _prepared(spec, base, note)
     model = prepared.model
     model_class = type(model)
     use_cache = getattr(model.config, "use_cache", None)  # the trainer switches it off
@@ -138,17 +133,22 @@ def estimate(
     """
     spec = replace(filled_in(spec, base), resume=False)
     _check_files(spec)
-    parts: list[Part] = []
-    if spec.parts and base:
-        prepared, parts = prepare_joint(spec, base, note)
-    else:
-        prepared = prepare(spec, base, _kept_tokenizer(spec), note)
+    prepared, parts = _prepared(spec, base, note)
     steps = min(STEPS, total_steps(spec, len(prepared.train)))
     with TemporaryDirectory() as folder:  # the trainer insists on one
         few = replace(spec, output=folder, max_steps=steps, eval_steps=steps + 1)
         pace = pace_of(_run(few, prepared, note))
     name = base.model_id if base else spec.from_scratch or ""
     return estimate_of(spec, name, prepared, parts, pace)
+
+
+def _prepared(
+    spec: TrainingSpec, base: ModelSpec | None, note: Callable[[str], None]
+) -> tuple[Prepared, list[Part]]:
+    """What a run begins with; of a joint run, its parts too."""
+    if spec.parts and base:
+        return prepare_joint(spec, base, note)
+    return prepare(spec, base, _kept_tokenizer(spec), note), []
 
 
 def _run(spec: TrainingSpec, prepared: Prepared, note: Callable[[str], None]) -> Run:

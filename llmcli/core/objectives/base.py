@@ -70,10 +70,6 @@ class Objective(ABC):
         self.pad = int(tokenizer.pad_token_id or 0)
 
     @abstractmethod
-    def examples(self, rows: Sequence[Row]) -> Examples:
-        """Tokenize rows. Raises InputError for the first row that cannot be used."""
-
-    @abstractmethod
     def collate(self, features: Sequence[Feature]) -> Batch:
         """Make a batch: tensors (B, T), and `labels`, in which NO_LABEL marks what is no item."""
 
@@ -120,7 +116,15 @@ class Objective(ABC):
         return {"loss": total / count if count else math.nan, **scorer.metrics()}
 
 
-class Labelled(Objective):
+class RowObjective(Objective):
+    """A task whose examples are made of rows, each by itself."""
+
+    @abstractmethod
+    def examples(self, rows: Sequence[Any]) -> Examples:
+        """Tokenize rows. Raises InputError for the first row that cannot be used."""
+
+
+class Labelled(RowObjective):
     """A task whose head scores each of some labels."""
 
     def __init__(
@@ -168,6 +172,11 @@ def moved(batch: Batch, device: torch.device) -> Batch:
         name: value.to(device) if isinstance(value, Tensor) else value
         for name, value in batch.items()
     }
+
+
+def without_labels(batch: Batch) -> Batch:
+    """What of a batch goes into a model: the loss is ours."""
+    return {name: value for name, value in batch.items() if name != "labels"}
 
 
 def padded(rows: Sequence[Sequence[int]], value: int) -> Tensor:

@@ -7,23 +7,20 @@ from torch import Tensor
 from llmcli.core.objectives.base import (
     NO_LABEL,
     Batch,
-    Examples,
     Objective,
     model_inputs,
     padded,
     summed_loss,
+    without_labels,
 )
 
 
 class Causal(Objective):
-    """Each token is predicted from those before it."""
+    """Each token is predicted from those before it; text comes in blocks (core/corpus.py)."""
 
     def __init__(self, model: Any, tokenizer: Any, limit: int, *, smoothing: float = 0.0) -> None:
         super().__init__(model, tokenizer, limit)
         self._smoothing = smoothing
-
-    def examples(self, rows: Any) -> Examples:
-        raise NotImplementedError("text is packed into blocks: see core/corpus.py")
 
     def collate(self, features: Any) -> Batch:
         batch = model_inputs(features, self.pad)
@@ -34,6 +31,6 @@ class Causal(Objective):
         return count
 
     def loss(self, model: Any, batch: Batch) -> tuple[Tensor, Any]:
-        inputs = {name: value for name, value in batch.items() if name != "labels"}
+        inputs = without_labels(batch)
         outputs = model(**inputs, use_cache=False)
         return summed_loss(outputs.logits[:, :-1], batch["labels"][:, 1:], self._smoothing), outputs

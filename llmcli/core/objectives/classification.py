@@ -17,6 +17,7 @@ from llmcli.core.objectives.base import (
     Scorer,
     model_inputs,
     summed_loss,
+    without_labels,
 )
 from llmcli.errors import InputError
 
@@ -108,7 +109,7 @@ class Classification(Labelled):
         return torch.tensor(len(batch["labels"]))
 
     def loss(self, model: Any, batch: Batch) -> tuple[Tensor, Any]:
-        inputs = {name: value for name, value in batch.items() if name != "labels"}
+        inputs = without_labels(batch)
         logits = model(**inputs).logits.float()  # (B, L)
         labels = batch["labels"]
         weights = self.weights(logits.device)

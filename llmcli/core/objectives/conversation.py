@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from llmcli.core.data import Row
-from llmcli.core.objectives.base import NO_LABEL, Examples, Feature
+from llmcli.core.objectives.base import NO_LABEL, Examples, Feature, RowObjective
 from llmcli.core.objectives.causal import Causal
 from llmcli.errors import InputError
 
@@ -52,7 +52,7 @@ def turns(row: Row) -> list[dict[str, str]]:
     return known
 
 
-class Conversation(Causal):
+class Conversation(Causal, RowObjective):
     """The loss is on the assistant's words and on the token that ends them."""
 
     def examples(self, rows: Sequence[Row]) -> Examples:

@@ -23,6 +23,11 @@ class Part:
     weight: float
     """What its loss is multiplied with."""
 
+    @property
+    def module_name(self) -> str:
+        """What its model is called among the modules."""
+        return self.name.replace("-", "_")
+
 
 class JointModel(nn.Module):
     """Models of several heads whose embeddings and layers are the same objects."""
@@ -33,9 +38,7 @@ class JointModel(nn.Module):
         """body: the attribute that holds it in models with a head."""
         super().__init__()
         self.parts = parts
-        self.models = nn.ModuleDict(
-            {part.name.replace("-", "_"): part.objective.model for part in parts}
-        )
+        self.models = nn.ModuleDict({part.module_name: part.objective.model for part in parts})
         owner = getattr(parts[0].objective.model, body, parts[0].objective.model)
         for part in parts[1:]:
             own = getattr(part.objective.model, body, part.objective.model)
@@ -47,7 +50,7 @@ class JointModel(nn.Module):
         """The weighted sum of the tasks' mean losses."""
         losses = []
         for part in self.parts:
-            model = self.models[part.name.replace("-", "_")]
+            model = self.models[part.module_name]
             total, _ = part.objective.loss(model, batches[part.name])
             losses.append(part.weight * total / part.objective.weight(batches[part.name]))
         return torch.stack(losses).sum()
@@ -107,9 +110,6 @@ class Joint(Objective):
         super().__init__(model, first.tokenizer, max(part.objective.limit for part in parts))
         self.parts = parts
 
-    def examples(self, rows: Any) -> Any:
-        raise NotImplementedError("each part has its own")
-
     def collate(self, features: Sequence[Feature]) -> Batch:
         (one,) = features
         return {part.name: part.objective.collate(one[part.name]) for part in self.parts}
@@ -140,7 +140,7 @@ class Joint(Objective):
         for part in self.parts:
             if part.held_out is None:
                 continue
-            own = joint.models[part.name.replace("-", "_")]
+            own = joint.models[part.module_name]
             scores = part.objective.evaluate(own, part.held_out, part.batch_size)
             found["loss"] += part.weight * scores["loss"]
             found |= {f"{part.name}_{name}": value for name, value in scores.items()}

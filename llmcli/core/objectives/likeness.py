@@ -8,14 +8,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from llmcli.core.data import Row
-from llmcli.core.objectives.base import Batch, Examples, Feature, Objective, Scorer, model_inputs
+from llmcli.core.objectives.base import Batch, Examples, Feature, RowObjective, Scorer, model_inputs
 from llmcli.core.objectives.classification import encoded_texts
 from llmcli.core.pooling import pool
 
 GROUP = 64  # texts that the teacher reads together
 
 
-class Likeness(Objective):
+class Likeness(RowObjective):
     """One minus the cosine between the mean of a text's token states and the teacher's.
 
     Source: Reimers and Gurevych 2020, "Making Monolingual Sentence Embeddings Multilingual",

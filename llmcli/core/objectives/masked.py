@@ -13,10 +13,11 @@ from llmcli.core.objectives.base import (
     Batch,
     Examples,
     Feature,
-    Objective,
+    RowObjective,
     model_inputs,
     padded,
     summed_loss,
+    without_labels,
 )
 from llmcli.errors import InputError
 
@@ -24,7 +25,7 @@ HEADS = ("cls", "lm_head")  # of BERT and its like, of RoBERTa and its like
 GROUP = 500  # rows tokenized together
 
 
-class Masked(Objective):
+class Masked(RowObjective):
     """Some tokens are hidden, others in each epoch, the same ones wherever the run is made.
 
     Of those to be guessed 80% are masked, 10% replaced by any token, 10% left as they are.
@@ -80,7 +81,7 @@ class Masked(Objective):
         return ids, labels
 
     def loss(self, model: Any, batch: Batch) -> tuple[Tensor, Any]:
-        inputs = {name: value for name, value in batch.items() if name != "labels"}
+        inputs = without_labels(batch)
         guessed = batch["labels"] != NO_LABEL  # (B, T)
         head = next((name for name in HEADS if hasattr(model, name)), None)
         if head is None:  # one that lies elsewhere, or a wrapper of several processes

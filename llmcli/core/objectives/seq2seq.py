@@ -12,10 +12,11 @@ from llmcli.core.objectives.base import (
     Batch,
     Examples,
     Feature,
-    Objective,
+    RowObjective,
     model_inputs,
     padded,
     summed_loss,
+    without_labels,
 )
 from llmcli.core.translating import Direction, find_direction
 from llmcli.errors import InputError, LlmcliError
@@ -23,7 +24,7 @@ from llmcli.errors import InputError, LlmcliError
 GROUP = 1000  # rows tokenized together
 
 
-class Seq2Seq(Objective):
+class Seq2Seq(RowObjective):
     """The loss is on the target's tokens, each given the source and those before it."""
 
     def __init__(
@@ -107,6 +108,6 @@ class Seq2Seq(Objective):
         return super().tokens(batch) + int(self.weight(batch))
 
     def loss(self, model: Any, batch: Batch) -> tuple[Tensor, Any]:
-        inputs = {name: value for name, value in batch.items() if name != "labels"}
+        inputs = without_labels(batch)
         outputs = model(**inputs, use_cache=False)
         return summed_loss(outputs.logits, batch["labels"], self._smoothing), outputs

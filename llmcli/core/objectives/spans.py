@@ -12,10 +12,11 @@ from llmcli.core.objectives.base import (
     Batch,
     Examples,
     Feature,
-    Objective,
+    RowObjective,
     Scorer,
     model_inputs,
     summed_loss,
+    without_labels,
 )
 from llmcli.core.spans import SpanScores, best_spans
 from llmcli.core.squad import Question
@@ -26,7 +27,7 @@ GROUP = 500  # questions tokenized together
 LONGEST = 30  # tokens of an answer, when it is scored
 
 
-class Spans(Objective):
+class Spans(RowObjective):
     """Start and end are two choices among the tokens of a window; its first means: not here."""
 
     metric = "f1"
@@ -35,7 +36,7 @@ class Spans(Objective):
         super().__init__(model, tokenizer, limit)
         self._smoothing = smoothing
 
-    def examples(self, rows: Sequence[Question]) -> Examples:  # type: ignore[override]
+    def examples(self, rows: Sequence[Question]) -> Examples:
         found = Examples([], len(rows))
         fitting = Fitting(self.limit, "window", overlap=min(OVERLAP, self.limit // 4), cut=1)
         for start in range(0, len(rows), GROUP):
@@ -86,7 +87,7 @@ class Spans(Objective):
         return {**model_inputs(features, self.pad), "labels": labels}
 
     def loss(self, model: Any, batch: Batch) -> tuple[Tensor, Any]:
-        inputs = {name: value for name, value in batch.items() if name != "labels"}
+        inputs = without_labels(batch)
         outputs = model(**inputs)
         both = torch.stack([outputs.start_logits, outputs.end_logits], 1).float()  # (B, 2, T)
         outside = batch["attention_mask"][:, None] == 0

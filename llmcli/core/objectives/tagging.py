@@ -17,6 +17,7 @@ from llmcli.core.objectives.base import (
     model_inputs,
     padded,
     summed_loss,
+    without_labels,
 )
 from llmcli.errors import InputError
 
@@ -94,7 +95,7 @@ class Tagging(Labelled):
         return {**model_inputs(features, self.pad), "labels": labels}
 
     def loss(self, model: Any, batch: Batch) -> tuple[Tensor, Any]:
-        inputs = {name: value for name, value in batch.items() if name != "labels"}
+        inputs = without_labels(batch)
         logits = model(**inputs).logits  # (B, T, L)
         weights = self.weights(logits.device)
         return summed_loss(logits, batch["labels"], self._smoothing, weights), logits
