@@ -1,40 +1,40 @@
-"""How long the shell waits for llmcli's own work, beside `import torch`, in one run.
+"""How long the shell waits before any model is there.
 
-    python benchmarks/startup.py [--runs 9]
+    python benchmarks/start.py [--rounds 9]
 
-Whole processes, interleaved; prints the median of each and its ratio to `import torch`.
+`llmcli --help` beside `transformers --help`, the claim; and what needs no torch beside `import
+torch`. Whole processes, interleaved.
 """
 
-import argparse
-import statistics
-import subprocess
 import sys
-import time
+from pathlib import Path
 
-COMMANDS = {
-    'python -c "import torch"': [sys.executable, "-c", "import torch"],
-    "llmcli --help": [sys.executable, "-m", "llmcli", "--help"],
-    "llmcli generate --nonsense": [sys.executable, "-m", "llmcli", "generate", "--nonsense"],
-    'llmcli tokenize "Once upon a time"': [
-        *(sys.executable, "-m", "llmcli", "tokenize", "-q", "--ids", "Once upon a time")
-    ],
+import common
+
+OURS = {
+    "llmcli --help": ["--help"],
+    "llmcli generate --nonsense": ["generate", "--nonsense"],
+    'llmcli tokenize "Once upon a time"': ["tokenize", "-q", "--ids", "Once upon a time"],
 }
+TORCH = 'python -c "import torch"'
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=int, default=9)
-    options = parser.parse_args()
-    seconds = {name: [] for name in COMMANDS}
-    for _ in range(options.runs + 1):  # the first one fills the disk cache, and is dropped
-        for name, command in COMMANDS.items():
-            began = time.perf_counter()
-            subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            seconds[name].append(time.perf_counter() - began)
-    medians = {name: statistics.median(times[1:]) for name, times in seconds.items()}
-    torch = medians['python -c "import torch"']
-    for name, median in medians.items():
-        print(f"{median:7.3f} s  {median / torch:6.3f} of import torch  {name}")
+def main() -> None:
+    options = common.arguments(__doc__, rounds=9).parse_args()
+    commands = {name: [sys.executable, "-m", "llmcli", *words] for name, words in OURS.items()}
+    commands["transformers --help"] = [str(Path(sys.executable).parent / "transformers"), "--help"]
+    commands[TORCH] = common.script("import torch")
+    sides = common.measure_for(options, commands, {"llmcli generate --nonsense": 2})
+    ours = sides["llmcli --help"]
+    peer = "transformers --help"
+
+    def helps() -> common.Check:
+        good = all("Usage" in side.stdout for side in (ours, sides[peer]))
+        return common.Check("both print their usage", good)
+
+    rows = [common.row("llmcli --help", peer, ours, sides[peer], needed=15, check=helps)]
+    rows += [common.row(name, TORCH, sides[name], sides[TORCH]) for name in OURS]
+    common.finish(options, rows)
 
 
 if __name__ == "__main__":
