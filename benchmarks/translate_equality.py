@@ -10,34 +10,17 @@ translated sentence by sentence and line by line.
 """
 
 import argparse
-import lzma
 import sys
 import time
 
 import sacrebleu
 import torch
+from common import evenly, pairs
 
 from llmcli.core.data import Row
 from llmcli.core.loading import load
 from llmcli.spec import BatchSpec, ModelSpec, TranslateSpec
 from llmcli.tasks.translate import translate
-
-
-def pairs(path):
-    """English, the other language; each English line once."""
-    opener = lzma.open if path.endswith(".xz") else open
-    found = {}
-    with opener(path, "rt", encoding="utf-8") as file:
-        for line in file:
-            source, target = line.rstrip("\n").split("\t")[:2]
-            found.setdefault(source, []).append(target)
-    return list(found.items())
-
-
-def evenly(found, count):
-    """So many of them, from the first to the last."""
-    step = max(1, len(found) // max(1, count))
-    return found[::step][:count]
 
 
 def ours(loaded, texts, **how):
