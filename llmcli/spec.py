@@ -5,7 +5,7 @@ from typing import Literal, get_args
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Dtype = Literal["auto", "float32", "bfloat16", "float16", "int8"]
-DTYPES: tuple[Dtype, ...] = ("auto", "float32", "bfloat16", "float16", "int8")
+DTYPES: tuple[Dtype, ...] = ("auto", "float32", "bfloat16", "float16")  # int8 is ct2's alone
 
 EngineName = Literal["torch", "ct2"]
 EngineChoice = Literal["auto", "torch", "ct2"]
@@ -324,6 +324,18 @@ class PerplexitySpec:
     """Tokens that are scored at once, the others being their context; None: half a block."""
     bos: bool | None = None
     """Predict the first token, too, after the model's beginning of a text; None: if it has one."""
+
+
+@dataclass(frozen=True, slots=True)
+class BenchSpec:
+    """How a model is timed."""
+
+    prompt_tokens: int = 128
+    """Tokens of each prompt, or of each text of an encoder."""
+    new_tokens: int = 64
+    batch_size: int = 16
+    repeats: int = 3
+    """The median of so many times is told."""
 
 
 Format = Literal["text", "json", "jsonl", "csv", "table", "parquet", "npy"]

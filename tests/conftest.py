@@ -16,13 +16,26 @@ STORY = (
 )
 
 
+@pytest.fixture(scope="session")
+def conversions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cache of converted models, made once for all tests."""
+    return tmp_path_factory.mktemp("conversions")
+
+
 @pytest.fixture(autouse=True)
-def _own_settings_stay_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A developer's own config file and variables do not reach the tests."""
+def _own_settings_stay_out(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, conversions: Path
+) -> None:
+    """A developer's own config file and variables do not reach the tests.
+
+    Models run on torch, the reference, unless a test says otherwise.
+    """
     for name in list(os.environ):
         if name.startswith("LLMCLI_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "no-config"))
+    monkeypatch.setenv("LLMCLI_CACHE", str(conversions))
+    monkeypatch.setenv("LLMCLI_ENGINE", "torch")
 
 
 @pytest.fixture

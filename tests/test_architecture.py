@@ -10,6 +10,7 @@ import click
 import pytest
 
 import llmcli
+from llmcli.cli.config import all_commands
 from llmcli.cli.main import main
 
 ROOT = Path(llmcli.__file__).parent
@@ -61,7 +62,7 @@ def test_one_file_calls_from_pretrained():
 
 def leaves(command, name=""):
     if isinstance(command, click.Group):
-        for child, sub in command.commands.items():
+        for child, sub in all_commands(command).items():
             yield from leaves(sub, f"{name} {child}".strip())
     else:
         yield name, command

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from llmcli.cli.inputs import is_terminal, one_text, piped_text, rows_of, text_of_file
-from llmcli.cli.options import gather, input_options, model_options, task_options
+from llmcli.cli.options import ENCODER, gather, input_options, model_options, task_options
 from llmcli.cli.output import Output
 from llmcli.cli.running import load_announced, write_code, write_results
 from llmcli.cli.types import POSITIVE, TEXT, Real
@@ -16,7 +16,6 @@ from llmcli.spec import AnswerSpec, BatchSpec, InputSpec, ModelSpec
 if TYPE_CHECKING:
     from llmcli.tasks.answer import Answer
 
-DISTILBERT = "distilbert/distilbert-base-cased-distilled-squad"
 
 answer_options = gather(
     AnswerSpec,
@@ -52,7 +51,7 @@ answer_options = gather(
 @input_options("question", "context", argument="QUESTION")
 @click.option("--context", type=TEXT, metavar="TEXT", help="The text that the questions are about.")
 @click.option("--context-file", metavar="FILE", help="A file with that text. - is stdin.")
-@model_options(DISTILBERT)
+@model_options(ENCODER)
 @answer_options
 @task_options("window")
 def answer(
@@ -86,10 +85,10 @@ def answer(
         write_code(answer_code(spec, how, question, text or ""), out)
         return
     rows = rows_of(source, text)
-    from llmcli.core.loading import load
+    from llmcli.tasks.answer import READERS, torch_alone
     from llmcli.tasks.answer import answer as run
 
-    loaded = load_announced(lambda spec: load(spec, ("reader", "causal", "seq2seq")), spec, out)
+    loaded = load_announced(spec, out, *READERS, source=source, reject=torch_alone)
     write_results(
         lambda batch, watch: watch(run(loaded, rows, how, batch)),
         source,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from llmcli.cli.inputs import one_text, rows_of
-from llmcli.cli.options import gather, input_options, model_options, task_options
+from llmcli.cli.options import ENCODER, gather, input_options, model_options, task_options
 from llmcli.cli.output import Output
 from llmcli.cli.running import (
     is_default_model,
@@ -20,9 +20,9 @@ from llmcli.cli.writers import Record
 from llmcli.spec import BatchSpec, ClassifySpec, InputSpec, ModelSpec
 
 if TYPE_CHECKING:
+    from llmcli.core.checkpoint import Kind
     from llmcli.tasks.classify import Classification
 
-SENTIMENT = "distilbert/distilbert-base-uncased-finetuned-sst-2-english"
 ENTAILMENT = "facebook/bart-large-mnli"
 
 
@@ -67,7 +67,7 @@ classify_options = gather(
 @click.option(
     "--text-pair", type=TEXT, metavar="TEXT", help="The second text, for models of text pairs."
 )
-@model_options(SENTIMENT)
+@model_options(ENCODER)
 @classify_options
 @task_options("window")
 def classify(
@@ -106,14 +106,10 @@ def classify(
     if source.input is not None and text_pair is not None:
         raise click.UsageError("--text-pair goes with TEXT; of a file, name two by --column")
     rows = rows_of(source, text_pair)
-    from llmcli.core.loading import load
     from llmcli.tasks.classify import classify as run
 
-    loaded = load_announced(
-        lambda spec: load(spec, ("classifier", "causal") if how.labels else ("classifier",)),
-        spec,
-        out,
-    )
+    kinds: tuple[Kind, ...] = ("classifier", "causal") if how.labels else ("classifier",)
+    loaded = load_announced(spec, out, *kinds, source=source)
     is_file = source.input is not None
     write_results(
         lambda batch, watch: watch(run(loaded, rows, how, batch)),

@@ -76,12 +76,13 @@ def _defaults(command: click.Command, shared: Defaults, own: Defaults, where: Pa
 
 
 def _group_defaults(group: click.Group, shared: Defaults, own: Defaults, where: Path) -> Defaults:
-    for_all = {key: value for key, value in own.items() if key not in group.commands}
+    commands = all_commands(group)
+    for_all = {key: value for key, value in own.items() if key not in commands}
     for key in for_all:
         if _name(key) not in _options(group):
             raise InputError(f"{where}: no command has an option {key!r}")
     defaults = {}
-    for name, command in group.commands.items():
+    for name, command in commands.items():
         section = own.get(name)
         if section is not None and not isinstance(section, dict):
             raise InputError(f"{where}: {name} is to hold settings, not {section!r}")
@@ -89,10 +90,17 @@ def _group_defaults(group: click.Group, shared: Defaults, own: Defaults, where: 
     return defaults
 
 
+def all_commands(group: click.Group) -> dict[str, click.Command]:
+    """The commands of a group by name; those that were not imported yet are now."""
+    ctx = click.Context(group)
+    found = {name: group.get_command(ctx, name) for name in group.list_commands(ctx)}
+    return {name: command for name, command in found.items() if command is not None}
+
+
 def _options(command: click.Command) -> dict[str, click.Option]:
     """Options by each way to write them, without dashes; those of a group are its commands'."""
     if isinstance(command, click.Group):
-        parts = (_options(one) for one in command.commands.values())
+        parts = (_options(one) for one in all_commands(command).values())
         return {name: option for part in parts for name, option in part.items()}
     return {
         _name(spelling.lstrip("-")): option

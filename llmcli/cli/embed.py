@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from llmcli.cli.inputs import one_text, rows_of
-from llmcli.cli.options import gather, input_options, model_options, task_options
+from llmcli.cli.options import ENCODER, gather, input_options, model_options, task_options
 from llmcli.cli.output import Output
 from llmcli.cli.running import load_announced, record_of, write_code, write_results
 from llmcli.cli.types import POSITIVE, TEXT
@@ -14,10 +14,9 @@ from llmcli.errors import UsageError
 from llmcli.spec import FORMATS, POOLING_MODES, BatchSpec, EmbedSpec, InputSpec, ModelSpec
 
 if TYPE_CHECKING:
-    from llmcli.core.loading import Loaded
+    from llmcli.core.loaded import Loaded
     from llmcli.tasks.embed import Embedding
 
-MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 
 embed_options = gather(
     EmbedSpec,
@@ -45,7 +44,7 @@ embed_options = gather(
 
 @click.command()
 @input_options()
-@model_options(MINILM)
+@model_options(ENCODER)
 @embed_options
 @click.option(
     "--query", type=TEXT, metavar="TEXT", help="Rank the texts by similarity to this one."
@@ -90,11 +89,10 @@ def embed(
     if query is not None and (out.resume or out.format == "npy"):
         raise UsageError("--query ranks the texts at the end: leave out --resume and .npy")
     rows = rows_of(source)
-    from llmcli.core.loading import load_encoder
     from llmcli.tasks.embed import embed as run
     from llmcli.tasks.embed import embed_query, rank
 
-    loaded = load_announced(load_encoder, spec, out)
+    loaded = load_announced(spec, out, source=source)
     _announce_pooling(loaded, how, out)
     if query is None:
         write_results(

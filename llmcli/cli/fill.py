@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from llmcli.cli.inputs import one_text, rows_of
-from llmcli.cli.options import gather, input_options, model_options, task_options
+from llmcli.cli.options import ENCODER, gather, input_options, model_options, task_options
 from llmcli.cli.output import Output
 from llmcli.cli.running import load_announced, write_code, write_results
 from llmcli.cli.types import POSITIVE, CommaList
@@ -13,8 +13,6 @@ from llmcli.spec import BatchSpec, FillSpec, InputSpec, ModelSpec
 
 if TYPE_CHECKING:
     from llmcli.tasks.fill import Filled
-
-BERT = "google-bert/bert-base-uncased"
 
 
 fill_options = gather(
@@ -42,7 +40,7 @@ fill_options = gather(
 
 @click.command()
 @input_options()
-@model_options(BERT)
+@model_options(ENCODER)
 @fill_options
 @task_options("window")
 def fill(
@@ -72,10 +70,9 @@ def fill(
         write_code(fill_code(spec, how, text), out)
         return
     rows = rows_of(source)
-    from llmcli.core.loading import load
     from llmcli.tasks.fill import fill as run
 
-    loaded = load_announced(lambda spec: load(spec, ("masked",)), spec, out)
+    loaded = load_announced(spec, out, "masked", source=source)
     is_file = source.input is not None
     write_results(
         lambda batch, watch: watch(run(loaded, rows, how, batch)),

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @input_options()
-@model_options()
+@model_options(engines=False)
 @click.option(
     "--top",
     type=POSITIVE,

@@ -18,7 +18,7 @@ from llmcli.cli.options import (
 from llmcli.cli.output import Output
 from llmcli.cli.running import Tally, load_announced, record_of, write_code, write_results
 from llmcli.cli.writers import Record
-from llmcli.core.plan import check_decoding
+from llmcli.core.plan import check_decoding, torch_alone
 from llmcli.errors import UsageError
 from llmcli.spec import BatchSpec, ChatSpec, DecodingSpec, InputSpec, ModelSpec, Overflow
 
@@ -69,12 +69,12 @@ def generate(
         raise UsageError("--on-overflow truncate would cut the chat template: shorten the text")
     if decoding.logprobs and out.format == "text":
         raise UsageError("--logprobs goes with --json, or another format for programs")
-    from llmcli.core.loading import load_causal
     from llmcli.core.prompts import has_chat_template
     from llmcli.tasks.generate import generate as run
     from llmcli.tasks.generate import stream
 
-    loaded = load_announced(load_causal, spec, out)
+    needs = torch_alone(decoding)
+    loaded = load_announced(spec, out, "causal", source=source, needs=needs)
     if has_chat_template(loaded) and not chat.is_on:
         out.note("[this model has a chat template; --chat uses it]")
     seed_was_given = decoding.seed is not None

@@ -1,5 +1,6 @@
-"""The root command: registers the subcommands and turns errors into exit codes."""
+"""The root command: finds the subcommands and turns errors into exit codes."""
 
+import importlib
 import io
 import os
 import sys
@@ -7,24 +8,30 @@ import warnings
 
 import click
 
-from llmcli.cli.answer import answer
-from llmcli.cli.classify import classify
-from llmcli.cli.compare import compare
 from llmcli.cli.config import config_option, user_defaults
-from llmcli.cli.embed import embed
-from llmcli.cli.evaluate import evaluate
-from llmcli.cli.fill import fill
-from llmcli.cli.finetune import finetune
-from llmcli.cli.forward import forward
-from llmcli.cli.generate import generate
-from llmcli.cli.models import models
-from llmcli.cli.tokenize import tokenize
-from llmcli.cli.translate import translate
 from llmcli.errors import Interrupted, LlmcliError, is_out_of_memory
+
+COMMANDS = (
+    *("generate", "classify", "translate", "answer", "fill", "embed", "forward", "tokenize"),
+    *("models", "finetune", "evaluate", "compare", "bench"),
+)
 
 
 class Root(click.Group):
-    """Shows expected failures as one line, and Ctrl-C as nothing but its exit code."""
+    """Imports a command when it is called; shows expected failures as one line."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.commands and cmd_name in COMMANDS:
+            found: click.Command = getattr(
+                importlib.import_module(f"llmcli.cli.{cmd_name}"), cmd_name
+            )
+            if not isinstance(found, click.Group):
+                found.params.append(config_option(self))
+            self.add_command(found)
+        return super().get_command(ctx, cmd_name)
 
     def invoke(self, ctx: click.Context) -> object:
         ctx.obj = {"-h", "--help"} & set(ctx.args)  # for `main`, which sees no arguments
@@ -61,17 +68,14 @@ class Root(click.Group):
 def main(ctx: click.Context) -> None:
     """Run, understand and fine-tune transformers from a terminal.
 
-    A small model of children's stories comes along, so that these work at once, offline:
+    Small models come along, so that all of it works at once, offline; -m takes yours, or one
+    of the hub:
 
     \b
       llmcli generate "Once upon a time"
-      llmcli forward "我明天要去看电影。"
-
-    Other commands fetch a model from the hub the first time, or take yours by -m:
-
-    \b
+      llmcli translate -t en "我明天要去看电影。"
       llmcli classify "What a wonderful film!"
-      llmcli translate -f en -t fr "The cat sat on the mat."
+      llmcli generate -m gpt2 "The capital of France is"
 
     Exit codes: 0 done, 1 some rows failed, 2 usage, 3 bad input, 4 model not found or
     unreachable, 5 model unsuitable or unsafe, 130 interrupted.
@@ -91,23 +95,3 @@ def run_program() -> None:
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
     main(prog_name="llmcli")
-
-
-for command in (
-    generate,
-    classify,
-    translate,
-    answer,
-    fill,
-    embed,
-    forward,
-    tokenize,
-    models,
-    finetune,
-    evaluate,
-    compare,
-):
-    main.add_command(command)
-for name, command in main.commands.items():
-    if name != models.name:
-        command.params.append(config_option(main))

@@ -10,6 +10,7 @@ import click
 from llmcli.cli.types import FRACTION, POSITIVE, BatchSize, Real
 from llmcli.spec import (
     DTYPES,
+    ENGINES,
     FORMATS,
     INPUT_FORMATS,
     OVERFLOWS,
@@ -27,6 +28,8 @@ Command = Callable[..., None]
 Option = Callable[[Command], Command]
 
 STARTER = "gpt2-stories"
+ENCODER = "bert-en"  # the starter of classify, answer, fill and embed
+TRANSLATOR = "marian-en-fr-zh"
 
 
 def gather(kind: type[Any], name: str, options: Sequence[Option], **fixed: Any) -> Option:
@@ -70,20 +73,35 @@ device_option = click.option(
     show_default=True,
     help="auto, cpu, cuda, cuda:N or mps.",
 )
-dtype_option = click.option(
-    "--dtype",
-    envvar="LLMCLI_DTYPE",
-    type=click.Choice(DTYPES),
+engine_option = click.option(
+    "--engine",
+    envvar="LLMCLI_ENGINE",
+    type=click.Choice(ENGINES),
     default="auto",
     show_default=True,
-    help="Arithmetic; auto is float32 on a CPU.",
+    help="ct2 (CTranslate2) is fast on a CPU, torch does everything; auto chooses, -v says why.",
 )
 
 
-def model_options(default: str = STARTER, *, runs: bool = True, named: bool = True) -> Option:
+def dtype_option(names: Sequence[str], told: str) -> Option:
+    """Add --dtype with these names."""
+    return click.option(
+        "--dtype",
+        envvar="LLMCLI_DTYPE",
+        type=click.Choice(names),
+        default="auto",
+        show_default=True,
+        help=f"Arithmetic; auto is float32 on a CPU{told}.",
+    )
+
+
+def model_options(
+    default: str = STARTER, *, runs: bool = True, named: bool = True, engines: bool = True
+) -> Option:
     """Add what names a model and, where it `runs`, --device and --dtype; pass on `spec`.
 
     named: by -m; else the command names it in another way, and `spec` has an empty name.
+    engines: whether there is a choice between them, and with it int8.
     """
     name = click.option(
         "-m",
@@ -95,8 +113,14 @@ def model_options(default: str = STARTER, *, runs: bool = True, named: bool = Tr
         metavar="MODEL",
         help="Starter name, local folder, GGUF file or hub id.",
     )
-    options = [revision_option, offline_option, trust_option]
-    options += [device_option, dtype_option] * runs
+    options: list[Option] = [revision_option, offline_option, trust_option]
+    if runs:
+        options.append(device_option)
+    if runs and engines:
+        told = ", int8 is fast and a little less exact"
+        options += [dtype_option([*DTYPES, "int8"], told), engine_option]
+    elif runs:
+        options.append(dtype_option(DTYPES, ""))
     if not named:
         return gather(ModelSpec, "spec", options, model_id="")
     return gather(ModelSpec, "spec", [name, *options])

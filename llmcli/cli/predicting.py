@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from llmcli.cli.options import ENCODER, STARTER, TRANSLATOR
 from llmcli.cli.output import Output
 from llmcli.cli.running import is_default_model
 from llmcli.core.data import Row, read_rows
@@ -191,7 +192,19 @@ def is_saved(name: str) -> bool:
     return any(suffix in SAVED for suffix in suffixes[-2:]) and not Path(name).is_dir()
 
 
-def require_model(plan: Plan) -> None:
-    """Raise UsageError where no model was named and the starter cannot do the task."""
-    if is_default_model() and plan.how.task != "causal-lm":
+STARTERS: dict[str, str] = {
+    "causal-lm": STARTER,
+    "classification": ENCODER,
+    "question-answering": ENCODER,
+    "translation": TRANSLATOR,
+    "embedding": ENCODER,
+}
+
+
+def with_model(plan: Plan) -> Plan:
+    """The starter of the task, where no model was named. Raises UsageError where there is none."""
+    if not is_default_model():
+        return plan
+    if plan.how.task not in STARTERS:
         raise UsageError(f"name the model for {plan.how.task} by -m, or give --predictions FILE")
+    return replace(plan, model=replace(plan.model, model_id=STARTERS[plan.how.task]))

@@ -17,7 +17,7 @@ from llmcli.cli.predicting import (
     with_labels,
 )
 from llmcli.cli.progress import Progress
-from llmcli.cli.running import announce_loaded
+from llmcli.cli.running import announce_loaded, file_bytes
 from llmcli.cli.translate import with_tags
 from llmcli.core.data import Failure, Row
 from llmcli.core.examples import Example, Said, make_example
@@ -26,7 +26,8 @@ from llmcli.errors import InputError
 from llmcli.spec import AnswerSpec, ClassifySpec, EmbedSpec
 
 if TYPE_CHECKING:
-    from llmcli.core.loading import Loaded
+    from llmcli.core.checkpoint import Kind
+    from llmcli.core.loaded import Loaded
 
 
 def from_model(plan: Plan, out: Output) -> Predictions:
@@ -48,10 +49,17 @@ def from_model(plan: Plan, out: Output) -> Predictions:
     return runners[task](plan, out)
 
 
-def _load(plan: Plan, out: Output, *kinds: Any) -> "Loaded":
-    from llmcli.core.loading import load, load_encoder
+def _load(
+    plan: Plan,
+    out: Output,
+    *kinds: "Kind",
+    needs: str | None = None,
+    reject: "Callable[[Loaded], str | None] | None" = None,
+) -> "Loaded":
+    from llmcli.core.engines import Job, load
 
-    loaded = load(plan.model, kinds) if kinds else load_encoder(plan.model)
+    job = Job(kinds, needs, file_bytes(plan.data.input), reject)
+    loaded = load(plan.model, job, out.note)
     announce_loaded(loaded, out)
     return loaded
 
@@ -91,8 +99,9 @@ def _classified(plan: Plan, out: Output) -> Predictions:
 
 def _answered(plan: Plan, out: Output) -> Predictions:
     rows = gold_rows(plan)
-    loaded = _load(plan, out, "reader", "causal", "seq2seq")
-    from llmcli.tasks.answer import answer
+    from llmcli.tasks.answer import READERS, answer, torch_alone
+
+    loaded = _load(plan, out, *READERS, reject=torch_alone)
 
     results = answer(loaded, rows, AnswerSpec(), replace(plan.batch, on_overflow="window"))
     return _collect(
@@ -107,8 +116,9 @@ def _answered(plan: Plan, out: Output) -> Predictions:
 def _translated(plan: Plan, out: Output) -> Predictions:
     spec = with_tags(plan.translate)
     rows = gold_rows(plan)
-    loaded = _load(plan, out, "seq2seq")
-    from llmcli.tasks.translate import translate
+    from llmcli.tasks.translate import torch_alone, translate
+
+    loaded = _load(plan, out, "seq2seq", reject=lambda loaded: torch_alone(loaded, spec))
 
     results = translate(loaded, rows, spec, replace(plan.batch, on_overflow="split"))
     return _collect(plan, out, results, lambda one: Said(one.translation), plan.model.model_id)
@@ -201,7 +211,7 @@ def _perplexity(plan: Plan, out: Output) -> Predictions:
     if whole and any(by != "length" for by in plan.how.by):
         raise click.UsageError(f"{path} is one text, without columns: use --by length")
     rows = iter([read_document(path)]) if whole else gold_rows(plan)
-    loaded = _load(plan, out, "causal")
+    loaded = _load(plan, out, "causal", needs="it does not tell the surprisal of long texts")
     from llmcli.core.perplexity import Scoring, TextScore
     from llmcli.core.surprisal import line_examples, ngram_nats, row_example, score_texts
 

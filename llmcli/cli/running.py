@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 
 from llmcli import __version__
-from llmcli.cli.options import STARTER
+from llmcli.cli.options import ENCODER, STARTER, TRANSLATOR
 from llmcli.cli.output import Output
 from llmcli.cli.parts import Done, Run
 from llmcli.cli.progress import Progress
@@ -20,9 +20,24 @@ from llmcli.errors import RowsFailed
 from llmcli.spec import BatchSpec, InputSpec, ModelSpec, Overflow
 
 if TYPE_CHECKING:
-    from llmcli.core.loading import Loaded
+    from llmcli.core.checkpoint import Kind
+    from llmcli.core.loaded import Loaded
 
 ERROR = "error"  # the field of a record that only failed rows have
+
+
+STARTERS = {
+    STARTER: "a small model of children's stories",
+    ENCODER: "a small model of English",
+    TRANSLATOR: "a small model for short sentences",
+}
+LARGER = {
+    "answer": "distilbert/distilbert-base-cased-distilled-squad",
+    "classify": "distilbert/distilbert-base-uncased-finetuned-sst-2-english",
+    "embed": "sentence-transformers/all-MiniLM-L6-v2",
+    "fill": "google-bert/bert-base-uncased",
+    "translate": "Helsinki-NLP/opus-mt-en-fr",
+}
 
 
 def is_default_model() -> bool:
@@ -41,8 +56,9 @@ def announce_default(spec: ModelSpec, out: Output) -> None:
     """Say which model was taken, where nobody asked for it."""
     if not is_default_model():
         return
-    if spec.model_id == STARTER:
-        out.note(f"[{STARTER}: a small model of children's stories; -m gpt2 takes a full-size one]")
+    if spec.model_id in STARTERS:
+        larger = LARGER.get(click.get_current_context().info_name or "", "gpt2")
+        out.note(f"[{spec.model_id}: {STARTERS[spec.model_id]}; -m {larger} takes a full-size one]")
     else:
         out.note(f"[{spec.model_id}: the model that is taken unless -m names another]")
 
@@ -50,14 +66,39 @@ def announce_default(spec: ModelSpec, out: Output) -> None:
 def announce_loaded(loaded: "Loaded", out: Output) -> None:
     """Say where a model lies and how it runs, if -v asks."""
     out.detail(f"model: {loaded.checkpoint.path}; running on {loaded.placement.reason}")
+    if loaded.why:
+        out.detail(f"engine: {loaded.engine.name}, not ct2: {loaded.why}")
 
 
-def load_announced(load: Callable[[ModelSpec], "Loaded"], spec: ModelSpec, out: Output) -> "Loaded":
-    """Load a model, saying which one was taken and how it runs."""
+def load_announced(
+    spec: ModelSpec,
+    out: Output,
+    *kinds: "Kind",
+    source: InputSpec,
+    needs: str | None = None,
+    reject: "Callable[[Loaded], str | None] | None" = None,
+) -> "Loaded":
+    """Load a model for a task, saying which one was taken and how it runs.
+
+    kinds: what it may be; none: any, without its head. needs, reject: what torch alone does of
+    the task, told before and after a model is loaded for ct2.
+    """
+    from llmcli.core.engines import Job, load
+
     announce_default(spec, out)
-    loaded = load(spec)
+    loaded = load(spec, Job(kinds, needs, file_bytes(source.input), reject), out.note)
     announce_loaded(loaded, out)
     return loaded
+
+
+def file_bytes(path: str | None) -> int | None:
+    """The size of an input file, 0 where it cannot be told; None where there is no file."""
+    if path is None:
+        return None
+    try:
+        return 0 if path == "-" else Path(path).stat().st_size
+    except OSError:
+        return 0
 
 
 def record_of(result: Any) -> Record:
@@ -200,8 +241,16 @@ def write_results(
     tally.check(out, batch.on_overflow)
 
 
+# What a result may depend on, by engine.
+LIBRARIES = {
+    "torch": ("torch", "transformers", "tokenizers"),
+    "ct2": ("ctranslate2", "tokenizers"),
+}
 # Options that change nothing about the results.
-INDIFFERENT = ("output", "quiet", "verbose", "resume", "offline", "as_json", "format", "input")
+INDIFFERENT = (
+    *("output", "quiet", "verbose", "resume", "offline", "as_json", "format", "input"),
+    "engine",  # what ran it is told by itself
+)
 
 
 def _identity(source: InputSpec, loaded: "Loaded", context: str | None) -> Callable[[], Run]:
@@ -219,7 +268,7 @@ def _identity(source: InputSpec, loaded: "Loaded", context: str | None) -> Calla
             for param in command.command.params
             if param.name not in INDIFFERENT and param.expose_value
         }
-        libraries = [f"{name} {version(name)}" for name in ("torch", "transformers", "tokenizers")]
+        libraries = [f"{name} {version(name)}" for name in LIBRARIES[loaded.engine.name]]
         place = loaded.placement
         return {
             "llmcli": f"{command.info_name} {__version__}",

@@ -5,7 +5,7 @@ from dataclasses import replace
 import click
 
 from llmcli.cli.inputs import one_text, rows_of
-from llmcli.cli.options import gather, input_options, model_options, task_options
+from llmcli.cli.options import TRANSLATOR, gather, input_options, model_options, task_options
 from llmcli.cli.output import Output
 from llmcli.cli.running import is_default_model, load_announced, write_code, write_results
 from llmcli.cli.types import POSITIVE, Real
@@ -84,8 +84,9 @@ def translate(
     """Translate TEXT from one language to another.
 
     Sentence by sentence, so that none is lost, and put together again with paragraphs, lists
-    and blank lines as they were. Takes Marian (opus-mt), T5, NLLB, M2M100 and mBART models;
-    without -m, the two languages choose an opus-mt model. A sentence that is longer than the
+    and blank lines as they were. Takes Marian (opus-mt), T5, NLLB, M2M100 and mBART models.
+    Without -m, a starter translates short sentences between English and French or Chinese, and
+    other languages choose an opus-mt model. A sentence that is longer than the
     model takes is cut at a comma or a space.
 
     \b
@@ -108,10 +109,12 @@ def translate(
         raise UsageError(
             f"--num-return-sequences {how.num_return_sequences} is more than --num-beams {beams}"
         )
-    from llmcli.core.loading import load
+    from llmcli.tasks.translate import torch_alone
     from llmcli.tasks.translate import translate as run
 
-    loaded = load_announced(lambda spec: load(spec, ("seq2seq",)), spec, out)
+    loaded = load_announced(
+        spec, out, "seq2seq", source=source, reject=lambda loaded: torch_alone(loaded, how)
+    )
     write_results(
         lambda batch, watch: watch(run(loaded, rows, how, batch)),
         source,
@@ -133,12 +136,25 @@ def with_tags(how: TranslateSpec) -> TranslateSpec:
     )
 
 
+# What the starter translates, by target; None: the source need not be told.
+SOURCES: dict[str, tuple[str | None, ...]] = {
+    "en": ("fr", "zh", None),
+    "fr": ("en", None),
+    "zh": ("en", None),
+}
+
+
 def with_model(spec: ModelSpec, how: TranslateSpec) -> ModelSpec:
     """The model of the two languages, where none was named."""
     if not is_default_model():
         return spec
-    if how.from_lang is None or how.to_lang is None:
-        raise UsageError("name the languages, as in -f en -t fr, or a model by -m")
+    from llmcli.core.languages import base
     from llmcli.core.translating import model_for
 
+    if how.to_lang is not None:
+        source = None if how.from_lang is None else base(how.from_lang)
+        if source in SOURCES.get(base(how.to_lang), ()):
+            return replace(spec, model_id=TRANSLATOR)
+    if how.from_lang is None or how.to_lang is None:
+        raise UsageError("name the languages, as in -f en -t fr, or a model by -m")
     return replace(spec, model_id=model_for(how.from_lang, how.to_lang))

@@ -303,7 +303,16 @@ def require_kind(model_id: str, kind: Kind, wanted: tuple[Kind, ...]) -> None:
         raise ModelUnsuitable(f"{model_id} is {WORDS[kind]}{use}: this needs {needed}")
 
 
+# Of the common types, so that transformers need not be asked, which takes seconds.
+COMMON: dict[str, Kind] = {
+    **dict.fromkeys(("bert", "distilbert", "roberta", "xlm-roberta", "camembert"), "masked"),
+    **dict.fromkeys(("gpt2", "llama", "mistral", "qwen2", "qwen3", "gpt_neox", "opt"), "causal"),
+}
+
+
 def _kind_of_type(model_type: str, is_decoder: bool) -> Kind:
+    if model_type in COMMON and not is_decoder:
+        return COMMON[model_type]
     from transformers.models.auto import modeling_auto as auto
 
     if model_type in auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES and not is_decoder:

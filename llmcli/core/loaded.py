@@ -102,6 +102,8 @@ class Loaded:
     generation: Any
     """Those of generation_config.json; None where the model generates nothing."""
     engine: Engine
+    why: str = ""
+    """Why torch runs it, where ct2 could have been meant."""
 
     def batch(self, spec: BatchSpec) -> BatchSpec:
         """What the user asked for, or texts one by one where padding would change a result."""

@@ -6,6 +6,18 @@ from llmcli.spec import DecodingSpec
 DEFAULT_NEW_TOKENS = 256
 
 
+def torch_alone(spec: DecodingSpec) -> str | None:
+    """What of a plan the ct2 engine does not do, in a few words; None: nothing."""
+    asked = {
+        "it draws no tokens by a seed of each row": spec.samples,
+        "its beam search is not that of transformers": spec.num_beams > 1,
+        "it does not tell the likeliest tokens": spec.logprobs > 0,
+        "it knows another repetition penalty": spec.repetition_penalty != 1.0,
+        "it forbids no repeated n-grams of the prompt": spec.no_repeat_ngram_size > 0,
+    }
+    return next((words for words, is_asked in asked.items() if is_asked), None)
+
+
 def check_decoding(spec: DecodingSpec) -> None:
     """Raise UsageError for settings that contradict one another."""
     if spec.num_beams > 1 and spec.samples:

@@ -37,6 +37,10 @@ class Tensors:
         """The names of all weights."""
         return list(self._places)
 
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each weight by its name."""
+        return {name: tuple(entry["shape"]) for name, (_, _, entry) in self._places.items()}
+
     def __getitem__(self, name: str) -> Floats:
         """One weight. Raises KeyError, and ModelUnsuitable for a dtype that is no float."""
         path, start, entry = self._places[name]

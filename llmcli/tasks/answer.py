@@ -3,9 +3,11 @@
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from llmcli.core.arrays import Floats, require_numbers
 from llmcli.core.batches import Job, process
+from llmcli.core.checkpoint import Kind
 from llmcli.core.data import Failure, Row
 from llmcli.core.encoding import (
     Fitting,
@@ -16,10 +18,12 @@ from llmcli.core.encoding import (
     pad_token,
 )
 from llmcli.core.loaded import Loaded
-from llmcli.core.reading import Reading, Source, Written
 from llmcli.core.spans import SpanScores, best_spans
 from llmcli.errors import InputError, ModelUnsuitable, UsageError
 from llmcli.spec import AUTO_BATCH, AnswerSpec, BatchSpec, Overflow
+
+if TYPE_CHECKING:
+    from llmcli.core.reading import Source, Written
 
 OVERLAP = 128  # tokens that two windows of a long context share
 
@@ -53,6 +57,14 @@ class Answer:
     no_answer_margin: float | None
     """How far the score of no answer is above the best span's; None unless it may be one."""
     overflow: Overflow | None
+
+
+READERS: tuple[Kind, ...] = ("reader", "causal", "seq2seq")
+
+
+def torch_alone(loaded: Loaded) -> str | None:
+    """What the ct2 engine cannot do here, in a few words; None: nothing."""
+    return None if loaded.kind == "reader" else "it does not write answers with their scores"
 
 
 def answer(
@@ -140,17 +152,19 @@ class _Writing:
     copies = 1
 
     def __init__(self, loaded: Loaded, spec: AnswerSpec, on_overflow: Overflow) -> None:
+        from llmcli.core.reading import Reading
+
         self._reading = Reading(loaded, spec, on_overflow)
         self.budget = self._reading.budget
         self._spec = spec
 
-    def prepare(self, rows: Sequence[Row]) -> list[Job[Source] | Failure]:
+    def prepare(self, rows: Sequence[Row]) -> "list[Job[Source] | Failure]":
         return [self._reading.job(row) for row in rows]
 
-    def run(self, units: Sequence[Source]) -> list[Written]:
+    def run(self, units: "Sequence[Source]") -> "list[Written]":
         return self._reading.write(units)
 
-    def finish(self, job: Job[Source], outputs: Sequence[Written]) -> list[Answer]:
+    def finish(self, job: "Job[Source]", outputs: "Sequence[Written]") -> list[Answer]:
         context = job.row.pair or ""
         candidates = []
         for one in sorted(outputs, key=lambda one: one.score, reverse=True)[: self._spec.top]:

@@ -58,9 +58,26 @@ def translate(
     Raises ModelUnsuitable where the model does not know a language, UsageError where it needs
     to be told one.
     """
-    name, config = loaded.checkpoint.model_id, loaded.config
-    direction = find_direction(name, loaded.tokenizer, config, spec.from_lang, spec.to_lang)
-    yield from process(_Work(loaded, spec, direction, batch.on_overflow), rows, batch)
+    work = _Work(loaded, spec, _direction(loaded, spec), batch.on_overflow)
+    yield from process(work, rows, batch)
+
+
+def _direction(loaded: Loaded, spec: TranslateSpec) -> Direction:
+    name = loaded.checkpoint.model_id
+    return find_direction(name, loaded.tokenizer, loaded.config, spec.from_lang, spec.to_lang)
+
+
+def torch_alone(loaded: Loaded, spec: TranslateSpec) -> str | None:
+    """What the ct2 engine cannot do here, in a few words; None: nothing."""
+    work = _Work(loaded, spec, _direction(loaded, spec), "error")
+    rules, decoding = work.rules, work.decoding
+    asked = {
+        "it knows another repetition penalty": decoding.repetition_penalty != 1.0,
+        "it does not begin as this model's translations do": rules.forced_first is not None,
+        "it does not know rules for the first tokens": bool(rules.banned_first),
+        "it does not know a least length": rules.min_new_tokens > 0,
+    }
+    return next((words for words, is_asked in asked.items() if is_asked), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +119,14 @@ class _Work:
         self._ends = end_tokens(loaded)
         own = decoder_start(loaded)
         self._start = own if direction.start is None else [direction.start]
-        self._rules = read_rules(
+        self.rules = read_rules(
             loaded.generation,
             start=len(self._start),
             forced_first=direction.forced_first,
             length_penalty=spec.length_penalty,
         )
         beams = max(spec.num_beams or config.num_beams or 1, spec.num_return_sequences)
-        self._decoding = DecodingSpec(
+        self.decoding = DecodingSpec(
             num_beams=beams,
             num_return_sequences=spec.num_return_sequences,
             repetition_penalty=spec.repetition_penalty or config.repetition_penalty or 1.0,
@@ -152,7 +169,7 @@ class _Work:
         return _Job(row, units, layout, overflow)
 
     def _source(self, text: str) -> _Source:
-        return _Source(text, self._ids(text), self._most, self._decoding.num_beams)
+        return _Source(text, self._ids(text), self._most, self.decoding.num_beams)
 
     def _ids(self, text: str) -> list[int]:
         text = self._direction.prefix + text
@@ -179,10 +196,10 @@ class _Work:
         """The best hypotheses for each sentence."""
         return self._loaded.engine.search(
             [self._start] * len(units),
-            self._decoding,
+            self.decoding,
             limits=[unit.limit for unit in units],
             end_tokens=self._ends,
-            rules=self._rules,
+            rules=self.rules,
             sources=[unit.ids for unit in units],
         )
 

@@ -1,0 +1,254 @@
+"""CTranslate2 as an engine."""
+
+import logging
+import os
+import queue
+import time
+import weakref
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from llmcli.core.arrays import Bools, Floats, Integers, require_numbers
+from llmcli.core.checkpoint import Kind
+from llmcli.core.ct2.heads import Head
+from llmcli.core.loaded import Inputs, Outputs
+from llmcli.core.rules import FREE, Rules
+from llmcli.core.steps import Decoding, Hypothesis, Step
+from llmcli.spec import DecodingSpec, EngineName
+
+CLASSES: dict[Kind, str] = {"causal": "Generator", "seq2seq": "Translator"}
+SPREAD = 8  # tokens by which prompts that are decoded together may differ in length
+PAUSE = 0.002  # seconds between two looks at work that goes on in another thread
+
+
+class Ct2Engine:
+    """Runs a converted model: an encoder, a causal model, or one that translates.
+
+    Of what `Engine` names it has what its kind of model does; the choice of an engine sees to it
+    that it is asked for nothing else.
+    """
+
+    name: EngineName = "ct2"
+
+    def __init__(self, folder: Path, kind: Kind, head: Head | None = None) -> None:
+        """folder: of a conversion. head: of an encoder."""
+        import ctranslate2
+
+        ctranslate2.set_log_level(logging.ERROR)  # its warnings are not for users of this program
+        opened = getattr(ctranslate2, CLASSES.get(kind, "Encoder"))
+        model = opened(str(folder), device="cpu", intra_threads=threads())
+        # It must be gone before Python ends: a callback that it still holds would crash then.
+        self._held = [model]
+        weakref.finalize(self, self._held.clear)
+        self._head = head
+
+    @property
+    def model(self) -> Any:
+        """The Encoder, Generator or Translator of ctranslate2."""
+        return self._held[0]
+
+    def run(self, inputs: Inputs, places: Bools | None = None) -> Outputs:
+        import ctranslate2
+
+        def view(values: Integers) -> Any:
+            return ctranslate2.StorageView.from_array(np.ascontiguousarray(values, np.int32))
+
+        types = inputs.get("token_type_ids")
+        out = self.model.forward_batch(
+            view(inputs["input_ids"]),
+            view(inputs["attention_mask"].sum(-1)),
+            token_type_ids=None if types is None else types.tolist(),
+        )
+        assert self._head is not None  # of an encoder
+        return self._head(np.array(out.last_hidden_state), places)
+
+    def decode(
+        self,
+        prompts: Sequence[Sequence[int]],
+        spec: DecodingSpec,
+        *,
+        limits: Sequence[int],
+        seeds: Sequence[int],
+        end_tokens: frozenset[int],
+        live: bool,
+    ) -> Decoding:
+        return _Greedy(self, prompts, limits, end_tokens, live)
+
+    def search(
+        self,
+        prompts: Sequence[Sequence[int]],
+        spec: DecodingSpec,
+        *,
+        limits: Sequence[int],
+        end_tokens: frozenset[int],
+        rules: Rules = FREE,
+        sources: Sequence[Sequence[int]] | None = None,
+    ) -> list[list[Hypothesis]]:
+        limit = max(limits)
+        # A model that is made to end at the limit writes one token less of its own.
+        own = limit - (rules.forced_last in end_tokens)
+        if own == 0:
+            return [[Hypothesis((), 0.0, True)] for _ in prompts]
+        found = self.model.translate_batch(
+            [_words(source) for source in sources or ()],
+            beam_size=spec.num_beams,
+            num_hypotheses=spec.num_return_sequences,
+            length_penalty=rules.length_penalty,
+            no_repeat_ngram_size=spec.no_repeat_ngram_size,
+            suppress_sequences=[_words(one) for one in rules.banned] or None,
+            end_token=sorted(end_tokens),
+            return_end_token=True,
+            return_scores=True,
+            max_input_length=0,
+            max_decoding_length=own,
+            min_decoding_length=0,
+            asynchronous=True,
+        )
+        forced = (own / limit) ** rules.length_penalty if own < limit else None
+
+        def hypothesis(words: Sequence[str], score: float) -> Hypothesis:
+            tokens = tuple(map(int, words))
+            if tokens and tokens[-1] in end_tokens:
+                return Hypothesis(tokens[:-1], score, True)
+            if forced is not None:  # its end is certain, and counts as a token
+                return Hypothesis(tokens, score * forced, True)
+            return Hypothesis(tokens, score, False)
+
+        return [list(map(hypothesis, one.hypotheses, one.scores)) for one in _waited(found)]
+
+    def score(self, rows: Sequence[Sequence[int]], counts: Sequence[int]) -> list[Floats]:
+        found = self.model.score_batch(
+            [_words(row) for row in rows], max_input_length=0, asynchronous=True
+        )
+        scores = [
+            np.array(one.log_probs[-count:], np.float32)
+            for one, count in zip(_waited(found), counts, strict=True)
+        ]
+        for one in scores:
+            require_numbers(one)
+        return scores
+
+
+class _Greedy:
+    """The likeliest token at each step, of rows that are decoded together.
+
+    CTranslate2 decodes in a thread of its own; this one waits for it in Python, so that Ctrl-C
+    is heeded.
+    """
+
+    def __init__(
+        self,
+        engine: Ct2Engine,
+        prompts: Sequence[Sequence[int]],
+        limits: Sequence[int],
+        end_tokens: frozenset[int],
+        live: bool,
+    ) -> None:
+        self._engine, self._prompts, self._limits = engine, prompts, limits
+        self._ends, self._live = end_tokens, live
+        self._stopped: set[int] = set()
+
+    def __iter__(self) -> Iterator[Step]:
+        for rows in self._groups():
+            yield from self._steps(rows)
+
+    def _groups(self) -> Iterator[list[int]]:
+        """Rows that are decoded together: of one limit, their prompts of about one length.
+
+        CTranslate2 reads of each prompt as much as the shortest has, and takes the rest as if
+        it had written it, a token a step.
+        """
+        rows = [row for row, limit in enumerate(self._limits) if limit > 0]
+        rows.sort(key=lambda row: (self._limits[row], len(self._prompts[row])))
+        group: list[int] = []
+        for row in rows:
+            limit, size = self._limits[row], len(self._prompts[row])
+            first = group[0] if group else row
+            if limit != self._limits[first] or size > len(self._prompts[first]) + SPREAD:
+                yield group
+                group = []
+            group.append(row)
+        if group:
+            yield group
+
+    def stop(self, row: int) -> None:
+        """End a row before its time."""
+        self._stopped.add(row)
+
+    def _steps(self, rows: list[int]) -> Iterator[Step]:
+        """Decode a group."""
+        come: queue.SimpleQueue[tuple[int, int]] = queue.SimpleQueue()
+        limit = self._limits[rows[0]]
+        sizes = [len(self._prompts[row]) for row in rows]
+        rest = [size - min(sizes) for size in sizes]  # of each prompt, to come among the steps
+        unread = dict(zip(rows, rest, strict=True))
+        left = dict.fromkeys(rows, limit)
+
+        def take(result: Any) -> bool:
+            row = rows[result.batch_id]
+            if unread[row]:
+                unread[row] -= 1
+                return False
+            left[row] -= 1
+            come.put((row, result.token_id))
+            return left[row] == 0 or row in self._stopped
+
+        found = self._engine.model.generate_batch(
+            [_words(self._prompts[row]) for row in rows],
+            max_length=limit + max(rest),
+            end_token=sorted(self._ends),
+            return_end_token=True,
+            include_prompt_in_result=False,
+            asynchronous=True,
+            callback=take if self._live else None,
+        )
+        try:
+            if self._live:
+                for row, token in _as_they_come(found, come):
+                    if row not in self._stopped:
+                        yield self._step(row, token)
+            else:
+                for row, skipped, one in zip(rows, rest, _waited(found), strict=True):
+                    for token in one.sequences_ids[0][skipped : skipped + limit]:
+                        yield self._step(row, token)
+        finally:
+            self._stopped.update(rows)  # where the user broke off, the thread ends soon
+
+    def _step(self, row: int, token: int) -> Step:
+        return Step(row, token, token in self._ends, 0.0)
+
+
+def _as_they_come(
+    found: Sequence[Any], come: "queue.SimpleQueue[tuple[int, int]]"
+) -> Iterator[tuple[int, int]]:
+    while not (all(one.done() for one in found) and come.empty()):
+        try:
+            yield come.get(timeout=PAUSE)
+        except queue.Empty:
+            continue
+    _waited(found)  # raises what went wrong there
+
+
+def _waited(found: Sequence[Any]) -> list[Any]:
+    """The results of asynchronous work; Ctrl-C is heeded meanwhile."""
+    while not all(one.done() for one in found):
+        time.sleep(PAUSE)
+    return [one.result() for one in found]
+
+
+def _words(ids: Sequence[int]) -> list[str]:
+    """Ids as a converted model calls its tokens."""
+    return [str(one) for one in ids]
+
+
+def threads() -> int:
+    """How many threads a model uses: what OMP_NUM_THREADS says, else one a core."""
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    if told.isdigit() and int(told):
+        return int(told)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

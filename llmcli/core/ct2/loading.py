@@ -1,0 +1,88 @@
+"""From a checkpoint to a model that CTranslate2 runs, and a light tokenizer."""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+from llmcli.core.checkpoint import Checkpoint, Kind, context_length, read_json
+from llmcli.core.ct2.conversion import converted, is_converted, reason_against
+from llmcli.core.ct2.engine import Ct2Engine
+from llmcli.core.ct2.heads import NoHead, read_head
+from llmcli.core.ct2.support import with_defaults
+from llmcli.core.light_tokenizer import NotLight, load_tokenizer
+from llmcli.core.loaded import Loaded, Placement
+from llmcli.errors import ModelUnsuitable
+from llmcli.spec import ModelSpec
+
+
+class NotForCt2(Exception):
+    """Why ct2 does not run a model, in a few words."""
+
+
+class Settings:
+    """The settings of a JSON file as attributes; what it leaves out is None."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self.__dict__.update(values)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return None
+
+
+def load_converted(
+    spec: ModelSpec,
+    checkpoint: Checkpoint,
+    kind: Kind,
+    settings: dict[str, Any],
+    note: Callable[[str], None],
+) -> Loaded:
+    """Convert a model, unless that was done before, and load it.
+
+    settings: the contents of its config.json. Raises NotForCt2 where torch must run it;
+    InputError where the conversion cannot be kept; ModelNotFound for half a download.
+    """
+    reason = reason_against(settings, kind)
+    if reason is not None:
+        raise NotForCt2(reason)
+    context = context_length(settings)
+    if context is None and settings["model_type"] != "t5":
+        raise NotForCt2("its config.json does not say how many positions it has")
+    dtype: Literal["float32", "int8"] = "int8" if spec.dtype == "int8" else "float32"
+    full = with_defaults(settings)
+    try:
+        tokenizer = load_tokenizer(checkpoint)
+        head = None if kind in ("causal", "seq2seq") else read_head(checkpoint, kind, full)
+        if not is_converted(checkpoint, kind, dtype):
+            note(f"[converting {spec.model_id} for the ct2 engine: once, into the cache]")
+        folder = converted(checkpoint, kind, dtype)
+    except (NotLight, NoHead, ModelUnsuitable) as error:
+        raise NotForCt2(str(error)) from None
+    how = "exact" if dtype == "float32" else "asked for: a little less exact"
+    place = Placement("cpu", dtype, f"cpu by ct2, {dtype} ({how})")
+    return Loaded(
+        None,
+        tokenizer,
+        kind,
+        context,
+        checkpoint,
+        place,
+        config=Settings(_config(full)),
+        generation=_generation(checkpoint, full),
+        engine=Ct2Engine(folder, kind, head),
+    )
+
+
+def _config(full: dict[str, Any]) -> dict[str, Any]:
+    """config.json with the labels as transformers gives them."""
+    names = full.get("id2label")
+    labels = {int(at): name for at, name in names.items()} if isinstance(names, dict) else None
+    count = len(labels) if labels is not None else int(full.get("num_labels") or 2)
+    labels = labels or {at: f"LABEL_{at}" for at in range(count)}
+    return {"is_encoder_decoder": False, **full, "id2label": labels, "num_labels": count}
+
+
+def _generation(checkpoint: Checkpoint, full: dict[str, Any]) -> Settings:
+    """How the model generates: generation_config.json, else what config.json says of it."""
+    path = checkpoint.folder / "generation_config.json"
+    return Settings(read_json(checkpoint, path) if path.is_file() else full)

@@ -1,0 +1,157 @@
+"""Which engine runs a model: the fastest one that does what was asked, and why it is that one."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from llmcli.core import hub
+from llmcli.core.checkpoint import (
+    Checkpoint,
+    Kind,
+    check,
+    choose_kind,
+    read_adapters,
+    read_config,
+    weight_files,
+)
+from llmcli.core.loaded import Loaded
+from llmcli.errors import InputError, UsageError
+from llmcli.spec import ModelSpec
+
+LARGE_FILE = 1 << 20  # bytes of text from which loading torch for its bfloat16 is repaid
+LARGE_MODEL = 4 << 30  # bytes of float32 weights that are not converted without being asked
+SMALL_MODEL = 200 << 20  # bytes of weights that a processor runs well where there is a GPU too
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a model is loaded for."""
+
+    kinds: tuple[Kind, ...]
+    """Empty: what any model has below its head."""
+    needs: str | None = None
+    """What torch alone does of it, in a few words; None: nothing."""
+    file_bytes: int | None = None
+    """Size of the file of texts, 0 where it is not known; None for a text or two."""
+    reject: Callable[[Loaded], str | None] | None = None
+    """Looks at a model loaded for ct2, and says what of the job it cannot do; None: nothing."""
+
+
+class _NotHere(Exception):
+    """Why ct2 does not run this, in a few words."""
+
+
+def load(spec: ModelSpec, job: Job, note: Callable[[str], None] = lambda line: None) -> Loaded:
+    """Load a model on the engine that `spec.engine` names, or the fastest that does the job.
+
+    note: is told of a conversion, which takes a while, before it begins.
+    Raises ModelNotFound; ModelUnsuitable if the model is of another kind or is damaged, or if
+    an engine was asked for that cannot run it; UsageError for what that engine cannot do.
+    """
+    if spec.engine == "torch" and spec.dtype == "int8":
+        raise UsageError("--dtype int8 is for the ct2 engine: leave out --engine torch")
+    if spec.engine != "torch":
+        try:
+            return _load_ct2(spec, job, note)
+        except _NotHere as reason:
+            why = str(reason)
+            if spec.engine == "ct2" or spec.dtype == "int8":
+                flag = "--engine ct2" if spec.engine == "ct2" else "--dtype int8"
+                raise UsageError(f"{flag} cannot do this: {why}") from None
+    else:
+        why = "asked for"
+    return _load_torch(spec, job, why)
+
+
+def _load_torch(spec: ModelSpec, job: Job, why: str) -> Loaded:
+    from llmcli.core import loading
+
+    if why == AMX:
+        spec = replace(spec, dtype="bfloat16")
+    found = loading.load(spec, job.kinds) if job.kinds else loading.load_encoder(spec)
+    return replace(found, why=why)
+
+
+AMX = "on a large file, this processor's bfloat16 (AMX) outruns it"
+
+
+def _load_ct2(spec: ModelSpec, job: Job, note: Callable[[str], None]) -> Loaded:
+    """Raises _NotHere where torch is to do it."""
+    reason = job.needs or _reason_by_flags(spec)
+    if reason is not None:
+        raise _NotHere(reason)
+    checkpoint = hub.resolve(spec)
+    if checkpoint.gguf_file is not None:
+        raise _NotHere("it reads no GGUF files")
+    check(checkpoint)
+    if read_adapters(checkpoint) is not None:
+        raise _NotHere("it does not merge adapters")
+    settings = read_config(checkpoint)
+    kind = choose_kind(spec.model_id, settings, job.kinds) if job.kinds else "encoder"
+    if spec.engine == "auto" and spec.dtype != "int8":
+        reason = _reason_by_hardware(spec, job, checkpoint, kind)
+        if reason is not None:
+            raise _NotHere(reason)
+    from llmcli.core.ct2.loading import NotForCt2, load_converted
+
+    try:
+        loaded = load_converted(spec, checkpoint, kind, settings, note)
+    except NotForCt2 as error:
+        raise _NotHere(str(error)) from None
+    except InputError as error:  # the cache cannot be written
+        if spec.engine == "ct2" or spec.dtype == "int8":
+            raise
+        raise _NotHere(str(error)) from None
+    reason = job.reject(loaded) if job.reject is not None else None
+    if reason is not None:
+        raise _NotHere(reason)
+    return loaded
+
+
+def _reason_by_flags(spec: ModelSpec) -> str | None:
+    if spec.device not in ("auto", "cpu"):
+        return f"it runs on the CPU alone, and --device {spec.device} was asked for"
+    if spec.dtype in ("bfloat16", "float16"):
+        return f"it computes in float32 or int8 on a CPU, and --dtype {spec.dtype} was asked for"
+    if spec.trust_remote_code:
+        return "it does not run code that a model brings along"
+    return None
+
+
+def _reason_by_hardware(
+    spec: ModelSpec, job: Job, checkpoint: Checkpoint, kind: Kind
+) -> str | None:
+    """Why another engine is the faster one, of a job that ct2 could do."""
+    size = sum(path.stat().st_size for path in weight_files(checkpoint))
+    if spec.device == "auto" and has_gpu() and (job.file_bytes is not None or size > SMALL_MODEL):
+        return "there is a GPU"
+    if size > LARGE_MODEL // 2:
+        from llmcli.core.ct2.conversion import is_converted
+
+        if not is_converted(checkpoint, kind, "float32"):
+            return "the model is large, and was not converted; --engine ct2 does so"
+    if kind not in ("causal", "seq2seq") and (job.file_bytes or 0) >= LARGE_FILE and has_amx():
+        return AMX if spec.dtype == "auto" else None
+    return None
+
+
+def has_gpu() -> bool:
+    """True where torch will probably find a GPU, told without importing it."""
+    if sys.platform == "darwin":
+        return os.uname().machine == "arm64"
+    if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
+        return False
+    return Path("/dev/nvidia0").exists() or (
+        sys.platform == "win32" and shutil.which("nvidia-smi") is not None
+    )
+
+
+def has_amx() -> bool:
+    """True where the processor multiplies bfloat16 matrices in hardware, as Linux tells it."""
+    try:
+        return "amx_bf16" in Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return False

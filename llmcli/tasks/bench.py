@@ -1,0 +1,142 @@
+"""How fast a model runs on this machine, by engine and dtype, beside what the machine allows."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from llmcli.core import hub
+from llmcli.core.checkpoint import Checkpoint, check, kinds_of, read_config, weight_files
+from llmcli.core.limits import Decoder, bytes_per_token, decode_bound, prefill_bound
+from llmcli.core.machine import Machine
+from llmcli.core.stopwatch import FAILED, Speeds, Trial
+from llmcli.core.tensors import Tensors
+from llmcli.errors import InputError, UsageError
+from llmcli.spec import BenchSpec, Dtype, EngineName, ModelSpec
+
+CHOICES: tuple[tuple[EngineName, Dtype], ...] = (
+    ("torch", "float32"),
+    ("torch", "bfloat16"),
+    ("ct2", "float32"),
+    ("ct2", "int8"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One engine in one dtype."""
+
+    engine: EngineName
+    dtype: Dtype
+    speeds: Speeds | None
+    """None where it does not run the model."""
+    error: str | None
+    decode_limit: float | None
+    """Tokens/s of one text that the memory allows: bandwidth by the bytes read for a token."""
+    prefill_limit: float | None
+    """Prompt tokens/s that the arithmetic allows."""
+
+
+def choices(spec: ModelSpec) -> list[tuple[EngineName, Dtype]]:
+    """What is compared: all, or what --engine and --dtype leave. Raises UsageError if nothing."""
+    found = [
+        (engine, dtype)
+        for engine, dtype in CHOICES
+        if spec.engine in ("auto", engine) and spec.dtype in ("auto", dtype)
+    ]
+    if not found and spec.dtype == "float16" and spec.engine != "ct2":
+        found = [("torch", "float16")]
+    if not found:
+        raise UsageError(f"--engine {spec.engine} does not compute in {spec.dtype}")
+    return found
+
+
+def kind_of_model(spec: ModelSpec) -> str:
+    """causal, seq2seq or encoder. Raises ModelNotFound, ModelUnsuitable."""
+    checkpoint = hub.resolve(spec)
+    check(checkpoint)
+    return next((kind for kind in kinds_of(read_config(checkpoint)) if kind in WRITERS), "encoder")
+
+
+WRITERS = ("causal", "seq2seq")
+
+
+def bench(spec: ModelSpec, how: BenchSpec, machine: Machine) -> Iterator[Row]:
+    """Yield what was measured of each engine and dtype, each in a process of its own.
+
+    machine: what was measured of it, for the limits. An engine that cannot run the model gives
+    a row with the reason.
+    """
+    kind = kind_of_model(spec)
+    for engine, dtype in choices(spec):
+        trial = Trial(replace(spec, engine=engine, dtype=dtype), how, kind)
+        speeds, error = _tried(trial)
+        limits = _limits(hub.resolve(spec), how, dtype, machine) if kind == "causal" else None
+        decode, prefill = limits or (None, None)
+        yield Row(engine, dtype, speeds, error, decode, prefill)
+
+
+def _tried(trial: Trial) -> tuple[Speeds | None, str | None]:
+    """Run a trial in a process of its own: it is cold, and its memory is its alone."""
+    done = subprocess.run(
+        [sys.executable, "-m", "llmcli.core.stopwatch", json.dumps(asdict(trial))],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode == 0:
+        return Speeds(**json.loads(done.stdout.splitlines()[-1])), None
+    lines = done.stderr.strip().splitlines() or ["its process was killed"]
+    if done.returncode != FAILED and done.returncode >= 0:
+        raise InputError(f"{trial.spec.engine} in {trial.spec.dtype} failed: {lines[-1]}")
+    return None, lines[-1]
+
+
+def _limits(
+    checkpoint: Checkpoint, how: BenchSpec, dtype: Dtype, machine: Machine
+) -> tuple[float | None, float | None]:
+    """Tokens/s of decoding and of reading the prompt at the most; None where it is not known."""
+    model = _sizes(checkpoint)
+    if model is None:
+        return None, None
+    read = bytes_per_token(model, dtype, how.prompt_tokens + how.new_tokens // 2)
+    rate = machine.rate(dtype)
+    prefill = None if rate is None else prefill_bound(rate.gflops, model, how.prompt_tokens)
+    return decode_bound(machine.bandwidth, read), prefill
+
+
+def _sizes(checkpoint: Checkpoint) -> Decoder | None:
+    """The sizes of a causal model, from its configuration and the shapes of its weights."""
+    if checkpoint.gguf_file is not None:
+        return None
+    config = read_config(checkpoint)
+    width: Any = config.get("hidden_size", config.get("n_embd"))
+    heads: Any = config.get("num_attention_heads", config.get("n_head"))
+    layers: Any = config.get("num_hidden_layers", config.get("n_layer"))
+    if not all(isinstance(one, int) for one in (width, heads, layers, config.get("vocab_size"))):
+        return None
+    shapes = Tensors(weight_files(checkpoint)).shapes()
+    matrices = {name: shape for name, shape in shapes.items() if len(shape) == 2}
+    outside = [
+        shape[0] * shape[1]
+        for name, shape in matrices.items()
+        if shape[0] == config["vocab_size"] or "wpe" in name or "embed_positions" in name
+    ]
+    numbers = sum(_product(shape) for shape in shapes.values())
+    head = config.get("head_dim") or width // heads
+    return Decoder(
+        layer_parameters=numbers - sum(outside),
+        output_parameters=config["vocab_size"] * width,
+        layers=layers,
+        attention_size=heads * head,
+        kv_size=(config.get("num_key_value_heads") or heads) * head,
+    )
+
+
+def _product(shape: tuple[int, ...]) -> int:
+    total = 1
+    for size in shape:
+        total *= size
+    return total
