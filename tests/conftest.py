@@ -18,11 +18,12 @@ STORY = (
 
 @pytest.fixture(autouse=True)
 def _own_settings_stay_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A developer's own config file and variables do not reach the tests."""
+    """A developer's own config file, variables and cache do not reach the tests."""
     for name in list(os.environ):
         if name.startswith("LLMCLI_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "no-config"))
+    monkeypatch.setenv("LLMCLI_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture

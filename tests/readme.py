@@ -54,6 +54,7 @@ def run_in_folder(commands):
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
     with tempfile.TemporaryDirectory() as folder:
         environment["HF_HOME"] = f"{folder}/hf"
+        environment["LLMCLI_CACHE"] = f"{folder}/llmcli"
         for name, path in models().items():
             Path(folder, name).symlink_to(path)
         for command in commands:
