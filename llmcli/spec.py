@@ -4,8 +4,12 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
-Dtype = Literal["auto", "float32", "bfloat16", "float16"]
-DTYPES: tuple[Dtype, ...] = ("auto", "float32", "bfloat16", "float16")
+Dtype = Literal["auto", "float32", "bfloat16", "float16", "int8"]
+DTYPES: tuple[Dtype, ...] = ("auto", "float32", "bfloat16", "float16", "int8")
+
+EngineName = Literal["torch", "ct2"]
+EngineChoice = Literal["auto", "torch", "ct2"]
+ENGINES: tuple[EngineChoice, ...] = ("auto", "torch", "ct2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +23,8 @@ class ModelSpec:
     device: str = "auto"
     """auto, cpu, cuda, cuda:N or mps."""
     dtype: Dtype = "auto"
+    engine: EngineChoice = "auto"
+    """What runs the model: torch does everything, ct2 (CTranslate2) is fast on a CPU."""
     offline: bool = False
     """Open no socket."""
     trust_remote_code: bool = False

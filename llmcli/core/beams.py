@@ -6,24 +6,14 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from llmcli.core.decoding import State, require_numbers
+from llmcli.core.arrays import require_numbers
+from llmcli.core.decoding import State
 from llmcli.core.filters import penalize
 from llmcli.core.rules import FREE, Rules
+from llmcli.core.steps import Hypothesis
 from llmcli.spec import DecodingSpec
 
 Candidate = tuple[int, int, float]  # of a search: beam, token, log-probability of the whole
-
-
-@dataclass(frozen=True, slots=True)
-class Hypothesis:
-    """A finished continuation of the prompt."""
-
-    tokens: tuple[int, ...]
-    """New tokens, without the end-of-text token."""
-    score: float
-    """Sum of the log-probabilities, in nats, by the number of new tokens to the length penalty."""
-    ended: bool
-    """It ended with an end-of-text token, not at the limit."""
 
 
 @dataclass(frozen=True, slots=True)

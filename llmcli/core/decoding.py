@@ -1,39 +1,17 @@
 """The decoding loop. It knows token ids alone: no text, no tokenizer."""
 
-import hashlib
 import inspect
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
+from llmcli.core.arrays import require_numbers
 from llmcli.core.filters import draw, narrow, penalize
 from llmcli.core.rules import FREE, Rules
-from llmcli.errors import ModelUnsuitable
+from llmcli.core.steps import Candidate, Step
 from llmcli.spec import DecodingSpec
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A token that could come next, with its log-probability in nats."""
-
-    token: int
-    logprob: float
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One new token of one row."""
-
-    row: int
-    token: int
-    is_end: bool
-    """It is an end-of-text token, and not part of the text."""
-    logprob: float
-    """Log-probability under the model itself, in nats, before any filter; 0 if not asked for."""
-    best: tuple[Candidate, ...] = ()
 
 
 class State(Protocol):
@@ -147,6 +125,11 @@ class Decoder:
         """True while a row is not at its end."""
         return bool(self._rows)
 
+    def __iter__(self) -> Iterator[Step]:
+        """Decode to the end of every row."""
+        while self.running:
+            yield from self.step()
+
     def stop(self, row: int) -> None:
         """End a row before its time."""
         self._left[row] = 0
@@ -217,19 +200,3 @@ class Decoder:
             )
             for at, (row, token) in enumerate(zip(self._rows, tokens, strict=True))
         ]
-
-
-def require_numbers(logits: Tensor) -> None:
-    """Raise ModelUnsuitable if a model computes NaN: every choice among its tokens is void."""
-    if logits.isnan().any():
-        raise ModelUnsuitable(
-            "the model computes NaN: its weights are damaged, or --dtype is too narrow for it"
-        )
-
-
-def sequence_seed(seed: int, sequence: int) -> int:
-    """The seed of the n-th sequence of one prompt; the first one has the user's own."""
-    if sequence == 0:
-        return seed
-    digest = hashlib.sha256(f"{seed}/{sequence}".encode()).digest()
-    return int.from_bytes(digest[:7], "big")

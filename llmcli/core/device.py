@@ -1,20 +1,10 @@
 """Where a model runs and in what arithmetic, chosen once and explained."""
 
-from dataclasses import dataclass
-
 import torch
 
+from llmcli.core.loaded import Placement
 from llmcli.errors import UsageError
 from llmcli.spec import Dtype
-
-
-@dataclass(frozen=True, slots=True)
-class Placement:
-    """A device, a dtype and, in words, why these."""
-
-    device: torch.device
-    dtype: torch.dtype
-    reason: str
 
 
 def place(device: str, dtype: Dtype) -> Placement:

@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from llmcli.core.batches import Job
 from llmcli.core.data import Failure, Row
-from llmcli.core.loading import Loaded
+from llmcli.core.loaded import Inputs, Loaded
 from llmcli.core.sentences import sentence_ends
 from llmcli.errors import InputError
 from llmcli.spec import Overflow
@@ -105,13 +104,6 @@ def encode_rows(
         Failure(row, one) if isinstance(one, InputError) else Job(row, one.windows, one.overflow)
         for row, one in zip(rows, found, strict=True)
     ]
-
-
-def weighted_mean(values: Sequence[Tensor], weights: Sequence[int]) -> Tensor:
-    """The mean of what the windows of a text gave, by their numbers of tokens."""
-    total = sum(weights)
-    shares = [value * (weight / total) for value, weight in zip(values, weights, strict=True)]
-    return torch.stack(shares).sum(0)
 
 
 def _one(
@@ -236,26 +228,26 @@ def packed(ends: Sequence[int], length: int, room: int) -> list[tuple[int, int]]
     return spans
 
 
-def collate(units: Sequence[Window], pad: int, device: torch.device) -> dict[str, Tensor]:
+def collate(units: Sequence[Window], pad: int) -> Inputs:
     """Model inputs (B, T) of a batch, padded on the right."""
     width = max(unit.size for unit in units)
-    ids = torch.full((len(units), width), pad)  # (B, T)
-    mask = torch.zeros_like(ids)  # (B, T)
-    types = torch.zeros_like(ids)  # (B, T)
+    ids = np.full((len(units), width), pad)  # (B, T)
+    mask = np.zeros_like(ids)  # (B, T)
+    types = np.zeros_like(ids)  # (B, T)
     for row, unit in enumerate(units):
-        ids[row, : unit.size] = torch.tensor(unit.ids)
+        ids[row, : unit.size] = unit.ids
         mask[row, : unit.size] = 1
         if unit.types:
-            types[row, : unit.size] = torch.tensor(unit.types)
+            types[row, : unit.size] = unit.types
     inputs = {"input_ids": ids, "attention_mask": mask}
     if units[0].types:
         inputs["token_type_ids"] = types
-    return {name: tensor.to(device) for name, tensor in inputs.items()}
+    return inputs
 
 
 def pad_token(loaded: Loaded) -> int:
     """The id that fills up a batch: the model's, else the tokenizer's, which it is told."""
-    config = loaded.model.config
+    config = loaded.config
     if isinstance(config.pad_token_id, int):  # a causal classifier finds the last token by it
         return config.pad_token_id
     own = loaded.tokenizer.pad_token_id

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from llmcli.core.rules import GONE
 from llmcli.spec import DecodingSpec
 
-GONE = float("-inf")
 COLDEST = 1e-6  # below this temperature float32 would have no numbers left
 
 

@@ -3,18 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
-
+from llmcli.core.arrays import Floats
 from llmcli.core.batches import Job
 from llmcli.core.data import Failure, Row
-from llmcli.core.decoding import Cached, require_numbers
 from llmcli.core.encoding import Fitting, cut_text
-from llmcli.core.loading import Loaded
+from llmcli.core.loaded import Loaded
 from llmcli.errors import InputError
 from llmcli.spec import Overflow
-
-LOGITS = 1 << 26  # numbers that are held at once at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,27 +64,10 @@ class Likelihood:
         parts = cut_text(self._loaded.tokenizer, text, fitting)
         return [self._ids(part)[: context - tail] for part in parts], self._on_overflow
 
-    @torch.inference_mode()
-    def logprobs(self, units: Sequence[Ending]) -> list[Tensor]:
+    def logprobs(self, units: Sequence[Ending]) -> list[Floats]:
         """Log-probability () of each ending, in nats."""
-        most = max(unit.scored for unit in units)
-        each = max(1, LOGITS // (most * self._loaded.model.config.vocab_size))
-        return [
-            one for at in range(0, len(units), each) for one in self._some(units[at : at + each])
-        ]
-
-    def _some(self, units: Sequence[Ending]) -> list[Tensor]:
-        most = max(unit.scored for unit in units)
-        # Each token is predicted by what is before it: the last one by the input without it.
-        cached = Cached(self._loaded.model, [unit.ids[:-1] for unit in units])
-        logprobs = cached.last_logits(most).log_softmax(-1)  # (B, N, V)
-        require_numbers(logprobs)
-        sums = []
-        for row, unit in enumerate(units):
-            came = torch.tensor(unit.ids[-unit.scored :], device=logprobs.device)  # (n,)
-            mine = logprobs[row, -unit.scored :]  # (n, V)
-            sums.append(mine.gather(-1, came[:, None]).sum().cpu())
-        return sums
+        rows, counts = [unit.ids for unit in units], [unit.scored for unit in units]
+        return [one.sum() for one in self._loaded.engine.score(rows, counts)]
 
 
 def _common_prefix(tails: Sequence[Sequence[int]]) -> int:

@@ -8,7 +8,7 @@ import pickle
 import struct
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,10 +47,12 @@ from llmcli.core.checkpoint import (
     read_config,
     weight_files,
 )
-from llmcli.core.device import Placement, place
+from llmcli.core.device import place
+from llmcli.core.loaded import Loaded, Placement
 from llmcli.core.lora import peft_library
+from llmcli.core.torch_engine import TorchEngine
 from llmcli.errors import InputError, LlmcliError, ModelUnsuitable
-from llmcli.spec import BatchSpec, Dtype, ModelSpec
+from llmcli.spec import Dtype, ModelSpec
 
 logging.set_verbosity_error()
 logging.disable_progress_bar()  # stderr is ours: cli/output.py draws what the user sees
@@ -63,33 +65,6 @@ AUTO_CLASSES = {
     "tagger": AutoModelForTokenClassification,
     "reader": AutoModelForQuestionAnswering,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """A model ready to run, with its tokenizer."""
-
-    model: Any
-    tokenizer: Any
-    kind: Kind
-    context: int | None
-    """How many positions the model has; None where it sets no bound."""
-    checkpoint: Checkpoint
-    placement: Placement
-
-    def batch(self, spec: BatchSpec) -> BatchSpec:
-        """What the user asked for, or texts one by one where padding would change a result."""
-        config = self.model.config
-        finds_end_by_padding = self.kind == "classifier" and not config.is_encoder_decoder
-        tokens = (config.pad_token_id, self.tokenizer.pad_token_id)
-        has_none = finds_end_by_padding and not any(isinstance(one, int) for one in tokens)
-        if has_none or config.model_type in UNPADDABLE:
-            return replace(spec, batch_size=1)
-        return spec
-
-
-# RWKV takes padding for text; XLNet looks at the last place of a row, padding or not.
-UNPADDABLE = ("rwkv", "xlnet")
 
 
 def load_causal(spec: ModelSpec) -> Loaded:
@@ -124,7 +99,8 @@ def load_encoder(spec: ModelSpec) -> Loaded:
 
     loaded = _load(spec, kind_for, class_for)
     if loaded.kind == "seq2seq":
-        return replace(loaded, model=loaded.model.get_encoder())
+        encoder = loaded.model.get_encoder()
+        return replace(loaded, model=encoder, engine=TorchEngine(encoder))
     return loaded
 
 
@@ -158,7 +134,28 @@ def _load(
     _require_all_weights(checkpoint, found)
     context = context_length(settings)
     model = model.to(placement.device).eval()
-    return Loaded(model, tokenizer, kind, context, checkpoint, placement)
+    return _ready(model, tokenizer, kind, context, checkpoint, placement)
+
+
+def _ready(
+    model: Any,
+    tokenizer: Any,
+    kind: Kind,
+    context: int | None,
+    checkpoint: Checkpoint,
+    placement: Placement,
+) -> Loaded:
+    return Loaded(
+        model,
+        tokenizer,
+        kind,
+        context,
+        checkpoint,
+        placement,
+        config=model.config,
+        generation=getattr(model, "generation_config", None),
+        engine=TorchEngine(model),
+    )
 
 
 def _load_adapted(
@@ -189,7 +186,8 @@ def _load_adapted(
         model = peft.PeftModel.from_pretrained(model, str(checkpoint.folder)).merge_and_unload()
         tokenizer = _tokenizer(checkpoint, spec)
     model = model.to(placement.device).eval()
-    return Loaded(model, tokenizer, kind, context_length(settings), checkpoint, placement)
+    context = context_length(settings)
+    return _ready(model, tokenizer, kind, context, checkpoint, placement)
 
 
 def load_trainable(
@@ -230,7 +228,7 @@ def load_trainable(
         )
     context = context_length(config.to_dict())
     placement = place("cpu", "float32")
-    return Loaded(model, tokenizer, kind, context, checkpoint, placement), sorted(new)
+    return _ready(model, tokenizer, kind, context, checkpoint, placement), sorted(new)
 
 
 def known_labels(spec: ModelSpec) -> list[str]:

@@ -5,15 +5,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
 
+from llmcli.core.arrays import Floats, top
 from llmcli.core.encoding import Window
 from llmcli.errors import InputError
 
 SPELLINGS = ("[MASK]", "<mask>")  # for any model's own mask token
 
-LogProbs = Callable[[Sequence[Window]], list[Tensor]]
+LogProbs = Callable[[Sequence[Window]], list[Floats]]
 """For each window, the log-probabilities (n, V) of its n masks."""
 
 
@@ -102,7 +102,7 @@ class Filling:
 
 def best_fillings(
     window: Window,
-    first: Tensor,
+    first: Floats,
     logprobs: LogProbs,
     mask_id: int,
     *,
@@ -126,18 +126,20 @@ def best_fillings(
 
 def _best(
     beams: Sequence[Filling],
-    nexts: Sequence[Tensor],
+    nexts: Sequence[Floats],
     width: int,
     allowed: Sequence[int] | None,
 ) -> list[Filling]:
     """Extend each filling by each token, and keep the best. nexts: (V,) for each filling."""
     tokens = list(allowed) if allowed is not None else range(len(nexts[0]))
-    scores = torch.stack([one[list(tokens)] if allowed is not None else one for one in nexts])
-    scores = scores + torch.tensor([beam.logprob for beam in beams])[:, None]  # (beams, tokens)
-    best = scores.flatten().topk(min(width, scores.numel()))
+    scores = np.stack([one[list(tokens)] if allowed is not None else one for one in nexts])
+    before = np.array([beam.logprob for beam in beams], np.float32)
+    flat = (scores + before[:, None]).ravel()  # (beams * tokens,)
     return [
-        Filling((*beams[index // len(tokens)].tokens, tokens[index % len(tokens)]), value)
-        for index, value in zip(best.indices.tolist(), best.values.tolist(), strict=True)
+        Filling(
+            (*beams[index // len(tokens)].tokens, tokens[index % len(tokens)]), float(flat[index])
+        )
+        for index in top(flat, width).tolist()
     ]
 
 

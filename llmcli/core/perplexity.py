@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from llmcli.core.arrays import require_numbers
 from llmcli.core.batches import Job
 from llmcli.core.data import Failure, Row
-from llmcli.core.decoding import require_numbers
-from llmcli.core.loading import Loaded
+from llmcli.core.loaded import Loaded
 from llmcli.core.metrics import Floats, Integers
 from llmcli.errors import InputError, ModelUnsuitable, UsageError
 from llmcli.spec import Overflow, PerplexitySpec
@@ -112,7 +112,7 @@ class Scoring:
     @torch.inference_mode()
     def run(self, units: Sequence[Stretch]) -> list[Tensor]:
         """Nats (n,) of the scored tokens of each stretch."""
-        each = max(1, LOGITS // (self.block * self._loaded.model.config.vocab_size))
+        each = max(1, LOGITS // (self.block * self._loaded.config.vocab_size))
         return [
             one for at in range(0, len(units), each) for one in self._some(units[at : at + each])
         ]

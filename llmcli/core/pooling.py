@@ -8,15 +8,16 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
+
+from llmcli.core.arrays import Floats, Integers
 from llmcli.core.checkpoint import Checkpoint, pickle_refused, read_json
+from llmcli.core.tensors import Tensors
 from llmcli.errors import ModelUnsuitable
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-Step = Callable[["Tensor"], "Tensor"]
+Step = Callable[[Floats], Floats]
 
 # The names of sentence-transformers, in the order in which several of them are joined.
 MODES = {
@@ -120,26 +121,26 @@ def _dense(checkpoint: Checkpoint, path: Path) -> Step:
         if (path / "pytorch_model.bin").is_file():
             raise pickle_refused(checkpoint.model_id, f"{path.name}/pytorch_model.bin")
         raise ModelUnsuitable(f"{checkpoint.model_id} is only half there: {weights} is missing")
-    import torch
-    from safetensors.torch import load_file
-
     name = str(config.get("activation_function", "Identity")).rpartition(".")[2]
-    activations: dict[str, Step] = {"Identity": lambda x: x, "Tanh": torch.tanh, "ReLU": torch.relu}
+    activations: dict[str, Step] = {
+        "Identity": lambda x: x,
+        "Tanh": np.tanh,
+        "ReLU": lambda x: np.maximum(x, 0),
+    }
     if name not in activations:
         raise ModelUnsuitable(f"{checkpoint.model_id} needs a step that is unknown here: {name}")
-    tensors = load_file(weights)
+    tensors = Tensors([weights])
+    matrix = tensors["linear.weight"].T
+    bias = tensors["linear.bias"] if "linear.bias" in tensors else 0.0
 
-    def step(vectors: "Tensor") -> "Tensor":
+    def step(vectors: Floats) -> Floats:
         """vectors (B, D) -> (B, E)"""
-        moved = vectors @ tensors["linear.weight"].float().T
-        if "linear.bias" in tensors:
-            moved = moved + tensors["linear.bias"].float()
-        return activations[name](moved)
+        return activations[name](vectors @ matrix + bias)
 
     return step
 
 
-def pool(hidden: "Tensor", mask: "Tensor", mode: str) -> "Tensor":
+def pool(hidden: Floats, mask: Integers, mode: str) -> Floats:
     """One vector (B, D) a text, of its token states hidden (B, T, D) and mask (B, T).
 
     mean: of all tokens, special ones included; cls: the first token; last: the last one; max: the
@@ -147,20 +148,19 @@ def pool(hidden: "Tensor", mask: "Tensor", mode: str) -> "Tensor":
     tokens; weighted_mean: the n-th token has the weight n.
     Source: the definitions of sentence-transformers. Raises ModelUnsuitable for another mode.
     """
-    import torch
-
-    weights = mask.to(hidden.dtype)[:, :, None]  # (B, T, 1)
-    if mode == "cls":
-        return hidden[:, 0]
-    if mode == "last":
-        last = mask.sum(-1) - 1  # (B,)
-        return hidden[torch.arange(len(hidden), device=hidden.device), last]
+    if mode in ("cls", "last"):
+        at = 0 if mode == "cls" else mask.sum(-1) - 1
+        chosen: Floats = hidden[np.arange(len(hidden)), at]
+        return chosen
     if mode == "max":
-        return hidden.masked_fill(weights == 0, float("-inf")).amax(1)
+        greatest: Floats = np.where(mask[:, :, None] == 0, -np.inf, hidden).max(1)
+        return greatest
+    weights = mask.astype(np.float32)  # (B, T)
     if mode == "weighted_mean":
-        weights = weights * torch.arange(1, hidden.shape[1] + 1, device=hidden.device)[:, None]
+        weights = weights * np.arange(1, mask.shape[1] + 1, dtype=np.float32)
     elif mode not in ("mean", "mean_sqrt_len"):
         raise ModelUnsuitable(f"the model pools by {mode!r}, which is unknown here: see --pooling")
-    total = (hidden * weights).sum(1)  # (B, D)
-    count = weights.sum(1).clamp(min=1e-9)  # (B, 1)
-    return total / (count.sqrt() if mode == "mean_sqrt_len" else count)
+    total = (weights[:, None] @ hidden)[:, 0]  # (B, D)
+    count = np.maximum(weights.sum(1, keepdims=True), 1e-9)  # (B, 1)
+    mean: Floats = total / (np.sqrt(count) if mode == "mean_sqrt_len" else count)
+    return mean

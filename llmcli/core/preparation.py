@@ -11,6 +11,7 @@ from llmcli.core.corpus import Blocks, document_texts, encode_files
 from llmcli.core.freezing import freeze
 from llmcli.core.languages import base as base_language
 from llmcli.core.languages import find_language
+from llmcli.core.loaded import Loaded
 from llmcli.core.lora import with_adapters
 from llmcli.core.objectives.base import Dataset, Examples, Objective, RowObjective, whole_rows
 from llmcli.core.objectives.causal import Causal
@@ -371,7 +372,7 @@ def model_for(spec: TrainingSpec, base: ModelSpec, data: Data, note: Note) -> tu
 
 def _with_head(
     spec: TrainingSpec, base: ModelSpec, kind: Kind, data: Data, note: Note
-) -> tuple[loading.Loaded, list[str]]:
+) -> tuple[Loaded, list[str]]:
     """Load with the labels of the data, or with the model's own where they hold these."""
     import torch
 

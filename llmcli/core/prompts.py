@@ -4,7 +4,7 @@ from typing import Any
 
 from jinja2 import TemplateError
 
-from llmcli.core.loading import Loaded
+from llmcli.core.loaded import Loaded
 from llmcli.errors import InputError, ModelUnsuitable
 from llmcli.spec import ChatSpec
 
@@ -51,12 +51,20 @@ def has_chat_template(loaded: Loaded) -> bool:
 
 def end_tokens(loaded: Loaded) -> frozenset[int]:
     """The tokens that end a text: the generation config's, else the tokenizer's own."""
-    ends: Any = loaded.model.generation_config.eos_token_id
+    ends: Any = loaded.generation.eos_token_id
     if ends is None:
         ends = loaded.tokenizer.eos_token_id
     if ends is None:
         return frozenset()
     return frozenset([ends] if isinstance(ends, int) else ends)
+
+
+def decoder_start(loaded: Loaded) -> list[int]:
+    """The tokens that a sequence-to-sequence model's decoder begins with."""
+    own = loaded.generation
+    known = (own.decoder_start_token_id, own.bos_token_id, loaded.config.pad_token_id, 0)
+    start = next(one for one in known if one is not None)
+    return list(start) if isinstance(start, list) else [start]
 
 
 def room(loaded: Loaded, prompt_tokens: int, wanted: int | None, default: int) -> int:

@@ -10,11 +10,11 @@ from llmcli.core.batches import Job
 from llmcli.core.data import Failure, Row
 from llmcli.core.decoding import Cached, Decoder, State
 from llmcli.core.encoding import Fitting, cut_text
-from llmcli.core.loading import Loaded
-from llmcli.core.prompts import encode_prompt, end_tokens, has_chat_template
+from llmcli.core.loaded import Loaded
+from llmcli.core.prompts import decoder_start, encode_prompt, end_tokens, has_chat_template
 from llmcli.core.questions import CHAT, PLAIN, SEQ2SEQ
 from llmcli.core.rules import FREE, Rules, read_rules
-from llmcli.core.seq2seq import CachedSeq2Seq, decoder_start
+from llmcli.core.seq2seq import CachedSeq2Seq
 from llmcli.errors import InputError
 from llmcli.spec import AnswerSpec, ChatSpec, DecodingSpec, Overflow
 
@@ -53,7 +53,7 @@ class Reading:
         self._pad = int(loaded.tokenizer.pad_token_id or 0)
         self._rules: Rules = FREE
         if loaded.kind == "seq2seq":
-            self._rules = read_rules(loaded.model, start=1)
+            self._rules = read_rules(loaded.generation, start=1)
 
     def job(self, row: Row) -> Job[Source] | Failure:
         """A question with its context in as many parts as it takes."""
@@ -81,7 +81,7 @@ class Reading:
         """Answer greedily; a base model's answer is the rest of its line."""
         ids = [unit.ids for unit in units]
         seq2seq = self._loaded.kind == "seq2seq"
-        start = decoder_start(self._loaded.model)
+        start = decoder_start(self._loaded)
         model = self._loaded.model
         state: State = (
             CachedSeq2Seq(model, ids, start, self._pad) if seq2seq else Cached(model, ids)

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from torch import Tensor
-
-from llmcli.core.filters import GONE
 from llmcli.errors import ModelUnsuitable
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+GONE = float("-inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +32,13 @@ class Rules:
 
     def apply(
         self,
-        logits: Tensor,
+        logits: "Tensor",
         histories: Sequence[Sequence[int]],
         *,
         length: int,
         last: Sequence[bool],
         ends: frozenset[int],
-    ) -> Tensor:
+    ) -> "Tensor":
         """Change logits or log-probabilities (B, V) of the next token.
 
         histories: B lists, what the decoder began with and wrote. length: new tokens, this one
@@ -58,13 +60,12 @@ class Rules:
 FREE = Rules()
 
 
-def read_rules(model: Any, *, start: int, **changes: Any) -> Rules:
-    """The rules of a loaded model. start: tokens that its decoder begins with.
+def read_rules(config: Any, *, start: int, **changes: Any) -> Rules:
+    """The rules of a model's generation settings. start: tokens that its decoder begins with.
 
     changes: fields that are known better. Raises ModelUnsuitable for a setting that is not
     known here, which would change what is written.
     """
-    config = model.generation_config
     for name in UNKNOWN:
         if getattr(config, name, None) not in (None, 0, 1.0, False, []):
             raise ModelUnsuitable(
@@ -96,7 +97,9 @@ def _one(value: int | list[int] | None) -> int | None:
     return value[0] if isinstance(value, list) else value
 
 
-def _ban(logits: Tensor, histories: Sequence[Sequence[int]], sequence: tuple[int, ...]) -> Tensor:
+def _ban(
+    logits: "Tensor", histories: Sequence[Sequence[int]], sequence: tuple[int, ...]
+) -> "Tensor":
     before, banned = list(sequence[:-1]), sequence[-1]
     rows = [
         at
@@ -109,13 +112,13 @@ def _ban(logits: Tensor, histories: Sequence[Sequence[int]], sequence: tuple[int
     return logits
 
 
-def _without(logits: Tensor, tokens: Sequence[int]) -> Tensor:
+def _without(logits: "Tensor", tokens: Sequence[int]) -> "Tensor":
     logits = logits.clone()
     logits[:, list(tokens)] = GONE
     return logits
 
 
-def _only(logits: Tensor, token: int, rows: Sequence[bool]) -> Tensor:
+def _only(logits: "Tensor", token: int, rows: Sequence[bool]) -> "Tensor":
     """Leave one token in the rows that are named, and it for certain: its score is 0."""
     logits = logits.clone()
     for at, named in enumerate(rows):

@@ -8,14 +8,6 @@ from torch import Tensor
 from transformers.modeling_outputs import BaseModelOutput
 
 
-def decoder_start(model: Any) -> list[int]:
-    """The tokens that a model's decoder begins with."""
-    config = model.generation_config
-    known = (config.decoder_start_token_id, config.bos_token_id, model.config.pad_token_id, 0)
-    start = next(one for one in known if one is not None)
-    return list(start) if isinstance(start, list) else [start]
-
-
 class CachedSeq2Seq:
     """A batch of encoded sources, and what the decoder wrote after each of them so far.
 

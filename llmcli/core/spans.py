@@ -1,11 +1,12 @@
 """Which span of a text answers a question, by the scores of its first and last token."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
+import numpy as np
 
+from llmcli.core.arrays import Floats, top
 from llmcli.core.encoding import Window
 
 
@@ -13,9 +14,9 @@ from llmcli.core.encoding import Window
 class SpanScores:
     """What a model said of one window."""
 
-    start: Tensor
+    start: Floats
     """(n,) logits: does the answer begin with this token of the context?"""
-    end: Tensor
+    end: Floats
     """(n,) logits: does it end with it?"""
     none: float
     """Sum of both logits at the first token of all, which stands for no answer."""
@@ -38,11 +39,11 @@ def best_spans(
     scores: Sequence[SpanScores],
     context: str,
     *,
-    top: int,
+    count: int,
     longest: int,
     none: float | None,
 ) -> list[Span]:
-    """The `top` spans of at most `longest` tokens with the highest score, the best first.
+    """The `count` best spans of at most `longest` tokens with the highest score, the best first.
 
     Start and end are scored together: a span is valid if its last token does not come before
     its first and both are in one window. A span in several windows has the best of its scores.
@@ -50,29 +51,29 @@ def best_spans(
     answer with that score. Source: Devlin et al. 2019, section 4.2.
     """
     grid, offsets = _grid(windows, scores, longest)
-    flat = grid.flatten()
-    everything = flat if none is None else torch.cat([flat, torch.tensor([none])])
-    total = everything.logsumexp(0)
+    flat = grid.ravel()
+    total = float(np.logaddexp.reduce(flat if none is None else [*flat, none]))
     found: list[Span] = []
-    count = min(len(flat), 4 * top + 16)  # more than asked for: some are of spaces alone
-    best = flat.topk(count)
-    for index, score in zip(best.indices.tolist(), best.values.tolist(), strict=True):
+    for index in top(
+        flat, 4 * count + 16
+    ).tolist():  # more than asked for: some are of spaces alone
         first, length = divmod(index, grid.shape[1])
-        if score == float("-inf") or len(found) == top:
+        score = float(flat[index])
+        if score == float("-inf") or len(found) == count:
             break
         start, end = _trimmed(context, offsets[first][0], offsets[first + length][1])
         if start < end and not any((one.start, one.end) == (start, end) for one in found):
-            found.append(Span(start, end, score, float((torch.tensor(score) - total).exp())))
+            found.append(Span(start, end, score, math.exp(score - total)))
     return found
 
 
 def _grid(
     windows: Sequence[Window], scores: Sequence[SpanScores], longest: int
-) -> tuple[Tensor, dict[int, tuple[int, int]]]:
+) -> tuple[Floats, dict[int, tuple[int, int]]]:
     """Scores (N, L) of the spans from each token on, by length; offsets of the N tokens."""
     size = max(window.start + len(window.content) for window in windows)
     length = min(longest, max(len(window.content) for window in windows))
-    grid = torch.full((size, length), float("-inf"))
+    grid = np.full((size, length), -np.inf, np.float32)
     offsets: dict[int, tuple[int, int]] = {}
     for window, one in zip(windows, scores, strict=True):
         offsets |= dict(enumerate(window.offsets, window.start))
@@ -80,7 +81,7 @@ def _grid(
         for extra in range(min(length, count)):
             here = grid[window.start : window.start + count - extra, extra]
             both = one.start[: count - extra] + one.end[extra:]
-            torch.maximum(here, both, out=here)
+            np.maximum(here, both, out=here)
     return grid, offsets
 
 

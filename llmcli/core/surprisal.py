@@ -7,7 +7,7 @@ import numpy as np
 from llmcli.core.batches import process
 from llmcli.core.data import Failure, Row, data_kind, read_documents
 from llmcli.core.examples import Example, Surprisal, groups_of
-from llmcli.core.loading import Loaded
+from llmcli.core.loaded import Loaded
 from llmcli.core.metrics import Floats
 from llmcli.core.ngrams import Ngrams, cross_fitted
 from llmcli.core.perplexity import Scoring, TextScore

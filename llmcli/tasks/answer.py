@@ -4,12 +4,9 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
-
+from llmcli.core.arrays import Floats, require_numbers
 from llmcli.core.batches import Job, process
 from llmcli.core.data import Failure, Row
-from llmcli.core.decoding import require_numbers
 from llmcli.core.encoding import (
     Fitting,
     Window,
@@ -18,7 +15,7 @@ from llmcli.core.encoding import (
     input_limit,
     pad_token,
 )
-from llmcli.core.loading import Loaded
+from llmcli.core.loaded import Loaded
 from llmcli.core.reading import Reading, Source, Written
 from llmcli.core.spans import SpanScores, best_spans
 from llmcli.errors import InputError, ModelUnsuitable, UsageError
@@ -97,16 +94,15 @@ class _Spans:
         texts = [row.text for row in rows]
         return encode_rows(self._loaded.tokenizer, rows, texts, self._fitting)
 
-    @torch.inference_mode()
     def run(self, units: Sequence[Window]) -> list[SpanScores]:
-        out = self._loaded.model(**collate(units, self._pad, self._loaded.model.device))
-        starts, ends = out.start_logits.float().cpu(), out.end_logits.float().cpu()  # (B, T)
+        out = self._loaded.engine.run(collate(units, self._pad))
+        assert out.starts is not None and out.ends is not None  # of a reader
         return [
             self._scores(unit, start, end)
-            for unit, start, end in zip(units, starts, ends, strict=True)
+            for unit, start, end in zip(units, out.starts, out.ends, strict=True)
         ]
 
-    def _scores(self, unit: Window, start: Tensor, end: Tensor) -> SpanScores:
+    def _scores(self, unit: Window, start: Floats, end: Floats) -> SpanScores:
         """start, end: (T,)"""
         here = slice(unit.content.start, unit.content.stop)
         cls = self._loaded.tokenizer.cls_token_id
@@ -122,7 +118,7 @@ class _Spans:
             job.units,
             outputs,
             context,
-            top=spec.top,
+            count=spec.top,
             longest=spec.max_answer_tokens,
             none=none if spec.no_answer else None,
         )

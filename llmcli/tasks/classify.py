@@ -4,12 +4,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
 
+from llmcli.core.arrays import Floats, require_numbers, sigmoid, softmax, weighted_mean
 from llmcli.core.batches import Job, process
 from llmcli.core.data import Failure, Row
-from llmcli.core.decoding import require_numbers
 from llmcli.core.encoding import (
     Encoded,
     Fitting,
@@ -19,10 +18,9 @@ from llmcli.core.encoding import (
     encode_rows,
     input_limit,
     pad_token,
-    weighted_mean,
 )
 from llmcli.core.likelihood import Ending, Likelihood
-from llmcli.core.loading import Loaded
+from llmcli.core.loaded import Loaded
 from llmcli.errors import InputError, ModelUnsuitable, UsageError
 from llmcli.spec import AUTO_BATCH, BatchSpec, ClassifySpec, Overflow
 
@@ -89,11 +87,11 @@ class _Head:
         texts = [row.text for row in rows]
         return encode_rows(self._loaded.tokenizer, rows, texts, self._fitting)
 
-    def run(self, units: Sequence[Window]) -> list[Tensor]:
+    def run(self, units: Sequence[Window]) -> list[Floats]:
         """Scores (L,) of each window."""
         return list(self._activation(_logits(self._loaded, units, self._pad)))
 
-    def finish(self, job: Job[Window], outputs: Sequence[Tensor]) -> list[Classification]:
+    def finish(self, job: Job[Window], outputs: Sequence[Floats]) -> list[Classification]:
         scores = weighted_mean(outputs, [unit.size for unit in job.units])
         return [_classification(job, self._names, scores, self._spec.top)]
 
@@ -132,21 +130,21 @@ class _Entailment:
             overflow = overflow or one.overflow
         return Job(row, units, overflow)
 
-    def run(self, units: Sequence["_Hypothesis"]) -> list[Tensor]:
+    def run(self, units: Sequence["_Hypothesis"]) -> list[Floats]:
         """Logits (3,), or as many as the model has, of each pair of texts."""
         return list(_logits(self._loaded, [unit.window for unit in units], self._pad))
 
-    def finish(self, job: "Job[_Hypothesis]", outputs: Sequence[Tensor]) -> list[Classification]:
-        logits = torch.stack([self._mean(job, outputs, at) for at in range(len(self._hypotheses))])
+    def finish(self, job: "Job[_Hypothesis]", outputs: Sequence[Floats]) -> list[Classification]:
+        logits = np.stack([self._mean(job, outputs, at) for at in range(len(self._hypotheses))])
         if self._spec.multi_label:  # each label for itself: entailed, or contradicted
             both = logits[:, [self._contradicts, self._entails]]  # (L, 2)
-            scores = both.softmax(-1)[:, 1]
+            scores = softmax(both)[:, 1]
         else:
-            scores = logits[:, self._entails].softmax(-1)
+            scores = softmax(logits[:, self._entails])
         return [_classification(job, self._spec.labels, scores, self._spec.top)]
 
     @staticmethod
-    def _mean(job: "Job[_Hypothesis]", outputs: Sequence[Tensor], label: int) -> Tensor:
+    def _mean(job: "Job[_Hypothesis]", outputs: Sequence[Floats], label: int) -> Floats:
         """Logits of one label: of the text's windows together."""
         at = [n for n, unit in enumerate(job.units) if unit.label == label]
         return weighted_mean([outputs[n] for n in at], [job.units[n].size for n in at])
@@ -183,32 +181,31 @@ class _Likely:
     def prepare(self, rows: Sequence[Row]) -> list[Job[Ending] | Failure]:
         return [self._likelihood.job(row) for row in rows]
 
-    def run(self, units: Sequence[Ending]) -> list[Tensor]:
+    def run(self, units: Sequence[Ending]) -> list[Floats]:
         """Log-probability () of each ending."""
         return self._likelihood.logprobs(units)
 
-    def finish(self, job: Job[Ending], outputs: Sequence[Tensor]) -> list[Classification]:
+    def finish(self, job: Job[Ending], outputs: Sequence[Floats]) -> list[Classification]:
         count = len(self._labels)
-        each = torch.stack(list(outputs)).reshape(-1, count)  # (windows, L)
+        each = np.stack(outputs).reshape(-1, count)  # (windows, L)
         weights = [unit.size for unit in job.units[::count]]
-        scores = weighted_mean(list(each.softmax(-1)), weights)
+        scores = weighted_mean(list(softmax(each)), weights)
         return [_classification(job, self._labels, scores, self._top)]
 
 
-@torch.inference_mode()
-def _logits(loaded: Loaded, units: Sequence[Window], pad: int) -> Tensor:
-    """Logits (B, L) in float32, on the CPU."""
-    inputs = collate(units, pad, loaded.model.device)
-    logits: Tensor = loaded.model(**inputs).logits.float().cpu()
+def _logits(loaded: Loaded, units: Sequence[Window], pad: int) -> Floats:
+    """Logits (B, L)."""
+    logits = loaded.engine.run(collate(units, pad)).logits
+    assert logits is not None  # of a classifier
     return logits
 
 
 def _classification(
-    job: Job[Any], names: Sequence[str], scores: Tensor, top: int | None
+    job: Job[Any], names: Sequence[str], scores: Floats, top: int | None
 ) -> Classification:
     """scores (L,). Raises ModelUnsuitable where they are no numbers."""
     require_numbers(scores)
-    order = scores.argsort(descending=True, stable=True).tolist()
+    order = np.argsort(-scores, kind="stable").tolist()
     ranked = tuple(LabelScore(names[at], scores[at].item()) for at in order)
     row = job.row
     best = ranked[0]
@@ -219,25 +216,25 @@ def _classification(
 
 def label_names(loaded: Loaded) -> list[str]:
     """The names that a checkpoint gives its classes, in the order of its logits."""
-    config = loaded.model.config
+    config = loaded.config
     return [str(config.id2label.get(at, f"LABEL_{at}")) for at in range(config.num_labels)]
 
 
-def activation(loaded: Loaded, multi_label: bool) -> Callable[[Tensor], Tensor]:
+def activation(loaded: Loaded, multi_label: bool) -> Callable[[Floats], Floats]:
     """What makes scores of logits (B, L): softmax over classes, or sigmoid for each.
 
     multi_label: sigmoid, whatever the checkpoint says. It is read as transformers' own
     text-classification pipeline reads it: sigmoid for several labels at once and for a single
     output, nothing for a regression, else softmax.
     """
-    config = loaded.model.config
+    config = loaded.config
     if multi_label or config.problem_type == "multi_label_classification":
-        return torch.sigmoid
+        return sigmoid
     if config.problem_type == "regression":
         return lambda logits: logits
     if config.num_labels == 1:
-        return torch.sigmoid
-    return lambda logits: logits.softmax(-1)
+        return sigmoid
+    return softmax
 
 
 def _entailment_labels(loaded: Loaded) -> tuple[int, int]:

@@ -5,12 +5,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
-from torch import Tensor
 
+from llmcli.core.arrays import Floats, require_numbers, weighted_mean
 from llmcli.core.batches import Job, process
 from llmcli.core.data import Failure, Row
-from llmcli.core.decoding import require_numbers
 from llmcli.core.encoding import (
     Fitting,
     Window,
@@ -18,9 +16,8 @@ from llmcli.core.encoding import (
     encode_rows,
     input_limit,
     pad_token,
-    weighted_mean,
 )
-from llmcli.core.loading import Loaded
+from llmcli.core.loaded import Loaded
 from llmcli.core.pooling import Pooling, pool, read_pooling
 from llmcli.errors import InputError, ModelUnsuitable
 from llmcli.spec import AUTO_BATCH, BatchSpec, EmbedSpec, Overflow
@@ -139,20 +136,20 @@ class _Work:
             texts = [text.lower() for text in texts]
         return encode_rows(self._loaded.tokenizer, rows, texts, self._fitting)
 
-    @torch.inference_mode()
-    def run(self, units: Sequence[Window]) -> list[Tensor]:
-        """A vector (D,) in float32 for each window."""
-        inputs = collate(units, self._pad, self._loaded.model.device)
-        hidden = self._loaded.model(**inputs).last_hidden_state.float()  # (B, T, D)
+    def run(self, units: Sequence[Window]) -> list[Floats]:
+        """A vector (D,) for each window."""
+        inputs = collate(units, self._pad)
+        hidden = self._loaded.engine.run(inputs).hidden  # (B, T, D)
+        assert hidden is not None  # of a model without a head
         mask = inputs["attention_mask"]  # (B, T)
-        vectors = torch.cat([pool(hidden, mask, mode) for mode in self._pooling.modes], -1).cpu()
+        vectors = np.concatenate([pool(hidden, mask, mode) for mode in self._pooling.modes], -1)
         for step in self._pooling.steps:
             vectors = step(vectors)  # (B, D)
         return list(vectors)
 
-    def finish(self, job: Job[Window], outputs: Sequence[Tensor]) -> list[Embedding]:
+    def finish(self, job: Job[Window], outputs: Sequence[Floats]) -> list[Embedding]:
         vector = weighted_mean(outputs, [unit.size for unit in job.units])
         require_numbers(vector)
         if self._pooling.normalize:
-            vector = torch.nn.functional.normalize(vector, dim=0)
-        return [Embedding(job.row, job.row.text, vector.numpy(), job.overflow)]
+            vector = vector / np.maximum(np.linalg.norm(vector), 1e-12)
+        return [Embedding(job.row, job.row.text, vector, job.overflow)]

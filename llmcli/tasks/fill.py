@@ -1,16 +1,16 @@
 """The words that a masked model puts into the gaps of a text."""
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
+import numpy as np
 
+from llmcli.core.arrays import Floats, log_softmax, require_numbers, top
 from llmcli.core.batches import process
 from llmcli.core.data import Failure, Row
-from llmcli.core.decoding import require_numbers
 from llmcli.core.encoding import Fitting, Window, collate, encode, input_limit, pad_token
-from llmcli.core.loading import Loaded
+from llmcli.core.loaded import Loaded
 from llmcli.core.masks import (
     Filling,
     Gaps,
@@ -110,7 +110,7 @@ class _Work:
         longest = max((len(word) for word in self._targets.values()), default=1)
         limit = None if limit is None else limit - (longest - 1)  # a word takes the place of a gap
         self._fitting = Fitting(limit, on_overflow, overlap=overlap)
-        self.budget = max(1, LOGITS // loaded.model.config.vocab_size)
+        self.budget = max(1, LOGITS // loaded.config.vocab_size)
 
     def prepare(self, rows: Sequence[Row]) -> list[_Job | Failure]:
         return [self._prepare(row) for row in rows]
@@ -135,32 +135,29 @@ class _Work:
             return Failure(row, error)
         return _Job(row, [window], gaps, found.overflow)
 
-    @torch.inference_mode()
     def run(self, units: Sequence[Window]) -> list[_Found]:
         return [
             self._found(window, logprobs)
             for window, logprobs in zip(units, self._logprobs(units), strict=True)
         ]
 
-    def _logprobs(self, windows: Sequence[Window]) -> list[Tensor]:
+    def _logprobs(self, windows: Sequence[Window]) -> list[Floats]:
         """Log-probabilities (n, V) of the n masks of each window."""
         each = max(1, self.budget // max(window.size for window in windows))
-        found: list[Tensor] = []
+        found: list[Floats] = []
         for at in range(0, len(windows), each):
-            some = windows[at : at + each]
-            logits = self._loaded.model(
-                **collate(some, self._pad, self._loaded.model.device)
-            ).logits
-            for window, row in zip(some, logits, strict=True):  # row (T, V)
-                masks = row[positions(window, self._mask_id)].float().cpu()
-                require_numbers(masks)
-                masks = masks.log_softmax(-1)
-                masks[:, self._mask_id] = float("-inf")  # a gap is not filled with a gap
-                masks[:, len(self._loaded.tokenizer) :] = float("-inf")  # nor with no word at all
-                found.append(masks)
+            inputs = collate(windows[at : at + each], self._pad)
+            places = inputs["input_ids"] == self._mask_id  # (B, T)
+            logits = self._loaded.engine.run(inputs, places).logits  # (masks of the batch, V)
+            assert logits is not None  # of a masked model
+            require_numbers(logits)
+            logprobs = log_softmax(logits)
+            logprobs[:, self._mask_id] = -np.inf  # a gap is not filled with a gap
+            logprobs[:, len(self._loaded.tokenizer) :] = -np.inf  # nor with no word at all
+            found += np.split(logprobs, places.sum(-1).cumsum()[:-1])
         return found
 
-    def _found(self, window: Window, logprobs: Tensor) -> _Found:
+    def _found(self, window: Window, logprobs: Floats) -> _Found:
         """logprobs (n, V)"""
         gaps = [self._candidates(window, gap, logprobs) for gap in range(len(logprobs))]
         if len(gaps) == 1:
@@ -172,12 +169,11 @@ class _Work:
         return _Found(gaps, best[0])
 
     def _candidates(
-        self, window: Window, gap: int, logprobs: Tensor
+        self, window: Window, gap: int, logprobs: Floats
     ) -> list[tuple[tuple[int, ...], float]]:
         if not self._targets:
-            best = logprobs[gap].topk(min(self._spec.top, logprobs.shape[-1]))
-            pairs = zip(best.indices.tolist(), best.values.tolist(), strict=True)
-            return [((token,), value) for token, value in pairs]
+            best = top(logprobs[gap], self._spec.top).tolist()
+            return [((token,), float(logprobs[gap, token])) for token in best]
         at = positions(window, self._mask_id)[gap]
         scored = [
             (
@@ -203,7 +199,7 @@ class _Work:
         return [Filled(job.row, job.row.text, filled, found.best.logprob, gaps, job.overflow)]
 
     def _candidate(self, tokens: tuple[int, ...], logprob: float) -> Candidate:
-        probability = float(torch.tensor(logprob).exp())
+        probability = math.exp(logprob)
         word = next((w for w, ids in self._targets.items() if ids == tokens), None)
         word = word or self._word(tokens).strip()
         return Candidate(word, tokens[0] if len(tokens) == 1 else None, probability)

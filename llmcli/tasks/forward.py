@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from llmcli.core.arrays import require_numbers
 from llmcli.core.checkpoint import Kind
 from llmcli.core.data import Failure, Row, failed
-from llmcli.core.decoding import require_numbers
-from llmcli.core.loading import Loaded
+from llmcli.core.loaded import Loaded
 from llmcli.core.tokens import token_namer
 from llmcli.errors import InputError
 

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from llmcli.core.batches import process
-from llmcli.core.beams import Hypothesis, beam_search
 from llmcli.core.data import Failure, Row, failed
-from llmcli.core.decoding import Cached, Decoder, Step, sequence_seed
-from llmcli.core.loading import Loaded
+from llmcli.core.loaded import Loaded
 from llmcli.core.plan import DEFAULT_NEW_TOKENS, check_decoding
 from llmcli.core.prompts import encode_prompt, end_tokens, room
+from llmcli.core.steps import Hypothesis, Step, sequence_seed
 from llmcli.core.tokens import TextStream, token_namer
 from llmcli.errors import InputError
 from llmcli.spec import AUTO_BATCH, BatchSpec, ChatSpec, DecodingSpec, Overflow
@@ -155,7 +154,7 @@ class _Work:
         """The sequences of each prompt."""
         if self._spec.num_beams > 1:
             return _search(self._loaded, prompts, self._spec)
-        results = _Batch(self._loaded, prompts, self._spec).run(on_text)
+        results = _Batch(self._loaded, prompts, self._spec, on_text).run()
         each = self._spec.num_return_sequences
         return [results[at : at + each] for at in range(0, len(results), each)]
 
@@ -189,10 +188,8 @@ def _search(
     loaded: Loaded, prompts: Sequence[_Prompt], spec: DecodingSpec
 ) -> list[list[Generation]]:
     began = time.perf_counter()
-    ids = [prompt.ids for prompt in prompts]
-    found = beam_search(
-        Cached(loaded.model, ids),
-        ids,
+    found = loaded.engine.search(
+        [prompt.ids for prompt in prompts],
         spec,
         limits=[prompt.limit for prompt in prompts],
         end_tokens=end_tokens(loaded),
@@ -226,7 +223,14 @@ def _from_hypothesis(
 class _Batch:
     """The sequences of some prompts, decoded together."""
 
-    def __init__(self, loaded: Loaded, prompts: Sequence[_Prompt], spec: DecodingSpec) -> None:
+    def __init__(
+        self,
+        loaded: Loaded,
+        prompts: Sequence[_Prompt],
+        spec: DecodingSpec,
+        on_text: Callable[[str], None] | None,
+    ) -> None:
+        self._on_text = on_text
         each = spec.num_return_sequences
         self._loaded = loaded
         self._spec = spec
@@ -237,43 +241,41 @@ class _Batch:
         self._texts: list[list[str]] = [[] for _ in self._places]
         self._steps: list[list[Step]] = [[] for _ in self._places]
         self._reasons: list[FinishReason] = ["length"] * len(self._places)
-        ids = [prompt.ids for prompt, _ in self._places]
-        self._decoder = Decoder(
-            Cached(loaded.model, ids),
-            ids,
+        self._decoding = loaded.engine.decode(
+            [prompt.ids for prompt, _ in self._places],
             spec,
             limits=[prompt.limit for prompt, _ in self._places],
             seeds=[sequence_seed(spec.seed or 0, index) for _, index in self._places],
             end_tokens=end_tokens(loaded),
+            live=on_text is not None or bool(spec.stop),
         )
 
-    def run(self, on_text: Callable[[str], None] | None) -> list[Generation]:
+    def run(self) -> list[Generation]:
         began = time.perf_counter()
-        while self._decoder.running:
-            for step in self._decoder.step():
-                self._take(step, on_text)
+        for step in self._decoding:
+            self._take(step)
         for at, stream in enumerate(self._streams):
-            self._write(at, stream.flush(), on_text)
+            self._write(at, stream.flush())
             if stream.stopped:
                 self._reasons[at] = "stop"
         seconds = time.perf_counter() - began
         return [self._result(at, seconds) for at in range(len(self._places))]
 
-    def _take(self, step: Step, on_text: Callable[[str], None] | None) -> None:
+    def _take(self, step: Step) -> None:
         if step.is_end:
             self._reasons[step.row] = "end"
             return
         self._steps[step.row].append(step)
         stream = self._streams[step.row]
-        self._write(step.row, stream.push(step.token), on_text)
+        self._write(step.row, stream.push(step.token))
         if stream.stopped:
-            self._decoder.stop(step.row)
+            self._decoding.stop(step.row)
 
-    def _write(self, at: int, text: str, on_text: Callable[[str], None] | None) -> None:
+    def _write(self, at: int, text: str) -> None:
         if text:
             self._texts[at].append(text)
-            if on_text is not None:
-                on_text(text)
+            if self._on_text is not None:
+                self._on_text(text)
 
     def _result(self, at: int, seconds: float) -> Generation:
         prompt, index = self._places[at]

@@ -3,19 +3,16 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-import torch
-
 from llmcli.core.batches import process
-from llmcli.core.beams import Hypothesis, beam_search
 from llmcli.core.data import Failure, Row
 from llmcli.core.encoding import input_limit
 from llmcli.core.languages import base, is_unspaced
 from llmcli.core.layout import Piece, pieces, put_together
-from llmcli.core.loading import Loaded
-from llmcli.core.prompts import end_tokens
+from llmcli.core.loaded import Loaded
+from llmcli.core.prompts import decoder_start, end_tokens
 from llmcli.core.rules import read_rules
 from llmcli.core.sentences import halves
-from llmcli.core.seq2seq import CachedSeq2Seq, decoder_start
+from llmcli.core.steps import Hypothesis
 from llmcli.core.translating import Direction, find_direction
 from llmcli.errors import InputError, UsageError
 from llmcli.spec import AUTO_BATCH, BatchSpec, DecodingSpec, Overflow, TranslateSpec
@@ -61,7 +58,7 @@ def translate(
     Raises ModelUnsuitable where the model does not know a language, UsageError where it needs
     to be told one.
     """
-    name, config = loaded.checkpoint.model_id, loaded.model.config
+    name, config = loaded.checkpoint.model_id, loaded.config
     direction = find_direction(name, loaded.tokenizer, config, spec.from_lang, spec.to_lang)
     yield from process(_Work(loaded, spec, direction, batch.on_overflow), rows, batch)
 
@@ -99,15 +96,14 @@ class _Work:
     def __init__(
         self, loaded: Loaded, spec: TranslateSpec, direction: Direction, how: Overflow
     ) -> None:
-        config = loaded.model.generation_config
+        config = loaded.generation
         self._loaded, self._spec, self._direction, self._how = loaded, spec, direction, how
         self._limit = input_limit(loaded)
         self._ends = end_tokens(loaded)
-        self._pad = int(loaded.tokenizer.pad_token_id or 0)
-        own = decoder_start(loaded.model)
+        own = decoder_start(loaded)
         self._start = own if direction.start is None else [direction.start]
         self._rules = read_rules(
-            loaded.model,
+            loaded.generation,
             start=len(self._start),
             forced_first=direction.forced_first,
             length_penalty=spec.length_penalty,
@@ -179,17 +175,15 @@ class _Work:
             return self._fitted(first)[:1]
         return [*self._fitted(first), *self._fitted(second)]
 
-    @torch.inference_mode()
     def run(self, units: Sequence[_Source]) -> list[list[Hypothesis]]:
         """The best hypotheses for each sentence."""
-        sources = [unit.ids for unit in units]
-        return beam_search(
-            CachedSeq2Seq(self._loaded.model, sources, self._start, self._pad),
+        return self._loaded.engine.search(
             [self._start] * len(units),
             self._decoding,
             limits=[unit.limit for unit in units],
             end_tokens=self._ends,
             rules=self._rules,
+            sources=[unit.ids for unit in units],
         )
 
     def finish(self, job: _Job, outputs: Sequence[list[Hypothesis]]) -> list[Translation]:
@@ -236,7 +230,7 @@ def _best(outputs: Sequence[list[Hypothesis]], count: int) -> list[list[Hypothes
 
 
 def _most_new_tokens(loaded: Loaded, start: int) -> int:
-    config = loaded.model.generation_config
+    config = loaded.generation
     if config.max_new_tokens:
         return int(config.max_new_tokens)
     if config.max_length and config.max_length > start:

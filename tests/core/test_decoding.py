@@ -5,7 +5,8 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from llmcli.core.beams import beam_search
-from llmcli.core.decoding import Cached, Decoder, sequence_seed
+from llmcli.core.decoding import Cached, Decoder
+from llmcli.core.steps import sequence_seed
 from llmcli.spec import DecodingSpec
 from tests.conftest import BLOOM, GPT2, LLAMA, MAMBA, make_causal
 

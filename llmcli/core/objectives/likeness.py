@@ -10,7 +10,6 @@ from torch.nn import functional
 from llmcli.core.data import Row
 from llmcli.core.objectives.base import Batch, Examples, Feature, RowObjective, Scorer, model_inputs
 from llmcli.core.objectives.classification import encoded_texts
-from llmcli.core.pooling import pool
 
 GROUP = 64  # texts that the teacher reads together
 
@@ -48,7 +47,7 @@ class Likeness(RowObjective):
             texts, truncation=True, max_length=self.limit, padding=True, return_tensors="pt"
         )
         hidden = self._teacher(**inputs).last_hidden_state
-        return pool(hidden, inputs["attention_mask"], "mean").clone()
+        return _mean(hidden, inputs["attention_mask"]).clone()
 
     def collate(self, features: Sequence[Feature]) -> Batch:
         vectors = torch.stack([one["vector"] for one in features])  # (B, D)
@@ -60,12 +59,19 @@ class Likeness(RowObjective):
     def loss(self, model: Any, batch: Batch) -> tuple[Tensor, Any]:
         inputs = {name: value for name, value in batch.items() if name != "vectors"}
         hidden = model(**inputs).last_hidden_state
-        own = pool(hidden, batch["attention_mask"], "mean")
+        own = _mean(hidden, batch["attention_mask"])
         cosines = functional.cosine_similarity(own.float(), batch["vectors"])
         return (1 - cosines).sum(), cosines
 
     def scorer(self) -> Scorer:
         return _Cosine()
+
+
+def _mean(hidden: Tensor, mask: Tensor) -> Tensor:
+    """The mean (B, D) of the token states hidden (B, T, D) that mask (B, T) names."""
+    weights = (mask / mask.sum(1, keepdim=True)).to(hidden.dtype)  # (B, T)
+    mean: Tensor = (weights[:, None] @ hidden)[:, 0]
+    return mean
 
 
 class _Cosine(Scorer):

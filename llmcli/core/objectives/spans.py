@@ -106,7 +106,9 @@ class _Answers(Scorer):
         self._parts: dict[int, list[tuple[Question, Window, SpanScores]]] = {}
 
     def add(self, features: Sequence[Feature], batch: Batch, outputs: Any) -> None:
-        starts, ends = outputs.start_logits.float().cpu(), outputs.end_logits.float().cpu()
+        starts, ends = (
+            logits.float().cpu().numpy() for logits in (outputs.start_logits, outputs.end_logits)
+        )
         for feature, start, end in zip(features, starts, ends, strict=True):
             number, asked = feature["question"]
             window: Window = feature["window"]
@@ -128,7 +130,7 @@ class _Answers(Scorer):
 
     def _answer(self, asked: Question, windows: list[Window], scores: list[SpanScores]) -> str:
         none = min(one.none for one in scores) if not asked.answers else None
-        spans = best_spans(windows, scores, asked.context, top=1, longest=LONGEST, none=none)
+        spans = best_spans(windows, scores, asked.context, count=1, longest=LONGEST, none=none)
         if not spans or (none is not None and none > spans[0].score):
             return ""
         return asked.context[spans[0].start : spans[0].end]

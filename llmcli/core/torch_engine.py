@@ -1,0 +1,106 @@
+"""The reference engine: a model of transformers, which does everything."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from llmcli.core.arrays import Bools, Floats, require_numbers
+from llmcli.core.beams import beam_search
+from llmcli.core.decoding import Cached, Decoder, State
+from llmcli.core.loaded import Inputs, Outputs
+from llmcli.core.rules import FREE, Rules
+from llmcli.core.seq2seq import CachedSeq2Seq
+from llmcli.core.steps import Decoding, Hypothesis
+from llmcli.spec import DecodingSpec, EngineName
+
+LOGITS = 1 << 26  # numbers that are held at once at most
+
+
+class TorchEngine:
+    """Runs a model of transformers where it lies. What the methods do, `Engine` says."""
+
+    name: EngineName = "torch"
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    @torch.inference_mode()
+    def run(self, inputs: Inputs, places: Bools | None = None) -> Outputs:
+        device = self._model.device
+        tensors = {name: torch.from_numpy(one).to(device) for name, one in inputs.items()}
+        out = self._model(**tensors)
+
+        def taken(name: str, at: Bools | None = None) -> Any:
+            found = getattr(out, name, None)
+            if found is None:
+                return None
+            if at is not None:
+                found = found[torch.from_numpy(at).to(device)]
+            return found.float().cpu().numpy()
+
+        return Outputs(
+            logits=taken("logits", places),
+            hidden=taken("last_hidden_state"),
+            starts=taken("start_logits"),
+            ends=taken("end_logits"),
+        )
+
+    def decode(
+        self,
+        prompts: Sequence[Sequence[int]],
+        spec: DecodingSpec,
+        *,
+        limits: Sequence[int],
+        seeds: Sequence[int],
+        end_tokens: frozenset[int],
+        live: bool,
+    ) -> Decoding:
+        return Decoder(
+            Cached(self._model, prompts),
+            prompts,
+            spec,
+            limits=limits,
+            seeds=seeds,
+            end_tokens=end_tokens,
+        )
+
+    @torch.inference_mode()
+    def search(
+        self,
+        prompts: Sequence[Sequence[int]],
+        spec: DecodingSpec,
+        *,
+        limits: Sequence[int],
+        end_tokens: frozenset[int],
+        rules: Rules = FREE,
+        sources: Sequence[Sequence[int]] | None = None,
+    ) -> list[list[Hypothesis]]:
+        state: State
+        if sources is None:
+            state = Cached(self._model, prompts)
+        else:
+            pad = self._model.config.pad_token_id or 0
+            state = CachedSeq2Seq(self._model, sources, prompts[0], pad)
+        return beam_search(state, prompts, spec, limits=limits, end_tokens=end_tokens, rules=rules)
+
+    @torch.inference_mode()
+    def score(self, rows: Sequence[Sequence[int]], counts: Sequence[int]) -> list[Floats]:
+        each = max(1, LOGITS // (max(counts) * self._model.config.vocab_size))
+        found: list[Floats] = []
+        for first in range(0, len(rows), each):
+            here = slice(first, first + each)
+            found += self._score(rows[here], counts[here])
+        return found
+
+    def _score(self, rows: Sequence[Sequence[int]], counts: Sequence[int]) -> list[Floats]:
+        # Each token is predicted by what is before it: the last one by the row without it.
+        cached = Cached(self._model, [row[:-1] for row in rows])
+        logprobs = cached.last_logits(max(counts)).log_softmax(-1)  # (B, N, V)
+        require_numbers(logprobs)
+        scores = []
+        for at, (row, count) in enumerate(zip(rows, counts, strict=True)):
+            came = torch.tensor(row[-count:], device=logprobs.device)  # (n,)
+            mine = logprobs[at, -count:].gather(-1, came[:, None])[:, 0]
+            scores.append(mine.cpu().numpy())
+        return scores
