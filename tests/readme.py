@@ -32,6 +32,7 @@ def run_in_folder(commands):
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
     with tempfile.TemporaryDirectory() as folder:
         environment["HF_HOME"] = f"{folder}/hf"
+        environment["LLMCLI_CACHE"] = f"{folder}/llmcli"
         for command in commands:
             done = subprocess.run(
                 ["bash", "-c", command],

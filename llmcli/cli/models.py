@@ -26,16 +26,20 @@ def models() -> None:
 @models.command("list")
 @output_options()
 def list_(out: Output) -> None:
-    """List the models that come along and those in the hub's cache.
+    """List the models that come along, those in the hub's cache, and converted ones.
 
-    The cache is the one that all Hugging Face tools share; HF_HOME says where it is.
+    The cache is the one that all Hugging Face tools share; HF_HOME says where it is. Of
+    origin ct2 are copies that were converted for that engine, in LLMCLI_CACHE.
     """
     from llmcli.tasks.models import list_models
 
     entries = list(list_models())
     if out.is_for_reading:
         rows = [
-            [one.name, one.origin, one.task, human_size(one.bytes), (one.last_used or "")[:10]]
+            [
+                *(one.name, f"{one.origin} {one.dtype or ''}".strip(), one.task),
+                *(human_size(one.bytes), (one.last_used or "")[:10]),
+            ]
             for one in entries
         ]
         show_table(["name", "origin", "task", "size", "last used"], rows, right=frozenset({"size"}))
@@ -112,7 +116,10 @@ def _write_path(out: Output, model_id: str, path: Path) -> None:
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @output_options()
 def rm(model_id: str, yes: bool, out: Output) -> None:
-    """Remove MODEL from the hub's cache, all revisions of it."""
+    """Remove MODEL from the hub's cache, all revisions, and its copies for the ct2 engine.
+
+    Of a starter or a local model, only the copies are removed.
+    """
     from llmcli.tasks.models import removable, remove_model
 
     size = human_size(removable(model_id))

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from llmcli.core import hub
 from llmcli.core.checkpoint import (
@@ -18,6 +18,7 @@ from llmcli.core.checkpoint import (
     task_of,
     weight_files,
 )
+from llmcli.core.ct2.cache import conversions, conversions_of, remove_conversion
 from llmcli.core.hashes import SUMS, expected_hash, hash_file, read_sums
 from llmcli.core.hub_errors import repo_of
 from llmcli.errors import LlmcliError, ModelUnsuitable, UsageError
@@ -29,11 +30,14 @@ class ModelEntry:
     """A line of the list."""
 
     name: str
-    origin: Origin
+    origin: Origin | Literal["ct2"]
+    """ct2: it is a copy, converted for the engine of that name."""
     task: str
     bytes: int
     last_used: str | None
-    """UTC, ISO 8601; None for a starter."""
+    """UTC, ISO 8601; None for a starter; when it was made for a conversion."""
+    dtype: str | None = None
+    """float32 or int8 for a conversion."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,7 @@ class FileCheck:
 
 
 def list_models() -> Iterator[ModelEntry]:
-    """Yield the starters, then the models in the hub's cache, last used first."""
+    """Yield the starters, the models in the hub's cache, last used first, and conversions."""
     for name in starters():
         checkpoint = hub.resolve(ModelSpec(name))
         size = sum(file.bytes for file in _files(checkpoint))
@@ -82,6 +86,11 @@ def list_models() -> Iterator[ModelEntry]:
     for repo in sorted(hub.cached_repos(), key=lambda repo: repo.last_accessed, reverse=True):
         used = datetime.fromtimestamp(repo.last_accessed, timezone.utc).isoformat("T", "seconds")
         yield ModelEntry(repo.repo_id, "hub", _cached_task(repo), repo.size_on_disk, used)
+    for one in conversions():
+        yield ModelEntry(one.model_id, "ct2", _TASK[one.kind], one.bytes, one.date, one.dtype)
+
+
+_TASK = {"causal": "text-generation", "seq2seq": "text-to-text", "encoder": "feature-extraction"}
 
 
 def _cached_task(repo: Any) -> str:
@@ -185,19 +194,35 @@ def _files(checkpoint: Checkpoint) -> tuple[ModelFile, ...]:
 def removable(model_id: str) -> int:
     """Bytes that `remove_model` would free.
 
-    Raises UsageError for a starter, ModelNotFound if the cache does not hold the model.
+    Raises UsageError for a starter without conversions, ModelNotFound if neither the hub's
+    cache nor that of conversions holds the model.
     """
+    size = sum(one.bytes for one in conversions_of(model_id))
     if model_id in starters():
-        raise UsageError(f"{model_id} comes with the package and cannot be removed by itself")
-    return int(hub.cached_repo(model_id).size_on_disk)
+        if not size:
+            raise UsageError(f"{model_id} comes with the package and cannot be removed by itself")
+        return size
+    if size and not _is_in_hub_cache(model_id):
+        return size
+    return size + int(hub.cached_repo(model_id).size_on_disk)
 
 
 def remove_model(model_id: str) -> int:
-    """Delete a model from the hub's cache, all revisions; return the bytes that this freed.
+    """Delete a model from the hub's cache, all revisions, and what was converted of it.
 
-    Raises ModelNotFound if the cache does not hold it.
+    Of a starter or a local model, only what was converted goes. Returns the bytes that this
+    freed. Raises as `removable` does; InputError where a conversion cannot be deleted.
     """
-    return hub.remove(model_id)
+    size = removable(model_id)
+    for one in conversions_of(model_id):
+        remove_conversion(one)
+    if _is_in_hub_cache(model_id):
+        hub.remove(model_id)
+    return size
+
+
+def _is_in_hub_cache(model_id: str) -> bool:
+    return any(repo.repo_id == model_id for repo in hub.cached_repos())
 
 
 def verify_model(spec: ModelSpec) -> list[FileCheck]:

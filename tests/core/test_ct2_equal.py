@@ -26,6 +26,15 @@ LLAMA = {
     "rms_norm_eps": 0.02,
     "rope_parameters": {"rope_type": "default", "rope_theta": 500.0},
 }
+LLAMA3 = {
+    "rope_type": "llama3",
+    "rope_theta": 500.0,
+    "factor": 5.0,
+    "low_freq_factor": 1.5,
+    "high_freq_factor": 3.0,
+    "original_max_position_embeddings": 16,
+}
+LINEAR = {"rope_type": "linear", "rope_theta": 500.0, "factor": 4.0}
 GPT2 = {"n_embd": 24, "n_layer": 3, "n_head": 3, "n_positions": 40, "layer_norm_epsilon": 0.03}
 NEOX = {
     "hidden_size": 48,
@@ -56,6 +65,8 @@ CAUSAL = [
     ("llama", {**LLAMA, "attention_bias": True, "mlp_bias": True, "tie_word_embeddings": True}),
     ("llama", {**LLAMA, "num_key_value_heads": 4, "head_dim": 8}),
     ("llama", {**LLAMA, "num_key_value_heads": 1, "hidden_act": "gelu"}),
+    ("llama", {**LLAMA, "rope_parameters": LLAMA3, "max_position_embeddings": 256}),
+    ("llama", {**LLAMA, "rope_parameters": LINEAR}),
     ("mistral", {**LLAMA, "sliding_window": None}),
     ("mistral", {**LLAMA, "sliding_window": None, "head_dim": 10}),
     ("qwen2", LLAMA),
@@ -134,6 +145,7 @@ SEQ2SEQ = [
     ("t5", {**T5, "feed_forward_proj": "gated-gelu", "tie_word_embeddings": False}),
     ("t5", {**T5, "feed_forward_proj": "gated-silu", "num_heads": 2}),
     ("t5", {**T5, "feed_forward_proj": "gelu", "d_kv": 6}),
+    ("mt5", {**T5, "feed_forward_proj": "gated-gelu"}),
 ]
 
 

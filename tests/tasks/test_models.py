@@ -126,3 +126,43 @@ def test_a_pickle_that_would_run_code_is_not_run(run, tiny_gpt2, tmp_path):
 def test_a_folder_in_use_is_not_converted_into(run, tiny_gpt2, tmp_path):
     (tmp_path / "mine").write_text("x")
     assert run("models", "convert", tiny_gpt2, tmp_path).exit_code == 2
+
+
+def test_conversions_are_listed_and_removed_with_their_model(run, tiny_gpt2):
+    from llmcli.core.checkpoint import Checkpoint
+    from llmcli.core.ct2.conversion import converted
+
+    def listed():
+        records = json.loads(run("models", "list", "--json").stdout)
+        return [(one["name"], one["dtype"]) for one in records if one["origin"] == "ct2"]
+
+    converted(Checkpoint("mine", tiny_gpt2, "local"), "causal", "float32")
+    folder = converted(Checkpoint("mine", tiny_gpt2, "local"), "causal", "int8")
+    assert sorted(listed()) == [("mine", "float32"), ("mine", "int8")]
+    assert "ct2 int8" in run("models", "list").stdout
+    result = run("models", "rm", "-y", "mine", "--json")
+    (removed,) = json.loads(result.stdout)
+    assert removed["bytes"] > 1000
+    assert listed() == [] and not folder.exists()
+    assert list((folder.parent / "known").iterdir()) == []
+    assert run("models", "rm", "-y", "mine").exit_code == 4
+
+
+def test_removing_a_folders_conversions_leaves_the_folder(run, tiny_gpt2):
+    from llmcli.core.checkpoint import Checkpoint
+    from llmcli.core.ct2.conversion import converted
+
+    folder = converted(Checkpoint("mine", tiny_gpt2, "local"), "causal", "float32")
+    assert run("models", "rm", "-y", tiny_gpt2).exit_code == 0
+    assert not folder.exists() and (tiny_gpt2 / "model.safetensors").exists()
+
+
+def test_removing_a_starter_removes_its_conversions_alone(run, tiny_gpt2):
+    from llmcli.core.checkpoint import STARTERS, Checkpoint
+    from llmcli.core.ct2.conversion import converted
+
+    starter = STARTERS / "gpt2-stories"
+    folder = converted(Checkpoint("gpt2-stories", starter, "starter"), "causal", "int8")
+    assert run("models", "rm", "-y", "gpt2-stories").exit_code == 0
+    assert not folder.exists() and (starter / "model.safetensors").exists()
+    assert run("models", "rm", "-y", "gpt2-stories").exit_code == 2

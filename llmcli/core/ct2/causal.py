@@ -3,11 +3,17 @@
 from typing import Any
 
 import numpy as np
-from ctranslate2.specs import TransformerDecoderModelSpec
+from ctranslate2.specs import RotaryScalingType, TransformerDecoderModelSpec
 
 from llmcli.core.ct2.layers import activation_of, set_linear, set_norm
 from llmcli.core.ct2.support import rope
 from llmcli.core.ct2.weights import Weights
+
+SCALINGS = {
+    "default": None,
+    "linear": RotaryScalingType.Linear,
+    "llama3": RotaryScalingType.Llama3,
+}
 
 
 def gpt2(weights: Weights, full: dict[str, Any]) -> Any:
@@ -54,6 +60,7 @@ def llama(weights: Weights, full: dict[str, Any]) -> Any:
     head_dim = given or full["hidden_size"] // heads
     heads_kv = full.get("num_key_value_heads") or heads
     has_norm = full["model_type"] == "qwen3"
+    positions = rope(full)
     spec = TransformerDecoderModelSpec.from_config(
         full["num_hidden_layers"],
         heads,
@@ -62,7 +69,9 @@ def llama(weights: Weights, full: dict[str, Any]) -> Any:
         rms_norm=True,
         rotary_dim=head_dim,
         rotary_interleave=False,
-        rotary_base=rope(full)["rope_theta"],
+        rotary_base=positions["rope_theta"],
+        rotary_scaling_type=SCALINGS[positions["rope_type"]],
+        original_max_position_embeddings=positions.get("original_max_position_embeddings") or 0,
         num_heads_kv=None if heads_kv == heads else heads_kv,
         head_dim=head_dim,
         qk_norm=has_norm,
@@ -74,9 +83,22 @@ def llama(weights: Weights, full: dict[str, Any]) -> Any:
     set_norm(decoder.layer_norm, weights, f"{body}norm", is_rms=True)
     for at, layer in enumerate(decoder.layer):
         _set_llama_layer(layer, weights, f"{body}layers.{at}", has_norm)
+        _set_scaling(layer.self_attention, positions)
     _set_output(decoder, weights, full, f"{body}embed_tokens")
     spec.config.layer_norm_epsilon = full["rms_norm_eps"]
     return spec
+
+
+def _set_scaling(attention: Any, positions: dict[str, Any]) -> None:
+    """Fill what scales rotary positions.
+
+    CTranslate2 reads the factor for both kinds; its specification names it for one only.
+    """
+    if positions["rope_type"] != "default":
+        attention.__dict__["rotary_scaling_factor"] = np.float32(positions["factor"])
+    if positions["rope_type"] == "llama3":
+        attention.rotary_low_freq_factor = np.float32(positions["low_freq_factor"])
+        attention.rotary_high_freq_factor = np.float32(positions["high_freq_factor"])
 
 
 def _set_llama_layer(layer: Any, weights: Weights, name: str, has_norm: bool) -> None:

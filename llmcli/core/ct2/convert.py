@@ -37,7 +37,7 @@ def convert(checkpoint: Checkpoint, target: Path, dtype: str) -> None:
         **dict.fromkeys(("bert", "roberta", "xlm-roberta", "camembert"), encoders.bert),
         "distilbert": encoders.distilbert,
         **dict.fromkeys(seq2seq.STYLES, seq2seq.bart),
-        "t5": seq2seq.t5,
+        **dict.fromkeys(("t5", "mt5"), seq2seq.t5),
     }
     full = with_defaults(read_config(checkpoint))
     group = GROUPS[full["model_type"]]

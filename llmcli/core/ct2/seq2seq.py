@@ -113,7 +113,7 @@ def _set_layer(layer: Any, weights: Weights, name: str) -> None:
 
 
 def t5(weights: Weights, full: dict[str, Any]) -> Any:
-    """The specification of a T5, version 1.0 or 1.1."""
+    """The specification of a T5, version 1.0 or 1.1, or an mT5."""
     layers = full["num_layers"]
     spec = TransformerSpec.from_config(
         (layers, full.get("num_decoder_layers") or layers),
@@ -135,7 +135,7 @@ def t5(weights: Weights, full: dict[str, Any]) -> Any:
         _set_t5_layers(half.layer, weights, f"{side}.block", full)
     decoder.projection.weight = weights.take("lm_head.weight", *tied)
     scales = full.get("scale_decoder_outputs", full.get("tie_word_embeddings") is not False)
-    if scales:  # by version 1.0 alone; T5Config tells it by tie_word_embeddings
+    if scales and full["model_type"] == "t5":  # 1.0 alone; T5Config tells it from the tie
         decoder.scale_outputs = full["d_model"] ** -0.5
     for name in tied:
         if name in weights:

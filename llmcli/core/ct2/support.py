@@ -37,6 +37,14 @@ _BART = {
     "tie_word_embeddings": True,
     "pad_token_id": 1,
 }
+_T5 = {
+    "d_model": 512,
+    "num_heads": 8,
+    "num_layers": 6,
+    "layer_norm_epsilon": 1e-6,
+    "feed_forward_proj": "relu",
+    "relative_attention_max_distance": 128,
+}
 
 # What transformers assumes where config.json says nothing: old files leave much out.
 DEFAULTS: dict[str, dict[str, Any]] = {
@@ -93,19 +101,14 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "mbart": _BART,
     "m2m_100": {**_BART, "activation_function": "relu", "scale_embedding": True},
     "pegasus": {**_BART, "pad_token_id": 0},
-    "t5": {
-        "d_model": 512,
-        "num_heads": 8,
-        "num_layers": 6,
-        "layer_norm_epsilon": 1e-6,
-        "feed_forward_proj": "relu",
-        "relative_attention_max_distance": 128,
-    },
+    "t5": _T5,
+    "mt5": {**_T5, "num_heads": 6, "num_layers": 8, "feed_forward_proj": "gated-gelu"},
 }
 GROUPS: dict[str, Group] = {
     **dict.fromkeys(("gpt2", "llama", "mistral", "qwen2", "qwen3", "gpt_neox", "opt"), "causal"),
     **dict.fromkeys(("bert", "roberta", "xlm-roberta", "camembert", "distilbert"), "encoder"),
-    **dict.fromkeys(("marian", "bart", "mbart", "m2m_100", "pegasus", "t5"), "seq2seq"),
+    **dict.fromkeys(("marian", "bart", "mbart", "m2m_100", "pegasus"), "seq2seq"),
+    **dict.fromkeys(("t5", "mt5"), "seq2seq"),
 }
 _OTHER_NAMES = {  # transformers takes these names in config.json too
     "gpt2": {
@@ -118,11 +121,14 @@ _OTHER_NAMES = {  # transformers takes these names in config.json too
         "num_attention_heads": "n_heads",
         "num_hidden_layers": "n_layers",
     },
-    "t5": {
-        "hidden_size": "d_model",
-        "num_attention_heads": "num_heads",
-        "num_hidden_layers": "num_layers",
-    },
+    **dict.fromkeys(
+        ("t5", "mt5"),
+        {
+            "hidden_size": "d_model",
+            "num_attention_heads": "num_heads",
+            "num_hidden_layers": "num_layers",
+        },
+    ),
 }
 # Settings of which CTranslate2, or the conversion, knows one value only.
 _ONLY: dict[str, Any] = {
@@ -134,6 +140,15 @@ _ONLY: dict[str, Any] = {
     "position_embedding_type": "absolute",
     "use_sliding_window": False,
     "share_encoder_decoder_embeddings": True,
+}
+# Rotary positions, and what each kind of them needs to be told.
+ROPES: dict[str, tuple[str, ...]] = {
+    "default": (),
+    "linear": ("factor",),
+    "llama3": (
+        *("factor", "low_freq_factor", "high_freq_factor"),
+        "original_max_position_embeddings",
+    ),
 }
 WIDTHS = ("n_embd", "hidden_size", "dim", "d_model")
 HEADS = (
@@ -188,7 +203,7 @@ def with_defaults(settings: dict[str, Any]) -> dict[str, Any]:
 
 def activation(full: dict[str, Any]) -> str:
     """The name of the activation between the layers of a feed-forward network."""
-    if full["model_type"] == "t5":
+    if "feed_forward_proj" in full:
         named = str(full["feed_forward_proj"])
         return "gelu_new" if named == "gated-gelu" else named.removeprefix("gated-")
     names = ("activation_function", "hidden_act", "activation")
@@ -212,20 +227,24 @@ def rope(full: dict[str, Any]) -> dict[str, Any]:
 
 def _reason_against_rope(full: dict[str, Any]) -> str | None:
     given = [full.get(name) or {} for name in ("rope_scaling", "rope_parameters")]
-    if not all(isinstance(one, dict) for one in given):
+    if not all(isinstance(one, dict) for one in given) or any(
+        isinstance(value, dict) for one in given for value in one.values()
+    ):
         return "it does not know these rope_parameters"
     found = rope(full)
-    if full["model_type"] != "gpt_neox" and found["partial_rotary_factor"] not in (None, 1):
+    if full["model_type"] != "gpt_neox" and found["partial_rotary_factor"] != 1:
         return "it does not know rotary positions of a part of each head"
-    if found["rope_type"] != "default":
+    known = ROPES if full["model_type"] != "gpt_neox" else {"default": ()}
+    if found["rope_type"] not in known:
         return f"it does not know rotary positions of type {found['rope_type']}"
-    if not isinstance(found["rope_theta"], (int, float)):
-        return "it does not know rotary positions that differ by layer"
+    needed = ("rope_theta", "partial_rotary_factor", *known[found["rope_type"]])
+    if not all(isinstance(found.get(name), (int, float)) for name in needed):
+        return "it does not know these rope_parameters"
     return None
 
 
 def _reason_against_shape(full: dict[str, Any]) -> str | None:
-    if full.get("head_dim") or full["model_type"] == "t5":
+    if full.get("head_dim") or full["model_type"] in ("t5", "mt5"):
         return None  # their heads have a size of their own
     width = next(full[name] for name in WIDTHS if name in full)
     for name in HEADS:
@@ -242,7 +261,7 @@ def _reason_by_type(full: dict[str, Any]) -> str | None:
     kinds = full.get("layer_types") or []
     if model_type in ("qwen2", "qwen3") and any(one != "full_attention" for one in kinds):
         return "it does not know layers with a sliding window"
-    if GROUPS[model_type] == "seq2seq" and model_type != "t5":
+    if GROUPS[model_type] == "seq2seq" and model_type not in ("t5", "mt5"):
         if full["tie_word_embeddings"] is not True:
             return "it does not know tie_word_embeddings False"
         if full.get("decoder_vocab_size") not in (None, full.get("vocab_size")):
