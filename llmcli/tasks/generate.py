@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from llmcli.core.assist import Assistant
 from llmcli.core.batches import process
 from llmcli.core.beams import Hypothesis, beam_search
 from llmcli.core.data import Failure, Row, failed
@@ -61,6 +62,8 @@ class Generation:
     logprobs: tuple[TokenStep, ...] | None = None
     overflow: Overflow | None = None
     """truncate: the prompt was too long, and its beginning was left out."""
+    passes: int | None = None
+    """With --assist: how often the model was run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +92,21 @@ def generate(
     spec: DecodingSpec,
     chat: ChatSpec,
     batch: BatchSpec = AUTO_BATCH,
+    draft: Loaded | None = None,
 ) -> Iterator[Generation | Failure]:
     """Yield the continuations of each row in order, `num_return_sequences` a row.
 
     A row that cannot be continued comes as a Failure, in its place. The same seed gives the
     same text for a row whatever its neighbours are and whether or not it is streamed.
-    Raises UsageError for contradicting settings.
+    draft: the smaller model that `spec.assist` names.
+    Raises UsageError for contradicting settings, ModelUnsuitable for a model that cannot be
+    assisted, or not by this one.
     """
     check_decoding(spec)
-    yield from process(_Work(loaded, spec, chat, batch.on_overflow), rows, loaded.batch(batch))
+    if spec.assist:
+        batch = replace(batch, batch_size=1)
+    work = _Work(loaded, spec, chat, batch.on_overflow, draft)
+    yield from process(work, rows, loaded.batch(batch))
 
 
 def stream(
@@ -106,6 +115,7 @@ def stream(
     spec: DecodingSpec,
     chat: ChatSpec,
     on_overflow: Overflow = "error",
+    draft: Loaded | None = None,
     *,
     on_start: Callable[[Row], None],
     on_text: Callable[[str], None],
@@ -116,7 +126,7 @@ def stream(
     on_text: called with each stretch of text as it is certain; beams come as a whole.
     """
     check_decoding(spec)
-    work = _Work(loaded, spec, chat, on_overflow)
+    work = _Work(loaded, spec, chat, on_overflow, draft)
     for row in rows:
         if row.error is not None:
             yield failed(row)
@@ -141,10 +151,16 @@ class _Work:
     budget = 8192  # tokens, prompts and new ones: about 30 prompts of ordinary length
 
     def __init__(
-        self, loaded: Loaded, spec: DecodingSpec, chat: ChatSpec, on_overflow: Overflow
+        self,
+        loaded: Loaded,
+        spec: DecodingSpec,
+        chat: ChatSpec,
+        on_overflow: Overflow,
+        draft: Loaded | None = None,
     ) -> None:
         self._loaded, self._spec, self._chat = loaded, spec, chat
         self._on_overflow = on_overflow
+        self._assistant = Assistant(loaded, draft) if spec.assist else None
 
     def prepare(self, rows: Sequence[Row]) -> list[_Prompt | Failure]:
         return [self._prepare(row) for row in rows]
@@ -155,7 +171,7 @@ class _Work:
         """The sequences of each prompt."""
         if self._spec.num_beams > 1:
             return _search(self._loaded, prompts, self._spec)
-        results = _Batch(self._loaded, prompts, self._spec).run(on_text)
+        results = _Batch(self._loaded, prompts, self._spec, self._assistant).run(on_text)
         each = self._spec.num_return_sequences
         return [results[at : at + each] for at in range(0, len(results), each)]
 
@@ -226,7 +242,13 @@ def _from_hypothesis(
 class _Batch:
     """The sequences of some prompts, decoded together."""
 
-    def __init__(self, loaded: Loaded, prompts: Sequence[_Prompt], spec: DecodingSpec) -> None:
+    def __init__(
+        self,
+        loaded: Loaded,
+        prompts: Sequence[_Prompt],
+        spec: DecodingSpec,
+        assistant: Assistant | None,
+    ) -> None:
         each = spec.num_return_sequences
         self._loaded = loaded
         self._spec = spec
@@ -238,8 +260,9 @@ class _Batch:
         self._steps: list[list[Step]] = [[] for _ in self._places]
         self._reasons: list[FinishReason] = ["length"] * len(self._places)
         ids = [prompt.ids for prompt, _ in self._places]
+        self._assisted = assistant.state(ids[0], prompts[0].limit) if assistant else None
         self._decoder = Decoder(
-            Cached(loaded.model, ids),
+            self._assisted or Cached(loaded.model, ids),
             ids,
             spec,
             limits=[prompt.limit for prompt, _ in self._places],
@@ -290,6 +313,7 @@ class _Batch:
             seconds=seconds,
             logprobs=_token_steps(self._loaded.tokenizer, steps) if spec.logprobs else None,
             overflow=prompt.overflow,
+            passes=self._assisted.passes if self._assisted else None,
         )
 
 
