@@ -52,6 +52,8 @@ class DecodingSpec:
     """None: one is drawn, and reported."""
     logprobs: int = 0
     """How many candidates to report for each token."""
+    assist: str | None = None
+    """What guesses the tokens that greedy decoding then checks: `lookup`, or a smaller model."""
 
     @property
     def samples(self) -> bool:

@@ -16,7 +16,14 @@ from llmcli.cli.options import (
     task_options,
 )
 from llmcli.cli.output import Output
-from llmcli.cli.running import Tally, load_announced, record_of, write_code, write_results
+from llmcli.cli.running import (
+    Tally,
+    announce_loaded,
+    load_announced,
+    record_of,
+    write_code,
+    write_results,
+)
 from llmcli.cli.writers import Record
 from llmcli.core.plan import check_decoding, torch_alone
 from llmcli.errors import UsageError
@@ -24,6 +31,7 @@ from llmcli.spec import BatchSpec, ChatSpec, DecodingSpec, InputSpec, ModelSpec,
 
 if TYPE_CHECKING:
     from llmcli.core.data import Failure, Row
+    from llmcli.core.loaded import Loaded
     from llmcli.tasks.generate import Generation
 
 
@@ -69,6 +77,8 @@ def generate(
         raise UsageError("--on-overflow truncate would cut the chat template: shorten the text")
     if decoding.logprobs and out.format == "text":
         raise UsageError("--logprobs goes with --json, or another format for programs")
+    if decoding.assist and (batch.batch_size or 1) > 1:
+        raise UsageError("--assist decodes one text at a time: leave out --batch-size")
     from llmcli.core.prompts import has_chat_template
     from llmcli.tasks.generate import generate as run
     from llmcli.tasks.generate import stream
@@ -77,6 +87,7 @@ def generate(
     loaded = load_announced(spec, out, "causal", source=source, needs=needs)
     if has_chat_template(loaded) and not chat.is_on:
         out.note("[this model has a chat template; --chat uses it]")
+    draft = _draft(decoding, spec, out)
     seed_was_given = decoding.seed is not None
     if decoding.samples:
         batch = replace(batch, seed=decoding.seed if seed_was_given else secrets.randbits(31))
@@ -85,7 +96,9 @@ def generate(
     if source.input is not None or out.format != "text" or out.path or several:
         write_results(
             lambda batch, watch: watch(
-                show.noted(run(loaded, rows, replace(decoding, seed=batch.seed), chat, batch))
+                show.noted(
+                    run(loaded, rows, replace(decoding, seed=batch.seed), chat, batch, draft)
+                )
             ),
             source,
             out,
@@ -94,13 +107,31 @@ def generate(
             as_text=show.as_text,
             record=_record,
         )
+        if decoding.assist:
+            out.detail(f"all texts: {_rate(show.new_tokens, show.passes)}")
     else:
         decoding = replace(decoding, seed=batch.seed)
         how = batch.on_overflow
-        results = stream(loaded, rows, decoding, chat, how, on_start=show.begin, on_text=out.text)
+        results = stream(
+            loaded, rows, decoding, chat, how, draft, on_start=show.begin, on_text=out.text
+        )
         show.stream(show.noted(results), how)
     if show.seed is not None and not seed_was_given:
         out.note(f"[seed {show.seed}]")
+
+
+def _draft(decoding: DecodingSpec, spec: ModelSpec, out: Output) -> "Loaded | None":
+    """The smaller model that --assist names, with the other settings of the larger one."""
+    if decoding.assist is None:
+        return None
+    out.detail(f"assisted by {decoding.assist}: texts are continued one after another")
+    if decoding.assist == "lookup":
+        return None
+    from llmcli.core.loading import load_causal
+
+    draft = load_causal(replace(spec, model_id=decoding.assist, revision=None))
+    announce_loaded(draft, out)
+    return draft
 
 
 @dataclass
@@ -111,10 +142,15 @@ class _Show:
     echo: bool
     seed: int | None = None
     """Of the generations so far."""
+    new_tokens: int = 0
+    passes: int = 0
+    """Of the model, with --assist."""
 
     def noted(self, results: "Iterable[Generation | Failure]") -> "Iterator[Generation | Failure]":
-        """Pass results on, and keep the seed that they were drawn with."""
+        """Pass results on, and keep the seed that they were drawn with, and what they took."""
         for result in results:
+            self.new_tokens += getattr(result, "new_tokens", 0)
+            self.passes += getattr(result, "passes", None) or 0
             self.seed = getattr(result, "seed", self.seed)
             yield result
 
@@ -142,9 +178,9 @@ class _Show:
 
 
 def _record(result: "Generation") -> Record:
-    """A record for a program: the same for the same run, so without the time it took."""
+    """A record for a program: the same for the same text, so without what it took."""
     record = record_of(result)
-    del record["seconds"]
+    del record["seconds"], record["passes"]
     if result.logprobs is None:
         del record["logprobs"]
     return record
@@ -153,10 +189,17 @@ def _record(result: "Generation") -> Record:
 def _summary(result: "Generation") -> str:
     speed = result.new_tokens / result.seconds if result.seconds else 0.0
     drawn = "greedy" if result.seed is None else f"seed {result.seed}"
+    assisted = "" if result.passes is None else f"; {_rate(result.new_tokens, result.passes)}"
     return (
         f"{result.prompt_tokens} prompt tokens, {result.new_tokens} new ones in "
         f"{result.seconds:.2f} s ({speed:.1f} tokens/s); ended by {result.finish_reason}; {drawn}"
+        f"{assisted}"
     )
+
+
+def _rate(tokens: int, passes: int) -> str:
+    each = tokens / passes if passes else 0.0
+    return f"{passes} passes of the model, {each:.2f} tokens each"
 
 
 def _show_code(

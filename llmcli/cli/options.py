@@ -199,6 +199,12 @@ decoding_options = gather(
             metavar="N",
             help="With --json: the N likeliest tokens of each step.",
         ),
+        click.option(
+            "--assist",
+            metavar="lookup|MODEL",
+            help="Greedy decoding, the same text faster: tokens are guessed from the text itself, "
+            "or by a smaller model.",
+        ),
     ],
 )
 

@@ -121,6 +121,11 @@ class Decoder:
             self._state.keep(self._rows)
 
     @property
+    def passes(self) -> int | None:
+        """How often the model was run; None where that is once a token."""
+        return getattr(self._state, "passes", None)
+
+    @property
     def running(self) -> bool:
         """True while a row is not at its end."""
         return bool(self._rows)

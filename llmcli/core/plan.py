@@ -9,6 +9,7 @@ DEFAULT_NEW_TOKENS = 256
 def torch_alone(spec: DecodingSpec) -> str | None:
     """What of a plan the ct2 engine does not do, in a few words; None: nothing."""
     asked = {
+        "it does not check guesses": spec.assist is not None,
         "it draws no tokens by a seed of each row": spec.samples,
         "its beam search is not that of transformers": spec.num_beams > 1,
         "it does not tell the likeliest tokens": spec.logprobs > 0,
@@ -28,6 +29,8 @@ def check_decoding(spec: DecodingSpec) -> None:
         raise UsageError("--stop goes with greedy decoding and sampling, not with --num-beams")
     if "" in spec.stop:
         raise UsageError("--stop takes a text that is not empty")
+    if spec.assist is not None:
+        _check_assist(spec)
     several = spec.num_return_sequences
     if spec.num_beams > 1 and several > spec.num_beams:
         raise UsageError(
@@ -37,4 +40,14 @@ def check_decoding(spec: DecodingSpec) -> None:
         raise UsageError(
             f"greedy decoding has one result: for --num-return-sequences {several} add "
             "--temperature 0.8 or --num-beams"
+        )
+
+
+def _check_assist(spec: DecodingSpec) -> None:
+    if not spec.assist:
+        raise UsageError("--assist takes lookup, or the name of a smaller model")
+    if spec.samples or spec.num_beams > 1 or spec.num_return_sequences > 1:
+        raise UsageError(
+            "--assist goes with greedy decoding alone: leave out the sampling flags, --num-beams "
+            "and --num-return-sequences"
         )

@@ -30,6 +30,10 @@ class Step:
 class Decoding(Protocol):
     """The tokens of some rows, as they are chosen."""
 
+    @property
+    def passes(self) -> int | None:
+        """How often the model was run; None where that is once a token."""
+
     def __iter__(self) -> Iterator[Step]: ...
 
     def stop(self, row: int) -> None:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from llmcli.core.batches import process
@@ -60,6 +60,8 @@ class Generation:
     logprobs: tuple[TokenStep, ...] | None = None
     overflow: Overflow | None = None
     """truncate: the prompt was too long, and its beginning was left out."""
+    passes: int | None = None
+    """With --assist: how often the model was run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +90,21 @@ def generate(
     spec: DecodingSpec,
     chat: ChatSpec,
     batch: BatchSpec = AUTO_BATCH,
+    draft: Loaded | None = None,
 ) -> Iterator[Generation | Failure]:
     """Yield the continuations of each row in order, `num_return_sequences` a row.
 
     A row that cannot be continued comes as a Failure, in its place. The same seed gives the
     same text for a row whatever its neighbours are and whether or not it is streamed.
-    Raises UsageError for contradicting settings.
+    draft: the smaller model that `spec.assist` names.
+    Raises UsageError for contradicting settings, ModelUnsuitable for a model that cannot be
+    assisted, or not by this one.
     """
     check_decoding(spec)
-    yield from process(_Work(loaded, spec, chat, batch.on_overflow), rows, loaded.batch(batch))
+    if spec.assist:
+        batch = replace(batch, batch_size=1)
+    work = _Work(loaded, spec, chat, batch.on_overflow, draft)
+    yield from process(work, rows, loaded.batch(batch))
 
 
 def stream(
@@ -105,6 +113,7 @@ def stream(
     spec: DecodingSpec,
     chat: ChatSpec,
     on_overflow: Overflow = "error",
+    draft: Loaded | None = None,
     *,
     on_start: Callable[[Row], None],
     on_text: Callable[[str], None],
@@ -115,7 +124,7 @@ def stream(
     on_text: called with each stretch of text as it is certain; beams come as a whole.
     """
     check_decoding(spec)
-    work = _Work(loaded, spec, chat, on_overflow)
+    work = _Work(loaded, spec, chat, on_overflow, draft)
     for row in rows:
         if row.error is not None:
             yield failed(row)
@@ -140,10 +149,19 @@ class _Work:
     budget = 8192  # tokens, prompts and new ones: about 30 prompts of ordinary length
 
     def __init__(
-        self, loaded: Loaded, spec: DecodingSpec, chat: ChatSpec, on_overflow: Overflow
+        self,
+        loaded: Loaded,
+        spec: DecodingSpec,
+        chat: ChatSpec,
+        on_overflow: Overflow,
+        draft: Loaded | None = None,
     ) -> None:
         self._loaded, self._spec, self._chat = loaded, spec, chat
         self._on_overflow = on_overflow
+        if spec.assist:
+            from llmcli.core.assist import Assistant
+
+            self._loaded = replace(loaded, engine=Assistant(loaded, draft))
 
     def prepare(self, rows: Sequence[Row]) -> list[_Prompt | Failure]:
         return [self._prepare(row) for row in rows]
@@ -292,6 +310,7 @@ class _Batch:
             seconds=seconds,
             logprobs=_token_steps(self._loaded.tokenizer, steps) if spec.logprobs else None,
             overflow=prompt.overflow,
+            passes=self._decoding.passes,
         )
 
 

@@ -272,3 +272,36 @@ def test_variables_of_the_environment_are_read(run, tiny_gpt2, monkeypatch):
 def test_verbose_says_what_was_chosen_and_why(generate):
     said = generate("a", "-v").stderr
     assert "float32" in said and "tokens/s" in said and "greedy" in said
+
+
+def test_assisted_decoding_writes_the_same_and_tells_what_it_saved(generate, tiny_gpt2, tmp_path):
+    plain = generate("a cat a cat a", "--json").stdout
+    for name in ("lookup", tiny_gpt2):
+        assert generate("a cat a cat a", "--json", "--assist", name).stdout == plain
+        assert "tokens each" in generate("a", "--assist", name, "-v").stderr
+    (tmp_path / "p.txt").write_text("a\nOnce upon a time\n")
+    told = generate("-i", tmp_path / "p.txt", "--assist", tiny_gpt2, "-v")
+    assert told.stdout == generate("-i", tmp_path / "p.txt").stdout
+    assert "one after another" in told.stderr
+    assert "all texts: 2 passes of the model, 6.00 tokens each" in told.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--temperature", 1),
+        ("--num-beams", 2),
+        ("--temperature", 1, "--num-return-sequences", 2),
+        ("--batch-size", 2),
+    ],
+)
+def test_assistance_is_for_greedy_decoding_of_one_text(generate, words):
+    result = generate("a", "--assist", "lookup", *words)
+    assert result.exit_code == 2
+    assert len(result.stderr.splitlines()) == 1 and "--assist" in result.stderr
+
+
+def test_a_draft_model_needs_the_same_vocabulary(generate):
+    result = generate("a", "--assist", "gpt2-stories")
+    assert result.exit_code == 5
+    assert "its vocabulary is not that of" in result.stderr

@@ -151,6 +151,11 @@ class _Greedy:
         self._ends, self._live = end_tokens, live
         self._stopped: set[int] = set()
 
+    @property
+    def passes(self) -> int | None:
+        """None: once a token."""
+        return None
+
     def __iter__(self) -> Iterator[Step]:
         for rows in self._groups():
             yield from self._steps(rows)

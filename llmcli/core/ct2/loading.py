@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Literal
 
-from llmcli.core.checkpoint import Checkpoint, Kind, context_length, read_json
+from llmcli.core.checkpoint import Checkpoint, Kind, context_length, read_json, weight_files
 from llmcli.core.ct2.conversion import converted, is_converted, reason_against
 from llmcli.core.ct2.engine import Ct2Engine
 from llmcli.core.ct2.heads import NoHead, read_head
@@ -12,6 +12,8 @@ from llmcli.core.light_tokenizer import NotLight, load_tokenizer
 from llmcli.core.loaded import Loaded, Placement
 from llmcli.errors import ModelUnsuitable
 from llmcli.spec import ModelSpec
+
+NOTABLE = 100 << 20  # bytes of weights whose conversion takes longer than a moment
 
 
 class NotForCt2(Exception):
@@ -54,7 +56,8 @@ def load_converted(
         tokenizer = load_tokenizer(checkpoint)
         head = None if kind in ("causal", "seq2seq") else read_head(checkpoint, kind, full)
         if not is_converted(checkpoint, kind, dtype):
-            note(f"[converting {spec.model_id} for the ct2 engine: once, into the cache]")
+            if sum(path.stat().st_size for path in weight_files(checkpoint)) > NOTABLE:
+                note(f"[converting {spec.model_id} for the ct2 engine: once, into the cache]")
         folder = converted(checkpoint, kind, dtype)
     except (NotLight, NoHead, ModelUnsuitable) as error:
         raise NotForCt2(str(error)) from None

@@ -3,6 +3,7 @@
 from typing import Any
 
 from torch import Tensor
+from torch.nn import functional
 
 from llmcli.core.objectives.base import (
     NO_LABEL,
@@ -33,4 +34,6 @@ class Causal(Objective):
     def loss(self, model: Any, batch: Batch) -> tuple[Tensor, Any]:
         inputs = without_labels(batch)
         outputs = model(**inputs, use_cache=False)
-        return summed_loss(outputs.logits[:, :-1], batch["labels"][:, 1:], self._smoothing), outputs
+        # The labels move, not the logits, of which a part would be copied: they are by far larger.
+        next_ids = functional.pad(batch["labels"][:, 1:], (0, 1), value=NO_LABEL)  # (B, T)
+        return summed_loss(outputs.logits, next_ids, self._smoothing), outputs
