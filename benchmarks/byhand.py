@@ -229,7 +229,9 @@ def converted(models: Path, folder: Path, kind: str) -> Path:
     target = models / "ct2" / f"{folder.name}-{kind}"
     if not (target / "model.bin").exists():
         target.parent.mkdir(exist_ok=True)
-        common.run_once(common.script(CONVERT, folder, target, kind))
+        part = target.with_name(f"{target.name}.part")
+        common.run_once(common.script(CONVERT, folder, part, kind))
+        part.rename(target)
     return target
 
 
