@@ -6,8 +6,8 @@ Each script below is what someone writes who knows the library: no torch, no tra
 tokenizer's own library, the model converted before, texts sorted or packed into batches by
 length, all cores. llmcli beside it, in float32 and in int8, is to take no longer (0.95 times its
 speed or more) and no more memory. Whole processes. sentence-transformers and argos-translate join
-in where they can be imported: in this environment, or in another that --peers names. To make one
-that shares this one's torch:
+in where they can be imported: in this environment, or by the interpreter that --peers, or $PEERS,
+names. To make one that shares this environment's torch:
 
     python -m venv --without-pip PEERS
     python -c "import site; print(site.getsitepackages()[0])" > PEERS/lib/python3.*/site-packages/here.pth
@@ -18,6 +18,7 @@ model than ours, so that only its speed and memory compare.
 """  # noqa: E501
 
 import argparse
+import os
 import sys
 import tempfile
 from collections.abc import Callable
@@ -228,7 +229,9 @@ def converted(models: Path, folder: Path, kind: str) -> Path:
     target = models / "ct2" / f"{folder.name}-{kind}"
     if not (target / "model.bin").exists():
         target.parent.mkdir(exist_ok=True)
-        common.run_once(common.script(CONVERT, folder, target, kind))
+        part = target.with_name(f"{target.name}.part")
+        common.run_once(common.script(CONVERT, folder, part, kind))
+        part.rename(target)
     return target
 
 
@@ -298,7 +301,8 @@ def main() -> None:
     names = ("oneshot", "starter", "prompts", "classify", "embed", "translate")
     parser.add_argument("--jobs", nargs="+", choices=names, default=names)
     parser.add_argument("--limit", type=int, default=4000, help="reviews")
-    parser.add_argument("--peers", type=Path, default=Path(sys.executable), metavar="PYTHON")
+    peers = Path(os.environ.get("PEERS", sys.executable))
+    parser.add_argument("--peers", type=Path, default=peers, metavar="PYTHON", help="or $PEERS")
     parser.add_argument(
         "--threads",
         type=int,

@@ -9,17 +9,15 @@ is dropped. Time is taken outside, by the same clock for both: no program is ask
 What is left without start-up and loading is a difference of two whole processes, for both sides
 alike: the same command with much work, and with little.
 
-Peak memory is what the kernel says of the child (wait4). Linux counts the memory of the process
-that started it, from the moment between fork and exec, so this module and the scripts keep to the
-standard library; what needs more goes `apart`. All threads are left to each side's own choice, or
-to OMP_NUM_THREADS for both.
+Peak memory is what the kernel says of the child (wait4). Linux counts in the memory of whoever
+started it, from the moment between fork and exec, so a process of a few megabytes does that.
+Threads are left to each side's own choice, or to OMP_NUM_THREADS for both.
 """
 
 import argparse
 import importlib.metadata
 import json
 import lzma
-import multiprocessing
 import os
 import statistics
 import subprocess
@@ -27,7 +25,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -99,24 +96,37 @@ class ProcessFailed(Exception):
     """A side could not do its work; says why in one line."""
 
 
+LAUNCHER = """
+import json, os, sys, time
+report, *command = sys.argv[1:]
+began = time.perf_counter()
+process = os.posix_spawnp(command[0], command, os.environ)
+_, status, usage = os.wait4(process, 0)
+seconds = time.perf_counter() - began
+with open(report, "w") as file:
+    json.dump([seconds, usage.ru_maxrss, os.waitstatus_to_exitcode(status)], file)
+"""
+
+
 def run_once(command: Command, status: int = 0) -> Run:
     """Run a command to its end. Raises ProcessFailed with the last line of its stderr.
 
     status: with which it is to end.
     """
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        began = time.perf_counter()
-        process = subprocess.Popen(command, stdout=out, stderr=err, env=ENVIRONMENT)
-        _, ended, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - began
-        process.returncode = os.waitstatus_to_exitcode(ended)  # it is waited for already
-        out.seek(0)
-        err.seek(0)
-        if process.returncode != status:
-            lines = err.read().decode("utf-8", "replace").strip().splitlines()
-            raise ProcessFailed(lines[-1] if lines else f"exit status {process.returncode}")
+    with tempfile.TemporaryDirectory() as folder:
+        report, out, err = (Path(folder, name) for name in ("report", "out", "err"))
+        launcher = [sys.executable, "-S", "-c", LAUNCHER, str(report), *command]
+        with out.open("wb") as stdout, err.open("wb") as stderr:
+            subprocess.run(launcher, stdout=stdout, stderr=stderr, env=ENVIRONMENT)
+        lines = err.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        if not report.exists():  # it could not be started
+            raise ProcessFailed(lines[-1] if lines else "could not be started")
+        seconds, peak, ended = json.loads(report.read_text())
+        if ended != status:
+            raise ProcessFailed(lines[-1] if lines else f"exit status {ended}")
         unit = 1 if sys.platform == "darwin" else 1024
-        return Run(seconds, usage.ru_maxrss * unit / 1e6, out.read().decode("utf-8", "replace"))
+        text = out.read_text(encoding="utf-8", errors="replace")
+        return Run(seconds, peak * unit / 1e6, text)
 
 
 @dataclass
@@ -192,13 +202,6 @@ def less(long: Side, short: Side) -> Side:
     return Side([Run(a.seconds - b.seconds, a.peak, a.stdout) for a, b in pairs])
 
 
-def apart(function: Callable[..., Any], *values: Any) -> Any:
-    """Call a function in a process of its own, so that what it imports does not stay here."""
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=context) as pool:
-        return pool.submit(function, *values).result()
-
-
 # --- checking ---
 
 
@@ -264,7 +267,10 @@ def row(
         "their_peak_mb": theirs.peak,
         "rounds": min(len(ours.runs), len(theirs.runs)),
     }
-    if values[0] and values[1]:
+    if any(value and statistics.median(value) <= 0 for value in values):
+        found["outputs"] = "no result: the difference is lost in noise"
+        found["holds"] = False
+    elif values[0] and values[1]:
         ratios = [b / a for a, b in zip(ours.seconds, theirs.seconds, strict=True)]
         found["ratio"] = statistics.median(theirs.seconds) / statistics.median(ours.seconds)
         found["ratios"] = ratios
@@ -305,7 +311,7 @@ def finish(options: argparse.Namespace, rows: list[dict[str, Any]]) -> None:
 
 def machine() -> dict[str, Any]:
     """Where this runs, with what."""
-    about = apart(_describe)
+    about = _describe()
     versions = {}
     for name in PACKAGES:
         try:

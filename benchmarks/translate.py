@@ -79,7 +79,7 @@ def checked(
 ) -> common.Check:
     """float32: the texts. int8: how good they are. Both are told."""
     same = common.same_texts(said, expected, 0.99 if exact else None)
-    ours, theirs = common.apart(bleu, said, references), common.apart(bleu, expected, references)
+    ours, theirs = bleu(said, references), bleu(expected, references)
     good = same.good if exact else ours >= theirs - 0.3
     return common.Check(f"{same.told}; BLEU {ours:.2f}, theirs {theirs:.2f}", good)
 
