@@ -45,7 +45,7 @@ class Tensors:
         """One weight. Raises KeyError, and ModelUnsuitable for a dtype that is no float."""
         path, start, entry = self._places[name]
         if entry["dtype"] not in DTYPES:
-            raise ModelUnsuitable(f"{path}: {name} is of dtype {entry['dtype']}")
+            raise ModelUnsuitable(f"{path} stores {name} as {entry['dtype']}, which is no float")
         first, end = entry["data_offsets"]
         dtype = np.dtype(DTYPES[entry["dtype"]]).newbyteorder("<")
         count = (end - first) // dtype.itemsize

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 from ctranslate2.specs import common_spec
 
+from llmcli.core.arrays import Floats
 from llmcli.core.ct2.support import ACTIVATIONS, activation
-from llmcli.core.ct2.weights import Array, Weights
+from llmcli.core.ct2.weights import Weights
 
 
 def activation_of(full: dict[str, Any]) -> Any:
@@ -40,7 +41,7 @@ def set_norm(spec: Any, weights: Weights, name: str, *, is_rms: bool = False) ->
         spec.beta = weights.take(f"{name}.bias", f"{name}.beta")
 
 
-def sinusoids(positions: Array, frequencies: Array) -> Array:
+def sinusoids(positions: Floats, frequencies: Floats) -> Floats:
     """Sines, then cosines, of each position (N,) at each frequency (F,): (N, 2 F)."""
     angles = positions[:, None] * frequencies[None]
     return np.concatenate([np.sin(angles), np.cos(angles)], axis=1).astype(np.float32)

@@ -8,7 +8,7 @@ from llmcli.core.ct2.conversion import converted, is_converted, reason_against
 from llmcli.core.ct2.engine import Ct2Engine
 from llmcli.core.ct2.heads import NoHead, read_head
 from llmcli.core.ct2.support import with_defaults
-from llmcli.core.light_tokenizer import NotLight, load_tokenizer
+from llmcli.core.light.tokenizer import NotLight, load_tokenizer
 from llmcli.core.loaded import Loaded, Placement
 from llmcli.errors import ModelUnsuitable
 from llmcli.spec import ModelSpec

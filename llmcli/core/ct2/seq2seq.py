@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from ctranslate2.specs import TransformerDecoderSpec, TransformerEncoderSpec, TransformerSpec
 
+from llmcli.core.arrays import Floats
 from llmcli.core.ct2.layers import activation_of, set_linear, set_norm, sinusoids
-from llmcli.core.ct2.weights import Array, Weights
+from llmcli.core.ct2.weights import Weights
 
 TIED = ("shared", "encoder.embed_tokens", "decoder.embed_tokens")
 
@@ -78,7 +79,7 @@ def bart(weights: Weights, full: dict[str, Any]) -> Any:
     return spec
 
 
-def _positions(weights: Weights, full: dict[str, Any], name: str) -> Array:
+def _positions(weights: Weights, full: dict[str, Any], name: str) -> Floats:
     """The embedding of each position (N, D), as each architecture counts and makes them."""
     model_type, width = full["model_type"], full["d_model"]
     count = full["max_position_embeddings"]

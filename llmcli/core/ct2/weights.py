@@ -1,18 +1,12 @@
-"""The weights of a checkpoint as numpy arrays, without torch."""
+"""The weights of a checkpoint that is converted, of which none may be left over."""
 
-import json
 import re
-from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from llmcli.core.arrays import Floats
 from llmcli.core.checkpoint import Checkpoint, check, weight_files
+from llmcli.core.tensors import Tensors
 from llmcli.errors import ModelUnsuitable
 
-Array = NDArray[np.float32]
-STORED = {"F32": "<f4", "F16": "<f2", "F64": "<f8", "BF16": "<u2"}
 # Tensors that old checkpoints store and that follow from the configuration.
 DERIVED = re.compile(
     r"(?:^|\.)(?:attn\.(?:masked_)?bias|attention\.(?:masked_)?bias|rotary_emb\.inv_freq|"
@@ -27,40 +21,27 @@ class Weights:
         """Read the headers. Raises ModelNotFound, ModelUnsuitable as `checkpoint.check` does."""
         check(checkpoint)
         self.checkpoint = checkpoint
-        self._places: dict[str, tuple[NDArray[np.uint8], dict[str, Any]]] = {}
-        for path in weight_files(checkpoint):
-            self._places |= _places(path)
-        self._left = {name for name in self._places if not DERIVED.search(name)}
+        self._tensors = Tensors(weight_files(checkpoint))
+        self._left = {name for name in self._tensors.names() if not DERIVED.search(name)}
 
     def __contains__(self, name: str) -> bool:
-        return name in self._places
+        return name in self._tensors
 
-    def take(self, *names: str) -> Array:
+    def take(self, *names: str) -> Floats:
         """A tensor as float32, which holds bfloat16 and float16 exactly.
 
         names: what it may be called; the first that is there counts. Raises ModelUnsuitable.
         """
-        found = [name for name in names if name in self._places]
+        found = [name for name in names if name in self._tensors]
         if not found:
             raise ModelUnsuitable(f"{self.checkpoint.model_id} has no weights {names[0]}")
         self._left.discard(found[0])
-        data, place = self._places[found[0]]
-        if place["dtype"] not in STORED:
-            raise ModelUnsuitable(
-                f"{self.checkpoint.model_id} stores {found[0]} as {place['dtype']}: "
-                "only floats can be converted"
-            )
-        start, end = place["data_offsets"]
-        raw: NDArray[Any] = data[start:end].view(STORED[place["dtype"]]).reshape(place["shape"])
-        if place["dtype"] == "BF16":  # the upper half of a float32
-            raw = (raw.astype(np.uint32) << 16).view(np.float32)
-        result: Array = raw.astype(np.float32, copy=False)
-        return result
+        return self._tensors[found[0]]
 
     def prefix(self, *candidates: str) -> str:
         """The beginning that the names of a model's body have in this checkpoint, or none."""
         for prefix in candidates:
-            if any(name.startswith(prefix) for name in self._places):
+            if any(name.startswith(prefix) for name in self._tensors.names()):
                 return prefix
         return ""
 
@@ -71,19 +52,3 @@ class Weights:
             raise ModelUnsuitable(
                 f"{self.checkpoint.model_id} has weights that ct2 does not know: {left[0]}"
             )
-
-
-def _places(path: Path) -> dict[str, tuple[NDArray[np.uint8], dict[str, Any]]]:
-    """Map the names in a safetensors file to its data and what the header says of them.
-
-    The format: 8 bytes with the header's length, the header as JSON, the data
-    (https://huggingface.co/docs/safetensors).
-    """
-    with path.open("rb") as file:
-        size = int.from_bytes(file.read(8), "little")
-        header = json.loads(file.read(size))
-    header.pop("__metadata__", None)
-    if path.stat().st_size == 8 + size:
-        return {}
-    data = np.memmap(path, np.uint8, mode="c", offset=8 + size)
-    return {name: (data, place) for name, place in header.items()}

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmcli.core.checkpoint import Checkpoint, read_json
-from llmcli.core.light_kinds import NAMED, FastTokenizer, MarianTokenizer
-from llmcli.core.light_parts import (
+from llmcli.core.light.kinds import NAMED, FastTokenizer, MarianTokenizer
+from llmcli.core.light.parts import (
     NotLight,
     Settings,
     add_missing,

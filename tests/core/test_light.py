@@ -11,7 +11,7 @@ import pytest
 from jinja2 import TemplateError
 
 from llmcli.core.checkpoint import STARTERS, Checkpoint
-from llmcli.core.light_tokenizer import OWN, NotLight, load_tokenizer
+from llmcli.core.light.tokenizer import OWN, NotLight, load_tokenizer
 from tests.conftest import STORY, make_marian
 
 TEXTS = [
@@ -494,7 +494,7 @@ def test_neither_torch_nor_transformers_is_imported(
 import sys
 from pathlib import Path
 from llmcli.core.checkpoint import Checkpoint
-from llmcli.core.light_tokenizer import load_tokenizer
+from llmcli.core.light.tokenizer import load_tokenizer
 assert not {"tokenizers", "sentencepiece", "jinja2"} & {*sys.modules}
 for folder in map(Path, sys.argv[1:]):
     tokenizer = load_tokenizer(Checkpoint("a", folder, "local"))

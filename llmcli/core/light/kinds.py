@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from llmcli.core.chat_template import render
+from llmcli.core.light.chat_template import render
 
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer

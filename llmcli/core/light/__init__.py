@@ -1,0 +1,1 @@
+"""Tokenizers that give what those of transformers give, without importing transformers."""
