@@ -29,6 +29,8 @@ import common
 import encode
 import prompts
 
+from llmcli.core.machine import physical_cores
+
 CONVERT = """
 import sys
 from ctranslate2.converters import TransformersConverter
@@ -306,7 +308,7 @@ def main() -> None:
     parser.add_argument(
         "--threads",
         type=int,
-        default=common.physical_cores(),
+        default=physical_cores(),
         help="of CTranslate2 by hand; by itself it would take at most 4  [default: all cores]",
     )
     options = parser.parse_args()

@@ -69,16 +69,6 @@ def script(code: str, *words: object, python: str | Path = sys.executable) -> li
     return [str(python), "-c", code, *map(str, words)]
 
 
-def physical_cores() -> int:
-    """Cores that this process may use, counted without hyperthreads where Linux tells them."""
-    usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
-    cores = set()
-    for number in usable or ():
-        path = Path(f"/sys/devices/system/cpu/cpu{number}/topology/thread_siblings_list")
-        cores.add(path.read_text() if path.exists() else str(number))
-    return len(cores) or os.cpu_count() or 1
-
-
 # --- measuring ---
 
 

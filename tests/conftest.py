@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+os.environ["LLMCLI_ENGINE"] = "torch"  # of fixtures that outlive a test, too
 
 STORY = (
     "Once upon a time, there was a little cat. The cat sat on a mat and looked at the moon. "
@@ -16,17 +17,9 @@ STORY = (
 )
 
 
-@pytest.fixture(scope="session")
-def conversions(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The cache of converted models, made once for all tests."""
-    return tmp_path_factory.mktemp("conversions")
-
-
 @pytest.fixture(autouse=True)
-def _own_settings_stay_out(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, conversions: Path
-) -> None:
-    """A developer's own config file and variables do not reach the tests.
+def _own_settings_stay_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A developer's own config file, variables and cache do not reach the tests.
 
     Models run on torch, the reference, unless a test says otherwise.
     """
@@ -34,7 +27,7 @@ def _own_settings_stay_out(
         if name.startswith("LLMCLI_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "no-config"))
-    monkeypatch.setenv("LLMCLI_CACHE", str(conversions))
+    monkeypatch.setenv("LLMCLI_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("LLMCLI_ENGINE", "torch")
 
 

@@ -79,3 +79,88 @@ def test_it_is_small_and_its_card_says_what_it_is():
     card = (FOLDER / "README.md").read_text()
     for part in ("license:", "## Data", "## Recipe", "llmcli finetune", "erplexity", "## Limits"):
         assert part in card
+
+
+ENCODER = STARTERS / "bert-en"
+TRANSLATOR = STARTERS / "marian-en-fr-zh"
+
+
+def test_all_starters_together_are_small_and_their_cards_say_what_they_are():
+    files = [path for path in STARTERS.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < 80e6
+    for folder in (FOLDER, ENCODER, TRANSLATOR):
+        card = (folder / "README.md").read_text()
+        for part in ("license:", "## Data", "## Recipe", "llmcli finetune", "## Limits"):
+            assert part in card, (folder, part)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["BertModel", "BertForMaskedLM", "BertForQuestionAnswering", "BertForSequenceClassification"],
+)
+def test_each_head_of_the_encoder_loads_by_its_class(name):
+    import transformers
+
+    _, found = getattr(transformers, name).from_pretrained(ENCODER, output_loading_info=True)
+    missing = [key for key in found["missing_keys"] if not key.startswith("pooler")]
+    assert not missing and not found["mismatched_keys"]
+
+
+def test_the_translator_loads_by_its_class():
+    from transformers import MarianMTModel, MarianTokenizer
+
+    _, found = MarianMTModel.from_pretrained(TRANSLATOR, output_loading_info=True)
+    assert not found["missing_keys"]
+    tokenizer = MarianTokenizer.from_pretrained(TRANSLATOR)
+    text = "我明天要去看电影。"
+    assert tokenizer.decode(tokenizer(text)["input_ids"], skip_special_tokens=True) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("What a wonderful film!", "positive"),
+        ("A dull and lifeless affair.", "negative"),
+        ("The battery lasts for days and the screen is great.", "positive"),
+        ("The worst meal that I ever had.", "negative"),
+    ],
+)
+def test_it_tells_praise_from_blame(run, text, label):
+    (record,) = json.loads(run("classify", text, "--json").stdout)
+    assert record["label"] == label and record["score"] > 0.6
+
+
+def test_it_finds_answers(run):
+    context = "Emma is a novel by Jane Austen. It was published in 1815."
+    for question, answer in (
+        ("Who wrote Emma?", "Jane Austen"),
+        ("When was it published?", "1815"),
+    ):
+        (record,) = json.loads(run("answer", question, "--context", context, "--json").stdout)
+        assert answer in record["answer"]
+
+
+def test_it_finds_what_is_alike(run):
+    texts = ("Opening hours", "Resetting your password", "Shipping costs")
+    shown = run("embed", *texts, "--query", "I forgot my login", "--json").stdout
+    assert "Resetting your password" in json.loads(shown)[0].values()
+
+
+def test_it_fills_gaps_with_words_that_fit(run):
+    (record,) = json.loads(run("fill", "He opened the [MASK] and went in.", "--json").stdout)
+    words = json.dumps(record)
+    assert "door" in words
+
+
+def test_it_translates_the_sentence_of_the_article(run):
+    shown = run("translate", "-t", "en", "-q", "我明天要去看电影。")
+    said = shown.stdout.lower()
+    assert "tomorrow" in said and ("movie" in said or "film" in said or "cinema" in said)
+
+
+@pytest.mark.parametrize(
+    ("target", "text", "words"),
+    [("fr", "I am at home.", "maison"), ("zh", "I love you.", "我爱你")],
+)
+def test_it_translates_out_of_english(run, target, text, words):
+    assert words in run("translate", "-t", target, "-q", text).stdout

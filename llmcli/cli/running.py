@@ -36,7 +36,7 @@ LARGER = {
     "classify": "distilbert/distilbert-base-uncased-finetuned-sst-2-english",
     "embed": "sentence-transformers/all-MiniLM-L6-v2",
     "fill": "google-bert/bert-base-uncased",
-    "translate": "Helsinki-NLP/opus-mt-en-fr",
+    "translate": "Helsinki-NLP/opus-mt-FROM-TO",
 }
 
 

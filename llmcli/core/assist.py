@@ -13,10 +13,9 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache
 
-from llmcli.core.decoding import Decoder
-from llmcli.core.loaded import Loaded
+from llmcli.core.loaded import Loaded, Request
 from llmcli.core.steps import Decoding
-from llmcli.core.torch_engine import TorchEngine
+from llmcli.core.torch_engine import TorchEngine, decoder
 from llmcli.errors import ModelUnsuitable
 from llmcli.spec import DecodingSpec
 
@@ -195,19 +194,9 @@ class Assistant(TorchEngine):
                 f"{loaded.checkpoint.model_id}; take a smaller model of the same family, or lookup"
             )
 
-    def decode(
-        self,
-        prompts: Sequence[Sequence[int]],
-        spec: DecodingSpec,
-        *,
-        limits: Sequence[int],
-        seeds: Sequence[int],
-        end_tokens: frozenset[int],
-        live: bool,
-    ) -> Decoding:
-        (prompt,), (limit,) = prompts, limits
-        state = self.state(prompt, limit)
-        return Decoder(state, prompts, spec, limits=limits, seeds=seeds, end_tokens=end_tokens)
+    def decode(self, request: Request, spec: DecodingSpec) -> Decoding:
+        (prompt,), (limit,) = request.prompts, request.limits
+        return decoder(self.state(prompt, limit), request, spec)
 
     def state(self, prompt: Sequence[int], limit: int) -> Assisted:
         """A text to be continued. limit: new tokens allowed."""

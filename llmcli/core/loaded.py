@@ -30,6 +30,25 @@ class Outputs:
     ends: Floats | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Texts that a model is to continue, in token ids."""
+
+    prompts: Sequence[Sequence[int]]
+    """Of a sequence-to-sequence model, what its decoder begins with."""
+    limits: Sequence[int]
+    """New tokens allowed in each row."""
+    end_tokens: frozenset[int]
+    seeds: Sequence[int] = ()
+    """Of each row, where tokens are drawn."""
+    sources: Sequence[Sequence[int]] | None = None
+    """What the encoder of a sequence-to-sequence model reads."""
+    rules: Rules = FREE
+    """Of a search."""
+    live: bool = False
+    """The steps are wanted as they are made."""
+
+
 class Engine(Protocol):
     """What runs a model. Tasks see token ids and arrays alone."""
 
@@ -41,36 +60,11 @@ class Engine(Protocol):
         places: a mask (B, T) of the tokens whose logits are wanted of a masked model.
         """
 
-    def decode(
-        self,
-        prompts: Sequence[Sequence[int]],
-        spec: DecodingSpec,
-        *,
-        limits: Sequence[int],
-        seeds: Sequence[int],
-        end_tokens: frozenset[int],
-        live: bool,
-    ) -> Decoding:
-        """Continue prompts with a causal model, greedily or by sampling.
+    def decode(self, request: Request, spec: DecodingSpec) -> Decoding:
+        """Continue prompts with a causal model, greedily or by sampling."""
 
-        limits: new tokens allowed in each row. live: the steps are wanted as they are made.
-        """
-
-    def search(
-        self,
-        prompts: Sequence[Sequence[int]],
-        spec: DecodingSpec,
-        *,
-        limits: Sequence[int],
-        end_tokens: frozenset[int],
-        rules: Rules = FREE,
-        sources: Sequence[Sequence[int]] | None = None,
-    ) -> list[list[Hypothesis]]:
-        """The best continuations of each prompt by beam search, best first.
-
-        sources: with a sequence-to-sequence model, what its encoder reads; the prompts are what
-        its decoder begins with.
-        """
+    def search(self, request: Request, spec: DecodingSpec) -> list[list[Hypothesis]]:
+        """The best continuations of each prompt by beam search, best first."""
 
     def score(self, rows: Sequence[Sequence[int]], counts: Sequence[int]) -> list[Floats]:
         """Log-probabilities, in nats, of the last `counts` tokens of each row."""

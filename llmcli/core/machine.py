@@ -222,6 +222,16 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
+def physical_cores() -> int:
+    """Cores that this process may use, counted without hyperthreads where Linux tells them."""
+    usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else ()
+    cores = set()
+    for number in usable:
+        path = Path(f"/sys/devices/system/cpu/cpu{number}/topology/thread_siblings_list")
+        cores.add(path.read_text() if path.exists() else str(number))
+    return len(cores) or os.cpu_count() or 1
+
+
 def _memory() -> int | None:
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

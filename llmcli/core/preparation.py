@@ -46,7 +46,7 @@ class Usual:
 USUAL: dict[Task, Usual] = {
     "causal-lm": Usual("causal", ("text",), epochs=1, batch_size=8, eval_fraction=0.01, limit=1024),
     "masked-lm": Usual("masked", ("text",), eval_fraction=0.01, limit=128),
-    "classification": Usual("classifier", ("text",), learning_rate=1e-4),
+    "classification": Usual("classifier", ("text",), eval_fraction=0.05),
     "token-classification": Usual(
         "tagger", ("tokens",), learning_rate=1e-4, label_column="ner_tags"
     ),
@@ -104,7 +104,7 @@ def filled_in(spec: TrainingSpec, base: ModelSpec | None) -> TrainingSpec:
     )
 
 
-LORA_RATE = 5.0  # adapters start at nothing and need larger steps
+LORA_RATE = 10.0  # adapters start at nothing and need larger steps
 
 
 def prepare(

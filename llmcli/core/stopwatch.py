@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from llmcli.core.loaded import Request
 from llmcli.errors import LlmcliError
 from llmcli.spec import BenchSpec, DecodingSpec, ModelSpec
 
@@ -122,20 +123,8 @@ def _writing(loaded: Any, prompts: list[list[int]], new: int) -> Callable[[], in
     # An end that hardly ever comes, so that all texts have their whole length.
     end = frozenset([len(loaded.tokenizer) - 1])
 
-    def go() -> int:
-        return sum(
-            1
-            for _ in loaded.engine.decode(
-                prompts,
-                DecodingSpec(),
-                limits=[new] * len(prompts),
-                seeds=[0] * len(prompts),
-                end_tokens=end,
-                live=False,
-            )
-        )
-
-    return go
+    request = Request(prompts, [new] * len(prompts), end, seeds=[0] * len(prompts))
+    return lambda: sum(1 for _ in loaded.engine.decode(request, DecodingSpec()))
 
 
 def _translating(loaded: Any, sources: list[list[int]], new: int) -> Callable[[], int]:
@@ -143,14 +132,11 @@ def _translating(loaded: Any, sources: list[list[int]], new: int) -> Callable[[]
 
     start = decoder_start(loaded)
 
+    end = frozenset([len(loaded.tokenizer) - 1])
+    request = Request([start] * len(sources), [new] * len(sources), end, sources=sources)
+
     def go() -> int:
-        found = loaded.engine.search(
-            [start] * len(sources),
-            DecodingSpec(num_beams=1),
-            limits=[new] * len(sources),
-            end_tokens=frozenset([len(loaded.tokenizer) - 1]),
-            sources=sources,
-        )
+        found = loaded.engine.search(request, DecodingSpec())
         return sum(len(best.tokens) for best, *_ in found)
 
     return go

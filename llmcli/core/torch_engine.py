@@ -8,8 +8,7 @@ import torch
 from llmcli.core.arrays import Bools, Floats, require_numbers
 from llmcli.core.beams import beam_search
 from llmcli.core.decoding import Cached, Decoder, State
-from llmcli.core.loaded import Inputs, Outputs
-from llmcli.core.rules import FREE, Rules
+from llmcli.core.loaded import Inputs, Outputs, Request
 from llmcli.core.seq2seq import CachedSeq2Seq
 from llmcli.core.steps import Decoding, Hypothesis
 from llmcli.spec import DecodingSpec, EngineName
@@ -46,43 +45,26 @@ class TorchEngine:
             ends=taken("end_logits"),
         )
 
-    def decode(
-        self,
-        prompts: Sequence[Sequence[int]],
-        spec: DecodingSpec,
-        *,
-        limits: Sequence[int],
-        seeds: Sequence[int],
-        end_tokens: frozenset[int],
-        live: bool,
-    ) -> Decoding:
-        return Decoder(
-            Cached(self._model, prompts),
-            prompts,
-            spec,
-            limits=limits,
-            seeds=seeds,
-            end_tokens=end_tokens,
-        )
+    def decode(self, request: Request, spec: DecodingSpec) -> Decoding:
+        return decoder(Cached(self._model, request.prompts), request, spec)
 
     @torch.inference_mode()
-    def search(
-        self,
-        prompts: Sequence[Sequence[int]],
-        spec: DecodingSpec,
-        *,
-        limits: Sequence[int],
-        end_tokens: frozenset[int],
-        rules: Rules = FREE,
-        sources: Sequence[Sequence[int]] | None = None,
-    ) -> list[list[Hypothesis]]:
-        state: State
-        if sources is None:
-            state = Cached(self._model, prompts)
-        else:
-            pad = self._model.config.pad_token_id or 0
-            state = CachedSeq2Seq(self._model, sources, prompts[0], pad)
-        return beam_search(state, prompts, spec, limits=limits, end_tokens=end_tokens, rules=rules)
+    def search(self, request: Request, spec: DecodingSpec) -> list[list[Hypothesis]]:
+        prompts, state = request.prompts, self._state(request)
+        return beam_search(
+            state,
+            prompts,
+            spec,
+            limits=request.limits,
+            end_tokens=request.end_tokens,
+            rules=request.rules,
+        )
+
+    def _state(self, request: Request) -> State:
+        if request.sources is None:
+            return Cached(self._model, request.prompts)
+        pad = self._model.config.pad_token_id or 0
+        return CachedSeq2Seq(self._model, request.sources, request.prompts[0], pad)
 
     @torch.inference_mode()
     def score(self, rows: Sequence[Sequence[int]], counts: Sequence[int]) -> list[Floats]:
@@ -104,3 +86,15 @@ class TorchEngine:
             mine = logprobs[at, -count:].gather(-1, came[:, None])[:, 0]
             scores.append(mine.cpu().numpy())
         return scores
+
+
+def decoder(state: State, request: Request, spec: DecodingSpec) -> Decoder:
+    """The decoding loop for a request. state: a model that was fed its prompts."""
+    return Decoder(
+        state,
+        request.prompts,
+        spec,
+        limits=request.limits,
+        seeds=request.seeds,
+        end_tokens=request.end_tokens,
+    )

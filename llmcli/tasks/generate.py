@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from llmcli.core.batches import process
 from llmcli.core.data import Failure, Row, failed
-from llmcli.core.loaded import Loaded
+from llmcli.core.loaded import Loaded, Request
 from llmcli.core.plan import DEFAULT_NEW_TOKENS, check_decoding
 from llmcli.core.prompts import encode_prompt, end_tokens, room
 from llmcli.core.steps import Hypothesis, Step, sequence_seed
@@ -206,12 +206,12 @@ def _search(
     loaded: Loaded, prompts: Sequence[_Prompt], spec: DecodingSpec
 ) -> list[list[Generation]]:
     began = time.perf_counter()
-    found = loaded.engine.search(
+    request = Request(
         [prompt.ids for prompt in prompts],
-        spec,
-        limits=[prompt.limit for prompt in prompts],
-        end_tokens=end_tokens(loaded),
+        [prompt.limit for prompt in prompts],
+        end_tokens(loaded),
     )
+    found = loaded.engine.search(request, spec)
     seconds = time.perf_counter() - began
     return [
         [_from_hypothesis(loaded, prompt, *one, seconds) for one in enumerate(hypotheses)]
@@ -259,14 +259,14 @@ class _Batch:
         self._texts: list[list[str]] = [[] for _ in self._places]
         self._steps: list[list[Step]] = [[] for _ in self._places]
         self._reasons: list[FinishReason] = ["length"] * len(self._places)
-        self._decoding = loaded.engine.decode(
+        request = Request(
             [prompt.ids for prompt, _ in self._places],
-            spec,
-            limits=[prompt.limit for prompt, _ in self._places],
+            [prompt.limit for prompt, _ in self._places],
+            end_tokens(loaded),
             seeds=[sequence_seed(spec.seed or 0, index) for _, index in self._places],
-            end_tokens=end_tokens(loaded),
             live=on_text is not None or bool(spec.stop),
         )
+        self._decoding = self._loaded.engine.decode(request, spec)
 
     def run(self) -> list[Generation]:
         began = time.perf_counter()

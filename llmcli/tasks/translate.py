@@ -8,7 +8,7 @@ from llmcli.core.data import Failure, Row
 from llmcli.core.encoding import input_limit
 from llmcli.core.languages import base, is_unspaced
 from llmcli.core.layout import Piece, pieces, put_together
-from llmcli.core.loaded import Loaded
+from llmcli.core.loaded import Loaded, Request
 from llmcli.core.prompts import decoder_start, end_tokens
 from llmcli.core.rules import read_rules
 from llmcli.core.sentences import halves
@@ -194,14 +194,14 @@ class _Work:
 
     def run(self, units: Sequence[_Source]) -> list[list[Hypothesis]]:
         """The best hypotheses for each sentence."""
-        return self._loaded.engine.search(
+        request = Request(
             [self._start] * len(units),
-            self.decoding,
-            limits=[unit.limit for unit in units],
-            end_tokens=self._ends,
-            rules=self.rules,
+            [unit.limit for unit in units],
+            self._ends,
             sources=[unit.ids for unit in units],
+            rules=self.rules,
         )
+        return self._loaded.engine.search(request, self.decoding)
 
     def finish(self, job: _Job, outputs: Sequence[list[Hypothesis]]) -> list[Translation]:
         return [

@@ -61,7 +61,7 @@ def test_a_key_above_commands_of_a_group_reaches_them(run, tmp_path, monkeypatch
     monkeypatch.setattr("llmcli.cli.config.user_config", lambda: own)
     assert "list has no option 'limit'" in run("models", "list").stderr
     own.write_text("models:\n  format: jsonl\n")
-    assert json.loads(run("models", "list").stdout.splitlines()[0])["name"] == "gpt2-stories"
+    assert json.loads(run("models", "list").stdout.splitlines()[0])["name"] == "bert-en"
 
 
 def test_an_option_that_may_be_repeated_takes_one_value_or_a_list(run, tiny_gpt2, tmp_path):

@@ -33,13 +33,13 @@ C = "{tiny_classifier}"
         ("classify hi --labels a,b -m {tiny_classifier}", UNSUITABLE, "--labels needs"),
         ("classify hi --labels a,b -m {tiny_masked}", UNSUITABLE, "or a causal language model"),
         ("classify hi --labels a,b --multi-label -m {tiny_gpt2}", USAGE, "--multi-label"),
-        ("classify hi --offline", NOT_FOUND, "llmcli models pull distilbert"),
+        ("classify hi --offline --labels a,b", NOT_FOUND, "llmcli models pull facebook"),
         ("fill hi -m {tiny_masked}", INPUT, "write [MASK]"),
         ("fill '[MASK]' -m {tiny_gpt2}", UNSUITABLE, "this needs a masked language model"),
         ("fill '[MASK]' --targets a,,b", USAGE, "give different words"),
         ("fill '[MASK]' --targets '\x00' -m {tiny_masked}", INPUT, "has no token"),
         ("fill '[MASK] [MASK]' --targets 'a dog,it' -m {tiny_masked}", INPUT, "go with one gap"),
-        ("fill '[MASK]' --offline", NOT_FOUND, "bert-base-uncased"),
+        ("fill '[MASK]' --offline -m google-bert/bert-base", NOT_FOUND, "bert-base"),
         ("answer", USAGE, "no question"),
         ("answer hi --context a --context-file b", USAGE, "not both"),
         ("answer hi --context-file nowhere.txt", INPUT, "cannot read nowhere.txt"),
@@ -57,7 +57,7 @@ C = "{tiny_classifier}"
         ("embed -i - --input-format parquet", INPUT, "read from files alone"),
         ("translate hi", USAGE, "name the languages"),
         ("translate hi -f en -t qq", USAGE, "no language 'qq' is known"),
-        ("translate hi -f en -t fr --offline", NOT_FOUND, "Helsinki-NLP/opus-mt-en-fr"),
+        ("translate hi -f en -t de --offline", NOT_FOUND, "Helsinki-NLP/opus-mt-en-de"),
         ("translate hi -t de -m {tiny_marian}", UNSUITABLE, "translates from en to fr"),
         ("translate hi -m {tiny_gpt2}", UNSUITABLE, "a sequence-to-sequence model"),
         (
@@ -77,7 +77,7 @@ C = "{tiny_classifier}"
         ),
         ("embed '' -m {tiny_encoder} --pooling cls", INPUT, "the text is empty"),
         ("embed hi -o /dev/stdout --format npy -m x", INPUT, "no ordinary file"),
-        ("embed hi --offline", NOT_FOUND, "all-MiniLM-L6-v2"),
+        ("embed hi --offline -m owner/all-MiniLM-L6", NOT_FOUND, "all-MiniLM-L6"),
     ],
 )
 def test_wrong_use_is_one_line(run, request, tmp_path, words, code, telling):

@@ -8,6 +8,18 @@ import pytest
 
 from llmcli.core import engines
 
+
+@pytest.fixture(scope="module")
+def conversions(tmp_path_factory):
+    """The cache of converted models, for all tests here."""
+    return tmp_path_factory.mktemp("conversions")
+
+
+@pytest.fixture(autouse=True)
+def _shared_cache(monkeypatch, conversions):
+    monkeypatch.setenv("LLMCLI_CACHE", str(conversions))
+
+
 COMMANDS = {
     "tiny_gpt2": [
         ("generate", "the cat", "-n", "20"),

@@ -133,7 +133,7 @@ def test_pull_fetches_only_what_is_new(hub: FakeHub, files: Files) -> None:
 
 TOLD: list[tuple[dict[str, object], str, str]] = [
     ({}, "owner/none", "no model 'owner/none' at {url}; if it is private, set HF_TOKEN"),
-    ({}, "gpt3", "starters are: gpt2-stories"),
+    ({}, "gpt3", "starters are: bert-en, gpt2-stories, marian-en-fr-zh"),
     ({}, "owner/gguf/none.gguf", "no such file"),
     ({}, "two words", "cannot be a hub id"),
     ({}, "owner/na--me", "no valid hub id"),

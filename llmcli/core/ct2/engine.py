@@ -14,8 +14,8 @@ import numpy as np
 from llmcli.core.arrays import Bools, Floats, Integers, require_numbers
 from llmcli.core.checkpoint import Kind
 from llmcli.core.ct2.heads import Head
-from llmcli.core.loaded import Inputs, Outputs
-from llmcli.core.rules import FREE, Rules
+from llmcli.core.loaded import Inputs, Outputs, Request
+from llmcli.core.machine import physical_cores
 from llmcli.core.steps import Decoding, Hypothesis, Step
 from llmcli.spec import DecodingSpec, EngineName
 
@@ -65,35 +65,18 @@ class Ct2Engine:
         assert self._head is not None  # of an encoder
         return self._head(np.array(out.last_hidden_state), places)
 
-    def decode(
-        self,
-        prompts: Sequence[Sequence[int]],
-        spec: DecodingSpec,
-        *,
-        limits: Sequence[int],
-        seeds: Sequence[int],
-        end_tokens: frozenset[int],
-        live: bool,
-    ) -> Decoding:
-        return _Greedy(self, prompts, limits, end_tokens, live)
+    def decode(self, request: Request, spec: DecodingSpec) -> Decoding:
+        return _Greedy(self, request)
 
-    def search(
-        self,
-        prompts: Sequence[Sequence[int]],
-        spec: DecodingSpec,
-        *,
-        limits: Sequence[int],
-        end_tokens: frozenset[int],
-        rules: Rules = FREE,
-        sources: Sequence[Sequence[int]] | None = None,
-    ) -> list[list[Hypothesis]]:
-        limit = max(limits)
+    def search(self, request: Request, spec: DecodingSpec) -> list[list[Hypothesis]]:
+        rules, end_tokens = request.rules, request.end_tokens
+        limit = max(request.limits)
         # A model that is made to end at the limit writes one token less of its own.
         own = limit - (rules.forced_last in end_tokens)
         if own == 0:
-            return [[Hypothesis((), 0.0, True)] for _ in prompts]
+            return [[Hypothesis((), 0.0, True)] for _ in request.prompts]
         found = self.model.translate_batch(
-            [_words(source) for source in sources or ()],
+            [_words(source) for source in request.sources or ()],
             beam_size=spec.num_beams,
             num_hypotheses=spec.num_return_sequences,
             length_penalty=rules.length_penalty,
@@ -139,16 +122,10 @@ class _Greedy:
     is heeded.
     """
 
-    def __init__(
-        self,
-        engine: Ct2Engine,
-        prompts: Sequence[Sequence[int]],
-        limits: Sequence[int],
-        end_tokens: frozenset[int],
-        live: bool,
-    ) -> None:
-        self._engine, self._prompts, self._limits = engine, prompts, limits
-        self._ends, self._live = end_tokens, live
+    def __init__(self, engine: Ct2Engine, request: Request) -> None:
+        self._engine, self._live = engine, request.live
+        self._prompts, self._limits = request.prompts, request.limits
+        self._ends = request.end_tokens
         self._stopped: set[int] = set()
 
     @property
@@ -250,10 +227,9 @@ def _words(ids: Sequence[int]) -> list[str]:
 
 
 def threads() -> int:
-    """How many threads a model uses: what OMP_NUM_THREADS says, else one a core."""
+    """How many threads a model uses: what OMP_NUM_THREADS says, else one a core.
+
+    Two threads of one core share what multiplies, and only get in each other's way.
+    """
     told = os.environ.get("OMP_NUM_THREADS", "")
-    if told.isdigit() and int(told):
-        return int(told)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return int(told) if told.isdigit() and int(told) else physical_cores()
