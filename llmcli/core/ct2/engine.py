@@ -21,6 +21,10 @@ from llmcli.spec import DecodingSpec, EngineName
 
 CLASSES: dict[Kind, str] = {"causal": "Generator", "seq2seq": "Translator"}
 SPREAD = 8  # tokens by which prompts that are decoded together may differ in length
+# CTranslate2 stops searching when as many hypotheses as beams have ended, transformers when no open
+# one can be better: of 300 sentences by opus-mt-en-fr, 274 came out the same with a patience of 1,
+# 298 with 1.5, and all with 2.
+PATIENCE = 2
 PAUSE = 0.002  # seconds between two looks at work that goes on in another thread
 
 
@@ -79,6 +83,7 @@ class Ct2Engine:
             [_words(source) for source in request.sources or ()],
             beam_size=spec.num_beams,
             num_hypotheses=spec.num_return_sequences,
+            patience=PATIENCE,
             length_penalty=rules.length_penalty,
             no_repeat_ngram_size=spec.no_repeat_ngram_size,
             suppress_sequences=[_words(one) for one in rules.banned] or None,
