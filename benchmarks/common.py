@@ -436,7 +436,8 @@ def read_column(path: Path, name: str) -> list[Any]:
     """A field of a .jsonl file; empty if the file is not there."""
     if not path.exists():
         return []
-    return [json.loads(line)[name] for line in path.read_text(encoding="utf-8").splitlines()]
+    with path.open(encoding="utf-8") as file:  # JSON may hold other line ends, which are none here
+        return [json.loads(line)[name] for line in file]
 
 
 def pairs(path: str | Path) -> list[tuple[str, list[str]]]:

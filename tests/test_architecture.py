@@ -11,6 +11,7 @@ import pytest
 
 import llmcli
 from llmcli.cli.config import all_commands
+from llmcli.cli.main import COMMANDS as summaries
 from llmcli.cli.main import main
 
 ROOT = Path(llmcli.__file__).parent
@@ -69,6 +70,14 @@ def leaves(command, name=""):
 
 
 COMMANDS = dict(leaves(main))
+
+
+def test_the_root_says_of_each_command_what_it_says_itself():
+    own = {
+        name: " ".join(command.help.split("\n\n")[0].split())
+        for name, command in all_commands(main).items()
+    }
+    assert own == summaries
 
 
 @pytest.mark.parametrize("name", COMMANDS)

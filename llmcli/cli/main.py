@@ -11,10 +11,22 @@ import click
 from llmcli.cli.config import config_option, user_defaults
 from llmcli.errors import Interrupted, LlmcliError, is_out_of_memory
 
-COMMANDS = (
-    *("generate", "classify", "translate", "answer", "fill", "embed", "forward", "tokenize"),
-    *("models", "finetune", "evaluate", "compare", "bench"),
-)
+# What --help says of each command, so that it need not be imported for that.
+COMMANDS = {
+    "generate": "Continue TEXT with a causal language model.",
+    "classify": "Say which label TEXT has, and how sure the model is of each.",
+    "translate": "Translate TEXT from one language to another.",
+    "answer": "Answer questions about a text.",
+    "fill": "Fill the gaps of a text with a masked language model.",
+    "embed": "Turn texts into vectors, or rank them by similarity.",
+    "forward": "Run a model once over TEXT and show what it predicts at each position.",
+    "tokenize": "Show the tokens that a model makes of TEXT.",
+    "models": "List, inspect, fetch, check and remove models.",
+    "finetune": "Train a model on your files: from a checkpoint (-m), or --from-scratch.",
+    "evaluate": "Measure how good a model is on rows whose answers are known.",
+    "compare": "Compare two models, or two files of predictions, on the same rows.",
+    "bench": "Time a model on this machine, by engine and dtype.",
+}
 
 
 class Root(click.Group):
@@ -22,6 +34,10 @@ class Root(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.commands and cmd_name in COMMANDS:

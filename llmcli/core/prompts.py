@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from jinja2 import TemplateError
-
 from llmcli.core.loaded import Loaded
 from llmcli.errors import InputError, ModelUnsuitable
 from llmcli.spec import ChatSpec
@@ -32,6 +30,8 @@ def _encode_chat(loaded: Loaded, text: str, system: str | None) -> list[int]:
             f"{loaded.checkpoint.model_id} is a base model, without a chat template: "
             "leave out --chat and --system"
         )
+    from jinja2 import TemplateError
+
     messages = [{"role": "system", "content": system}] if system is not None else []
     messages.append({"role": "user", "content": text})
     try:

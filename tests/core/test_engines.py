@@ -79,14 +79,14 @@ def test_ct2_gives_what_torch_gives(run, request, model, words):
 
 
 def test_a_file_of_prompts_gives_the_same_text_in_any_batch(run, tiny_gpt2, tmp_path):
-    texts = ["the cat", "a", "One day the cat saw a dog", "moon " * 9, "hello"]
+    texts = ["the cat", "a", "One day the cat saw a dog", "moon " * 9, "hello", "the dog sat on"]
     rows = tmp_path / "rows.txt"
     rows.write_text("\n".join(texts) + "\n")
     found = [
         run("generate", "-i", rows, "-m", tiny_gpt2, "-n", "9", "--json", "--engine", *how).stdout
         for how in (("torch",), ("ct2",), ("ct2", "--batch-size", "1"), ("ct2", "--stop", "zz"))
     ]
-    assert found[0].count('"text"') == 5 and len(set(found)) == 1
+    assert found[0].count('"text"') == 6 and len(set(found)) == 1
 
 
 def test_a_stream_and_a_file_write_the_same(run, tiny_gpt2, tmp_path):
@@ -157,6 +157,23 @@ def test_hardware_decides_what_both_could_do(run, tiny_encoder, tiny_gpt2, tmp_p
     monkeypatch.setattr(engines, "has_gpu", lambda: True)
     assert "there is a GPU" in run(*embed).stderr
     assert "by ct2" in run("generate", "a", "-m", tiny_gpt2, "-v", "--engine", "auto").stderr
+
+
+def test_streams_let_their_models_go(run, tiny_gpt2):
+    run("generate", "a", "-m", tiny_gpt2, "-n", "1", "--engine", "ct2")  # converted
+    code = (
+        "from llmcli.core.engines import Job, load\n"
+        "from llmcli.core.loaded import Request\n"
+        "from llmcli.spec import DecodingSpec, ModelSpec\n"
+        "for _ in range(25):\n"
+        f"    loaded = load(ModelSpec({str(tiny_gpt2)!r}, engine='ct2'), Job(('causal',)))\n"
+        "    request = Request([[5, 6], [7]], [9, 9], frozenset([0]), live=True)\n"
+        "    steps = list(loaded.engine.decode(request, DecodingSpec()))\n"
+        "    assert len(steps) > 2\n"
+        "    del loaded\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 LIGHT = [

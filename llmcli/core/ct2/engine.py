@@ -21,6 +21,7 @@ from llmcli.spec import DecodingSpec, EngineName
 
 CLASSES: dict[Kind, str] = {"causal": "Generator", "seq2seq": "Translator"}
 SPREAD = 8  # tokens by which prompts that are decoded together may differ in length
+ENOUGH = 16  # rows for which more steps are not worth while
 # CTranslate2 stops searching when as many hypotheses as beams have ended, transformers when no open
 # one can be better: of 300 sentences by opus-mt-en-fr, 274 came out the same with a patience of 1,
 # 298 with 1.5, and all with 2.
@@ -145,21 +146,28 @@ class _Greedy:
     def _groups(self) -> Iterator[list[int]]:
         """Rows that are decoded together: of one limit, their prompts of about one length.
 
-        CTranslate2 reads of each prompt as much as the shortest has, and takes the rest as if
-        it had written it, a token a step.
+        CTranslate2 reads of each prompt as much as the shortest has, and the rest a token a step
+        before it writes. A step takes hardly longer for a few more rows, so few rows are joined
+        even if that makes it twice as many steps. Prompts of one token are apart: the rest of
+        others beside them would come out as if it had been written.
         """
         rows = [row for row, limit in enumerate(self._limits) if limit > 0]
         rows.sort(key=lambda row: (self._limits[row], len(self._prompts[row])))
         group: list[int] = []
         for row in rows:
-            limit, size = self._limits[row], len(self._prompts[row])
-            first = group[0] if group else row
-            if limit != self._limits[first] or size > len(self._prompts[first]) + SPREAD:
+            if group and not self._fits(row, group):
                 yield group
                 group = []
             group.append(row)
         if group:
             yield group
+
+    def _fits(self, row: int, group: list[int]) -> bool:
+        limit, size = self._limits[row], len(self._prompts[row])
+        shortest = len(self._prompts[group[0]])
+        if limit != self._limits[group[0]] or size > shortest == 1:
+            return False
+        return size - shortest <= (SPREAD if len(group) >= ENOUGH else max(SPREAD, limit))
 
     def stop(self, row: int) -> None:
         """End a row before its time."""
@@ -168,24 +176,17 @@ class _Greedy:
     def _steps(self, rows: list[int]) -> Iterator[Step]:
         """Decode a group."""
         come: queue.SimpleQueue[tuple[int, int]] = queue.SimpleQueue()
-        limit = self._limits[rows[0]]
-        sizes = [len(self._prompts[row]) for row in rows]
-        rest = [size - min(sizes) for size in sizes]  # of each prompt, to come among the steps
-        unread = dict(zip(rows, rest, strict=True))
-        left = dict.fromkeys(rows, limit)
+        stopped = self._stopped
 
+        # Its last owner may be the thread that decodes, which would have to wait for itself if
+        # the model were let go there: it must not hold what holds the model.
         def take(result: Any) -> bool:
-            row = rows[result.batch_id]
-            if unread[row]:
-                unread[row] -= 1
-                return False
-            left[row] -= 1
-            come.put((row, result.token_id))
-            return left[row] == 0 or row in self._stopped
+            come.put((rows[result.batch_id], result.token_id))
+            return rows[result.batch_id] in stopped
 
         found = self._engine.model.generate_batch(
             [_words(self._prompts[row]) for row in rows],
-            max_length=limit + max(rest),
+            max_length=self._limits[rows[0]],
             end_token=sorted(self._ends),
             return_end_token=True,
             include_prompt_in_result=False,
@@ -195,14 +196,14 @@ class _Greedy:
         try:
             if self._live:
                 for row, token in _as_they_come(found, come):
-                    if row not in self._stopped:
+                    if row not in stopped:
                         yield self._step(row, token)
             else:
-                for row, skipped, one in zip(rows, rest, _waited(found), strict=True):
-                    for token in one.sequences_ids[0][skipped : skipped + limit]:
+                for row, one in zip(rows, _waited(found), strict=True):
+                    for token in one.sequences_ids[0]:
                         yield self._step(row, token)
         finally:
-            self._stopped.update(rows)  # where the user broke off, the thread ends soon
+            stopped.update(rows)  # where the user broke off, the thread ends soon
 
     def _step(self, row: int, token: int) -> Step:
         return Step(row, token, token in self._ends, 0.0)
