@@ -10,7 +10,7 @@ from typing import Any
 from llmcli.core import hub
 from llmcli.core.checkpoint import Checkpoint, check, kinds_of, read_config, weight_files
 from llmcli.core.limits import Decoder, bytes_per_token, decode_bound, prefill_bound
-from llmcli.core.machine import Machine
+from llmcli.core.machine import Machine, describe
 from llmcli.core.stopwatch import FAILED, Speeds, Trial
 from llmcli.core.tensors import Tensors
 from llmcli.errors import InputError, UsageError
@@ -22,6 +22,7 @@ CHOICES: tuple[tuple[EngineName, Dtype], ...] = (
     ("ct2", "float32"),
     ("ct2", "int8"),
 )
+FAST_BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +41,17 @@ class Row:
 
 
 def choices(spec: ModelSpec) -> list[tuple[EngineName, Dtype]]:
-    """What is compared: all, or what --engine and --dtype leave. Raises UsageError if nothing."""
+    """What is compared: all, or what --engine and --dtype leave. Raises UsageError if nothing.
+
+    bfloat16 where the processor has it, or where it is asked for: imitated, it takes minutes.
+    """
+    slow = spec.dtype == "auto" and not set(describe().instructions) & FAST_BFLOAT16
     found = [
         (engine, dtype)
         for engine, dtype in CHOICES
-        if spec.engine in ("auto", engine) and spec.dtype in ("auto", dtype)
+        if spec.engine in ("auto", engine)
+        and spec.dtype in ("auto", dtype)
+        and not (slow and dtype == "bfloat16")
     ]
     if not found and spec.dtype == "float16" and spec.engine != "ct2":
         found = [("torch", "float16")]

@@ -132,7 +132,7 @@ def test_a_joint_run_is_estimated_as_a_whole(tiny_encoder, tmp_path, run):
     assert result.exit_code == 0, result.output
     record = json.loads(result.stdout)
     assert record["steps"] == 10  # as many as the second part has batches
-    assert (record["examples"], record["batch_size"]) == (45 + 50, 13)
+    assert (record["examples"], record["batch_size"]) == (48 + 50, 13)
     words = sum(len(row["text"].split()) + 2 for row in texts())  # with [CLS] and [SEP]
     assert record["tokens_per_step"] == pytest.approx((words / 10) + 8 * words / 50, rel=0.1)
 

@@ -105,9 +105,8 @@ def test_several_labels_at_once(run, encoder, fit, tmp_path):
         is_animal = bool({"cat", "dog"} & set(row["text"].split()))
         labels = [row["label"]] + ["animal"] * is_animal
         rows.append({"text": row["text"], "label": labels})
-    result = fit(
-        encoder, rows, "classification", multi_label=True, max_steps=250, learning_rate=3e-3
-    )
+    how = {"multi_label": True, "max_steps": 250, "learning_rate": 3e-3, "eval_fraction": 0.1}
+    result = fit(encoder, rows, "classification", **how)
     assert result.metrics["micro_f1"] > 0.9
     shown = run("classify", "the cat is good", "-m", tmp_path / "model", "--json").stdout
     scores = {one["label"]: one["score"] for one in json.loads(shown)[0]["scores"]}

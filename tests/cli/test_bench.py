@@ -1,0 +1,51 @@
+"""llmcli bench: each engine in a process of its own, beside the limits of the machine."""
+
+import json
+
+import pytest
+
+SMALL = ("--prompt-tokens", "6", "-n", "4", "--batch-size", "2", "--repeats", "1", "-q")
+
+
+def measured(run, *words):
+    result = run("bench", *words, *SMALL, "--json")
+    assert result.exit_code == 0, result.output
+    (record,) = json.loads(result.stdout)
+    return record
+
+
+def test_a_causal_model_is_timed_beside_its_limits(run, tiny_gpt2):
+    record = measured(run, "-m", tiny_gpt2, "--engine", "ct2")
+    assert [(row["engine"], row["dtype"]) for row in record["rows"]] == [
+        ("ct2", "float32"),
+        ("ct2", "int8"),
+    ]
+    for row in record["rows"]:
+        speeds = row["speeds"]
+        assert row["error"] is None
+        assert all(value > 0 for value in speeds.values()) and speeds["memory"] > 1e7
+    # two layers of 12 * 16^2 weights and 13 * 16 biases, a final norm; 300 rows of 16 of the output
+    numbers = 2 * (12 * 16**2 + 13 * 16) + 2 * 16 + 300 * 16
+    cache = 2 * 2 * 16 * (6 + 2) * 4
+    limit = record["machine"]["bandwidth"] * 1e9 / (4 * numbers + cache)
+    assert record["rows"][0]["decode_limit"] == pytest.approx(limit)
+
+
+def test_an_encoder_is_timed(run, tiny_encoder):
+    record = measured(run, "-m", tiny_encoder, "--engine", "torch", "--dtype", "float32")
+    (row,) = record["rows"]
+    assert row["speeds"]["decode"] is None and row["speeds"]["prefill"] > 0
+    assert row["decode_limit"] is None
+
+
+def test_an_engine_that_cannot_run_it_says_why(run, bpe, tmp_path):
+    from tests.conftest import BLOOM, make_causal
+
+    folder = make_causal(bpe, tmp_path / "bloom", **BLOOM)
+    result = run("bench", "-m", folder, *SMALL, "--engine", "ct2", "--dtype", "float32")
+    assert result.exit_code == 0 and "it does not run bloom" in result.stdout
+
+
+def test_what_no_engine_does_is_wrong_use(run, tiny_gpt2):
+    result = run("bench", "-m", tiny_gpt2, *SMALL, "--engine", "torch", "--dtype", "int8")
+    assert result.exit_code == 2 and "--engine torch does not compute in int8" in result.stderr
