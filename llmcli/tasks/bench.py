@@ -109,7 +109,8 @@ def _limits(
     if model is None:
         return None, None
     read = bytes_per_token(model, dtype, how.prompt_tokens + how.new_tokens // 2)
-    rate = machine.rate(dtype)
+    # Of int8, the rate that was measured is torch's, which ct2 outruns: it is no limit.
+    rate = None if dtype == "int8" else machine.rate(dtype)
     prefill = None if rate is None else prefill_bound(rate.gflops, model, how.prompt_tokens)
     return decode_bound(machine.bandwidth, read), prefill
 
