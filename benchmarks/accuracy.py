@@ -10,12 +10,11 @@ sentences with the same text, and BLEU. Prints a table; proves nothing, and exit
 """
 
 import json
-import lzma
 from dataclasses import replace
 
 import numpy as np
 import sacrebleu
-from common import arguments, evenly, pairs
+from common import arguments, compressed_lines, evenly, pairs
 
 from llmcli.core.data import Row
 from llmcli.core.engines import Job, load
@@ -35,12 +34,11 @@ def rows_of(texts):
 
 
 def lines(path, column):
-    with lzma.open(path, "rt", encoding="utf-8") as file:
-        return [json.loads(line)[column] for line in file]
+    return [json.loads(line)[column] for line in compressed_lines(path)]
 
 
 def causal(loaded, texts):
-    ids = [one for one in (loaded.tokenizer(text)["input_ids"][:READ] for text in texts)]
+    ids = [loaded.tokenizer(text)["input_ids"][:READ] for text in texts]
     ids = [one for one in ids if len(one) == READ]
     written = [[] for _ in ids]
     for start in range(0, len(ids), 16):

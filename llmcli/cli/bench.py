@@ -87,7 +87,7 @@ def bench(spec: ModelSpec, how: BenchSpec, out: Output) -> None:
     out.note("[measuring this machine]")
     machine = measure(with_torch=with_torch)
     rows = []
-    for row in run(spec, how, machine):
+    for row in run(spec, kind, how, machine):
         out.note(f"[{row.engine} {row.dtype}: {row.error or 'done'}]")
         rows.append(row)
     record = {
@@ -135,7 +135,7 @@ def _cells(kind: str, row: "Row") -> list[str]:
         *read,
         *written,
         f"{speeds.batch:,.0f}",
-        human_size(speeds.memory),
+        "" if speeds.memory is None else human_size(speeds.memory),
     ]
 
 

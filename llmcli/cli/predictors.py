@@ -17,7 +17,7 @@ from llmcli.cli.predicting import (
     with_labels,
 )
 from llmcli.cli.progress import Progress
-from llmcli.cli.running import announce_loaded, file_bytes
+from llmcli.cli.running import load_for
 from llmcli.cli.translate import with_tags
 from llmcli.core.data import Failure, Row
 from llmcli.core.examples import Example, Said, make_example
@@ -49,19 +49,8 @@ def from_model(plan: Plan, out: Output) -> Predictions:
     return runners[task](plan, out)
 
 
-def _load(
-    plan: Plan,
-    out: Output,
-    *kinds: "Kind",
-    needs: str | None = None,
-    reject: "Callable[[Loaded], str | None] | None" = None,
-) -> "Loaded":
-    from llmcli.core.engines import Job, load
-
-    job = Job(kinds, needs, file_bytes(plan.data.input), reject)
-    loaded = load(plan.model, job, out.note)
-    announce_loaded(loaded, out)
-    return loaded
+def _load(plan: Plan, out: Output, *kinds: "Kind", **torch_alone: Any) -> "Loaded":
+    return load_for(plan.model, out, *kinds, path=plan.data.input, **torch_alone)
 
 
 def _collect(

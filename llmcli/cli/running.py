@@ -71,27 +71,37 @@ def announce_loaded(loaded: "Loaded", out: Output) -> None:
 
 
 def load_announced(
-    spec: ModelSpec,
-    out: Output,
-    *kinds: "Kind",
-    source: InputSpec,
-    needs: str | None = None,
-    reject: "Callable[[Loaded], str | None] | None" = None,
+    spec: ModelSpec, out: Output, *kinds: "Kind", source: InputSpec, **torch_alone: Any
 ) -> "Loaded":
     """Load a model for a task, saying which one was taken and how it runs.
 
-    kinds: what it may be; none: any, without its head. needs, reject: what torch alone does of
-    the task, told before and after a model is loaded for ct2.
+    As `load_for` does.
+    """
+    announce_default(spec, out)
+    return load_for(spec, out, *kinds, path=source.input, **torch_alone)
+
+
+def load_for(
+    spec: ModelSpec,
+    out: Output,
+    *kinds: "Kind",
+    path: str | None,
+    needs: str | None = None,
+    reject: "Callable[[Loaded], str | None] | None" = None,
+) -> "Loaded":
+    """Load a model for a task, saying how it runs.
+
+    kinds: what it may be; none: any, without its head. path: the file of texts. needs, reject:
+    what torch alone does of the task, told before and after a model is loaded for ct2.
     """
     from llmcli.core.engines import Job, load
 
-    announce_default(spec, out)
-    loaded = load(spec, Job(kinds, needs, file_bytes(source.input), reject), out.note)
+    loaded = load(spec, Job(kinds, needs, _file_bytes(path), reject), out.note)
     announce_loaded(loaded, out)
     return loaded
 
 
-def file_bytes(path: str | None) -> int | None:
+def _file_bytes(path: str | None) -> int | None:
     """The size of an input file, 0 where it cannot be told; None where there is no file."""
     if path is None:
         return None

@@ -17,7 +17,9 @@ from llmcli.core.checkpoint import (
     read_config,
     weight_files,
 )
+from llmcli.core.ct2.support import NotForCt2, group_of
 from llmcli.core.loaded import Loaded
+from llmcli.core.machine import describe
 from llmcli.errors import InputError, UsageError
 from llmcli.spec import ModelSpec
 
@@ -40,10 +42,6 @@ class Job:
     """Looks at a model loaded for ct2, and says what of the job it cannot do; None: nothing."""
 
 
-class _NotHere(Exception):
-    """Why ct2 does not run this, in a few words."""
-
-
 def load(spec: ModelSpec, job: Job, note: Callable[[str], None] = lambda line: None) -> Loaded:
     """Load a model on the engine that `spec.engine` names, or the fastest that does the job.
 
@@ -56,14 +54,18 @@ def load(spec: ModelSpec, job: Job, note: Callable[[str], None] = lambda line: N
     if spec.engine != "torch":
         try:
             return _load_ct2(spec, job, note)
-        except _NotHere as reason:
+        except NotForCt2 as reason:
             why = str(reason)
-            if spec.engine == "ct2" or spec.dtype == "int8":
+            if _asks_for_ct2(spec):
                 flag = "--engine ct2" if spec.engine == "ct2" else "--dtype int8"
                 raise UsageError(f"{flag} cannot do this: {why}") from None
     else:
         why = "asked for"
     return _load_torch(spec, job, why)
+
+
+def _asks_for_ct2(spec: ModelSpec) -> bool:
+    return spec.engine == "ct2" or spec.dtype == "int8"
 
 
 def _load_torch(spec: ModelSpec, job: Job, why: str) -> Loaded:
@@ -79,35 +81,33 @@ AMX = "on a large file, this processor's bfloat16 (AMX) outruns it"
 
 
 def _load_ct2(spec: ModelSpec, job: Job, note: Callable[[str], None]) -> Loaded:
-    """Raises _NotHere where torch is to do it."""
+    """Raises NotForCt2 where torch is to do it."""
     reason = job.needs or _reason_by_flags(spec)
     if reason is not None:
-        raise _NotHere(reason)
+        raise NotForCt2(reason)
     checkpoint = hub.resolve(spec)
     if checkpoint.gguf_file is not None:
-        raise _NotHere("it reads no GGUF files")
+        raise NotForCt2("it reads no GGUF files")
     check(checkpoint)
     if read_adapters(checkpoint) is not None:
-        raise _NotHere("it does not merge adapters")
+        raise NotForCt2("it does not merge adapters")
     settings = read_config(checkpoint)
     kind = choose_kind(spec.model_id, settings, job.kinds) if job.kinds else "encoder"
-    if spec.engine == "auto" and spec.dtype != "int8":
+    if not _asks_for_ct2(spec):
         reason = _reason_by_hardware(spec, job, checkpoint, kind)
         if reason is not None:
-            raise _NotHere(reason)
-    from llmcli.core.ct2.loading import NotForCt2, load_converted
+            raise NotForCt2(reason)
+    from llmcli.core.ct2.loading import load_converted
 
     try:
         loaded = load_converted(spec, checkpoint, kind, settings, note)
-    except NotForCt2 as error:
-        raise _NotHere(str(error)) from None
     except InputError as error:  # the cache cannot be written
-        if spec.engine == "ct2" or spec.dtype == "int8":
+        if _asks_for_ct2(spec):
             raise
-        raise _NotHere(str(error)) from None
+        raise NotForCt2(str(error)) from None
     reason = job.reject(loaded) if job.reject is not None else None
     if reason is not None:
-        raise _NotHere(reason)
+        raise NotForCt2(reason)
     return loaded
 
 
@@ -133,7 +133,7 @@ def _reason_by_hardware(
 
         if not is_converted(checkpoint, kind, "float32"):
             return "the model is large, and was not converted; --engine ct2 does so"
-    if kind not in ("causal", "seq2seq") and (job.file_bytes or 0) >= LARGE_FILE and has_amx():
+    if group_of(kind) == "encoder" and (job.file_bytes or 0) >= LARGE_FILE and has_amx():
         return AMX if spec.dtype == "auto" else None
     return None
 
@@ -151,7 +151,4 @@ def has_gpu() -> bool:
 
 def has_amx() -> bool:
     """True where the processor multiplies bfloat16 matrices in hardware, as Linux tells it."""
-    try:
-        return "amx_bf16" in Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return False
+    return "amx_bf16" in describe().instructions

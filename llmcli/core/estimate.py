@@ -1,6 +1,5 @@
 """What a training run will take: measured on a few of its steps, in memory."""
 
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,6 +9,7 @@ import numpy as np
 import torch
 from transformers import TrainerCallback
 
+from llmcli.core.machine import peak_memory
 from llmcli.core.objectives.base import Dataset, Examples
 from llmcli.core.objectives.joint import Part, Rounds
 from llmcli.core.preparation import Prepared
@@ -147,16 +147,6 @@ class _Clock(TrainerCallback):
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self._mark()
         control.should_save = False
-
-
-def peak_memory() -> int | None:
-    """The most bytes that this process has held in memory; None on systems that do not tell."""
-    try:
-        import resource
-    except ImportError:
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def disk_of(model: Any, spec: TrainingSpec, *, validates: bool) -> tuple[int, int, int]:

@@ -84,7 +84,7 @@ class Loaded:
     """A model ready to run, with its tokenizer."""
 
     model: Any
-    """Of transformers, or of CTranslate2: what the engine runs."""
+    """Of transformers; None where ct2 runs it."""
     tokenizer: Any
     kind: Kind
     context: int | None

@@ -5,6 +5,7 @@ import platform
 import re
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -230,6 +231,20 @@ def physical_cores() -> int:
         path = Path(f"/sys/devices/system/cpu/cpu{number}/topology/thread_siblings_list")
         cores.add(path.read_text() if path.exists() else str(number))
     return len(cores) or os.cpu_count() or 1
+
+
+def peak_memory() -> int | None:
+    """The most bytes that this process has held in memory; None on systems that do not tell."""
+    own = re.search(r"VmHWM:\s*(\d+) kB", _read(Path("/proc/self/status")))
+    if own is not None:
+        return int(own[1]) * 1024
+    try:
+        import resource
+    except ImportError:
+        return None
+    # On Linux it would count in the memory of whoever started this process.
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _memory() -> int | None:

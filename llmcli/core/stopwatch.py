@@ -5,16 +5,15 @@ says why in one line on stderr, and ends with the exit code FAILED.
 """
 
 import json
-import re
 import statistics
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from llmcli.core.loaded import Request
+from llmcli.core.machine import peak_memory
 from llmcli.errors import LlmcliError
 from llmcli.spec import BenchSpec, DecodingSpec, ModelSpec
 
@@ -46,8 +45,8 @@ class Speeds:
     """New tokens/s of one text, after the first one."""
     batch: float
     """Tokens/s of `batch_size` texts at once: new ones; of an encoder, those it reads."""
-    memory: int
-    """Bytes that the process had at most."""
+    memory: int | None
+    """Bytes that the process had at most; None on systems that do not tell."""
 
 
 def run(trial: Trial, began: float) -> Speeds:
@@ -59,7 +58,7 @@ def run(trial: Trial, began: float) -> Speeds:
     seconds = time.time() - began
     time_it = _encoder if trial.kind == "encoder" else _writer
     first, prefill, decode, batch = time_it(loaded, trial)
-    return Speeds(seconds, first, prefill, decode, batch, _peak_memory())
+    return Speeds(seconds, first, prefill, decode, batch, peak_memory())
 
 
 def _median(work: Callable[[], int], repeats: int) -> tuple[float, int]:
@@ -124,7 +123,6 @@ def _writer(loaded: Any, trial: Trial) -> Timed:
 def _writing(loaded: Any, prompts: list[list[int]], new: int) -> Callable[[], int]:
     # An end that hardly ever comes, so that all texts have their whole length.
     end = frozenset([len(loaded.tokenizer) - 1])
-
     request = Request(prompts, [new] * len(prompts), end, seeds=[0] * len(prompts))
     return lambda: sum(1 for _ in loaded.engine.decode(request, DecodingSpec()))
 
@@ -133,7 +131,6 @@ def _translating(loaded: Any, sources: list[list[int]], new: int) -> Callable[[]
     from llmcli.core.prompts import decoder_start
 
     start = decoder_start(loaded)
-
     end = frozenset([len(loaded.tokenizer) - 1])
     request = Request([start] * len(sources), [new] * len(sources), end, sources=sources)
 
@@ -142,18 +139,6 @@ def _translating(loaded: Any, sources: list[list[int]], new: int) -> Callable[[]
         return sum(len(best.tokens) for best, *_ in found)
 
     return go
-
-
-def _peak_memory() -> int:
-    try:  # the kernel's other number holds the memory of whoever started this process, too
-        status = Path("/proc/self/status").read_text()
-        return int(re.findall(r"VmHWM:\s*(\d+) kB", status)[0]) * 1024
-    except (OSError, IndexError):
-        pass
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return int(peak if sys.platform == "darwin" else peak * 1024)
 
 
 def main(request: str) -> int:

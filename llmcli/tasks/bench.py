@@ -1,6 +1,7 @@
 """How fast a model runs on this machine, by engine and dtype, beside what the machine allows."""
 
 import json
+import math
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -70,19 +71,17 @@ def kind_of_model(spec: ModelSpec) -> str:
 WRITERS = ("causal", "seq2seq")
 
 
-def bench(spec: ModelSpec, how: BenchSpec, machine: Machine) -> Iterator[Row]:
+def bench(spec: ModelSpec, kind: str, how: BenchSpec, machine: Machine) -> Iterator[Row]:
     """Yield what was measured of each engine and dtype, each in a process of its own.
 
-    machine: what was measured of it, for the limits. An engine that cannot run the model gives
-    a row with the reason.
+    kind: what `kind_of_model` says. machine: what was measured of it, for the limits. An engine
+    that cannot run the model gives a row with the reason.
     """
-    kind = kind_of_model(spec)
+    sizes = _sizes(hub.resolve(spec)) if kind == "causal" else None
     for engine, dtype in choices(spec):
         trial = Trial(replace(spec, engine=engine, dtype=dtype), how, kind)
         speeds, error = _tried(trial)
-        limits = _limits(hub.resolve(spec), how, dtype, machine) if kind == "causal" else None
-        decode, prefill = limits or (None, None)
-        yield Row(engine, dtype, speeds, error, decode, prefill)
+        yield Row(engine, dtype, speeds, error, *_limits(sizes, how, dtype, machine))
 
 
 def _tried(trial: Trial) -> tuple[Speeds | None, str | None]:
@@ -102,10 +101,9 @@ def _tried(trial: Trial) -> tuple[Speeds | None, str | None]:
 
 
 def _limits(
-    checkpoint: Checkpoint, how: BenchSpec, dtype: Dtype, machine: Machine
+    model: Decoder | None, how: BenchSpec, dtype: Dtype, machine: Machine
 ) -> tuple[float | None, float | None]:
     """Tokens/s of decoding and of reading the prompt at the most; None where it is not known."""
-    model = _sizes(checkpoint)
     if model is None:
         return None, None
     read = bytes_per_token(model, dtype, how.prompt_tokens + how.new_tokens // 2)
@@ -126,13 +124,13 @@ def _sizes(checkpoint: Checkpoint) -> Decoder | None:
     if not all(isinstance(one, int) for one in (width, heads, layers, config.get("vocab_size"))):
         return None
     shapes = Tensors(weight_files(checkpoint)).shapes()
-    matrices = {name: shape for name, shape in shapes.items() if len(shape) == 2}
     outside = [
-        shape[0] * shape[1]
-        for name, shape in matrices.items()
-        if shape[0] == config["vocab_size"] or "wpe" in name or "embed_positions" in name
+        math.prod(shape)
+        for name, shape in shapes.items()
+        if len(shape) == 2
+        and (shape[0] == config["vocab_size"] or "wpe" in name or "embed_positions" in name)
     ]
-    numbers = sum(_product(shape) for shape in shapes.values())
+    numbers = sum(map(math.prod, shapes.values()))
     head = config.get("head_dim") or width // heads
     return Decoder(
         layer_parameters=numbers - sum(outside),
@@ -141,10 +139,3 @@ def _sizes(checkpoint: Checkpoint) -> Decoder | None:
         attention_size=heads * head,
         kv_size=(config.get("num_key_value_heads") or heads) * head,
     )
-
-
-def _product(shape: tuple[int, ...]) -> int:
-    total = 1
-    for size in shape:
-        total *= size
-    return total

@@ -27,19 +27,25 @@ from llmcli.core.ct2.convert import FAILED
 from llmcli.core.ct2.support import group_of, reason_against
 from llmcli.errors import InputError, LlmcliError, ModelUnsuitable
 
-__all__ = ["converted", "is_converted", "reason_against"]
+__all__ = ["conversion_of", "converted", "is_converted", "reason_against"]
 Dtype = Literal["float32", "int8"]
 
 
 def is_converted(checkpoint: Checkpoint, kind: Kind, dtype: Dtype) -> bool:
     """True if `converted` would answer at once. Reads no weights and imports nothing heavy."""
+    return conversion_of(checkpoint, kind, dtype) is not None
+
+
+def conversion_of(checkpoint: Checkpoint, kind: Kind, dtype: Dtype) -> Path | None:
+    """The folder of a model that was converted before; None where it was not."""
     if checkpoint.gguf_file is not None or engine_version() is None:
-        return False
+        return None
     try:
         content = known_content(checkpoint)
     except (LlmcliError, OSError):  # pickled, half there: the engine that runs it will say so
-        return False
-    return content is not None and (place_of(content, kind, dtype) / META).is_file()
+        return None
+    place = None if content is None else place_of(content, kind, dtype)
+    return place if place is not None and (place / META).is_file() else None
 
 
 def converted(checkpoint: Checkpoint, kind: Kind, dtype: Dtype) -> Path:

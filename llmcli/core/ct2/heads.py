@@ -8,6 +8,7 @@ import numpy as np
 
 from llmcli.core.arrays import Bools, Floats
 from llmcli.core.checkpoint import Checkpoint, Kind, weight_files
+from llmcli.core.ct2.support import NotForCt2
 from llmcli.core.loaded import Outputs
 from llmcli.core.tensors import Tensors
 
@@ -16,12 +17,8 @@ Head = Callable[[Floats, Bools | None], Outputs]
 Step = Callable[[Floats], Floats]
 
 
-class NoHead(Exception):
-    """A head that is not known here, in a few words."""
-
-
 def read_head(checkpoint: Checkpoint, kind: Kind, settings: dict[str, Any]) -> Head:
-    """The head of a checkpoint, float32. Raises NoHead.
+    """The head of a checkpoint, float32. Raises NotForCt2.
 
     settings: the contents of config.json, with what they leave out.
     """
@@ -29,11 +26,11 @@ def read_head(checkpoint: Checkpoint, kind: Kind, settings: dict[str, Any]) -> H
         return lambda hidden, places: Outputs(hidden=hidden)
     build = HEADS.get((str(settings["model_type"]), kind))
     if build is None:
-        raise NoHead(f"the head of {settings['model_type']} as {kind} is not known")
+        raise NotForCt2(f"the head of {settings['model_type']} as {kind} is not known")
     try:
         return build(Tensors(weight_files(checkpoint)), settings)
     except KeyError as error:
-        raise NoHead(f"the checkpoint has no {error}") from None
+        raise NotForCt2(f"the checkpoint has no {error}") from None
 
 
 def _linear(weights: Tensors, name: str) -> Step:
@@ -87,7 +84,7 @@ def _masked(dense: str, norm: str, words: str, bias: str, output: str) -> Any:
     def build(weights: Tensors, settings: dict[str, Any]) -> Head:
         act = settings.get("hidden_act", settings.get("activation"))
         if act not in ("gelu", "gelu_python"):
-            raise NoHead(f"it does not know the activation {act} in a head")
+            raise NotForCt2(f"it does not know the activation {act} in a head")
         first = _linear(weights, dense)
         scale, shift = weights[f"{norm}.weight"], weights[f"{norm}.bias"]
         epsilon = settings.get("layer_norm_eps", 1e-12)

@@ -1,23 +1,19 @@
 """From a checkpoint to a model that CTranslate2 runs, and a light tokenizer."""
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 from llmcli.core.checkpoint import Checkpoint, Kind, context_length, read_json, weight_files
-from llmcli.core.ct2.conversion import converted, is_converted, reason_against
+from llmcli.core.ct2.conversion import Dtype, conversion_of, converted, reason_against
 from llmcli.core.ct2.engine import Ct2Engine
-from llmcli.core.ct2.heads import NoHead, read_head
-from llmcli.core.ct2.support import with_defaults
+from llmcli.core.ct2.heads import read_head
+from llmcli.core.ct2.support import NotForCt2, group_of, with_defaults
 from llmcli.core.light.tokenizer import NotLight, load_tokenizer
 from llmcli.core.loaded import Loaded, Placement
 from llmcli.errors import ModelUnsuitable
 from llmcli.spec import ModelSpec
 
 NOTABLE = 100 << 20  # bytes of weights whose conversion takes longer than a moment
-
-
-class NotForCt2(Exception):
-    """Why ct2 does not run a model, in a few words."""
 
 
 class Settings:
@@ -50,16 +46,17 @@ def load_converted(
     context = context_length(settings)
     if context is None and settings["model_type"] != "t5":
         raise NotForCt2("its config.json does not say how many positions it has")
-    dtype: Literal["float32", "int8"] = "int8" if spec.dtype == "int8" else "float32"
+    dtype: Dtype = "int8" if spec.dtype == "int8" else "float32"
     full = with_defaults(settings)
     try:
         tokenizer = load_tokenizer(checkpoint)
-        head = None if kind in ("causal", "seq2seq") else read_head(checkpoint, kind, full)
-        if not is_converted(checkpoint, kind, dtype):
+        head = read_head(checkpoint, kind, full) if group_of(kind) == "encoder" else None
+        folder = conversion_of(checkpoint, kind, dtype)
+        if folder is None:
             if sum(path.stat().st_size for path in weight_files(checkpoint)) > NOTABLE:
                 note(f"[converting {spec.model_id} for the ct2 engine: once, into the cache]")
-        folder = converted(checkpoint, kind, dtype)
-    except (NotLight, NoHead, ModelUnsuitable) as error:
+            folder = converted(checkpoint, kind, dtype)
+    except (NotLight, ModelUnsuitable) as error:
         raise NotForCt2(str(error)) from None
     how = "exact" if dtype == "float32" else "asked for: a little less exact"
     place = Placement("cpu", dtype, f"cpu by ct2, {dtype} ({how})")

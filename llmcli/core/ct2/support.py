@@ -7,6 +7,11 @@ from llmcli.core.checkpoint import WORDS, Kind
 Group = Literal["causal", "seq2seq", "encoder"]
 ENCODERS: tuple[Kind, ...] = ("classifier", "tagger", "reader", "masked", "encoder")
 
+
+class NotForCt2(Exception):
+    """Why ct2 does not run a model, or what is asked of it, in a few words."""
+
+
 _LLAMA = {
     "hidden_act": "silu",
     "hidden_size": 4096,

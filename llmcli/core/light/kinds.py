@@ -1,6 +1,7 @@
 """What the tokenizers of transformers do, over `tokenizers` and `sentencepiece` alone."""
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -28,7 +29,7 @@ class Encoded(dict[str, Any]):
         return found
 
 
-class _Common:
+class _Common(ABC):
     """What both kinds of tokenizer know of themselves."""
 
     unk_token_id: int | None
@@ -48,8 +49,9 @@ class _Common:
         self.all_special_tokens = list(dict.fromkeys([*special.values(), *extra]))
         self.all_special_ids: list[int] = self.convert_tokens_to_ids(self.all_special_tokens)
 
+    @abstractmethod
     def _known(self, token: str) -> int | None:
-        raise NotImplementedError
+        """The id of a token; None where there is none."""
 
     def convert_tokens_to_ids(self, tokens: str | Sequence[str]) -> Any:
         """The id of a token, or those of several; that of the unknown token for an unknown one."""
