@@ -164,3 +164,10 @@ def test_it_translates_the_sentence_of_the_article(run):
 )
 def test_it_translates_out_of_english(run, target, text, words):
     assert words in run("translate", "-t", target, "-q", text).stdout
+
+
+def test_evaluating_it_names_a_larger_model_for_the_same_task(run, tmp_path):
+    rows = tmp_path / "rows.csv"
+    rows.write_text("text,label\nWhat a wonderful film!,positive\n")
+    told = run("evaluate", "--task", "classification", "-i", rows).stderr
+    assert told.startswith("[bert-en: ") and "-m distilbert/distilbert-base-uncased" in told

@@ -8,7 +8,7 @@ import click
 
 from llmcli.cli.options import Command, gather, model_options, output_options
 from llmcli.cli.output import Output
-from llmcli.cli.predicting import BaselineSpec, Data, Plan, from_file, with_model
+from llmcli.cli.predicting import COMMANDS, BaselineSpec, Data, Plan, from_file, with_model
 from llmcli.cli.reporting import evaluation_text
 from llmcli.cli.running import announce_default, is_named_here
 from llmcli.cli.types import POSITIVE, BatchSize
@@ -262,7 +262,7 @@ def evaluate(
         raise UsageError("--baseline-train goes with --baseline ngram")
     if predictions is None:
         plan = with_model(plan)
-        announce_default(plan.model, out)
+        announce_default(plan.model, out, COMMANDS.get(plan.how.task))
         from llmcli.cli.predictors import from_model
 
         found = from_model(plan, out)

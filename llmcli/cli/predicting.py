@@ -200,6 +200,15 @@ STARTERS: dict[str, str] = {
     "embedding": ENCODER,
 }
 
+# The commands that make the predictions of a task.
+COMMANDS: dict[str, str] = {
+    "causal-lm": "generate",
+    "classification": "classify",
+    "question-answering": "answer",
+    "translation": "translate",
+    "embedding": "embed",
+}
+
 
 def with_model(plan: Plan) -> Plan:
     """The starter of the task, where no model was named. Raises UsageError where there is none."""

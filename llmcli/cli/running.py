@@ -52,12 +52,15 @@ def is_named_here() -> bool:
     return context.get_parameter_source("model_id") is ParameterSource.COMMANDLINE
 
 
-def announce_default(spec: ModelSpec, out: Output) -> None:
-    """Say which model was taken, where nobody asked for it."""
+def announce_default(spec: ModelSpec, out: Output, command: str | None = None) -> None:
+    """Say which model was taken, where nobody asked for it.
+
+    command: whose task it is for; None: the one that runs.
+    """
     if not is_default_model():
         return
     if spec.model_id in STARTERS:
-        larger = LARGER.get(click.get_current_context().info_name or "", "gpt2")
+        larger = LARGER.get(command or click.get_current_context().info_name or "", "gpt2")
         out.note(f"[{spec.model_id}: {STARTERS[spec.model_id]}; -m {larger} takes a full-size one]")
     else:
         out.note(f"[{spec.model_id}: the model that is taken unless -m names another]")
