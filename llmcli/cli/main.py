@@ -8,6 +8,7 @@ import warnings
 
 import click
 
+from llmcli.cli import process
 from llmcli.cli.config import config_option, user_defaults
 from llmcli.errors import Interrupted, LlmcliError, is_out_of_memory
 
@@ -103,6 +104,7 @@ def main(ctx: click.Context) -> None:
 
 def run_program() -> None:
     """The `llmcli` of the shell: in UTF-8 everywhere, without the warnings of libraries."""
+    process.set_up()
     if sys.stdout is None:  # closed by the shell: >&-
         sys.stdout = open(os.devnull, "w", encoding="utf-8")
     for stream in (sys.stdout, sys.stderr):

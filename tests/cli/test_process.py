@@ -1,10 +1,13 @@
 """What only a real process shows: pipes, signals, start-up."""
 
 import os
+import platform
 import pty
 import signal
 import subprocess
 import sys
+
+import pytest
 
 LLMCLI = [sys.executable, "-m", "llmcli"]
 
@@ -115,3 +118,25 @@ def test_tokenizing_with_the_starter_loads_neither_torch_nor_transformers():
 
 def test_showing_a_script_loads_no_model():
     assert "torch" not in loaded_by("models", "path", "gpt2-stories")
+
+
+@pytest.mark.skipif(
+    platform.libc_ver()[0] != "glibc", reason="other systems keep freed memory or have no setting"
+)
+def test_memory_that_a_layer_frees_is_kept_for_the_next():
+    code = (
+        "import resource; import numpy as np; {}"
+        "pages = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "np.ones(2**24, np.uint8); before = pages()\n"
+        "for _ in range(10): np.ones(2**24, np.uint8)\n"
+        "print(pages() - before)"
+    )
+
+    def faults(first):
+        done = subprocess.run(
+            [sys.executable, "-c", code.format(first)], capture_output=True, check=True
+        )
+        return int(done.stdout)
+
+    kept = faults("from llmcli.cli.process import set_up; set_up();")
+    assert kept * 10 < faults("")
