@@ -1,195 +1,137 @@
 """Tokens that are not padding a second: llmcli's finetune beside a default transformers Trainer.
 
-    python benchmarks/finetune_speed.py ENCODER [--causal MODEL] [--data REVIEWS] [--rows 512]
-        [--rounds 3] [--batch-size 8] [--cpu-time]
+    python benchmarks/finetune_speed.py [--rows 384] [--batch-size 8]
 
-REVIEWS: a .jsonl file, packed or not, of texts of very mixed lengths with the fields `text` and
---label-column, such as imdb/reviews-4k.jsonl.xz. A round trains a fresh model on the same first
---rows rows, one pass, by each of the two in turn, in float32 on the CPU. The Trainer keeps its
-defaults: 8 examples a batch, drawn at random, padded to the longest of the batch; the optimizer
-and its settings are its own. Both cut texts to what the model takes, 512 tokens at most.
-
-With ENCODER, both learn labels: the same rows, number of examples and of steps. With --causal,
-both learn the text; finetune packs it into blocks without padding, so that its steps are fewer.
-Time is counted from the first step to the last, without loading, tokenizing and saving.
-Prints a table, and the ratio of the medians. --cpu-time: seconds are those of the processor, which
-a busy machine changes less; take one thread then (OMP_NUM_THREADS=1).
+Both train a fresh model on the same film reviews, one pass, in float32 on the CPU, and cut texts
+at 512 tokens. The Trainer keeps its defaults: 8 examples a batch, drawn at random and padded to
+the longest of the batch; the optimizer and its settings are its own. Classification is learnt on
+minilm: the same rows and steps. The causal model is gpt2-stories; finetune packs texts into
+blocks without padding, so that its steps are fewer.
+The time is that of a whole process less another that learns from the first 16 rows alone, for
+both sides alike: loading and saving fall away. Both must have counted the same tokens, but for
+the ends of text that packing puts in, and end with a loss that is near the other's.
 """
 
-import argparse
-import contextlib
-import io
-import itertools
 import json
-import lzma
-import statistics
+import re
 import tempfile
-import time
 from pathlib import Path
 
-import transformers
-from transformers import (
-    DataCollatorForLanguageModeling,
-    DataCollatorWithPadding,
-    Trainer,
-    TrainerCallback,
-    TrainingArguments,
+import common
+from tokenizers import Tokenizer
+
+THEIRS = """
+import json, sys
+import transformers as hf
+
+task, folder, source, target, batch_size = sys.argv[1:]
+rows = [json.loads(line) for line in open(source, encoding="utf-8")]
+tokenizer = hf.AutoTokenizer.from_pretrained(folder)
+encoded = tokenizer([row["text"] for row in rows], truncation=True, max_length=512)
+data = [
+    {name: encoded[name][at] for name in ("input_ids", "attention_mask")}
+    for at in range(len(rows))
+]
+if task == "classification":
+    for one, row in zip(data, rows):
+        one["labels"] = row["label"]
+    model = hf.AutoModelForSequenceClassification.from_pretrained(folder, dtype="float32")
+    collator = hf.DataCollatorWithPadding(tokenizer)
+else:
+    tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
+    model = hf.AutoModelForCausalLM.from_pretrained(folder, dtype="float32")
+    collator = hf.DataCollatorForLanguageModeling(tokenizer, mlm=False)
+arguments = hf.TrainingArguments(
+    output_dir=target,
+    num_train_epochs=1,
+    per_device_train_batch_size=int(batch_size),
+    save_strategy="no",
+    use_cpu=True,
+    disable_tqdm=True,
+    report_to="none",
 )
-
-from llmcli.core.hub import resolve
-from llmcli.core.preparation import filled_in, prepare
-from llmcli.core.training import Watch, build_run
-from llmcli.spec import ModelSpec, TrainingSpec
-
+trainer = hf.Trainer(model=model, args=arguments, train_dataset=data, data_collator=collator)
+done = trainer.train()
+trainer.save_model()
+print(json.dumps([sum(len(one["input_ids"]) for one in data), done.training_loss]))
+"""
+PEER = "transformers Trainer, defaults"
 LIMIT = 512  # tokens of a text
+FEW = 16  # rows of the short run
 
 
-class Clock(TrainerCallback):
-    """Seconds from the begin of a run's first step to the end of its last."""
-
-    def __init__(self, options):
-        self._now = time.process_time if options.cpu_time else time.perf_counter
-
-    def on_step_begin(self, args, state, control, **_):
-        if state.global_step == 0:
-            self._began = self._now()
-
-    def on_step_end(self, args, state, control, **_):
-        self.seconds = self._now() - self._began
-
-
-def read(path, count):
-    """The first rows of a file."""
-    opened = lzma.open if path.suffix == ".xz" else open
-    with opened(path, "rt", encoding="utf-8") as file:
-        return [json.loads(line) for line in itertools.islice(file, count)]
-
-
-def ours(task, model, file, folder, options):
-    """Seconds, steps and tokens of finetune's own run."""
-    spec = TrainingSpec(
-        train=(str(file),),
-        output=str(folder),
-        task=task,
-        label_column=options.label_column,
-        epochs=1,
-        eval_fraction=0.0,
-        batch_size=options.batch_size,
-        block_size=LIMIT,
-        save_steps=10**9,
-        device="cpu",
-        dtype="float32",
-    )
-    base = ModelSpec(model)
-    spec = filled_in(spec, base)
-    prepared = prepare(spec, base, folder / "tokenizer", lambda line: None)
-    run = build_run(
-        prepared.objective,
-        prepared.model,
-        prepared.train,
-        prepared.held_out,
-        spec,
-        bf16=False,
-        on_cpu=True,
-    )
-    clock = Clock(options)
-    run.add_callback(Watch(run, lambda progress: None, lambda: False))
-    run.add_callback(clock)
-    run._save_checkpoint = lambda model, trial: None  # the last step saves, the Trainer's too
-    run.train()
-    assert run.seen_tokens == prepared.train_tokens
-    return clock.seconds, run.state.global_step, run.seen_tokens
-
-
-def theirs(task, model, rows, folder, options):
-    """Seconds, steps and tokens of a Trainer with its defaults."""
-    folder.mkdir()
-    path = resolve(ModelSpec(model)).folder
-    tokenizer = transformers.AutoTokenizer.from_pretrained(path)
-    texts = [row["text"] for row in rows]
-    encoded = tokenizer(texts, truncation=True, max_length=LIMIT)
-    data = [
-        {name: encoded[name][at] for name in ("input_ids", "attention_mask")}
-        for at in range(len(texts))
-    ]
-    if task == "classification":
-        labels = sorted({row[options.label_column] for row in rows})
-        for one, row in zip(data, rows, strict=True):
-            one["labels"] = labels.index(row[options.label_column])
-        learnt = transformers.AutoModelForSequenceClassification.from_pretrained(
-            path, num_labels=len(labels), dtype="float32"
-        )
-        collator = DataCollatorWithPadding(tokenizer)
-    else:
-        if tokenizer.pad_token is None:
-            tokenizer.pad_token = tokenizer.eos_token
-        learnt = transformers.AutoModelForCausalLM.from_pretrained(path, dtype="float32")
-        collator = DataCollatorForLanguageModeling(tokenizer, mlm=False)
-    arguments = TrainingArguments(
-        output_dir=str(folder),
-        num_train_epochs=1,
-        per_device_train_batch_size=options.batch_size,
-        save_strategy="no",
-        use_cpu=True,
-        disable_tqdm=True,
-        report_to="none",
-    )
-    clock = Clock(options)
-    trainer = Trainer(
-        model=learnt, args=arguments, train_dataset=data, data_collator=collator, callbacks=[clock]
-    )
-    trainer.train()
-    tokens = sum(len(one["input_ids"]) for one in data)
-    return clock.seconds, trainer.state.global_step, tokens
-
-
-def compare(task, model, rows, options):
-    """Run all rounds, and print the table of one task."""
-    found = {"Trainer": [], "finetune": []}
-    with tempfile.TemporaryDirectory() as temporary:
-        file = Path(temporary, "train.jsonl")
-        file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-        for turn in range(options.rounds):
-            for name in found:
-                folder = Path(temporary, f"{name}-{turn}")
-                with contextlib.redirect_stdout(io.StringIO()):  # the Trainer prints its log
-                    found[name].append(
-                        theirs(task, model, rows, folder, options)
-                        if name == "Trainer"
-                        else ours(task, model, file, folder, options)
-                    )
-    print(f"{task}, {model}, {len(rows)} rows, {options.rounds} rounds")
-    print(f"{'':10} {'steps':>6} {'tokens':>9} {'seconds':>9} {'tokens/s':>9}   of each round")
-    speeds = {}
-    for name, runs in found.items():
-        each = [tokens / seconds for seconds, _, tokens in runs]
-        speeds[name] = statistics.median(each)
-        seconds = statistics.median(seconds for seconds, _, _ in runs)
-        _, steps, tokens = runs[0]
-        told = " ".join(f"{one:.0f}" for one in each)
-        print(
-            f"{name:10} {steps:6} {tokens:9,} {seconds:9.1f} {speeds[name]:9.0f}   {told}",
-            flush=True,
-        )
-    print(f"finetune / Trainer: {speeds['finetune'] / speeds['Trainer']:.2f}\n", flush=True)
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("encoder", nargs="?")
-    parser.add_argument("--causal", metavar="MODEL")
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--label-column", default="label")
-    parser.add_argument("--rows", type=int, default=512)
-    parser.add_argument("--rounds", type=int, default=3)
+def main() -> None:
+    parser = common.arguments(__doc__)
+    parser.add_argument("--rows", type=int, default=384)
     parser.add_argument("--batch-size", type=int, default=8)
-    parser.add_argument("--cpu-time", action="store_true")
+    parser.add_argument("--encoder", type=Path, help="[default: MODELS/minilm]")
     options = parser.parse_args()
-    rows = read(options.data, options.rows)
-    if options.encoder:
-        compare("classification", options.encoder, rows, options)
-    if options.causal:
-        compare("causal-lm", options.causal, rows, options)
+    encoder = options.encoder or options.models / "minilm"
+    count = 2 * FEW if options.quick else options.rows
+    lines = common.compressed_lines(options.data / "imdb" / "reviews-4k.jsonl.xz")[:count]
+    reviews = [json.loads(line) for line in lines]
+    texts, labels = [one["text"] for one in reviews], [one["s"] for one in reviews]
+    causal = common.starter("gpt2-stories")
+    rows = []
+    for name, task, model in (
+        ("classification of reviews, minilm", "classification", encoder),
+        ("language of reviews, gpt2-stories", "causal-lm", causal),
+    ):
+        with tempfile.TemporaryDirectory() as folder:
+            rows.append(compared(options, Path(folder), name, task, model, texts, labels))
+    common.finish(options, rows)
+
+
+def compared(options, folder, name, task, model, texts, labels):
+    """The row of one task."""
+    commands, outputs = {}, {}
+    for part, count in (("all", len(texts)), ("few", FEW)):
+        source = folder / f"{part}.jsonl"
+        with source.open("w", encoding="utf-8") as file:
+            for text, label in zip(texts[:count], labels[:count], strict=True):
+                file.write(json.dumps({"text": text, "label": label}) + "\n")
+        outputs[part] = folder / f"ours-{part}"
+        settings = {
+            **{"-m": model, "--task": task, "--train": source, "-o": outputs[part]},
+            **{"--epochs": 1, "--batch-size": options.batch_size, "--eval-fraction": 0},
+            **{"--block-size": LIMIT, "--save-steps": 10**6},
+            **{"--device": "cpu", "--dtype": "float32"},
+        }
+        words = [word for pair in settings.items() for word in pair]
+        # A run does not begin in the folder of another.
+        fresh = ["bash", "-c", 'rm -rf "$0" && exec "$@"', str(outputs[part])]
+        ours = common.llmcli(options, "finetune", *words, "-q")
+        commands[f"finetune, {part}"] = [*fresh, *ours]
+        target = folder / f"theirs-{part}"
+        commands[f"{PEER}, {part}"] = common.script(
+            THEIRS, task, model, source, target, options.batch_size
+        )
+    sides = common.measure_for(options, commands)
+    pair = [common.less(sides[f"{who}, all"], sides[f"{who}, few"]) for who in ("finetune", PEER)]
+    tokenizer = Tokenizer.from_file(str(model / "tokenizer.json"))
+    tokenizer.enable_truncation(LIMIT)
+    tokenizer.no_padding()
+    sizes = [len(one.ids) for one in tokenizer.encode_batch(texts)]
+    return common.row(
+        f"finetune, {name}, {len(texts)} rows of {min(sizes)}-{max(sizes)} tokens",
+        PEER,
+        *pair,
+        amount=sum(sizes[FEW:]),
+        unit="tokens",
+        needed=1.5,
+        check=lambda: checked(outputs["all"], sides[f"{PEER}, all"].stdout, len(texts)),
+    )
+
+
+def checked(ours: Path, printed: str, texts: int) -> common.Check:
+    """What each side says that it read, and how well it had learnt it, on average of all steps."""
+    tokens, loss = json.loads(printed.splitlines()[-1])  # the Trainer prints its log before
+    card = (ours / "README.md").read_text(encoding="utf-8")
+    own = int(re.search(r"([\d,]+) tokens", card)[1].replace(",", ""))
+    steps = [json.loads(line) for line in (ours / "metrics.jsonl").read_text().splitlines()]
+    own_loss = sum(one["loss"] for one in steps) / len(steps)
+    told = f"{own:,} and {tokens:,} tokens, mean losses {own_loss:.2f} and {loss:.2f}"
+    return common.Check(told, tokens <= own <= tokens + texts and abs(own_loss - loss) < 0.2 * loss)
 
 
 if __name__ == "__main__":

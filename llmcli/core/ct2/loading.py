@@ -1,6 +1,7 @@
 """From a checkpoint to a model that CTranslate2 runs, and a light tokenizer."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from llmcli.core.checkpoint import Checkpoint, Kind, context_length, read_json, weight_files
@@ -49,13 +50,18 @@ def load_converted(
     dtype: Dtype = "int8" if spec.dtype == "int8" else "float32"
     full = with_defaults(settings)
     try:
-        tokenizer = load_tokenizer(checkpoint)
-        head = read_head(checkpoint, kind, full) if group_of(kind) == "encoder" else None
-        folder = conversion_of(checkpoint, kind, dtype)
-        if folder is None:
-            if sum(path.stat().st_size for path in weight_files(checkpoint)) > NOTABLE:
-                note(f"[converting {spec.model_id} for the ct2 engine: once, into the cache]")
-            folder = converted(checkpoint, kind, dtype)
+        # The tokenizer is read beside the weights: for a large vocabulary it takes a third as long.
+        with ThreadPoolExecutor(1) as beside:
+            reading = beside.submit(load_tokenizer, checkpoint)
+            head = read_head(checkpoint, kind, full) if group_of(kind) == "encoder" else None
+            folder = conversion_of(checkpoint, kind, dtype)
+            if folder is None:
+                reading.result()  # raises before a conversion that would be for nothing
+                if sum(path.stat().st_size for path in weight_files(checkpoint)) > NOTABLE:
+                    note(f"[converting {spec.model_id} for the ct2 engine: once, into the cache]")
+                folder = converted(checkpoint, kind, dtype)
+            engine = Ct2Engine(folder, kind, head)
+            tokenizer = reading.result()
     except (NotLight, ModelUnsuitable) as error:
         raise NotForCt2(str(error)) from None
     how = "exact" if dtype == "float32" else "asked for: a little less exact"
@@ -69,7 +75,7 @@ def load_converted(
         place,
         config=Settings(_config(full)),
         generation=_generation(checkpoint, full),
-        engine=Ct2Engine(folder, kind, head),
+        engine=engine,
     )
 
 
