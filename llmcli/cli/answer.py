@@ -11,6 +11,7 @@ from llmcli.cli.output import Output
 from llmcli.cli.running import load_announced, write_code, write_results
 from llmcli.cli.types import POSITIVE, TEXT, Real
 from llmcli.cli.writers import Record
+from llmcli.errors import InputError
 from llmcli.spec import AnswerSpec, BatchSpec, InputSpec, ModelSpec
 
 if TYPE_CHECKING:
@@ -105,12 +106,7 @@ def _with_context(
     source: InputSpec, context: str | None, path: str | None
 ) -> tuple[InputSpec, str | None]:
     """The questions, and the text that they are about; None where a file has one for each."""
-    if context is not None and path is not None:
-        raise click.UsageError("give --context or --context-file, not both")
-    if path == "-" and source.input == "-":
-        raise click.UsageError("stdin holds the questions or the text, not both")
-    if path is not None:
-        context = piped_text() if path == "-" else text_of_file(path)
+    context = _given(source, context, path)
     if source.input is not None:
         if context is not None:
             return replace(source, columns=source.columns[:1]), context
@@ -120,10 +116,23 @@ def _with_context(
     if not source.texts:
         raise click.UsageError("no question: give QUESTION, or --input FILE")
     if context is None:
-        if is_terminal():
+        context = "" if is_terminal() else piped_text()
+        if not context.strip():
             raise click.UsageError("no text: give --context, --context-file, or pipe it in")
-        context = piped_text()
     return source, context
+
+
+def _given(source: InputSpec, context: str | None, path: str | None) -> str | None:
+    """The text that the options give, None without one of them."""
+    if context is not None and path is not None:
+        raise click.UsageError("give --context or --context-file, not both")
+    if path == "-" and source.input == "-":
+        raise click.UsageError("stdin holds the questions or the text, not both")
+    if path is not None:
+        context = piped_text() if path == "-" else text_of_file(path)
+    if context is not None and not context.strip():
+        raise InputError("the text that the questions are about is empty")
+    return context
 
 
 def _line(record: Record) -> str:

@@ -262,7 +262,8 @@ def evaluate(
         raise UsageError("--baseline-train goes with --baseline ngram")
     if predictions is None:
         plan = with_model(plan)
-        announce_default(plan.model, out, COMMANDS.get(plan.how.task))
+        if plan.how.task in COMMANDS:  # another is refused below
+            announce_default(plan.model, out, COMMANDS[plan.how.task])
         from llmcli.cli.predictors import from_model
 
         found = from_model(plan, out)

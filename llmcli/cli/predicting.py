@@ -16,7 +16,7 @@ from llmcli.core.examples import Example, make_example, saved_answer
 from llmcli.core.labels import Labels, saved_labels
 from llmcli.core.saved import read_saved
 from llmcli.core.squad import is_squad_json, read_questions
-from llmcli.errors import InputError, RowsFailed, UsageError
+from llmcli.errors import InputError, RowsFailed
 from llmcli.spec import (
     BatchSpec,
     EvaluateSpec,
@@ -211,9 +211,7 @@ COMMANDS: dict[str, str] = {
 
 
 def with_model(plan: Plan) -> Plan:
-    """The starter of the task, where no model was named. Raises UsageError where there is none."""
-    if not is_default_model():
+    """The starter of the task, where it has one and no model was named."""
+    if not is_default_model() or plan.how.task not in STARTERS:
         return plan
-    if plan.how.task not in STARTERS:
-        raise UsageError(f"name the model for {plan.how.task} by -m, or give --predictions FILE")
     return replace(plan, model=replace(plan.model, model_id=STARTERS[plan.how.task]))

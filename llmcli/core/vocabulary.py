@@ -1,4 +1,4 @@
-"""A checkpoint's tokenizer without torch and transformers, wherever it has a tokenizer.json."""
+"""A checkpoint's tokenizer, without torch and transformers wherever that is possible."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,9 +6,9 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from llmcli.core import hub
-from llmcli.core.checkpoint import Checkpoint, read_json
+from llmcli.core.light import tokenizer as light
 from llmcli.core.tokens import is_byte_level, readable, token_bytes
-from llmcli.errors import InputError, ModelUnsuitable
+from llmcli.errors import InputError
 from llmcli.spec import ModelSpec
 
 
@@ -28,7 +28,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """A tokenizer: the one in tokenizer.json, or one of transformers where that is not enough."""
+    """A tokenizer: one of `tokenizers`, which tells where a token lies, or another."""
 
     _tokenizer: Any
     _byte_level: bool
@@ -66,36 +66,15 @@ class Vocabulary:
 
 def load_vocabulary(spec: ModelSpec) -> Vocabulary:
     """Load the tokenizer that `spec` names. Raises ModelNotFound, ModelUnsuitable."""
-    checkpoint = hub.resolve(spec)
-    path = checkpoint.folder / "tokenizer.json"
-    if checkpoint.gguf_file is None and path.is_file() and _is_alone(checkpoint):
-        try:
-            tokenizer = Tokenizer.from_file(str(path))
-        except Exception as error:  # the Rust library raises no narrower class
-            raise ModelUnsuitable(f"{path} is damaged: {error}") from None
-    else:
+    tokenizer: Any
+    try:
+        tokenizer = light.load_tokenizer(hub.resolve(spec))
+    except light.NotLight:
         from llmcli.core.loading import load_tokenizer
 
-        slow = load_tokenizer(spec)
-        tokenizer = getattr(slow, "backend_tokenizer", slow)
+        tokenizer = load_tokenizer(spec)
+    tokenizer = getattr(tokenizer, "backend_tokenizer", tokenizer)
     if isinstance(tokenizer, Tokenizer):  # a length stored with it is not to cut the text
         tokenizer.no_truncation()
         tokenizer.no_padding()
     return Vocabulary(tokenizer, is_byte_level(tokenizer))
-
-
-# Settings of tokenizer_config.json that change what tokenizer.json says.
-OVERRIDES = (
-    *("add_prefix_space", "add_bos_token", "add_eos_token"),
-    *("do_lower_case", "strip_accents", "tokenize_chinese_chars"),
-)
-PLAIN = ("PreTrainedTokenizerFast", "TokenizersBackend")  # classes that heed none of them
-
-
-def _is_alone(checkpoint: Checkpoint) -> bool:
-    """True where tokenizer.json says all, so that transformers need not be asked."""
-    path = checkpoint.folder / "tokenizer_config.json"
-    if not path.is_file():
-        return True
-    settings = read_json(checkpoint, path)
-    return settings.get("tokenizer_class") in PLAIN or not any(key in settings for key in OVERRIDES)

@@ -112,8 +112,10 @@ def test_a_usage_error_loads_no_heavy_library():
     assert loaded_by("usage") == set()
 
 
-def test_tokenizing_with_the_starter_loads_neither_torch_nor_transformers():
-    assert not loaded_by("tokenize", "--count", "hi", "-q") & {"torch", "transformers"}
+@pytest.mark.parametrize("name", ["gpt2-stories", "bert-en", "marian-en-fr-zh"])
+def test_tokenizing_with_a_starter_loads_neither_torch_nor_transformers(name):
+    words = ("tokenize", "-m", name, "--count", "hi", "-q")
+    assert not loaded_by(*words) & {"torch", "transformers"}
 
 
 def test_showing_a_script_loads_no_model():

@@ -19,7 +19,7 @@ EMBED = "evaluate --task embedding -m {tiny_encoder}"
         ("evaluate -i {rows}", USAGE, "--task"),
         ("evaluate --task chess -i {rows}", USAGE, "'chess' is not one of"),
         (f"{CLASS} -m x", USAGE, "no data: give --input FILE, or --predictions FILE"),
-        ("evaluate --task token-classification -i {rows}", USAGE, "or give --predictions FILE"),
+        ("evaluate --task token-classification -i {rows}", USAGE, "give --predictions FILE"),
         ("evaluate --task token-classification -m x -i {rows}", USAGE, "give --predictions FILE"),
         (f"{LM} --predictions {{rows}}", USAGE, "perplexity needs the model"),
         (f"{LM}", USAGE, "no data"),

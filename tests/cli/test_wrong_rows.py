@@ -44,7 +44,12 @@ C = "{tiny_classifier}"
         ("answer hi --context a --context-file b", USAGE, "not both"),
         ("answer hi --context-file nowhere.txt", INPUT, "cannot read nowhere.txt"),
         ("answer hi --context-file {latin}", INPUT, "is not UTF-8 text"),
-        ("answer hi --context '' -m {tiny_reader}", INPUT, "the second text is empty"),
+        (
+            "answer hi --context '' -m {tiny_reader}",
+            INPUT,
+            "the text that the questions are about is empty",
+        ),
+        ("answer hi -m {tiny_reader}", USAGE, "no text: give --context, --context-file, or pipe"),
         ("answer hi --context a -m {tiny_classifier}", UNSUITABLE, "for llmcli classify"),
         ("answer hi --context a --max-answer-tokens 0", USAGE, "--max-answer-tokens"),
         ("answer -i {texts}", INPUT, "one text a line"),
