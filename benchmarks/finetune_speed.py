@@ -58,12 +58,14 @@ print(json.dumps([sum(len(one["input_ids"]) for one in data), done.training_loss
 PEER = "transformers Trainer, defaults"
 LIMIT = 512  # tokens of a text
 FEW = 16  # rows of the short run
+TASKS = ("classification", "causal-lm")
 
 
 def main() -> None:
     parser = common.arguments(__doc__)
     parser.add_argument("--rows", type=int, default=384)
     parser.add_argument("--batch-size", type=int, default=8)
+    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=TASKS)
     parser.add_argument("--encoder", type=Path, help="[default: MODELS/minilm]")
     options = parser.parse_args()
     encoder = options.encoder or options.models / "minilm"
@@ -77,6 +79,8 @@ def main() -> None:
         ("classification of reviews, minilm", "classification", encoder),
         ("language of reviews, gpt2-stories", "causal-lm", causal),
     ):
+        if task not in options.tasks:
+            continue
         with tempfile.TemporaryDirectory() as folder:
             rows.append(compared(options, Path(folder), name, task, model, texts, labels))
     common.finish(options, rows)
@@ -84,6 +88,13 @@ def main() -> None:
 
 def compared(options, folder, name, task, model, texts, labels):
     """The row of one task."""
+    tokenizer = Tokenizer.from_file(str(model / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(LIMIT)
+    encoded = tokenizer.encode_batch(texts)
+    sizes = [len(one.ids) for one in encoded]
+    if task == "causal-lm":  # packing would learn what the Trainer cuts off
+        texts = [text[: one.offsets[-1][1]] for text, one in zip(texts, encoded, strict=True)]
     commands, outputs = {}, {}
     for part, count in (("all", len(texts)), ("few", FEW)):
         source = folder / f"{part}.jsonl"
@@ -108,10 +119,6 @@ def compared(options, folder, name, task, model, texts, labels):
         )
     sides = common.measure_for(options, commands)
     pair = [common.less(sides[f"{who}, all"], sides[f"{who}, few"]) for who in ("finetune", PEER)]
-    tokenizer = Tokenizer.from_file(str(model / "tokenizer.json"))
-    tokenizer.enable_truncation(LIMIT)
-    tokenizer.no_padding()
-    sizes = [len(one.ids) for one in tokenizer.encode_batch(texts)]
     return common.row(
         f"finetune, {name}, {len(texts)} rows of {min(sizes)}-{max(sizes)} tokens",
         PEER,
