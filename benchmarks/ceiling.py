@@ -5,9 +5,9 @@
 Run encode.py and prompts.py of the same sizes before. Counts the multiplications and additions
 that a job cannot do without (none for padding, logits for written tokens only), and those of the
 peer's padded batches; measures how many a second this machine makes of two large square matrices,
-which no layer's product reaches; divides. The seconds of peer and llmcli, after loading, are those
-of results.json. The last column is the ratio that a program would have that did nothing but these
-products, at the full rate.
+which products of few rows do not come near; divides. The seconds of peer and llmcli, after
+loading, are those of results.json. The last column is the ratio that a program would have that did
+nothing but these products, at the full rate.
 """
 
 import json

@@ -9,7 +9,8 @@ minilm: the same rows and steps. The causal model is gpt2-stories; finetune pack
 blocks without padding, so that its steps are fewer.
 The time is that of a whole process less another that learns from the first 16 rows alone, for
 both sides alike: loading and saving fall away. Both must have counted the same tokens, but for
-the ends of text that packing puts in, and end with a loss that is near the other's.
+the ends of text that packing puts in and a last block that it leaves out, and end with a loss
+that is near the other's.
 """
 
 import json
