@@ -34,6 +34,9 @@ DATA = HERE.parent.parent / "shared" / "data"
 MODELS = Path("/tmp/models")
 PACKAGES = ("llmcli", "torch", "transformers", "ctranslate2", "tokenizers", "numpy")
 ENVIRONMENT = {**os.environ, "HF_HUB_OFFLINE": "1"}
+# pip leaves the peers' bytecode behind; the dropped round writes llmcli's, where it is installed
+# from a checkout.
+ENVIRONMENT.pop("PYTHONDONTWRITEBYTECODE", None)
 EXACT = ("--dtype", "float32")
 INT8 = ("--dtype", "int8")
 

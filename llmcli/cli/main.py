@@ -112,4 +112,7 @@ def run_program() -> None:
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
-    main(prog_name="llmcli")
+    try:
+        main(prog_name="llmcli")
+    except SystemExit as done:
+        process.leave(done)

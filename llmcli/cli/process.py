@@ -1,8 +1,11 @@
-"""What is set for the whole process, once, before anything computes."""
+"""How the process of the shell begins and ends: what is set before anything computes."""
 
+import atexit
 import gc
 import os
 import sys
+import threading
+from typing import NoReturn
 
 NEW_OBJECTS, YOUNG, OLD = 20_000, 50, 50  # Python's own: 700 (2,000 since 3.13), 10, 10
 
@@ -31,3 +34,23 @@ def _chosen_by_user() -> bool:
         name == "GLIBC_TUNABLES" or (name.startswith("MALLOC_") and name.endswith("_"))
         for name in names
     )
+
+
+def leave(done: SystemExit) -> NoReturn:
+    """End the process as Python would, without taking it apart object by object.
+
+    That takes a sixth of the time of a short command, and nearly a second where torch is loaded;
+    the system frees all of it at once. What is registered for the end of a program is done all
+    the same. Python's own way is left to an exit that has more to do: a message to print, threads
+    to wait for.
+    """
+    threads = [one for one in threading.enumerate() if not one.daemon]
+    if not isinstance(done.code, int) or len(threads) > 1:
+        raise done
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):  # Python would say so, and end with its own status
+            raise done from None
+    os._exit(done.code)

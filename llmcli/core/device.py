@@ -2,6 +2,7 @@
 
 import torch
 
+from llmcli.core import machine
 from llmcli.core.loaded import Placement
 from llmcli.errors import UsageError
 from llmcli.spec import Dtype
@@ -65,6 +66,5 @@ def has_fast_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
-        found = torch.cpu.get_capabilities()
-        return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
+        return machine.has_fast_bfloat16()
     return True

@@ -44,6 +44,9 @@ INSTRUCTIONS = {
 """Linux's names of what matters to a matrix product, and the names used here."""
 
 
+FAST_BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}
+
+
 @dataclass(frozen=True, slots=True)
 class Description:
     """What a machine says of itself."""
@@ -91,6 +94,11 @@ def describe() -> Description:
         instructions=instruction_sets(info) or _apple_instructions(),
         memory=_memory(),
     )
+
+
+def has_fast_bfloat16() -> bool:
+    """True where the processor multiplies bfloat16 matrices in hardware, as the system tells it."""
+    return bool(FAST_BFLOAT16 & set(describe().instructions))
 
 
 def measure(*, with_torch: bool = False, clock: Clock = time.perf_counter) -> Machine:

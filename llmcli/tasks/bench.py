@@ -11,7 +11,7 @@ from typing import Any
 from llmcli.core import hub
 from llmcli.core.checkpoint import Checkpoint, check, kinds_of, read_config, weight_files
 from llmcli.core.limits import Decoder, bytes_per_token, decode_bound, prefill_bound
-from llmcli.core.machine import Machine, describe
+from llmcli.core.machine import Machine, has_fast_bfloat16
 from llmcli.core.stopwatch import FAILED, Speeds, Trial
 from llmcli.core.tensors import Tensors
 from llmcli.errors import InputError, UsageError
@@ -23,7 +23,6 @@ CHOICES: tuple[tuple[EngineName, Dtype], ...] = (
     ("ct2", "float32"),
     ("ct2", "int8"),
 )
-FAST_BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ def choices(spec: ModelSpec) -> list[tuple[EngineName, Dtype]]:
 
     bfloat16 where the processor has it, or where it is asked for: imitated, it takes minutes.
     """
-    slow = spec.dtype == "auto" and not set(describe().instructions) & FAST_BFLOAT16
+    slow = spec.dtype == "auto" and not has_fast_bfloat16()
     found = [
         (engine, dtype)
         for engine, dtype in CHOICES

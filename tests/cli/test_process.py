@@ -122,9 +122,12 @@ def test_showing_a_script_loads_no_model():
     assert "torch" not in loaded_by("models", "path", "gpt2-stories")
 
 
-@pytest.mark.skipif(
+only_glibc = pytest.mark.skipif(
     platform.libc_ver()[0] != "glibc", reason="other systems keep freed memory or have no setting"
 )
+
+
+@only_glibc
 def test_memory_that_a_layer_frees_is_kept_for_the_next():
     code = (
         "import resource; import numpy as np; {}"
@@ -142,3 +145,52 @@ def test_memory_that_a_layer_frees_is_kept_for_the_next():
 
     kept = faults("from llmcli.cli.process import set_up; set_up();")
     assert kept * 10 < faults("")
+
+
+@only_glibc
+@pytest.mark.skipif(
+    tuple(map(int, platform.release().split(".")[:2])) < (5, 14),
+    reason="Linux has no such call before",
+)
+def test_memory_for_weights_is_cleared_ahead():
+    code = (
+        "import resource, threading; import numpy as np\n"
+        "from llmcli.cli.process import set_up; from llmcli.core.heap import make_ready\n"
+        "set_up(); {}\n"
+        "for one in threading.enumerate()[1:]: one.join()\n"
+        "pages = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "before = pages(); held = [np.ones(2**21, np.uint8) for _ in range(30)]\n"
+        "print(pages() - before)"
+    )
+
+    def faults(first):
+        command = [sys.executable, "-c", code.format(first)]
+        return int(subprocess.run(command, capture_output=True, check=True).stdout)
+
+    assert faults("make_ready(2**26)") * 5 < faults("")
+
+
+@pytest.mark.parametrize("status", [0, 3])
+def test_the_program_ends_at_once_with_all_that_is_to_be_done(status):
+    code = (
+        "import atexit, sys; from llmcli.cli import process\n"
+        "class Slow:\n"
+        "    def __del__(self): print('taken apart')\n"
+        "slow = Slow()\n"
+        "atexit.register(print, 'registered')\n"
+        "print('text')\n"
+        f"process.leave(SystemExit({status}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (status, "text\nregistered\n", "")
+
+
+def test_the_program_waits_for_threads_and_says_what_it_is_to_say():
+    code = (
+        "import threading, time; from llmcli.cli import process\n"
+        "def late(): time.sleep(0.2); print('late')\n"
+        "threading.Thread(target=late).start()\n"
+        "process.leave(SystemExit('a message'))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "late\n", "a message\n")

@@ -149,9 +149,9 @@ def test_hardware_decides_what_both_could_do(run, tiny_encoder, tiny_gpt2, tmp_p
     rows.write_text("the cat sat on the mats .\n" * 50)
     embed = ("embed", "-i", rows, "-m", tiny_encoder, "-v", "--engine", "auto", "--limit", "3")
     monkeypatch.setattr(engines, "has_gpu", lambda: False)
-    monkeypatch.setattr(engines, "has_amx", lambda: True)
+    monkeypatch.setattr(engines, "has_fast_bfloat16", lambda: True)
     assert "by ct2" in run(*embed).stderr
-    monkeypatch.setattr(engines, "LARGE_FILE", 1000)
+    monkeypatch.setattr(engines, "LARGE_WORK", 1000)
     assert "bfloat16" in run(*embed).stderr
     assert "by ct2" in run(*embed, "--dtype", "float32").stderr
     monkeypatch.setattr(engines, "has_gpu", lambda: True)

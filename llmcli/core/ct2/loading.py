@@ -9,6 +9,7 @@ from llmcli.core.ct2.conversion import Dtype, conversion_of, converted, reason_a
 from llmcli.core.ct2.engine import Ct2Engine
 from llmcli.core.ct2.heads import read_head
 from llmcli.core.ct2.support import NotForCt2, group_of, with_defaults
+from llmcli.core.heap import make_ready
 from llmcli.core.light.tokenizer import NotLight, load_tokenizer
 from llmcli.core.loaded import Loaded, Placement
 from llmcli.errors import ModelUnsuitable
@@ -60,6 +61,7 @@ def load_converted(
                 if sum(path.stat().st_size for path in weight_files(checkpoint)) > NOTABLE:
                     note(f"[converting {spec.model_id} for the ct2 engine: once, into the cache]")
                 folder = converted(checkpoint, kind, dtype)
+            make_ready((folder / "model.bin").stat().st_size)
             engine = Ct2Engine(folder, kind, head)
             tokenizer = reading.result()
     except (NotLight, ModelUnsuitable) as error:
