@@ -5,8 +5,11 @@ size, so that little is padded, and packed into batches. Windows are cut by the 
 run that is taken up again makes the same batches as an unbroken one, and so the same numbers.
 """
 
+import threading
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
+from queue import SimpleQueue
 from typing import Any, Generic, Protocol, TypeVar
 
 from llmcli.core.data import Failure, Row
@@ -87,9 +90,44 @@ def process(
     """
     size = _BatchSize(spec.batch_size, work.budget)
     most = _window_rows(work.window_rows, spec.batch_size)
-    for window in _windows(rows, most, WINDOW_CHARS // work.copies):
-        if window[-1].number > spec.after:
-            yield from _results(work, window, size, spec.after)
+    windows = _windows(rows, most, WINDOW_CHARS // work.copies)
+    ready = (list(_prepared(work, one)) for one in windows if one[-1].number > spec.after)
+    for prepared in ahead(ready):
+        yield from _results(work, prepared, size, spec.after)
+
+
+def ahead(items: Iterator[T]) -> Iterator[T]:
+    """Yield items, each made in a thread while the one before is used.
+
+    So a model does not wait for texts to be read and tokenized. Nobody waits for the thread: it
+    may itself wait for a line that no one will type.
+    """
+    wanted: SimpleQueue[Future[T] | None] = SimpleQueue()
+
+    def make() -> None:
+        while (one := wanted.get()) is not None:
+            try:
+                one.set_result(next(items))
+            except BaseException as error:  # the caller's, as is the end
+                one.set_exception(error)
+
+    def ask() -> Future[T]:
+        one: Future[T] = Future()
+        wanted.put(one)
+        return one
+
+    threading.Thread(target=make, daemon=True).start()
+    try:
+        coming = ask()
+        while True:
+            try:
+                item = coming.result()
+            except StopIteration:
+                return
+            coming = ask()
+            yield item
+    finally:
+        wanted.put(None)
 
 
 def _window_rows(most: int, batch_size: int | None) -> int:
@@ -113,9 +151,8 @@ def _windows(rows: Iterable[Row], most: int, most_chars: int) -> Iterator[list[R
 
 
 def _results(
-    work: Work[J, U_contra, O, R_co], window: list[Row], size: "_BatchSize", after: int
+    work: Work[J, U_contra, O, R_co], prepared: list[J | Failure], size: "_BatchSize", after: int
 ) -> Iterator[R_co | Failure]:
-    prepared = list(_prepared(work, window))
     units = [unit for one in prepared if not isinstance(one, Failure) for unit in one.units]
     found = _run_all(work, units, size)
     outputs = iter(found)

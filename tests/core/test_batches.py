@@ -1,5 +1,7 @@
 """The batch machine, driven by a task that needs no model."""
 
+import threading
+import time
 from dataclasses import dataclass, field
 
 import pytest
@@ -89,7 +91,7 @@ def test_a_long_text_ends_a_window(monkeypatch):
     assert work.batches == [["aaaa", "bb"], ["c"]]
 
 
-def test_rows_are_read_a_window_at_a_time():
+def test_rows_are_read_a_window_ahead_and_no_further():
     read = []
 
     def watched():
@@ -98,8 +100,48 @@ def test_rows_are_read_a_window_at_a_time():
             yield row
 
     results = process(Upper(window_rows=2), watched(), BatchSpec())
+    assert read == []
     next(results)
-    assert read == [1, 2]
+    assert read[:2] == [1, 2] and len(read) <= 4
+    next(results)
+    next(results)
+    assert read[:4] == [1, 2, 3, 4] and len(read) <= 6
+
+
+def test_results_come_before_the_next_row_does():
+    more = threading.Event()
+
+    def typed():
+        yield Row(1, "a")
+        assert more.wait(timeout=60)
+        yield Row(2, "b")
+
+    results = process(Upper(), typed(), BatchSpec(batch_size=1))
+    assert next(results).text == "A"
+    more.set()
+    assert shown(results) == ["B"]
+
+
+def test_rows_that_cannot_be_read_any_more_fail_after_the_results_of_the_others():
+    def broken():
+        yield from rows(*"abcd")
+        raise InputError("the disk is gone")
+
+    results = process(Upper(window_rows=2), broken(), BatchSpec())
+    assert [next(results).text for _ in range(4)] == list("ABCD")
+    with pytest.raises(InputError, match="the disk is gone"):
+        next(results)
+
+
+def test_no_thread_is_left_when_the_reader_has_enough():
+    before = threading.active_count()
+    results = process(Upper(window_rows=1), rows(*"abcdefgh"), BatchSpec())
+    next(results)
+    results.close()
+    waited = time.monotonic() + 60
+    while threading.active_count() > before and time.monotonic() < waited:
+        time.sleep(0.01)
+    assert threading.active_count() == before
 
 
 def test_what_does_not_fit_is_halved_and_later_batches_are_smaller():
