@@ -184,10 +184,10 @@ def jobs(options: argparse.Namespace, folder: Path) -> dict[str, Job]:
         return common.write_rows(folder / f"{name}.jsonl", texts)
 
     few = written("few", ["Once upon a time"])
-    many = written("many", prompts.prompts(data, 8 if quick else 200))
+    many = written("many", prompts.prompts(data, 8 if quick else options.prompts))
     reviews = written("reviews", encode.reviews(data, 8 if quick else options.limit))
     found = common.pairs(data / "tatoeba" / "eng-fra.tsv.xz")
-    lines = written("lines", [one for one, _ in common.evenly(found, 6 if quick else 2000)])
+    lines = written("lines", [one for one, _ in common.evenly(found, 6 if quick else options.lines)])
 
     def causal(claim: str, model: object, checkpoint: Path, source: Path, count: int) -> Job:
         words = ("generate", "-m", model, "-n", count)
@@ -302,7 +302,9 @@ def main() -> None:
     parser = common.arguments(__doc__)
     names = ("oneshot", "starter", "prompts", "classify", "embed", "translate")
     parser.add_argument("--jobs", nargs="+", choices=names, default=names)
+    parser.add_argument("--prompts", type=int, default=200)
     parser.add_argument("--limit", type=int, default=4000, help="reviews")
+    parser.add_argument("--lines", type=int, default=2000, help="to be translated")
     peers = Path(os.environ.get("PEERS", sys.executable))
     parser.add_argument("--peers", type=Path, default=peers, metavar="PYTHON", help="or $PEERS")
     parser.add_argument(
