@@ -187,7 +187,9 @@ def jobs(options: argparse.Namespace, folder: Path) -> dict[str, Job]:
     many = written("many", prompts.prompts(data, 8 if quick else options.prompts))
     reviews = written("reviews", encode.reviews(data, 8 if quick else options.limit))
     found = common.pairs(data / "tatoeba" / "eng-fra.tsv.xz")
-    lines = written("lines", [one for one, _ in common.evenly(found, 6 if quick else options.lines)])
+    lines = written(
+        "lines", [one for one, _ in common.evenly(found, 6 if quick else options.lines)]
+    )
 
     def causal(claim: str, model: object, checkpoint: Path, source: Path, count: int) -> Job:
         words = ("generate", "-m", model, "-n", count)

@@ -128,8 +128,10 @@ def _draft(decoding: DecodingSpec, spec: ModelSpec, out: Output) -> "Loaded | No
     if decoding.assist == "lookup":
         return None
     from llmcli.core.loading import load_causal
+    from llmcli.core.packing import pack
 
     draft = load_causal(replace(spec, model_id=decoding.assist, revision=None))
+    pack(draft.model)
     announce_loaded(draft, out)
     return draft
 

@@ -200,7 +200,7 @@ def _perplexity(plan: Plan, out: Output) -> Predictions:
     if whole and any(by != "length" for by in plan.how.by):
         raise click.UsageError(f"{path} is one text, without columns: use --by length")
     rows = iter([read_document(path)]) if whole else gold_rows(plan)
-    loaded = _load(plan, out, "causal", needs="it does not tell the surprisal of long texts")
+    loaded = _load(plan, out, "causal")
     from llmcli.core.perplexity import Scoring, TextScore
     from llmcli.core.surprisal import line_examples, ngram_nats, row_example, score_texts
 

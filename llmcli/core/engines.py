@@ -72,10 +72,12 @@ def _asks_for_ct2(spec: ModelSpec) -> bool:
 
 def _load_torch(spec: ModelSpec, job: Job, why: str) -> Loaded:
     from llmcli.core import loading
+    from llmcli.core.packing import pack
 
     if why == BFLOAT16:
         spec = replace(spec, dtype="bfloat16")
     found = loading.load(spec, job.kinds) if job.kinds else loading.load_encoder(spec)
+    pack(found.model)
     return replace(found, why=why)
 
 

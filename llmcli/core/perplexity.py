@@ -4,10 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from llmcli.core.arrays import require_numbers
+from llmcli.core import arrays
 from llmcli.core.batches import Job
 from llmcli.core.data import Failure, Row
 from llmcli.core.loaded import Loaded
@@ -15,7 +13,7 @@ from llmcli.core.metrics import Floats, Integers
 from llmcli.errors import InputError, ModelUnsuitable, UsageError
 from llmcli.spec import Overflow, PerplexitySpec
 
-LOGITS = 1 << 26  # numbers that are held at once at most
+LOGITS = 1 << 26  # numbers that a batch computes at most: tokens times vocabulary
 MOST_BLOCK = 1024
 
 
@@ -69,7 +67,6 @@ class Scoring:
     """What `process` needs to know to score texts."""
 
     window_rows = 64
-    budget = 8192  # tokens of a batch
     needs_text = True
     copies = 1
 
@@ -81,6 +78,7 @@ class Scoring:
                 "tokens lie: perplexity per line could not be told"
             )
         self._loaded = loaded
+        self.budget = max(1, LOGITS // loaded.config.vocab_size)
         self.block, self.stride = block_and_stride(loaded.context, spec)
         start = loaded.tokenizer.bos_token_id
         if spec.bos and start is None:
@@ -109,31 +107,14 @@ class Scoring:
         starts = [0] * len(start) + [first for first, _ in found["offset_mapping"]]
         return start + found["input_ids"], starts
 
-    @torch.inference_mode()
-    def run(self, units: Sequence[Stretch]) -> list[Tensor]:
-        """Nats (n,) of the scored tokens of each stretch."""
-        each = max(1, LOGITS // (self.block * self._loaded.config.vocab_size))
-        return [
-            one for at in range(0, len(units), each) for one in self._some(units[at : at + each])
-        ]
+    def run(self, units: Sequence[Stretch]) -> list[arrays.Floats]:
+        """Log-probabilities (n,) of the scored tokens of each stretch."""
+        counts = [unit.size - unit.first for unit in units]
+        return self._loaded.engine.score([unit.ids for unit in units], counts)
 
-    def _some(self, units: Sequence[Stretch]) -> list[Tensor]:
-        width = max(unit.size for unit in units)
-        # Padded behind: what comes after a token changes nothing of it in a causal model.
-        rows = [unit.ids + [0] * (width - unit.size) for unit in units]
-        ids = torch.tensor(rows, device=self._loaded.model.device)  # (B, T)
-        logits = self._loaded.model(ids).logits  # (B, T, V)
-        found = []
-        for row, unit in enumerate(units):
-            mine = logits[row, unit.first - 1 : unit.size - 1].float()  # (n, V)
-            require_numbers(mine)
-            came = ids[row, unit.first : unit.size]  # (n,)
-            found.append(torch.nn.functional.cross_entropy(mine, came, reduction="none").cpu())
-        return found
-
-    def finish(self, job: Job[Stretch], outputs: Sequence[Tensor]) -> list[TextScore]:
+    def finish(self, job: Job[Stretch], outputs: Sequence[arrays.Floats]) -> list[TextScore]:
         ids, starts = self.encode(job.row.text)
-        nats = torch.cat(list(outputs)).double().numpy()
+        nats = -np.concatenate(outputs).astype(np.float64)
         return [TextScore(job.row, ids[1:], nats, np.array(starts[1:], np.int64), ids[:1])]
 
 

@@ -183,6 +183,7 @@ LIGHT = [
     ("fill", "the [MASK] sat"),
     ("answer", "Who?", "--context", "Tom ran."),
     ("translate", "-t", "en", "我明天要去看电影。"),
+    ("evaluate", "--task", "causal-lm", "-i", "-"),
 ]
 
 
@@ -196,5 +197,7 @@ def test_with_a_starter_neither_torch_nor_transformers_is_imported(words, monkey
         "print(sorted({'torch', 'transformers'} & set(sys.modules)), file=sys.stderr)"
     )
     for _ in range(2):  # the first converts the model
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, input="Tom ran."
+        )
         assert done.returncode == 0 and done.stderr.splitlines()[-1] == "[]", done.stderr

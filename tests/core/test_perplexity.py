@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from llmcli.core import perplexity
 from llmcli.core.data import Failure, Row
+from llmcli.core.engines import Job, load
 from llmcli.core.loading import load_causal
 from llmcli.core.ngrams import Ngrams, cross_fitted
 from llmcli.core.perplexity import Scoring, stretches
@@ -92,6 +94,23 @@ def test_a_recurrent_model_is_scored_in_batches_as_alone(bpe, tmp_path):
     found = list(score_texts(loaded, scoring, rows, AUTO_BATCH))
     for row, one in zip(rows, found, strict=True):
         assert one.nats == pytest.approx(score(loaded, row.text, block_size=16).nats, rel=1e-4)
+
+
+def test_ct2_is_as_surprised_as_torch(gpt2, tiny_gpt2):
+    light = load(ModelSpec(str(tiny_gpt2), engine="ct2"), Job(("causal",)))
+    rows = [Row(1, TEXT), Row(2, "the cat"), Row(3, TEXT[:90])]
+    scored = [
+        list(score_texts(loaded, Scoring(loaded, PerplexitySpec(stride=40)), rows, AUTO_BATCH))
+        for loaded in (light, gpt2)
+    ]
+    for one, expected in zip(*scored, strict=True):
+        assert one.nats == pytest.approx(expected.nats, rel=1e-4)
+        assert (one.ids, one.starts.tolist()) == (expected.ids, expected.starts.tolist())
+
+
+def test_a_batch_computes_no_more_logits_than_fit(gpt2, monkeypatch):
+    monkeypatch.setattr(perplexity, "LOGITS", 64 * gpt2.config.vocab_size)
+    assert Scoring(gpt2, PerplexitySpec()).budget == 64
 
 
 def test_the_lines_of_a_document_add_up_to_it(gpt2):

@@ -1,0 +1,115 @@
+"""Packed layers give what plain ones give, whatever the architecture."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForSeq2SeqLM
+from transformers.pytorch_utils import Conv1D
+
+from llmcli.core import packing
+from llmcli.core.engines import Job, load
+from llmcli.core.packing import PackedLinear, pack
+from llmcli.spec import ModelSpec
+from tests.conftest import make_causal
+
+pytestmark = pytest.mark.skipif(
+    packing.platform.machine() not in ("x86_64", "AMD64"), reason="nothing is packed elsewhere"
+)
+
+WIDE = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
+GATED = {**WIDE, "intermediate_size": 32, "num_key_value_heads": 1, "head_dim": 8}
+GPT = {"n_embd": 16, "n_layer": 2, "n_head": 2}
+NEO = {"hidden_size": 16, "num_layers": 2, "num_heads": 2}
+CAUSAL = {
+    "gpt2": GPT,
+    "bloom": {"hidden_size": 16, "n_layer": 2, "n_head": 2},
+    "gptj": {**GPT, "rotary_dim": 4},
+    "gpt_neo": {**NEO, "attention_types": [[["global", "local"], 1]]},
+    "gpt_neox": {**WIDE, "intermediate_size": 32},
+    "opt": {**WIDE, "ffn_dim": 32, "word_embed_proj_dim": 16},
+    "falcon": WIDE,
+    "mamba": {"hidden_size": 16, "num_hidden_layers": 2, "state_size": 4},
+    "llama": GATED,
+    "mistral": GATED,
+    "qwen2": GATED,
+    "qwen3": GATED,
+    "gemma": GATED,
+    "phi": {**WIDE, "intermediate_size": 32},
+    "mixtral": {**GATED, "num_local_experts": 2},
+}
+BERT = {**WIDE, "intermediate_size": 32}
+ENCODERS = {
+    "bert": BERT,
+    "roberta": BERT,
+    "electra": {**BERT, "embedding_size": 8},
+    "albert": {**BERT, "embedding_size": 8},
+    "deberta-v2": BERT,
+    "mpnet": BERT,
+    "distilbert": {"dim": 16, "hidden_dim": 32, "n_layers": 2, "n_heads": 2},
+    "xlnet": {"d_model": 16, "n_layer": 2, "n_head": 2, "d_inner": 32},
+    "modernbert": BERT,
+}
+PAIRED = {
+    "d_model": 16,
+    **dict.fromkeys(("encoder_layers", "decoder_layers"), 2),
+    **dict.fromkeys(("encoder_attention_heads", "decoder_attention_heads"), 2),
+    **dict.fromkeys(("encoder_ffn_dim", "decoder_ffn_dim"), 32),
+}
+T5 = {"d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 2, "num_heads": 2}
+SEQ2SEQ = {
+    "bart": PAIRED,
+    "marian": {**PAIRED, "decoder_start_token_id": 0},
+    "m2m_100": PAIRED,
+    "t5": {**T5, "decoder_start_token_id": 0},
+    "mt5": {**T5, "feed_forward_proj": "gated-gelu", "decoder_start_token_id": 0},
+}
+CASES = [
+    *((AutoModelForCausalLM, name, settings) for name, settings in CAUSAL.items()),
+    *((AutoModel, name, settings) for name, settings in ENCODERS.items()),
+    *((AutoModelForSeq2SeqLM, name, settings) for name, settings in SEQ2SEQ.items()),
+]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(("auto", "name", "settings"), CASES, ids=lambda one: str(one)[:12])
+def test_a_packed_model_computes_the_same(auto, name, settings, dtype, monkeypatch):
+    monkeypatch.setattr(packing, "LEAST", 0)
+    torch.manual_seed(0)
+    fixed = {"vocab_size": 40, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+    plain = auto.from_config(AutoConfig.for_model(name, **fixed, **settings)).eval().to(dtype)
+    packed = copy.deepcopy(plain)
+    pack(packed)
+    assert any(isinstance(one, PackedLinear) for one in packed.modules())
+    assert not any(type(one) in (nn.Linear, Conv1D) for one in packed.modules())
+    inputs = {"input_ids": torch.tensor([[5, 6, 7, 8, 9], [10, 11, 12, 13, 14]])}
+    if auto is AutoModelForSeq2SeqLM:
+        inputs["decoder_input_ids"] = torch.tensor([[1, 5, 6], [1, 9, 8]])
+    with torch.inference_mode():
+        expected, found = plain(**inputs)[0], packed(**inputs)[0]
+    close = {"rtol": 1e-4, "atol": 1e-5} if dtype is torch.float32 else {"rtol": 0.1, "atol": 0.05}
+    torch.testing.assert_close(found, expected, **close)
+
+
+def test_small_layers_are_left_as_they_are():
+    model = nn.Sequential(nn.Linear(64, 64), nn.Linear(256, 256))
+    pack(model)
+    assert [type(one) for one in model] == [nn.Linear, PackedLinear]
+
+
+def test_nothing_is_packed_where_it_is_not_known_to_gain(monkeypatch):
+    monkeypatch.setattr(packing.platform, "machine", lambda: "aarch64")
+    model = nn.Sequential(nn.Linear(256, 256))
+    pack(model)
+    assert type(model[0]) is nn.Linear
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="only Linux tells")
+def test_a_model_on_torch_is_packed_and_keeps_no_second_copy(bpe, tmp_path):
+    settings = {"model_type": "gpt2", "n_embd": 128, "n_layer": 1, "n_head": 2}
+    folder = make_causal(bpe, tmp_path / "model", **settings)
+    loaded = load(ModelSpec(str(folder), engine="torch", device="cpu"), Job(("causal",)))
+    assert any(isinstance(one, PackedLinear) for one in loaded.model.modules())
+    assert str(folder) not in Path("/proc/self/maps").read_text()
