@@ -16,6 +16,7 @@ import time
 from llmcli.core.assist import Assistant
 from llmcli.core.decoding import Cached, Decoder
 from llmcli.core.loading import load_causal
+from llmcli.core.packing import pack
 from llmcli.spec import DecodingSpec, ModelSpec
 
 CODE = """\
@@ -65,9 +66,12 @@ def main():
     parser.add_argument("--draft")
     options = parser.parse_args()
     loaded = load_causal(ModelSpec(options.model))
+    pack(loaded.model)
     ways = {"plain": None, "lookup": Assistant(loaded, None)}
     if options.draft:
-        ways[options.draft] = Assistant(loaded, load_causal(ModelSpec(options.draft)))
+        draft = load_causal(ModelSpec(options.draft))
+        pack(draft.model)
+        ways[options.draft] = Assistant(loaded, draft)
     good = True
     print(f"{'text':10} {'assist':20} {'tokens/s':>9} {'a pass':>7} {'speed':>6}  tokens")
     for name, prompt in PROMPTS.items():

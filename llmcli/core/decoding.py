@@ -8,10 +8,13 @@ import torch
 from torch import Tensor
 
 from llmcli.core.arrays import require_numbers
+from llmcli.core.cache import can_be_joined, joined, with_room
 from llmcli.core.filters import draw, narrow, penalize
 from llmcli.core.rules import FREE, Rules
 from llmcli.core.steps import Candidate, Step
 from llmcli.spec import DecodingSpec
+
+READ_AT_ONCE = 1024  # tokens of prompts, padding included, on a CPU
 
 
 class State(Protocol):
@@ -52,7 +55,30 @@ class Cached:
 
     def logits(self) -> Tensor:
         """Next-token logits (B, V) in float32 for what was fed so far."""
-        return self.last_logits(1)[:, -1]
+        found = self._read_in_parts() if self._cache is None else None
+        return self.last_logits(1)[:, -1] if found is None else found
+
+    def _read_in_parts(self) -> Tensor | None:
+        """Read many prompts on a CPU, those of about one length together.
+
+        So there is little padding, and what a layer makes of a part fits into the processor's
+        cache. None where the prompts are few, or the model's cache cannot be put together.
+        """
+        lengths = self._mask.sum(-1).tolist()
+        parts = list(_parts(lengths)) if self._ids.device.type == "cpu" else []
+        if len(parts) < 2 or self._is_recurrent:
+            return None
+        caches, logits = [], []
+        for rows in parts:
+            prompts = [self._ids[row, -lengths[row] :].tolist() for row in rows]
+            own = Cached(self._model, prompts)
+            logits.append(own.last_logits(1)[:, -1])
+            if not can_be_joined(own._cache):
+                return None
+            caches.append(own._cache)
+        self._cache = joined(caches, parts)
+        order = torch.tensor([row for rows in parts for row in rows])
+        return torch.cat(logits)[order.argsort()]
 
     def last_logits(self, count: int) -> Tensor:
         """Logits (B, count, V) in float32 at the last places of what was not computed yet."""
@@ -70,7 +96,7 @@ class Cached:
         if self._takes_last_only:
             inputs["logits_to_keep"] = count
         out = self._model(input_ids=ids, use_cache=True, **inputs)
-        self._cache = getattr(out, "cache", None)  # None: all is computed each time
+        self._cache = with_room(getattr(out, "cache", None))  # None: all is computed each time
         last: Tensor = out.logits[:, -count:].float()
         return last
 
@@ -86,6 +112,17 @@ class Cached:
         self._ids, self._mask = self._ids[index], self._mask[index]
         if self._cache is not None:
             self._cache.reorder_cache(index)
+
+
+def _parts(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Prompts of these lengths as rows that are read together, the longest first."""
+    part: list[int] = []
+    for row in sorted(range(len(lengths)), key=lambda row: -lengths[row]):
+        if part and (len(part) + 1) * lengths[part[0]] > READ_AT_ONCE:
+            yield part
+            part = []
+        part.append(row)
+    yield part
 
 
 class Decoder:

@@ -19,13 +19,16 @@ from llmcli.core.checkpoint import (
 )
 from llmcli.core.ct2.support import NotForCt2, group_of
 from llmcli.core.loaded import Loaded
-from llmcli.core.machine import has_fast_bfloat16
+from llmcli.core.machine import describe, has_fast_bfloat16
 from llmcli.errors import InputError, UsageError
 from llmcli.spec import ModelSpec
 
 # Bytes of text by bytes of weights from which loading torch for its bfloat16 is repaid: 400 kB for
 # an encoder of six layers, 384 wide, whose file has 90 MB.
 LARGE_WORK = 1 << 45
+# The same for a file of prompts in float32, which torch packs once and ct2 lays out at each step:
+# 35 kB for GPT-2 with 124 million parameters.
+LARGE_WRITING = 1 << 44
 LARGE_MODEL = 4 << 30  # bytes of float32 weights that are not converted without being asked
 SMALL_MODEL = 200 << 20  # bytes of weights that a processor runs well where there is a GPU too
 
@@ -137,9 +140,11 @@ def _reason_by_hardware(
 
         if not is_converted(checkpoint, kind, "float32"):
             return "the model is large, and was not converted; --engine ct2 does so"
-    large = (job.file_bytes or 0) * size >= LARGE_WORK
-    if group_of(kind) == "encoder" and large and spec.dtype == "auto" and has_fast_bfloat16():
-        return BFLOAT16
+    work = (job.file_bytes or 0) * size
+    if group_of(kind) == "encoder" and work >= LARGE_WORK and spec.dtype == "auto":
+        return BFLOAT16 if has_fast_bfloat16() else None
+    if kind == "causal" and work >= LARGE_WRITING and "avx512" in describe().instructions:
+        return "on a large file, it packs the weights once, for all steps"
     return None
 
 

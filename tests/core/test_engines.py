@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -156,6 +157,16 @@ def test_hardware_decides_what_both_could_do(run, tiny_encoder, tiny_gpt2, tmp_p
     assert "by ct2" in run(*embed, "--dtype", "float32").stderr
     monkeypatch.setattr(engines, "has_gpu", lambda: True)
     assert "there is a GPU" in run(*embed).stderr
+    monkeypatch.setattr(engines, "has_gpu", lambda: False)
+    generate = ("generate", "-i", rows, "-m", tiny_gpt2, "-v", "--engine", "auto", "--limit", "3")
+    assert "by ct2" in run(*generate, "-n", "2").stderr
+    monkeypatch.setattr(engines, "LARGE_WRITING", 1000)
+    for instructions, told in (("avx512", "packs the weights once"), ("avx2", "by ct2")):
+        machine = SimpleNamespace(instructions=(instructions,))
+        monkeypatch.setattr(engines, "describe", lambda machine=machine: machine)
+        assert told in run(*generate, "-n", "2").stderr
+    assert "by ct2" in run(*generate, "-n", "2", "--engine", "ct2").stderr
+    monkeypatch.setattr(engines, "has_gpu", lambda: True)
     assert "by ct2" in run("generate", "a", "-m", tiny_gpt2, "-v", "--engine", "auto").stderr
 
 
