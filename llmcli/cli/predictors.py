@@ -23,7 +23,7 @@ from llmcli.core.data import Failure, Row
 from llmcli.core.examples import Example, Said, make_example
 from llmcli.core.labels import Labels
 from llmcli.errors import InputError
-from llmcli.spec import AnswerSpec, ClassifySpec, EmbedSpec
+from llmcli.spec import AnswerSpec, ClassifySpec, EmbedSpec, InputSpec
 
 if TYPE_CHECKING:
     from llmcli.core.checkpoint import Kind
@@ -50,7 +50,8 @@ def from_model(plan: Plan, out: Output) -> Predictions:
 
 
 def _load(plan: Plan, out: Output, *kinds: "Kind", **torch_alone: Any) -> "Loaded":
-    return load_for(plan.model, out, *kinds, path=plan.data.input, **torch_alone)
+    source = InputSpec(input=plan.data.input, limit=plan.data.limit)
+    return load_for(plan.model, out, *kinds, source=source, **torch_alone)
 
 
 def _collect(

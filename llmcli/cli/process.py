@@ -49,6 +49,8 @@ def leave(done: SystemExit) -> NoReturn:
         raise done
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
+        if stream is None:  # closed by the shell
+            continue
         try:
             stream.flush()
         except (OSError, ValueError):  # Python would say so, and end with its own status

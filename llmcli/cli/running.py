@@ -74,42 +74,46 @@ def announce_loaded(loaded: "Loaded", out: Output) -> None:
 
 
 def load_announced(
-    spec: ModelSpec, out: Output, *kinds: "Kind", source: InputSpec, **torch_alone: Any
+    spec: ModelSpec, out: Output, *kinds: "Kind", source: InputSpec, **more: Any
 ) -> "Loaded":
     """Load a model for a task, saying which one was taken and how it runs.
 
     As `load_for` does.
     """
     announce_default(spec, out)
-    return load_for(spec, out, *kinds, path=source.input, **torch_alone)
+    return load_for(spec, out, *kinds, source=source, **more)
 
 
 def load_for(
     spec: ModelSpec,
     out: Output,
     *kinds: "Kind",
-    path: str | None,
+    source: InputSpec,
     needs: str | None = None,
     reject: "Callable[[Loaded], str | None] | None" = None,
+    writes: bool = False,
 ) -> "Loaded":
     """Load a model for a task, saying how it runs.
 
-    kinds: what it may be; none: any, without its head. path: the file of texts. needs, reject:
-    what torch alone does of the task, told before and after a model is loaded for ct2.
+    kinds: what it may be; none: any, without its head. source: the texts. needs, reject: what
+    torch alone does of the task, told before and after a model is loaded for ct2. writes: it is
+    to continue texts.
     """
     from llmcli.core.engines import Job, load
 
-    loaded = load(spec, Job(kinds, needs, _file_bytes(path), reject), out.note)
+    loaded = load(spec, Job(kinds, needs, _file_bytes(source), reject, writes), out.note)
     announce_loaded(loaded, out)
     return loaded
 
 
-def _file_bytes(path: str | None) -> int | None:
-    """The size of an input file, 0 where it cannot be told; None where there is no file."""
-    if path is None:
+def _file_bytes(source: InputSpec) -> int | None:
+    """How much is read of an input file, 0 where it cannot be told; None where there is no file."""
+    if source.input is None:
         return None
+    if source.input == "-" or source.limit is not None:
+        return 0
     try:
-        return 0 if path == "-" else Path(path).stat().st_size
+        return Path(source.input).stat().st_size
     except OSError:
         return 0
 

@@ -49,6 +49,28 @@ class RoomyLayer(DynamicLayer):
         self._last[name] = (room, longer)
         return longer
 
+    # What follows gives out other tensors: the room behind the last ones must not stay in memory.
+
+    def reorder_cache(self, beam_idx: Any) -> None:
+        self._last.clear()
+        super().reorder_cache(beam_idx)
+
+    def batch_select_indices(self, indices: Tensor) -> None:
+        self._last.clear()
+        super().batch_select_indices(indices)
+
+    def batch_repeat_interleave(self, repeats: int) -> None:
+        self._last.clear()
+        super().batch_repeat_interleave(repeats)
+
+    def crop(self, tokens_to_remove: int) -> None:
+        self._last.clear()
+        super().crop(tokens_to_remove)
+
+    def reset(self) -> None:
+        self._last.clear()
+        super().reset()
+
     @classmethod
     def holding(cls, keys: Any, values: Any, length: int | None = None) -> "RoomyLayer":
         """A layer with these keys and values (B, H, T, D), those behind `length` being room."""
@@ -73,31 +95,36 @@ def _roomy(layer: Any) -> Any:
     return layer
 
 
-def can_be_joined(cache: Any) -> bool:
+def may_be_joined(config: Any) -> bool:
+    """True if a model with these settings keeps keys and values, and of all tokens."""
+    return all(type(one) is DynamicLayer for one in DynamicCache(config=config).layers)
+
+
+def is_joinable(cache: Any) -> bool:
     """True if all that the cache holds is in roomy layers."""
     return type(cache) is DynamicCache and all(type(one) is RoomyLayer for one in cache.layers)
 
 
-def joined(caches: Sequence[Any], rows: Sequence[Sequence[int]]) -> Any:
-    """One cache of several, padded on the left to the longest.
+def joined(caches: Sequence[Any], rows: Sequence[Sequence[int]], width: int) -> Any:
+    """One cache of several, which are emptied, padded on the left to `width` tokens.
 
     rows: of each cache, the places that its rows have in the whole.
     """
-    width = max(cache.get_seq_length() for cache in caches)
-    places = [(at, cache.layers) for at, cache in zip(rows, caches, strict=True)]
+    count, length = sum(map(len, rows)), width + max(ROOM, width // 4)
 
     def together(layer: int, name: str) -> Tensor:
-        parts = [(at, getattr(layers[layer], name)) for at, layers in places]  # (b, H, T, D)
-        _, heads, _, size = parts[0][1].shape
-        count, length = sum(map(len, rows)), width + max(ROOM, width // 4)
-        whole: Tensor = parts[0][1].new_zeros(count, heads, length, size)
-        for at, part in parts:
+        first = getattr(caches[0].layers[layer], name)  # (b, H, T, D)
+        whole: Tensor = first.new_zeros(count, first.shape[1], length, first.shape[3])
+        for at, cache in zip(rows, caches, strict=True):
+            part = getattr(cache.layers[layer], name)
             whole[list(at), :, width - part.shape[-2] : width] = part
         return whole
 
     found = DynamicCache()
-    found.layers = [
-        RoomyLayer.holding(together(layer, "keys"), together(layer, "values"), width)
-        for layer in range(len(caches[0].layers))
-    ]
+    found.layers = []
+    for layer in range(len(caches[0].layers)):
+        keys, values = together(layer, "keys"), together(layer, "values")
+        found.layers.append(RoomyLayer.holding(keys, values, width))
+        for cache in caches:
+            cache.layers[layer].reset()
     return found

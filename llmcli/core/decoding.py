@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from llmcli.core.arrays import require_numbers
-from llmcli.core.cache import can_be_joined, joined, with_room
+from llmcli.core.cache import is_joinable, joined, may_be_joined, with_room
 from llmcli.core.filters import draw, narrow, penalize
 from llmcli.core.rules import FREE, Rules
 from llmcli.core.steps import Candidate, Step
@@ -66,17 +66,17 @@ class Cached:
         """
         lengths = self._mask.sum(-1).tolist()
         parts = list(_parts(lengths)) if self._ids.device.type == "cpu" else []
-        if len(parts) < 2 or self._is_recurrent:
+        if len(parts) < 2 or self._is_recurrent or not may_be_joined(self._model.config):
             return None
         caches, logits = [], []
         for rows in parts:
             prompts = [self._ids[row, -lengths[row] :].tolist() for row in rows]
             own = Cached(self._model, prompts)
             logits.append(own.last_logits(1)[:, -1])
-            if not can_be_joined(own._cache):
+            if not is_joinable(own._cache):
                 return None
             caches.append(own._cache)
-        self._cache = joined(caches, parts)
+        self._cache = joined(caches, parts, self._ids.shape[1])
         order = torch.tensor([row for rows in parts for row in rows])
         return torch.cat(logits)[order.argsort()]
 

@@ -2,7 +2,6 @@
 
 import torch
 
-from llmcli.core import machine
 from llmcli.core.loaded import Placement
 from llmcli.errors import UsageError
 from llmcli.spec import Dtype
@@ -66,5 +65,6 @@ def has_fast_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
-        return machine.has_fast_bfloat16()
+        found = torch.cpu.get_capabilities()
+        return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
     return True

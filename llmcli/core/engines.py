@@ -45,6 +45,8 @@ class Job:
     """Size of the file of texts, 0 where it is not known; None for a text or two."""
     reject: Callable[[Loaded], str | None] | None = None
     """Looks at a model loaded for ct2, and says what of the job it cannot do; None: nothing."""
+    writes: bool = False
+    """Texts are continued."""
 
 
 def load(spec: ModelSpec, job: Job, note: Callable[[str], None] = lambda line: None) -> Loaded:
@@ -143,7 +145,7 @@ def _reason_by_hardware(
     work = (job.file_bytes or 0) * size
     if group_of(kind) == "encoder" and work >= LARGE_WORK and spec.dtype == "auto":
         return BFLOAT16 if has_fast_bfloat16() else None
-    if kind == "causal" and work >= LARGE_WRITING and "avx512" in describe().instructions:
+    if job.writes and work >= LARGE_WRITING and "avx512" in describe().instructions:
         return "on a large file, it packs the weights once, for all steps"
     return None
 

@@ -262,6 +262,12 @@ def _memory() -> int | None:
     return int(told) if told else None
 
 
+def available_memory() -> int | None:
+    """Bytes that programs can still be given; all of the memory where Linux does not tell."""
+    told = re.search(r"MemAvailable:\s*(\d+) kB", _read(Path("/proc/meminfo")))
+    return int(told[1]) * 1024 if told is not None else _memory()
+
+
 def _apple_instructions() -> tuple[str, ...]:
     names = {"FEAT_DotProd": "dotprod", "FEAT_I8MM": "i8mm", "FEAT_BF16": "bf16"}
     found = [told for name, told in names.items() if _sysctl(f"hw.optional.arm.{name}") == "1"]

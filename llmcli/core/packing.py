@@ -1,7 +1,9 @@
 """Weights laid out for the processor once, instead of at each product."""
 
+import ast
+import inspect
 import platform
-from functools import cached_property
+from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
@@ -9,8 +11,9 @@ import torch
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
+from llmcli.core.machine import available_memory
+
 LEAST = 1 << 14  # weights of a layer that is worth it: a call of oneDNN's takes a little longer
-DTYPES = (torch.float32, torch.bfloat16)
 LINEAR = (nn.Linear, Conv1D)
 
 
@@ -28,9 +31,9 @@ class PackedLinear(nn.Module):
         reorder: Any = torch.ops.mkldnn._reorder_linear_weight
         self._packed: Tensor = reorder(weight, None)
 
-    @cached_property
+    @property
     def weight(self) -> Tensor:
-        """The weights as they were, for a model that does not call this layer but reads it."""
+        """A copy of the weights as they were."""
         return self._packed.to_dense()
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -43,22 +46,34 @@ class PackedLinear(nn.Module):
 def pack(model: nn.Module) -> None:
     """Pack the large linear layers of a model, which from now on can only compute.
 
-    Leaves alone what lies on a GPU, and all models on other processors than x86.
+    Leaves alone layers whose weights the model's code reads or changes itself, what lies on a
+    GPU, models that would not fit into memory twice, and all models on other processors than x86.
     """
-    has_onednn: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-    if not has_onednn or platform.machine() not in ("x86_64", "AMD64"):
+    dtypes = _dtypes()
+    read = set(_read_weights(model)) if dtypes else set()
+    held = sum(one.numel() * one.element_size() for one in model.parameters())
+    if not dtypes or held > (available_memory() or 0) / 2:
         return
     # Only parents are listed, so that each layer is let go as soon as it is packed.
     parents = [one for one in model.modules() if type(one) not in LINEAR]
     done = 0
     for parent in parents:
         for name, child in list(parent.named_children()):
-            if type(child) in LINEAR and _gains(child):
+            if type(child) in LINEAR and name not in read and _gains(child, dtypes):
                 setattr(parent, name, _packed(child))
                 done += 1
     if done:  # what is left as it was would keep the whole file of weights in memory
         for rest in chain(model.parameters(), model.buffers()):
             rest.data = rest.data.clone()
+
+
+def _dtypes() -> list[torch.dtype]:
+    """Those that oneDNN packs on this processor."""
+    has_onednn: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    if not has_onednn or platform.machine() not in ("x86_64", "AMD64"):
+        return []
+    has_bfloat16: Any = torch.ops.mkldnn._is_mkldnn_bf16_supported
+    return [torch.float32, torch.bfloat16] if has_bfloat16() else [torch.float32]
 
 
 def _packed(layer: Any) -> PackedLinear:
@@ -68,6 +83,37 @@ def _packed(layer: Any) -> PackedLinear:
     return PackedLinear(weight, None if bias is None else bias.detach().clone())
 
 
-def _gains(layer: Any) -> bool:
+def _gains(layer: Any, dtypes: list[torch.dtype]) -> bool:
     weight: Tensor = layer.weight
-    return weight.device.type == "cpu" and weight.dtype in DTYPES and weight.numel() >= LEAST
+    return weight.device.type == "cpu" and weight.dtype in dtypes and weight.numel() >= LEAST
+
+
+def _read_weights(model: nn.Module) -> Iterator[str]:
+    """Names of layers whose `.weight` the code of a model's classes mentions.
+
+    RWKV divides weights by powers of two before it computes, Mamba multiplies by some itself, T5
+    looks at a dtype. How a model is initialized does not count.
+    """
+    classes = {type(one) for one in model.modules()}
+    files = {one.__module__: one for one in classes if not one.__module__.startswith("torch.")}
+    for one in files.values():
+        module = inspect.getmodule(one)
+        try:
+            tree = ast.parse(inspect.getsource(module)) if module is not None else None
+        except (OSError, TypeError):  # there is no source
+            tree = None
+        if tree is not None:
+            yield from _mentioned(tree)
+
+
+def _mentioned(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.FunctionDef) and node.name == "_init_weights":
+        return
+    if isinstance(node, ast.Attribute) and node.attr == "weight":
+        value = node.value
+        if isinstance(value, ast.Attribute):
+            yield value.attr
+        elif isinstance(value, ast.Name):
+            yield value.id
+    for child in ast.iter_child_nodes(node):
+        yield from _mentioned(child)

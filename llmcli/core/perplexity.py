@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from llmcli.core import arrays
-from llmcli.core.batches import Job
 from llmcli.core.data import Failure, Row
 from llmcli.core.loaded import Loaded
 from llmcli.core.metrics import Floats, Integers
@@ -63,6 +62,18 @@ class TextScore:
     overflow: Overflow | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A row, cut into stretches."""
+
+    row: Row
+    units: list[Stretch]
+    ids: list[int]
+    """All tokens, with the one before the first that is scored."""
+    starts: list[int]
+    """Where each begins in the text."""
+
+
 class Scoring:
     """What `process` needs to know to score texts."""
 
@@ -78,7 +89,7 @@ class Scoring:
                 "tokens lie: perplexity per line could not be told"
             )
         self._loaded = loaded
-        self.budget = max(1, LOGITS // loaded.config.vocab_size)
+        self.budget = max(1, LOGITS // (loaded.config.vocab_size or len(loaded.tokenizer)))
         self.block, self.stride = block_and_stride(loaded.context, spec)
         start = loaded.tokenizer.bos_token_id
         if spec.bos and start is None:
@@ -89,14 +100,14 @@ class Scoring:
         self.start: int | None = None if spec.bos is False else start
         """The token that is put before each text."""
 
-    def prepare(self, rows: Sequence[Row]) -> list[Job[Stretch] | Failure]:
+    def prepare(self, rows: Sequence[Row]) -> list["_Job | Failure"]:
         return [self._job(row) for row in rows]
 
-    def _job(self, row: Row) -> Job[Stretch] | Failure:
-        ids, _ = self.encode(row.text)
+    def _job(self, row: Row) -> "_Job | Failure":
+        ids, starts = self.encode(row.text)
         if len(ids) < 2:
             return Failure(row, InputError("the text has no token with another one before it"))
-        return Job(row, stretches(ids, self.block, self.stride))
+        return _Job(row, stretches(ids, self.block, self.stride), ids, starts)
 
     def encode(self, text: str) -> tuple[list[int], list[int]]:
         """The tokens of a text, with the one before it, and where each begins."""
@@ -109,11 +120,17 @@ class Scoring:
 
     def run(self, units: Sequence[Stretch]) -> list[arrays.Floats]:
         """Log-probabilities (n,) of the scored tokens of each stretch."""
-        counts = [unit.size - unit.first for unit in units]
-        return self._loaded.engine.score([unit.ids for unit in units], counts)
+        # The user may have asked for a batch of more logits than fit into memory.
+        each = max(1, self.budget // max(unit.size for unit in units))
+        found: list[arrays.Floats] = []
+        for at in range(0, len(units), each):
+            some = units[at : at + each]
+            counts = [unit.size - unit.first for unit in some]
+            found += self._loaded.engine.score([unit.ids for unit in some], counts)
+        return found
 
-    def finish(self, job: Job[Stretch], outputs: Sequence[arrays.Floats]) -> list[TextScore]:
-        ids, starts = self.encode(job.row.text)
+    def finish(self, job: "_Job", outputs: Sequence[arrays.Floats]) -> list[TextScore]:
+        ids, starts = job.ids, job.starts
         nats = -np.concatenate(outputs).astype(np.float64)
         return [TextScore(job.row, ids[1:], nats, np.array(starts[1:], np.int64), ids[:1])]
 

@@ -1,5 +1,6 @@
 """The reference engine: a model of transformers, which does everything."""
 
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -68,23 +69,30 @@ class TorchEngine:
 
     @torch.inference_mode()
     def score(self, rows: Sequence[Sequence[int]], counts: Sequence[int]) -> list[Floats]:
-        each = max(1, LOGITS // (max(counts) * self._model.config.vocab_size))
+        starts = [len(row) - count - 1 for row, count in zip(rows, counts, strict=True)]
+        most = max(map(len, rows)) - 1 - min(starts)  # places of a row whose logits are computed
+        each = max(1, LOGITS // (most * self._model.config.vocab_size))
         found: list[Floats] = []
-        for first in range(0, len(rows), each):
-            here = slice(first, first + each)
-            found += self._score(rows[here], counts[here])
+        for at in range(0, len(rows), each):
+            found += self._score(rows[at : at + each], starts[at : at + each])
         return found
 
-    def _score(self, rows: Sequence[Sequence[int]], counts: Sequence[int]) -> list[Floats]:
-        # Each token is predicted by what is before it: the last one by the row without it.
-        cached = Cached(self._model, [row[:-1] for row in rows])
-        logprobs = cached.last_logits(max(counts)).log_softmax(-1)  # (B, N, V)
-        require_numbers(logprobs)
+    def _score(self, rows: Sequence[Sequence[int]], starts: Sequence[int]) -> list[Floats]:
+        """starts: of each row, the last token before those that are scored."""
+        # Each token is predicted by what is before it: the last one by the row without it. Padding
+        # behind a token changes nothing of it in a causal model.
+        width, first = max(map(len, rows)) - 1, min(starts)
+        padded = [[*row[:-1], *[0] * (width + 1 - len(row))] for row in rows]
+        inputs: dict[str, Any] = {"input_ids": torch.tensor(padded, device=self._model.device)}
+        if "logits_to_keep" in inspect.signature(self._model.forward).parameters:
+            inputs["logits_to_keep"] = width - first
+        logits = self._model(**inputs, use_cache=False).logits[:, first - width :]  # (B, N, V)
         scores = []
-        for at, (row, count) in enumerate(zip(rows, counts, strict=True)):
-            came = torch.tensor(row[-count:], device=logprobs.device)  # (n,)
-            mine = logprobs[at, -count:].gather(-1, came[:, None])[:, 0]
-            scores.append(mine.cpu().numpy())
+        for each, row, start in zip(logits, rows, starts, strict=True):
+            logprobs = each[start - first : len(row) - 1 - first].float().log_softmax(-1)  # (n, V)
+            require_numbers(logprobs)
+            came = torch.tensor(row[start + 1 :], device=logprobs.device)  # (n,)
+            scores.append(logprobs.gather(-1, came[:, None])[:, 0].cpu().numpy())
         return scores
 
 

@@ -50,7 +50,9 @@ def test_dev_stdout_is_written_and_not_replaced(tmp_path):
 def test_closed_streams_are_no_traceback():
     result = shell("llmcli tokenize --ids -q - <&-")
     assert (result.returncode, result.stderr.count("\n")) == (3, 1)
-    assert shell("llmcli tokenize --ids -q hi >&-").stderr == ""
+    for closed in (">&-", "2>&-"):
+        done = shell(f"llmcli tokenize --ids -q hi {closed}")
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_output_is_utf8_whatever_the_locale():

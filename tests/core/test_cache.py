@@ -1,5 +1,7 @@
 """A cache with room holds what one without holds, and copies it seldom."""
 
+import weakref
+
 import pytest
 import torch
 from transformers.cache_utils import DynamicCache, DynamicLayer
@@ -65,6 +67,15 @@ def test_what_was_given_out_does_not_change(pair):
     assert all(torch.equal(a, b) for a, b in zip(given, kept, strict=True))
 
 
+def test_room_does_not_outlive_its_tokens(pair):
+    _, layer = pair
+    for seed in range(2):
+        layer.update(*states(3, 1, seed))
+    room = weakref.ref(layer._last["keys"][0])
+    layer.reorder_cache(torch.tensor([0, 1]))
+    assert room() is None
+
+
 def test_other_layers_and_caches_are_left_as_they_are():
     class Other(DynamicLayer):
         pass
@@ -81,8 +92,8 @@ def test_caches_are_joined_on_the_left():
         cache = DynamicCache()
         cache.update(*states(rows, tokens, seed), 0)
         caches.append(with_room(cache))
-    whole = joined(caches, [[0, 2], [1]])
-    assert whole.get_seq_length() == 5
+    whole = joined(caches, [[0, 2], [1]], 5)
+    assert whole.get_seq_length() == 5 and not any(one.get_seq_length() for one in caches)
     keys = whole.layers[0].keys
     assert torch.equal(keys[[0, 2]], states(2, 5, 0)[0])
     assert torch.equal(keys[1, :, 2:], states(1, 3, 1)[0][0]) and not keys[1, :, :2].any()

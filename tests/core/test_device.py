@@ -1,7 +1,6 @@
 import pytest
 import torch
 
-from llmcli.core import machine
 from llmcli.core.device import choose_device, place, training_dtype
 from llmcli.errors import UsageError
 
@@ -37,17 +36,12 @@ def test_a_device_that_is_not_there_is_a_usage_error(device):
         choose_device(device)
 
 
-@pytest.mark.parametrize(
-    ("flag", "dtype"),
-    [
-        ("avx512_bf16", torch.bfloat16),
-        ("amx_bf16", torch.bfloat16),
-        ("avx512f", torch.float32),
-    ],
-)
-def test_training_is_in_bfloat16_where_the_processor_has_it(monkeypatch, flag, dtype):
-    monkeypatch.setattr(machine, "_read", lambda path: f"flags : fpu {flag}\n")
-    assert training_dtype(CPU, "auto")[0] is dtype
+@pytest.mark.parametrize("name", ["avx512_bf16", "amx_bf16"])
+def test_training_is_in_bfloat16_where_the_processor_has_it(monkeypatch, name):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {name: True})
+    assert training_dtype(CPU, "auto")[0] is torch.bfloat16
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {name: False})
+    assert training_dtype(CPU, "auto")[0] is torch.float32
 
 
 def test_training_in_float16_is_refused():

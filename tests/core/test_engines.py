@@ -148,7 +148,7 @@ def test_a_cache_that_cannot_be_written_leaves_it_to_torch(run, tiny_gpt2, tmp_p
 def test_hardware_decides_what_both_could_do(run, tiny_encoder, tiny_gpt2, tmp_path, monkeypatch):
     rows = tmp_path / "rows.txt"
     rows.write_text("the cat sat on the mats .\n" * 50)
-    embed = ("embed", "-i", rows, "-m", tiny_encoder, "-v", "--engine", "auto", "--limit", "3")
+    embed = ("embed", "-i", rows, "-m", tiny_encoder, "-v", "--engine", "auto")
     monkeypatch.setattr(engines, "has_gpu", lambda: False)
     monkeypatch.setattr(engines, "has_fast_bfloat16", lambda: True)
     assert "by ct2" in run(*embed).stderr
@@ -158,7 +158,9 @@ def test_hardware_decides_what_both_could_do(run, tiny_encoder, tiny_gpt2, tmp_p
     monkeypatch.setattr(engines, "has_gpu", lambda: True)
     assert "there is a GPU" in run(*embed).stderr
     monkeypatch.setattr(engines, "has_gpu", lambda: False)
-    generate = ("generate", "-i", rows, "-m", tiny_gpt2, "-v", "--engine", "auto", "--limit", "3")
+    few = tmp_path / "few.txt"
+    few.write_text("the cat\n" * 3)
+    generate = ("generate", "-i", few, "-m", tiny_gpt2, "-v", "--engine", "auto")
     assert "by ct2" in run(*generate, "-n", "2").stderr
     monkeypatch.setattr(engines, "LARGE_WRITING", 1000)
     for instructions, told in (("avx512", "packs the weights once"), ("avx2", "by ct2")):
@@ -166,6 +168,7 @@ def test_hardware_decides_what_both_could_do(run, tiny_encoder, tiny_gpt2, tmp_p
         monkeypatch.setattr(engines, "describe", lambda machine=machine: machine)
         assert told in run(*generate, "-n", "2").stderr
     assert "by ct2" in run(*generate, "-n", "2", "--engine", "ct2").stderr
+    assert "by ct2" in run(*generate, "-n", "2", "--limit", "1").stderr
     monkeypatch.setattr(engines, "has_gpu", lambda: True)
     assert "by ct2" in run("generate", "a", "-m", tiny_gpt2, "-v", "--engine", "auto").stderr
 

@@ -130,3 +130,20 @@ def test_a_real_machine_is_measured_soon(monkeypatch):
     assert 0.05 < found.bandwidth < 20_000  # GB/s, not MB/s nor bytes/s
     assert 0.5 < found.rates[0].gflops < 1_000_000
     assert found.description.memory is None or found.description.memory > 2**28
+
+
+def test_memory_that_is_available_is_what_linux_tells(monkeypatch):
+    told = "MemTotal:  100 kB\nMemAvailable:     60 kB\n"
+    monkeypatch.setattr(machine, "_read", lambda path: told)
+    assert machine.available_memory() == 60 * 1024
+    monkeypatch.setattr(machine, "_read", lambda path: "")
+    monkeypatch.setattr(machine, "_memory", lambda: 5)
+    assert machine.available_memory() == 5
+
+
+@pytest.mark.parametrize(
+    ("flags", "has"), [("avx512f avx512_bf16", True), ("amx_bf16", True), ("avx512f", False)]
+)
+def test_fast_bfloat16_is_told_by_the_flags(flags, has, monkeypatch):
+    monkeypatch.setattr(machine, "_read", lambda path: f"flags : fpu {flags}\n")
+    assert machine.has_fast_bfloat16() == has

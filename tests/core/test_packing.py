@@ -7,7 +7,6 @@ import pytest
 import torch
 from torch import nn
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForSeq2SeqLM
-from transformers.pytorch_utils import Conv1D
 
 from llmcli.core import packing
 from llmcli.core.engines import Job, load
@@ -39,6 +38,11 @@ CAUSAL = {
     "gemma": GATED,
     "phi": {**WIDE, "intermediate_size": 32},
     "mixtral": {**GATED, "num_local_experts": 2},
+    "rwkv": {
+        "hidden_size": 16,
+        "num_hidden_layers": 8,
+        "context_length": 64,
+    },  # it rescales weights
 }
 BERT = {**WIDE, "intermediate_size": 32}
 ENCODERS = {
@@ -66,6 +70,15 @@ SEQ2SEQ = {
     "t5": {**T5, "decoder_start_token_id": 0},
     "mt5": {**T5, "feed_forward_proj": "gated-gelu", "decoder_start_token_id": 0},
 }
+READ = {
+    "bloom": {"dense", "dense_4h_to_h"},
+    "gpt_neo": {"q_proj"},
+    "mamba": {"dt_proj", "lm_head", "out_proj", "x_proj"},
+    "mt5": {"wo"},
+    "rwkv": {"output", "value"},
+    "t5": {"wo"},
+}
+"""The layers whose weights the code of a model reads."""
 CASES = [
     *((AutoModelForCausalLM, name, settings) for name, settings in CAUSAL.items()),
     *((AutoModel, name, settings) for name, settings in ENCODERS.items()),
@@ -83,7 +96,8 @@ def test_a_packed_model_computes_the_same(auto, name, settings, dtype, monkeypat
     packed = copy.deepcopy(plain)
     pack(packed)
     assert any(isinstance(one, PackedLinear) for one in packed.modules())
-    assert not any(type(one) in (nn.Linear, Conv1D) for one in packed.modules())
+    left = {at.split(".")[-1] for at, one in packed.named_modules() if type(one) in packing.LINEAR}
+    assert left <= READ.get(name, set())
     inputs = {"input_ids": torch.tensor([[5, 6, 7, 8, 9], [10, 11, 12, 13, 14]])}
     if auto is AutoModelForSeq2SeqLM:
         inputs["decoder_input_ids"] = torch.tensor([[1, 5, 6], [1, 9, 8]])
@@ -104,6 +118,22 @@ def test_nothing_is_packed_where_it_is_not_known_to_gain(monkeypatch):
     model = nn.Sequential(nn.Linear(256, 256))
     pack(model)
     assert type(model[0]) is nn.Linear
+
+
+def test_a_model_that_does_not_fit_into_memory_twice_is_left(monkeypatch):
+    model = nn.Sequential(nn.Linear(256, 256))
+    monkeypatch.setattr(packing, "available_memory", lambda: 4 * 256 * 256)
+    pack(model)
+    assert type(model[0]) is nn.Linear
+
+
+@pytest.mark.parametrize("has", [True, False])
+def test_bfloat16_is_packed_where_onednn_has_it(has, monkeypatch):
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: has)
+    model = nn.Sequential(nn.Linear(256, 256), nn.Linear(256, 256).bfloat16())
+    pack(model)
+    assert type(model[0]) is PackedLinear
+    assert (type(model[1]) is PackedLinear) == has
 
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="only Linux tells")

@@ -5,18 +5,21 @@ import math
 import numpy as np
 import pytest
 import torch
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from llmcli.core import perplexity
 from llmcli.core.data import Failure, Row
 from llmcli.core.engines import Job, load
 from llmcli.core.loading import load_causal
 from llmcli.core.ngrams import Ngrams, cross_fitted
-from llmcli.core.perplexity import Scoring, stretches
+from llmcli.core.perplexity import Scoring, Stretch, stretches
 from llmcli.core.surprisal import line_examples, row_example, score_texts
+from llmcli.core.torch_engine import TorchEngine
 from llmcli.errors import UsageError
 from llmcli.spec import AUTO_BATCH, BatchSpec, EvaluateSpec, ModelSpec, PerplexitySpec
 from tests.conftest import STORY, make_causal
 
+WIDE = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
 HOW = EvaluateSpec("causal-lm")
 TEXT = STORY * 3  # some 300 tokens, where the model takes 64
 
@@ -110,7 +113,36 @@ def test_ct2_is_as_surprised_as_torch(gpt2, tiny_gpt2):
 
 def test_a_batch_computes_no_more_logits_than_fit(gpt2, monkeypatch):
     monkeypatch.setattr(perplexity, "LOGITS", 64 * gpt2.config.vocab_size)
-    assert Scoring(gpt2, PerplexitySpec()).budget == 64
+    scoring = Scoring(gpt2, PerplexitySpec(block_size=16))
+    assert scoring.budget == 64
+    sizes = []
+    score = gpt2.engine.score
+    monkeypatch.setattr(
+        gpt2.engine, "score", lambda rows, counts: sizes.append(len(rows)) or score(rows, counts)
+    )
+    found = scoring.run([Stretch([5] * 16, 1), Stretch([5] * 8, 4)] * 4)  # as --batch-size 8 does
+    assert sizes == [4, 4] and [len(one) for one in found] == [15, 4] * 4
+
+
+@pytest.mark.parametrize("name", ["roberta", "bart", "rwkv"])
+def test_rows_are_scored_together_as_alone_whatever_a_model_makes_of_padding(name):
+    torch.manual_seed(0)
+    settings = {
+        "roberta": {**WIDE, "is_decoder": True, "intermediate_size": 32},
+        "bart": {"d_model": 16, "decoder_layers": 2, "decoder_ffn_dim": 32, "is_decoder": True},
+        "rwkv": {"hidden_size": 16, "num_hidden_layers": 2, "context_length": 64},
+    }
+    ends = {"pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2}
+    config = AutoConfig.for_model(name, vocab_size=40, **ends, **settings[name])
+    engine = TorchEngine(AutoModelForCausalLM.from_config(config).eval())
+    rows, counts = [[0, 5, 6, 7, 8, 9], [0, 9, 8], [0, 4, 4, 4]], [2, 2, 1]
+    together = engine.score(rows, counts)
+    for row, count, found in zip(rows, counts, together, strict=True):
+        assert found == pytest.approx(engine.score([row], [count])[0], rel=1e-4)
+        with torch.no_grad():
+            logits = engine._model(torch.tensor([row])).logits[0].log_softmax(-1)
+        expected = [logits[at - 1, row[at]].item() for at in range(len(row) - count, len(row))]
+        assert found == pytest.approx(expected, rel=1e-4)
 
 
 def test_the_lines_of_a_document_add_up_to_it(gpt2):

@@ -137,9 +137,9 @@ class FastTokenizer(_Common):
         else:
             inputs = list(text) if pairs is None else list(zip(text, pairs, strict=True))
         backend = self.backend_tokenizer
-        backend.encode_special_tokens = (
-            self._splits if split_special_tokens is None else split_special_tokens
-        )
+        splits = self._splits if split_special_tokens is None else split_special_tokens
+        if backend.encode_special_tokens != splits:  # it cannot be set while a thread tokenizes
+            backend.encode_special_tokens = splits
         found = backend.encode_batch(inputs, add_special_tokens=add_special_tokens)
         lists: dict[str, Any] = {"input_ids": [one.ids for one in found]}
         if "token_type_ids" in self._inputs:
