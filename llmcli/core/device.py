@@ -10,9 +10,8 @@ from llmcli.spec import Dtype
 def place(device: str, dtype: Dtype) -> Placement:
     """Choose what `auto` stands for when a model is run.
 
-    On a CPU `auto` is float32: decoding one text reads every weight once per token and
-    converts it, so that bfloat16 is the slower one there. On an accelerator it is bfloat16
-    where the hardware has it.
+    On a CPU `auto` is float32: the results are exact, and a processor without bfloat16 would
+    have to imitate it. On an accelerator it is bfloat16 where the hardware has it.
     Raises UsageError if the device is not there.
     """
     where, why = choose_device(device)
