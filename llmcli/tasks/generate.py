@@ -143,7 +143,7 @@ def stream(
 class _Work:
     """What `process` needs to know of this task."""
 
-    window_rows = 64
+    window_rows = 128
     needs_text = False  # an empty prompt begins a new text
     copies = 1
     budget = 8192  # tokens, prompts and new ones: about 30 prompts of ordinary length
