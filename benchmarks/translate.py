@@ -1,11 +1,11 @@
-"""2,000 lines of Tatoeba from English to French, four beams: float32 and int8.
+"""2,000 lines of Tatoeba from English to French, four beams: float32, int8 and bfloat16.
 
     python benchmarks/translate.py [--lines 2000] [--model DIR]
 
 `llmcli translate` beside transformers' generate in batches of 32 in file order. Both translate a
 line as it is: llmcli is told not to split it into sentences. Whole processes, and after loading,
 which is the whole process less another on the first line alone, for both sides alike. In float32
-99% of the texts must be the same; in int8 BLEU must be within 0.3 of transformers' (sacrebleu).
+99% of the texts must be the same; else BLEU must be within 0.3 of transformers' (sacrebleu).
 Lines are drawn evenly from all that differ, each with all its French sides as references.
 """
 
@@ -31,7 +31,11 @@ with open(target, "w", encoding="utf-8") as file:
             file.write(json.dumps({"translation": text}) + "\\n")
 """
 PEER = "transformers generate, batches of 32, float32"
-VARIANTS = (("float32", common.EXACT, 5), ("int8", common.INT8, 10))
+VARIANTS = (
+    ("float32", common.EXACT, 5),
+    ("int8", common.INT8, 10),
+    ("bfloat16", ("--dtype", "bfloat16"), None),  # on torch
+)
 
 
 def main() -> None:
@@ -77,7 +81,7 @@ def main() -> None:
 def checked(
     said: list[str], expected: list[str], references: list[list[str]], exact: bool
 ) -> common.Check:
-    """float32: the texts. int8: how good they are. Both are told."""
+    """float32: the texts. Others: how good they are. Both are told."""
     same = common.same_texts(said, expected, 0.99 if exact else None)
     ours, theirs = bleu(said, references), bleu(expected, references)
     good = same.good if exact else ours >= theirs - 0.3
