@@ -49,23 +49,11 @@ class RoomyLayer(DynamicLayer):
         self._last[name] = (room, longer)
         return longer
 
-    # What follows gives out other tensors: the room behind the last ones must not stay in memory.
+    # Both replace the tensors: the room behind the last ones must not stay in memory.
 
     def reorder_cache(self, beam_idx: Any) -> None:
         self._last.clear()
         super().reorder_cache(beam_idx)
-
-    def batch_select_indices(self, indices: Tensor) -> None:
-        self._last.clear()
-        super().batch_select_indices(indices)
-
-    def batch_repeat_interleave(self, repeats: int) -> None:
-        self._last.clear()
-        super().batch_repeat_interleave(repeats)
-
-    def crop(self, tokens_to_remove: int) -> None:
-        self._last.clear()
-        super().crop(tokens_to_remove)
 
     def reset(self) -> None:
         self._last.clear()
