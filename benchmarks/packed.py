@@ -15,9 +15,10 @@ import common
 import prompts
 import torch
 
-from llmcli.core.decoding import Cached, Decoder
+from llmcli.core.loaded import Request
 from llmcli.core.loading import load_causal
 from llmcli.core.packing import pack
+from llmcli.core.torch_engine import TorchEngine
 from llmcli.spec import DecodingSpec, ModelSpec
 
 PEER = "the same, weights as they come"
@@ -26,16 +27,9 @@ PEER = "the same, weights as they come"
 def decoded(model, texts, count):
     """The new tokens of each row, and the run."""
     began = time.perf_counter()
-    decoder = Decoder(
-        Cached(model, texts),
-        texts,
-        DecodingSpec(),
-        limits=[count] * len(texts),
-        seeds=[0] * len(texts),
-        end_tokens=frozenset(),
-    )
+    request = Request(texts, [count] * len(texts), frozenset())
     found = [[] for _ in texts]
-    for step in decoder:
+    for step in TorchEngine(model).decode(request, DecodingSpec()):
         found[step.row].append(step.token)
     return found, common.Run(time.perf_counter() - began, 0.0, "")
 

@@ -109,7 +109,6 @@ def joined(caches: Sequence[Any], rows: Sequence[Sequence[int]], width: int) -> 
         return whole
 
     found = DynamicCache()
-    found.layers = []
     for layer in range(len(caches[0].layers)):
         keys, values = together(layer, "keys"), together(layer, "values")
         found.layers.append(RoomyLayer.holding(keys, values, width))

@@ -42,6 +42,7 @@ class Cached:
         self._model = model
         self._takes_positions = "position_ids" in accepted
         self._takes_last_only = "logits_to_keep" in accepted
+        self._takes_cache = "cache" in accepted
         self._cache: Any = None
         self._is_recurrent = not hasattr(model.config, "num_attention_heads")
         width = max(map(len, prompts))
@@ -66,7 +67,9 @@ class Cached:
         """
         lengths = self._mask.sum(-1).tolist()
         parts = list(_parts(lengths)) if self._ids.device.type == "cpu" else []
-        if len(parts) < 2 or self._is_recurrent or not may_be_joined(self._model.config):
+        if len(parts) < 2 or self._is_recurrent or not self._takes_cache:
+            return None
+        if not may_be_joined(self._model.config):
             return None
         caches, logits = [], []
         for rows in parts:

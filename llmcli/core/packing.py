@@ -50,10 +50,11 @@ def pack(model: nn.Module) -> None:
     GPU, models that would not fit into memory twice, and all models on other processors than x86.
     """
     dtypes = _dtypes()
-    read = set(_read_weights(model)) if dtypes else set()
-    held = sum(one.numel() * one.element_size() for one in model.parameters())
-    if not dtypes or held > (available_memory() or 0) / 2:
+    own = (one for one in model.parameters() if one.device.type == "cpu")
+    held = sum(one.numel() * one.element_size() for one in own)
+    if not dtypes or not 0 < held <= (available_memory() or 0) / 2:
         return
+    read = set(_read_weights(model))
     # Only parents are listed, so that each layer is let go as soon as it is packed.
     parents = [one for one in model.modules() if type(one) not in LINEAR]
     done = 0

@@ -197,21 +197,22 @@ LIGHT = [
     ("fill", "the [MASK] sat"),
     ("answer", "Who?", "--context", "Tom ran."),
     ("translate", "-t", "en", "我明天要去看电影。"),
-    ("evaluate", "--task", "causal-lm", "-i", "-"),
+    ("evaluate", "--task", "causal-lm", "-i", "tom.txt"),
 ]
 
 
 @pytest.mark.parametrize("words", LIGHT, ids=lambda words: words[0])
-def test_with_a_starter_neither_torch_nor_transformers_is_imported(words, monkeypatch):
+def test_with_a_starter_neither_torch_nor_transformers_is_imported(words, monkeypatch, tmp_path):
     monkeypatch.setenv("LLMCLI_ENGINE", "auto")
+    (tmp_path / "tom.txt").write_text("Tom ran.")
     code = (
         "import sys\n"
         "from llmcli.cli.main import main\n"
-        f"main({[*words, '-q']!r}, standalone_mode=False)\n"
+        f"assert not main({[*words, '-q']!r}, standalone_mode=False)\n"  # else an exit code
         "print(sorted({'torch', 'transformers'} & set(sys.modules)), file=sys.stderr)"
     )
     for _ in range(2):  # the first converts the model
         done = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, input="Tom ran."
+            [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path
         )
         assert done.returncode == 0 and done.stderr.splitlines()[-1] == "[]", done.stderr
