@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 import torch
 from torch import Tensor
 
 from llmcli.core.arrays import require_numbers
 from llmcli.core.decoding import State
-from llmcli.core.filters import penalize
-from llmcli.core.rules import FREE, Rules
+from llmcli.core.filters import penalize, penalizes
+from llmcli.core.rules import FREE, GONE, Rules
 from llmcli.core.steps import Hypothesis
 from llmcli.spec import DecodingSpec
 
@@ -85,36 +86,31 @@ def _scores(
     length: int,
     ends: frozenset[int],
 ) -> Tensor:
-    """Log-probabilities (beams, V) of each open beam with each token after it."""
-    require_numbers(logits)
+    """Log-probabilities (beams, V) of the next token of each open beam."""
     pairs = [(search, beam) for search in searches for beam in search.beams]
     histories = [[*search.prompt, *beam.tokens] for search, beam in pairs]
-    logprobs = penalize(logits.log_softmax(-1), histories, spec)
     last = [length == search.limit for search, _ in pairs]
-    logprobs = rules.apply(logprobs, histories, length=length, last=last, ends=ends)
-    before = torch.tensor([beam.logprob for _, beam in pairs], device=logits.device)
-    return logprobs + before[:, None]
+    if penalizes(spec) or not rules.renormalize:  # which would make them once more
+        logits = penalize(logits.log_softmax(-1), histories, spec)
+    return rules.apply(logits, histories, length=length, last=last, ends=ends)
 
 
 def _best(scores: Tensor, searches: Sequence[_Search], count: int) -> list[list[Candidate]]:
-    """The best extensions of each search, best first."""
-    vocabulary = scores.shape[-1]
-    counts = [len(search.beams) for search in searches]
-    if len(set(counts)) == 1:
-        groups: Sequence[Tensor] = [scores.reshape(len(searches), -1)]  # (searches, beams * V)
-    else:
-        groups = [part.reshape(1, -1) for part in torch.split(scores, counts)]
+    """The best extensions of each search, best first. scores: of their beams, (beams, V)."""
+    before = [beam.logprob for search in searches for beam in search.beams]
+    best = scores.topk(min(count, scores.shape[-1]))  # NaN would be the best of all
+    require_numbers(best.values)
+    whole = best.values + torch.tensor(before, device=scores.device)[:, None]
+    beams = iter(zip(best.indices.tolist(), whole.tolist(), strict=True))
     found: list[list[Candidate]] = []
-    for group in groups:
-        best = group.topk(min(count, group.shape[-1]))
-        for indices, values in zip(best.indices.tolist(), best.values.tolist(), strict=True):
-            found.append(
-                [
-                    (index // vocabulary, index % vocabulary, value)
-                    for index, value in zip(indices, values, strict=True)
-                    if value > float("-inf")
-                ]
-            )
+    for search in searches:
+        candidates = [
+            (origin, token, score)
+            for origin, (tokens, values) in enumerate(islice(beams, len(search.beams)))
+            for token, score in zip(tokens, values, strict=True)
+            if score > GONE
+        ]
+        found.append(sorted(candidates, key=lambda one: -one[2])[:count])
     return found
 
 

@@ -210,9 +210,10 @@ class Decoder:
         histories = [self._histories[row] for row in self._rows]
         logits = penalize(logits, histories, self._spec)
         last = [self._left[row] == 1 for row in self._rows]
-        logits = self._rules.apply(
-            logits, histories, length=self._length, last=last, ends=self._ends
-        )
+        if self._rules is not FREE:  # what the model said is described afterwards
+            logits = self._rules.apply(
+                logits.clone(), histories, length=self._length, last=last, ends=self._ends
+            )
         if not self._spec.samples:
             best: list[int] = logits.argmax(-1).tolist()
             return best

@@ -15,6 +15,11 @@ from llmcli.spec import DecodingSpec
 COLDEST = 1e-6  # below this temperature float32 would have no numbers left
 
 
+def penalizes(spec: DecodingSpec) -> bool:
+    """True if `penalize` changes anything."""
+    return spec.repetition_penalty != 1.0 or bool(spec.no_repeat_ngram_size)
+
+
 def penalize(logits: Tensor, histories: Sequence[Sequence[int]], spec: DecodingSpec) -> Tensor:
     """Apply what looks at the tokens so far, prompt included; one history a row."""
     if spec.repetition_penalty != 1.0:

@@ -39,21 +39,21 @@ class Rules:
         last: Sequence[bool],
         ends: frozenset[int],
     ) -> "Tensor":
-        """Change logits or log-probabilities (B, V) of the next token.
+        """Change logits or log-probabilities (B, V) of the next token, in place.
 
         histories: B lists, what the decoder began with and wrote. length: new tokens, this one
         included. last: whether no more may follow in a row. ends: end-of-text tokens.
         """
         for sequence in self.banned:
-            logits = _ban(logits, histories, sequence)
+            _ban(logits, histories, sequence)
         if length <= self.min_new_tokens:
-            logits = _without(logits, sorted(ends))
+            logits[:, sorted(ends)] = GONE
         if self.forced_first is not None and length == 1:
-            logits = _only(logits, self.forced_first, [True] * len(logits))
-        if self.forced_last is not None and any(last):
-            logits = _only(logits, self.forced_last, last)
+            _force(logits, self.forced_first, [True] * len(logits))
+        if self.forced_last is not None:
+            _force(logits, self.forced_last, last)
         if self.banned_first and length == 1:
-            logits = _without(logits, self.banned_first)
+            logits[:, list(self.banned_first)] = GONE
         return logits.log_softmax(-1) if self.renormalize else logits
 
 
@@ -97,32 +97,19 @@ def _one(value: int | list[int] | None) -> int | None:
     return value[0] if isinstance(value, list) else value
 
 
-def _ban(
-    logits: "Tensor", histories: Sequence[Sequence[int]], sequence: tuple[int, ...]
-) -> "Tensor":
+def _ban(logits: "Tensor", histories: Sequence[Sequence[int]], sequence: tuple[int, ...]) -> None:
     before, banned = list(sequence[:-1]), sequence[-1]
     rows = [
         at
         for at, history in enumerate(histories)
         if not before or list(history[-len(before) :]) == before
     ]
-    if rows:
-        logits = logits.clone()
-        logits[rows, banned] = GONE
-    return logits
+    logits[rows, banned] = GONE
 
 
-def _without(logits: "Tensor", tokens: Sequence[int]) -> "Tensor":
-    logits = logits.clone()
-    logits[:, list(tokens)] = GONE
-    return logits
-
-
-def _only(logits: "Tensor", token: int, rows: Sequence[bool]) -> "Tensor":
+def _force(logits: "Tensor", token: int, rows: Sequence[bool]) -> None:
     """Leave one token in the rows that are named, and it for certain: its score is 0."""
-    logits = logits.clone()
     for at, named in enumerate(rows):
         if named:
             logits[at] = GONE
             logits[at, token] = 0.0
-    return logits
