@@ -26,7 +26,10 @@ from llmcli.tasks.embed import embed
 from llmcli.tasks.translate import translate
 
 NEW, PROMPT, READ = 32, 24, 128  # tokens
-CHOICES = (("torch", "float32"), ("torch", "bfloat16"), ("ct2", "float32"), ("ct2", "int8"))
+CHOICES = (
+    *(("torch", "float32"), ("torch", "bfloat16"), ("torch", "int8")),
+    *(("ct2", "float32"), ("ct2", "int8")),
+)
 
 
 def rows_of(texts):

@@ -15,8 +15,7 @@ import time
 
 from llmcli.core.assist import Assistant
 from llmcli.core.decoding import Cached, Decoder
-from llmcli.core.loading import load_causal
-from llmcli.core.packing import pack
+from llmcli.core.engines import load_on_torch
 from llmcli.spec import DecodingSpec, ModelSpec
 
 CODE = """\
@@ -65,12 +64,10 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--draft")
     options = parser.parse_args()
-    loaded = load_causal(ModelSpec(options.model))
-    pack(loaded.model)
+    loaded = load_on_torch(ModelSpec(options.model), ("causal",))
     ways = {"plain": None, "lookup": Assistant(loaded, None)}
     if options.draft:
-        draft = load_causal(ModelSpec(options.draft))
-        pack(draft.model)
+        draft = load_on_torch(ModelSpec(options.draft), ("causal",))
         ways[options.draft] = Assistant(loaded, draft)
     good = True
     print(f"{'text':10} {'assist':20} {'tokens/s':>9} {'a pass':>7} {'speed':>6}  tokens")

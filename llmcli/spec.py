@@ -5,7 +5,7 @@ from typing import Literal, get_args
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Dtype = Literal["auto", "float32", "bfloat16", "float16", "int8"]
-DTYPES: tuple[Dtype, ...] = ("auto", "float32", "bfloat16", "float16")  # int8 is ct2's alone
+DTYPES: tuple[Dtype, ...] = ("auto", "float32", "bfloat16", "float16")  # int8 only to compute with
 
 EngineName = Literal["torch", "ct2"]
 EngineChoice = Literal["auto", "torch", "ct2"]

@@ -84,7 +84,7 @@ def generate(
     from llmcli.tasks.generate import stream
 
     needs = torch_alone(decoding)
-    loaded = load_announced(spec, out, "causal", source=source, needs=needs, writes=True)
+    loaded = load_announced(spec, out, "causal", source=source, needs=needs, beams=1)
     if has_chat_template(loaded) and not chat.is_on:
         out.note("[this model has a chat template; --chat uses it]")
     draft = _draft(decoding, spec, out)
@@ -127,11 +127,9 @@ def _draft(decoding: DecodingSpec, spec: ModelSpec, out: Output) -> "Loaded | No
     out.detail(f"assisted by {decoding.assist}: texts are continued one after another")
     if decoding.assist == "lookup":
         return None
-    from llmcli.core.loading import load_causal
-    from llmcli.core.packing import pack
+    from llmcli.core.engines import load_on_torch
 
-    draft = load_causal(replace(spec, model_id=decoding.assist, revision=None))
-    pack(draft.model)
+    draft = load_on_torch(replace(spec, model_id=decoding.assist, revision=None), ("causal",))
     announce_loaded(draft, out)
     return draft
 

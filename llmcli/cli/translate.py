@@ -12,6 +12,8 @@ from llmcli.cli.types import POSITIVE, Real
 from llmcli.errors import UsageError
 from llmcli.spec import BatchSpec, InputSpec, ModelSpec, TranslateSpec
 
+USUAL_BEAMS = 4  # of models that say nothing here: enough to choose an engine by
+
 translate_options = gather(
     TranslateSpec,
     "how",
@@ -113,7 +115,12 @@ def translate(
     from llmcli.tasks.translate import translate as run
 
     loaded = load_announced(
-        spec, out, "seq2seq", source=source, reject=lambda loaded: torch_alone(loaded, how)
+        spec,
+        out,
+        "seq2seq",
+        source=source,
+        reject=lambda loaded: torch_alone(loaded, how),
+        beams=beams or USUAL_BEAMS,
     )
     write_results(
         lambda batch, watch: watch(run(loaded, rows, how, batch)),

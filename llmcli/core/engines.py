@@ -18,16 +18,17 @@ from llmcli.core.checkpoint import (
     weight_files,
 )
 from llmcli.core.ct2.support import NotForCt2, group_of
-from llmcli.core.loaded import Loaded
-from llmcli.core.machine import describe, has_fast_bfloat16
+from llmcli.core.loaded import INT8, Loaded, Placement
+from llmcli.core.machine import describe, has_fast_bfloat16, has_int8_products
 from llmcli.errors import InputError, UsageError
 from llmcli.spec import ModelSpec
 
 # Bytes of text by bytes of weights from which loading torch for its bfloat16 is repaid: 400 kB for
 # an encoder of six layers, 384 wide, whose file has 90 MB.
 LARGE_WORK = 1 << 45
-# The same for a file of prompts in float32, which torch packs once and ct2 lays out at each step:
-# 35 kB for GPT-2 with 124 million parameters.
+# The same, times the beams, for texts that are written: torch packs weights once, ct2 lays them out
+# at each step. 35 kB of prompts for GPT-2 with 124 million parameters, 15 kB to be translated by
+# Marian with 75 million.
 LARGE_WRITING = 1 << 44
 LARGE_MODEL = 4 << 30  # bytes of float32 weights that are not converted without being asked
 SMALL_MODEL = 200 << 20  # bytes of weights that a processor runs well where there is a GPU too
@@ -45,8 +46,8 @@ class Job:
     """Size of the file of texts, 0 where it is not known; None for a text or two."""
     reject: Callable[[Loaded], str | None] | None = None
     """Looks at a model loaded for ct2, and says what of the job it cannot do; None: nothing."""
-    writes: bool = False
-    """Texts are continued."""
+    beams: int = 0
+    """How many texts are written at a time for each that is read."""
 
 
 def load(spec: ModelSpec, job: Job, note: Callable[[str], None] = lambda line: None) -> Loaded:
@@ -56,8 +57,6 @@ def load(spec: ModelSpec, job: Job, note: Callable[[str], None] = lambda line: N
     Raises ModelNotFound; ModelUnsuitable if the model is of another kind or is damaged, or if
     an engine was asked for that cannot run it; UsageError for what that engine cannot do.
     """
-    if spec.engine == "torch" and spec.dtype == "int8":
-        raise UsageError("--dtype int8 is for the ct2 engine: leave out --engine torch")
     if spec.engine != "torch":
         try:
             return _load_ct2(spec, job, note)
@@ -66,26 +65,45 @@ def load(spec: ModelSpec, job: Job, note: Callable[[str], None] = lambda line: N
             if _asks_for_ct2(spec):
                 flag = "--engine ct2" if spec.engine == "ct2" else "--dtype int8"
                 raise UsageError(f"{flag} cannot do this: {why}") from None
+    elif spec.dtype == "int8" and not _torch_has_int8(spec):
+        raise UsageError(
+            "--dtype int8 with --engine torch is for CPUs with VNNI alone: leave out --engine torch"
+        )
     else:
         why = "asked for"
-    return _load_torch(spec, job, why)
+    if why == BFLOAT16:
+        spec = replace(spec, dtype="bfloat16")
+    return replace(load_on_torch(spec, job.kinds), why=why)
 
 
 def _asks_for_ct2(spec: ModelSpec) -> bool:
-    return spec.engine == "ct2" or spec.dtype == "int8"
+    return spec.engine == "ct2" or (spec.dtype == "int8" and not _torch_has_int8(spec))
 
 
-def _load_torch(spec: ModelSpec, job: Job, why: str) -> Loaded:
+def _torch_has_int8(spec: ModelSpec) -> bool:
+    return spec.device in ("auto", "cpu") and has_int8_products()
+
+
+def load_on_torch(spec: ModelSpec, kinds: tuple[Kind, ...] = ()) -> Loaded:
+    """Load a model to compute with, its weights laid out for this processor.
+
+    kinds: what it may be; none: any, without its head. Raises as `load` does.
+    """
     from llmcli.core import loading
-    from llmcli.core.packing import pack
+    from llmcli.core.packing import pack, round_to_int8
 
-    if why == BFLOAT16:
-        spec = replace(spec, dtype="bfloat16")
-    found = loading.load(spec, job.kinds) if job.kinds else loading.load_encoder(spec)
-    pack(found.model)
-    return replace(found, why=why)
+    rounds = spec.dtype == "int8"
+    if rounds:
+        spec = replace(spec, dtype="float32", device="cpu")
+    found = loading.load(spec, kinds) if kinds else loading.load_encoder(spec)
+    if not rounds:
+        pack(found.model)
+        return found
+    round_to_int8(found.model)
+    return replace(found, placement=Placement("cpu", "int8", f"cpu, {INT8}"))
 
 
+PACKED = "on a large file, it packs the weights once, for all steps"
 BFLOAT16 = "on a large file, this processor's bfloat16 outruns it"
 
 
@@ -102,7 +120,7 @@ def _load_ct2(spec: ModelSpec, job: Job, note: Callable[[str], None]) -> Loaded:
         raise NotForCt2("it does not merge adapters")
     settings = read_config(checkpoint)
     kind = choose_kind(spec.model_id, settings, job.kinds) if job.kinds else "encoder"
-    if not _asks_for_ct2(spec):
+    if spec.engine == "auto":
         reason = _reason_by_hardware(spec, job, checkpoint, kind)
         if reason is not None:
             raise NotForCt2(reason)
@@ -135,6 +153,10 @@ def _reason_by_hardware(
 ) -> str | None:
     """Why another engine is the faster one, of a job that ct2 could do."""
     size = sum(path.stat().st_size for path in weight_files(checkpoint))
+    work = (job.file_bytes or 0) * size
+    if spec.dtype == "int8":
+        large = job.beams == 1 and work >= LARGE_WRITING and _torch_has_int8(spec)
+        return PACKED if large else None
     if spec.device == "auto" and has_gpu() and (job.file_bytes is not None or size > SMALL_MODEL):
         return "there is a GPU"
     if size > LARGE_MODEL // 2:
@@ -142,11 +164,10 @@ def _reason_by_hardware(
 
         if not is_converted(checkpoint, kind, "float32"):
             return "the model is large, and was not converted; --engine ct2 does so"
-    work = (job.file_bytes or 0) * size
     if group_of(kind) == "encoder" and work >= LARGE_WORK and spec.dtype == "auto":
         return BFLOAT16 if has_fast_bfloat16() else None
-    if job.writes and work >= LARGE_WRITING and "avx512" in describe().instructions:
-        return "on a large file, it packs the weights once, for all steps"
+    if job.beams * work >= LARGE_WRITING and "avx512" in describe().instructions:
+        return PACKED
     return None
 
 

@@ -1,15 +1,16 @@
-"""The C library's heap: cleared ahead, kept for the next layer, given back between batches."""
+"""Memory: cleared ahead, kept for the next layer, given back between batches."""
 
 import ctypes
 import mmap
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 PAUSE = 0.5  # seconds between two times: giving back costs some milliseconds
 M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8  # <malloc.h>
-MADV_POPULATE_WRITE = 23  # <linux/mman.h>, since Linux 5.14
+MADV_DONTNEED, MADV_POPULATE_WRITE = 4, 23  # <linux/mman.h>; the second since Linux 5.14
 PIECE = 4 << 20  # bytes that the system is asked for at once
 
 
@@ -63,6 +64,28 @@ def make_ready(size: int) -> None:
             end -= PIECE
 
     threading.Thread(target=fill, daemon=True).start()
+
+
+def forget_weights() -> None:
+    """Let go of the memory that mapped files of weights take: what is used again is read again.
+
+    A weight that was copied elsewhere would stay in memory beside its copy as long as any other
+    of its file is used. Mappings that were written to are left alone.
+    """
+    madvise = _glibc("madvise", ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+    try:
+        lines = Path("/proc/self/smaps").read_text(errors="replace").splitlines()
+    except OSError:  # another system
+        return
+    begin = size = 0
+    for line in lines:
+        fields = line.split(maxsplit=5)  # of a mapping, the last one names the file
+        if "-" in fields[0]:
+            named = len(fields) > 5 and fields[5].endswith(".safetensors")
+            first, after = (int(one, 16) for one in fields[0].split("-"))
+            begin, size = first, after - first if named else 0
+        elif size and fields[0] == "Anonymous:" and fields[1] == "0" and madvise is not None:
+            madvise(begin, size, MADV_DONTNEED)
 
 
 class Heap:

@@ -70,6 +70,9 @@ class Engine(Protocol):
         """Log-probabilities, in nats, of the last `counts` tokens of each row."""
 
 
+INT8 = "int8 (asked for: a little less exact)"
+
+
 @dataclass(frozen=True, slots=True)
 class Placement:
     """A device, a dtype and, in words, why these."""

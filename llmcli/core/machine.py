@@ -45,6 +45,7 @@ INSTRUCTIONS = {
 
 
 FAST_BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}
+INT8_PRODUCTS = {"avx_vnni", "avx512_vnni", "amx_int8"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,14 @@ def describe() -> Description:
 def has_fast_bfloat16() -> bool:
     """True where the processor multiplies bfloat16 matrices in hardware, as the system tells it."""
     return bool(FAST_BFLOAT16 & set(describe().instructions))
+
+
+def has_int8_products() -> bool:
+    """True where the processor multiplies and adds 8-bit integers at once, as torch needs them.
+
+    An x86 processor without that adds them up in 16 bits, which overflow.
+    """
+    return bool(INT8_PRODUCTS & set(describe().instructions))
 
 
 def measure(*, with_torch: bool = False, clock: Clock = time.perf_counter) -> Machine:

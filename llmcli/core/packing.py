@@ -3,18 +3,23 @@
 import ast
 import inspect
 import platform
-from collections.abc import Iterator
-from itertools import chain
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from transformers.activations import NewGELUActivation
 from transformers.pytorch_utils import Conv1D
 
+from llmcli.core.heap import forget_weights
 from llmcli.core.machine import available_memory
+from llmcli.errors import ModelUnsuitable
 
 LEAST = 1 << 14  # weights of a layer that is worth it: a call of oneDNN's takes a little longer
 LINEAR = (nn.Linear, Conv1D)
+MOST_WAITING = 64 << 20  # bytes of weights that were packed and are not yet let go
+ZERO = 128  # the unsigned number that stands for 0
+LEAST_MAXIMUM = 1e-30  # so that a row of zeros has a scale, too
 
 
 class PackedLinear(nn.Module):
@@ -43,29 +48,101 @@ class PackedLinear(nn.Module):
         return found
 
 
+class Int8Linear(nn.Module):
+    """x W^T + b on a CPU, without gradients, multiplied in 8-bit integers.
+
+    W (N, K) is rounded once, each output with a scale of its own; x at each product, each row
+    with its own, so that a row does not depend on its neighbours (Dettmers et al. 2022, section
+    3.1, without the outliers).
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        super().__init__()
+        self.out_features, self.in_features = weight.shape
+        self.bias = bias
+        self._scales = _scales(weight)[:, 0]  # (N,)
+        rounded = (weight / self._scales[:, None]).round_().to(torch.int8)
+        prepack: Any = torch.ops.onednn.qlinear_prepack
+        self._packed: Tensor = prepack(rounded, None)
+        self._zeros = torch.zeros(self.out_features, dtype=torch.int32)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """inputs: (..., K) in float32; gives (..., N)."""
+        rows = inputs.reshape(-1, self.in_features)
+        scales = _scales(rows)  # (B, 1)
+        # oneDNN is fast where the left side is unsigned: 128 stands for 0. What is added and cut
+        # off rounds.
+        rounded = (rows / scales).add_(ZERO + 0.5).to(torch.uint8)
+        multiply: Any = torch.ops.onednn.qlinear_pointwise
+        product: Tensor = multiply(
+            *(rounded, 1.0, ZERO, self._packed, self._scales, self._zeros, None),
+            *(1.0, 0, torch.float32, "none", [], ""),
+        )
+        if self.bias is None:
+            product.mul_(scales)
+        else:
+            torch.addcmul(self.bias, product, scales, out=product)
+        return product.view(*inputs.shape[:-1], self.out_features)
+
+
+def _scales(rows: Tensor) -> Tensor:
+    """What 1 stands for in each of rows (B, K) when its greatest is 127: (B, 1)."""
+    return rows.abs().amax(1, keepdim=True).clamp_(min=LEAST_MAXIMUM).div_(127)
+
+
 def pack(model: nn.Module) -> None:
     """Pack the large linear layers of a model, which from now on can only compute.
 
     Leaves alone layers whose weights the model's code reads or changes itself, what lies on a
     GPU, models that would not fit into memory twice, and all models on other processors than x86.
     """
+    _fuse_gelu(model)
     dtypes = _dtypes()
     own = (one for one in model.parameters() if one.device.type == "cpu")
     held = sum(one.numel() * one.element_size() for one in own)
-    if not dtypes or not 0 < held <= (available_memory() or 0) / 2:
-        return
+    if dtypes and 0 < held <= (available_memory() or 0) / 2:
+        _replace_layers(model, PackedLinear, dtypes)
+
+
+def round_to_int8(model: nn.Module) -> None:
+    """Round the large linear layers of a float32 model, which from now on can only compute.
+
+    For processors with `has_int8_products`. Raises ModelUnsuitable if the model has no such layer
+    but those whose weights its code reads or changes itself.
+    """
+    _fuse_gelu(model)
+    if not _replace_layers(model, Int8Linear, [torch.float32]):
+        raise ModelUnsuitable("this model has no layers that --dtype int8 is for")
+
+
+def _replace_layers(
+    model: nn.Module, new: "type[PackedLinear | Int8Linear]", dtypes: Sequence[torch.dtype]
+) -> int:
+    """Replace the large linear layers of these dtypes; say how many they are."""
     read = set(_read_weights(model))
+    done = waiting = 0
     # Only parents are listed, so that each layer is let go as soon as it is packed.
-    parents = [one for one in model.modules() if type(one) not in LINEAR]
-    done = 0
-    for parent in parents:
+    for parent in [one for one in model.modules() if type(one) not in LINEAR]:
         for name, child in list(parent.named_children()):
             if type(child) in LINEAR and name not in read and _gains(child, dtypes):
-                setattr(parent, name, _packed(child))
+                layer: Any = child
+                setattr(parent, name, _packed(layer, new))
                 done += 1
-    if done:  # what is left as it was would keep the whole file of weights in memory
-        for rest in chain(model.parameters(), model.buffers()):
-            rest.data = rest.data.clone()
+                waiting += layer.weight.nbytes
+                if waiting > MOST_WAITING:
+                    forget_weights()
+                    waiting = 0
+    if done:
+        forget_weights()
+    return done
+
+
+def _fuse_gelu(model: nn.Module) -> None:
+    """Compute the tanh form of GELU in one pass; transformers, for some models, takes eight."""
+    for parent in model.modules():
+        for name, child in parent.named_children():
+            if type(child) is NewGELUActivation:
+                setattr(parent, name, nn.GELU(approximate="tanh"))
 
 
 def _dtypes() -> list[torch.dtype]:
@@ -77,14 +154,14 @@ def _dtypes() -> list[torch.dtype]:
     return [torch.float32, torch.bfloat16] if has_bfloat16() else [torch.float32]
 
 
-def _packed(layer: Any) -> PackedLinear:
+def _packed(layer: Any, new: "type[PackedLinear | Int8Linear]") -> nn.Module:
     weight, bias = layer.weight.detach(), layer.bias
     if type(layer) is Conv1D:  # which keeps its weights as (K, N)
         weight = weight.T.contiguous()
-    return PackedLinear(weight, None if bias is None else bias.detach().clone())
+    return new(weight, None if bias is None else bias.detach().clone())
 
 
-def _gains(layer: Any, dtypes: list[torch.dtype]) -> bool:
+def _gains(layer: Any, dtypes: Sequence[torch.dtype]) -> bool:
     weight: Tensor = layer.weight
     return weight.device.type == "cpu" and weight.dtype in dtypes and weight.numel() >= LEAST
 

@@ -11,7 +11,7 @@ from typing import Any
 from llmcli.core import hub
 from llmcli.core.checkpoint import Checkpoint, check, kinds_of, read_config, weight_files
 from llmcli.core.limits import Decoder, bytes_per_token, decode_bound, prefill_bound
-from llmcli.core.machine import Machine, has_fast_bfloat16
+from llmcli.core.machine import Machine, has_fast_bfloat16, has_int8_products
 from llmcli.core.stopwatch import FAILED, Speeds, Trial
 from llmcli.core.tensors import Tensors
 from llmcli.errors import InputError, UsageError
@@ -20,6 +20,7 @@ from llmcli.spec import BenchSpec, Dtype, EngineName, ModelSpec
 CHOICES: tuple[tuple[EngineName, Dtype], ...] = (
     ("torch", "float32"),
     ("torch", "bfloat16"),
+    ("torch", "int8"),
     ("ct2", "float32"),
     ("ct2", "int8"),
 )
@@ -45,13 +46,17 @@ def choices(spec: ModelSpec) -> list[tuple[EngineName, Dtype]]:
 
     bfloat16 where the processor has it, or where it is asked for: imitated, it takes minutes.
     """
-    slow = spec.dtype == "auto" and not has_fast_bfloat16()
+    left_out = set()
+    if spec.dtype == "auto" and not has_fast_bfloat16():
+        left_out.add(("torch", "bfloat16"))
+    if not has_int8_products():
+        left_out.add(("torch", "int8"))
     found = [
         (engine, dtype)
         for engine, dtype in CHOICES
         if spec.engine in ("auto", engine)
         and spec.dtype in ("auto", dtype)
-        and not (slow and dtype == "bfloat16")
+        and (engine, dtype) not in left_out
     ]
     if not found and spec.dtype == "float16" and spec.engine != "ct2":
         found = [("torch", "float16")]
@@ -106,7 +111,7 @@ def _limits(
     if model is None:
         return None, None
     read = bytes_per_token(model, dtype, how.prompt_tokens + how.new_tokens // 2)
-    # Of int8, the rate that was measured is torch's, which ct2 outruns: it is no limit.
+    # Of int8, a rate that was measured is torch's, which ct2 may outrun: it is no limit.
     rate = None if dtype == "int8" else machine.rate(dtype)
     prefill = None if rate is None else prefill_bound(rate.gflops, model, how.prompt_tokens)
     return decode_bound(machine.bandwidth, read), prefill

@@ -1,8 +1,14 @@
 """llmcli bench: each engine in a process of its own, beside the limits of the machine."""
 
 import json
+from dataclasses import replace
 
 import pytest
+
+from llmcli.errors import UsageError
+from llmcli.spec import ModelSpec
+from llmcli.tasks import bench
+from llmcli.tasks.bench import choices
 
 SMALL = ("--prompt-tokens", "6", "-n", "4", "--batch-size", "2", "--repeats", "1", "-q")
 
@@ -47,5 +53,19 @@ def test_an_engine_that_cannot_run_it_says_why(run, bpe, tmp_path):
 
 
 def test_what_no_engine_does_is_wrong_use(run, tiny_gpt2):
-    result = run("bench", "-m", tiny_gpt2, *SMALL, "--engine", "torch", "--dtype", "int8")
-    assert result.exit_code == 2 and "--engine torch does not compute in int8" in result.stderr
+    result = run("bench", "-m", tiny_gpt2, *SMALL, "--engine", "ct2", "--dtype", "bfloat16")
+    assert result.exit_code == 2 and "--engine ct2 does not compute in bfloat16" in result.stderr
+
+
+def test_what_is_compared_depends_on_the_processor(monkeypatch):
+    spec = ModelSpec("gpt2-stories")
+    for bfloat16, int8 in ((True, True), (True, False), (False, True)):
+        monkeypatch.setattr(bench, "has_fast_bfloat16", lambda one=bfloat16: one)
+        monkeypatch.setattr(bench, "has_int8_products", lambda one=int8: one)
+        found = choices(spec)
+        assert (("torch", "bfloat16") in found, ("torch", "int8") in found) == (bfloat16, int8)
+        assert {("torch", "float32"), ("ct2", "float32"), ("ct2", "int8")} < set(found)
+    assert ("torch", "bfloat16") in choices(replace(spec, dtype="bfloat16"))
+    monkeypatch.setattr(bench, "has_int8_products", lambda: False)
+    with pytest.raises(UsageError, match="--engine torch does not compute in int8"):
+        choices(replace(spec, engine="torch", dtype="int8"))

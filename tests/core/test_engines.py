@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from llmcli.core import engines
+from llmcli.core import engines, packing
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +116,7 @@ def test_torch_does_what_ct2_does_not_and_says_why(run, tiny_gpt2, words, why):
     assert forced.exit_code == 2 and why in forced.stderr and forced.stderr.count("\n") == 1
 
 
-def test_a_model_that_ct2_does_not_know_runs_on_torch(run, bpe, tmp_path):
+def test_a_model_that_ct2_does_not_know_runs_on_torch(run, bpe, tmp_path, monkeypatch):
     from tests.conftest import BLOOM, make_causal
 
     folder = make_causal(bpe, tmp_path / "bloom", **BLOOM)
@@ -124,16 +124,32 @@ def test_a_model_that_ct2_does_not_know_runs_on_torch(run, bpe, tmp_path):
     auto = run(*words, "--engine", "auto", "-v")
     assert auto.exit_code == 0 and "it does not run bloom" in auto.stderr
     assert auto.stdout == run(*words).stdout
-    assert "it does not run bloom" in run(*words, "--dtype", "int8", "--engine", "auto").stderr
+    monkeypatch.setattr(engines, "has_int8_products", lambda: False)
+    refused = run(*words, "--dtype", "int8", "--engine", "auto")
+    assert refused.exit_code == 2 and "it does not run bloom" in refused.stderr
 
 
-def test_int8_is_for_ct2_alone(run, tiny_gpt2):
-    words = ("generate", "the cat", "-m", tiny_gpt2, "-n", "5", "--dtype", "int8")
-    shown = run(*words, "--engine", "auto", "-v")
+def test_int8_runs_on_torch_where_the_processor_has_it(run, tiny_gpt2, monkeypatch):
+    words = ("generate", "the cat", "-m", tiny_gpt2, "-n", "5", "--dtype", "int8", "-v")
+    monkeypatch.setattr(engines, "has_int8_products", lambda: False)
+    shown = run(*words, "--engine", "auto")
     assert shown.exit_code == 0 and "by ct2, int8" in shown.stderr
     refused = run(*words, "--engine", "torch")
-    assert refused.exit_code == 2 and "--dtype int8 is for the ct2 engine" in refused.stderr
+    assert refused.exit_code == 2 and "for CPUs with VNNI" in refused.stderr
+    refused = run(*words, "--engine", "auto", "--temperature", "0.8")
+    assert refused.exit_code == 2 and "it draws no tokens" in refused.stderr
     assert run("forward", "a", "-m", tiny_gpt2, "--dtype", "int8").exit_code == 2
+    monkeypatch.setattr(engines, "has_int8_products", lambda: True)
+    monkeypatch.setattr(packing, "LEAST", 0)
+    assert "by ct2, int8" in run(*words, "--engine", "auto").stderr
+    for how in (
+        ("--engine", "torch"),
+        ("--engine", "auto", "--temperature", "0.8"),
+        ("--engine", "auto", "--assist", str(tiny_gpt2)),
+    ):
+        shown = run(*words, *how)
+        assert shown.exit_code == 0 and "cpu, int8" in shown.stderr, shown.stderr
+    assert run(*words, "--engine", "torch", "--device", "cuda").exit_code == 2
 
 
 def test_a_cache_that_cannot_be_written_leaves_it_to_torch(run, tiny_gpt2, tmp_path, monkeypatch):
@@ -162,13 +178,18 @@ def test_hardware_decides_what_both_could_do(run, tiny_encoder, tiny_gpt2, tmp_p
     few.write_text("the cat\n" * 3)
     generate = ("generate", "-i", few, "-m", tiny_gpt2, "-v", "--engine", "auto")
     assert "by ct2" in run(*generate, "-n", "2").stderr
-    monkeypatch.setattr(engines, "LARGE_WRITING", 1000)
+    size = (tiny_gpt2 / "model.safetensors").stat().st_size * few.stat().st_size
+    monkeypatch.setattr(engines, "LARGE_WRITING", size)
     for instructions, told in (("avx512", "packs the weights once"), ("avx2", "by ct2")):
         machine = SimpleNamespace(instructions=(instructions,))
         monkeypatch.setattr(engines, "describe", lambda machine=machine: machine)
         assert told in run(*generate, "-n", "2").stderr
     assert "by ct2" in run(*generate, "-n", "2", "--engine", "ct2").stderr
     assert "by ct2" in run(*generate, "-n", "2", "--limit", "1").stderr
+    monkeypatch.setattr(packing, "LEAST", 0)
+    for has, told in ((True, "packs the weights once"), (False, "by ct2")):
+        monkeypatch.setattr(engines, "has_int8_products", lambda has=has: has)
+        assert told in run(*generate, "-n", "2", "--dtype", "int8").stderr
     monkeypatch.setattr(engines, "has_gpu", lambda: True)
     assert "by ct2" in run("generate", "a", "-m", tiny_gpt2, "-v", "--engine", "auto").stderr
 

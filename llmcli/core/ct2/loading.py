@@ -11,7 +11,7 @@ from llmcli.core.ct2.heads import read_head
 from llmcli.core.ct2.support import NotForCt2, group_of, with_defaults
 from llmcli.core.heap import make_ready
 from llmcli.core.light.tokenizer import NotLight, load_tokenizer
-from llmcli.core.loaded import Loaded, Placement
+from llmcli.core.loaded import INT8, Loaded, Placement
 from llmcli.errors import ModelUnsuitable
 from llmcli.spec import ModelSpec
 
@@ -66,8 +66,8 @@ def load_converted(
             tokenizer = reading.result()
     except (NotLight, ModelUnsuitable) as error:
         raise NotForCt2(str(error)) from None
-    how = "exact" if dtype == "float32" else "asked for: a little less exact"
-    place = Placement("cpu", dtype, f"cpu by ct2, {dtype} ({how})")
+    how = "float32 (exact)" if dtype == "float32" else INT8
+    place = Placement("cpu", dtype, f"cpu by ct2, {how}")
     return Loaded(
         None,
         tokenizer,
