@@ -20,7 +20,8 @@ from llmcli.core.data import Row
 from llmcli.core.engines import Job, load
 from llmcli.core.loaded import Request
 from llmcli.core.prompts import end_tokens
-from llmcli.spec import ClassifySpec, DecodingSpec, EmbedSpec, ModelSpec, TranslateSpec
+from llmcli.spec import DecodingSpec, ModelSpec
+from llmcli.spec.tasks import ClassifySpec, EmbedSpec, TranslateSpec
 from llmcli.tasks.classify import classify
 from llmcli.tasks.embed import embed
 from llmcli.tasks.translate import translate

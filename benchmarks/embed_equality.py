@@ -17,7 +17,8 @@ import torch
 
 from llmcli.core.data import Row, read_rows
 from llmcli.core.loading import load_encoder
-from llmcli.spec import BatchSpec, EmbedSpec, ModelSpec
+from llmcli.spec import BatchSpec, ModelSpec
+from llmcli.spec.tasks import EmbedSpec
 from llmcli.tasks.embed import embed
 
 

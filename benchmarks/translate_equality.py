@@ -19,7 +19,8 @@ from common import evenly, pairs
 
 from llmcli.core.data import Row
 from llmcli.core.loading import load
-from llmcli.spec import BatchSpec, ModelSpec, TranslateSpec
+from llmcli.spec import BatchSpec, ModelSpec
+from llmcli.spec.tasks import TranslateSpec
 from llmcli.tasks.translate import translate
 
 

@@ -12,7 +12,8 @@ from llmcli.cli.running import load_announced, write_code, write_results
 from llmcli.cli.types import POSITIVE, TEXT, Real
 from llmcli.cli.writers import Record
 from llmcli.errors import InputError
-from llmcli.spec import AnswerSpec, BatchSpec, InputSpec, ModelSpec
+from llmcli.spec import BatchSpec, InputSpec, ModelSpec
+from llmcli.spec.tasks import AnswerSpec
 
 if TYPE_CHECKING:
     from llmcli.tasks.answer import Answer

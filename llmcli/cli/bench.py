@@ -10,7 +10,8 @@ from llmcli.cli.output import Output, human_size
 from llmcli.cli.reporting import columns
 from llmcli.cli.running import announce_default
 from llmcli.cli.types import POSITIVE
-from llmcli.spec import BenchSpec, Format, ModelSpec
+from llmcli.spec import Format, ModelSpec
+from llmcli.spec.tasks import BenchSpec
 
 if TYPE_CHECKING:
     from llmcli.core.machine import Machine

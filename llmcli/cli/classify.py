@@ -17,7 +17,8 @@ from llmcli.cli.running import (
 )
 from llmcli.cli.types import POSITIVE, TEXT, CommaList
 from llmcli.cli.writers import Record
-from llmcli.spec import BatchSpec, ClassifySpec, InputSpec, ModelSpec
+from llmcli.spec import BatchSpec, InputSpec, ModelSpec
+from llmcli.spec.tasks import ClassifySpec
 
 if TYPE_CHECKING:
     from llmcli.core.checkpoint import Kind

@@ -11,7 +11,8 @@ from llmcli.cli.running import load_announced, record_of, write_code, write_resu
 from llmcli.cli.types import POSITIVE, TEXT
 from llmcli.cli.writers import Record
 from llmcli.errors import UsageError
-from llmcli.spec import FORMATS, POOLING_MODES, BatchSpec, EmbedSpec, InputSpec, ModelSpec
+from llmcli.spec import FORMATS, BatchSpec, InputSpec, ModelSpec
+from llmcli.spec.tasks import POOLING_MODES, EmbedSpec
 
 if TYPE_CHECKING:
     from llmcli.core.loaded import Loaded

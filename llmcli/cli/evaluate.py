@@ -14,15 +14,8 @@ from llmcli.cli.running import announce_default, is_named_here
 from llmcli.cli.types import POSITIVE, BatchSize
 from llmcli.cli.writers import Record
 from llmcli.errors import UsageError
-from llmcli.spec import (
-    EVALUATION_TASKS,
-    BatchSpec,
-    EvaluateSpec,
-    Format,
-    ModelSpec,
-    PerplexitySpec,
-    TranslateSpec,
-)
+from llmcli.spec import BatchSpec, Format, ModelSpec
+from llmcli.spec.tasks import EVALUATION_TASKS, EvaluateSpec, PerplexitySpec, TranslateSpec
 
 if TYPE_CHECKING:
     from llmcli.cli.predicting import Predictions

@@ -9,7 +9,8 @@ from llmcli.cli.options import ENCODER, gather, input_options, model_options, ta
 from llmcli.cli.output import Output
 from llmcli.cli.running import load_announced, write_code, write_results
 from llmcli.cli.types import POSITIVE, CommaList
-from llmcli.spec import BatchSpec, FillSpec, InputSpec, ModelSpec
+from llmcli.spec import BatchSpec, InputSpec, ModelSpec
+from llmcli.spec.tasks import FillSpec
 
 if TYPE_CHECKING:
     from llmcli.tasks.fill import Filled

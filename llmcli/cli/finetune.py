@@ -20,7 +20,8 @@ from llmcli.cli.checkup import checkup_record, checkup_text, clock, estimate_tex
 from llmcli.cli.options import Option, gather, model_options
 from llmcli.cli.types import POSITIVE, CommaList, Real
 from llmcli.core.processes import is_first
-from llmcli.spec import DTYPES, SCHEDULES, TASKS, LoraSpec, ModelSpec, TrainingSpec
+from llmcli.spec import DTYPES, ModelSpec
+from llmcli.spec.training import SCHEDULES, TASKS, LoraSpec, TrainingSpec
 
 if TYPE_CHECKING:
     from llmcli.core.training import Progress

@@ -1,6 +1,5 @@
 """llmcli generate: continue a text, or a file of them."""
 
-import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -90,6 +89,8 @@ def generate(
     draft = _draft(decoding, spec, out)
     seed_was_given = decoding.seed is not None
     if decoding.samples:
+        import secrets
+
         batch = replace(batch, seed=decoding.seed if seed_was_given else secrets.randbits(31))
     show = _Show(out, echo=not chat.is_on if echo is None else echo)
     several = decoding.num_return_sequences > 1

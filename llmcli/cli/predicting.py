@@ -17,13 +17,8 @@ from llmcli.core.labels import Labels, saved_labels
 from llmcli.core.saved import read_saved
 from llmcli.core.squad import is_squad_json, read_questions
 from llmcli.errors import InputError, RowsFailed
-from llmcli.spec import (
-    BatchSpec,
-    EvaluateSpec,
-    ModelSpec,
-    PerplexitySpec,
-    TranslateSpec,
-)
+from llmcli.spec import BatchSpec, ModelSpec
+from llmcli.spec.tasks import EvaluateSpec, PerplexitySpec, TranslateSpec
 
 COLUMNS = {
     "causal-lm": ("text",),

@@ -23,7 +23,8 @@ from llmcli.core.data import Failure, Row
 from llmcli.core.examples import Example, Said, make_example
 from llmcli.core.labels import Labels
 from llmcli.errors import InputError
-from llmcli.spec import AnswerSpec, ClassifySpec, EmbedSpec, InputSpec
+from llmcli.spec import InputSpec
+from llmcli.spec.tasks import AnswerSpec, ClassifySpec, EmbedSpec
 
 if TYPE_CHECKING:
     from llmcli.core.checkpoint import Kind

@@ -10,7 +10,8 @@ from llmcli.cli.output import Output
 from llmcli.cli.running import is_default_model, load_announced, write_code, write_results
 from llmcli.cli.types import POSITIVE, Real
 from llmcli.errors import UsageError
-from llmcli.spec import BatchSpec, InputSpec, ModelSpec, TranslateSpec
+from llmcli.spec import BatchSpec, InputSpec, ModelSpec
+from llmcli.spec.tasks import TranslateSpec
 
 USUAL_BEAMS = 4  # of models that say nothing here: enough to choose an engine by
 

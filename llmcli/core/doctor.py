@@ -50,7 +50,8 @@ from llmcli.core.symptoms import (
     unknown_tokens,
 )
 from llmcli.errors import InputError
-from llmcli.spec import ModelSpec, TrainingSpec
+from llmcli.spec import ModelSpec
+from llmcli.spec.training import TrainingSpec
 
 UNCUT = 1 << 24  # more tokens than any text has
 SAMPLES = 3

@@ -16,7 +16,8 @@ from llmcli.core.preparation import Data, Note, limit_of, made_for, model_for
 from llmcli.core.samples import shortened
 from llmcli.core.symptoms import unknown_token, unknown_tokens
 from llmcli.errors import InputError
-from llmcli.spec import ModelSpec, TrainingSpec
+from llmcli.spec import ModelSpec
+from llmcli.spec.training import TrainingSpec
 
 TEXT_PIECES, ROWS = 4, 1000  # tokenized together
 

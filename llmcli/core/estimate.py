@@ -15,7 +15,7 @@ from llmcli.core.objectives.joint import Part, Rounds
 from llmcli.core.preparation import Prepared
 from llmcli.core.samplers import Grouped
 from llmcli.core.training import Run, total_steps
-from llmcli.spec import TrainingSpec
+from llmcli.spec.training import TrainingSpec
 
 STEPS = 3  # that are taken; the first one, which is slow, is not measured
 MOMENTS = 2  # that AdamW keeps of each weight that is learnt, in float32

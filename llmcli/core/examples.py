@@ -9,7 +9,7 @@ from typing import Any
 from llmcli.core.data import Row
 from llmcli.core.squad import read_answers
 from llmcli.errors import InputError
-from llmcli.spec import EvaluateSpec, EvaluationTask
+from llmcli.spec.tasks import EvaluateSpec, EvaluationTask
 
 Fields = Mapping[str, Any]
 

@@ -12,7 +12,7 @@ from llmcli.core.objectives.tagging import words_and_tags
 from llmcli.core.preparation import labels_of
 from llmcli.core.squad import Question, each_question
 from llmcli.errors import InputError
-from llmcli.spec import TrainingSpec
+from llmcli.spec.training import TrainingSpec
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from llmcli.core.objectives.joint import Joint, JointModel, Part, Rounds, merged
 from llmcli.core.objectives.likeness import Likeness
 from llmcli.core.preparation import Prepared, filled_in, make_objective, model_for, read_data
 from llmcli.errors import InputError
-from llmcli.spec import Dtype, ModelSpec, TrainingSpec
+from llmcli.spec import Dtype, ModelSpec
+from llmcli.spec.training import TrainingSpec
 
 OWN = (
     *("train", "eval", "eval_fraction", "columns", "label_column"),

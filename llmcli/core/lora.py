@@ -4,7 +4,7 @@ import warnings
 from typing import Any
 
 from llmcli.errors import InputError, UsageError
-from llmcli.spec import LoraSpec, Task
+from llmcli.spec.training import LoraSpec, Task
 
 TASK_TYPES: dict[Task, str] = {
     "causal-lm": "CAUSAL_LM",

@@ -3,7 +3,6 @@
 import os
 import platform
 import re
-import statistics
 import subprocess
 import sys
 import time
@@ -145,7 +144,7 @@ def median_seconds(
         began = clock()
         work()
         times.append(clock() - began)
-    return statistics.median(times)
+    return float(np.median(times))
 
 
 def read_bandwidth(

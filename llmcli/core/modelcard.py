@@ -5,7 +5,8 @@ import shlex
 from dataclasses import fields
 from typing import Any
 
-from llmcli.spec import LoraSpec, ModelSpec, TrainingSpec
+from llmcli.spec import ModelSpec
+from llmcli.spec.training import LoraSpec, TrainingSpec
 
 _CARD = """\
 ---

@@ -10,7 +10,8 @@ from llmcli.core.data import Failure, Row
 from llmcli.core.loaded import Loaded
 from llmcli.core.metrics import Floats, Integers
 from llmcli.errors import InputError, ModelUnsuitable, UsageError
-from llmcli.spec import Overflow, PerplexitySpec
+from llmcli.spec import Overflow
+from llmcli.spec.tasks import PerplexitySpec
 
 LOGITS = 1 << 26  # numbers that a batch computes at most: tokens times vocabulary
 MOST_BLOCK = 1024

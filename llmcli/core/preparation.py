@@ -24,7 +24,8 @@ from llmcli.core.objectives.tagging import Tagging, words_and_tags
 from llmcli.core.squad import read_questions
 from llmcli.core.vocabularies import new_tokenizer
 from llmcli.errors import InputError, ModelUnsuitable, UsageError
-from llmcli.spec import ModelSpec, Task, TrainingSpec
+from llmcli.spec import ModelSpec
+from llmcli.spec.training import Task, TrainingSpec
 
 Note = Callable[[str], None]
 

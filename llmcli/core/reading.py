@@ -16,7 +16,8 @@ from llmcli.core.questions import CHAT, PLAIN, SEQ2SEQ
 from llmcli.core.rules import FREE, Rules, read_rules
 from llmcli.core.seq2seq import CachedSeq2Seq
 from llmcli.errors import InputError
-from llmcli.spec import AnswerSpec, ChatSpec, DecodingSpec, Overflow
+from llmcli.spec import ChatSpec, DecodingSpec, Overflow
+from llmcli.spec.tasks import AnswerSpec
 
 SLACK = 8  # tokens that a part may gain where it meets the words around it
 

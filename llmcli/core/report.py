@@ -8,7 +8,7 @@ import numpy as np
 from llmcli.core.examples import Example, Surprisal
 from llmcli.core.metrics import Integers, bootstrap
 from llmcli.core.scoring import Board
-from llmcli.spec import EvaluateSpec
+from llmcli.spec.tasks import EvaluateSpec
 
 SLICES = 20  # of one column at most; the rest is one slice more
 QUARTERS = 4

@@ -10,7 +10,7 @@ from llmcli.core import metrics
 from llmcli.core.examples import Example, Surprisal
 from llmcli.core.metrics import Floats, Integers
 from llmcli.errors import InputError
-from llmcli.spec import EvaluateSpec
+from llmcli.spec.tasks import EvaluateSpec
 
 TOO_MUCH = 700.0  # nats: the exponential would be no number
 RECALL_AT = (1, 5, 10)

@@ -15,7 +15,8 @@ from typing import Any
 from llmcli.core.loaded import Request
 from llmcli.core.machine import peak_memory
 from llmcli.errors import LlmcliError
-from llmcli.spec import BenchSpec, DecodingSpec, ModelSpec
+from llmcli.spec import DecodingSpec, ModelSpec
+from llmcli.spec.tasks import BenchSpec
 
 FAILED = 3
 

@@ -11,7 +11,8 @@ from llmcli.core.loaded import Loaded
 from llmcli.core.metrics import Floats
 from llmcli.core.ngrams import Ngrams, cross_fitted
 from llmcli.core.perplexity import Scoring, TextScore
-from llmcli.spec import BatchSpec, EvaluateSpec
+from llmcli.spec import BatchSpec
+from llmcli.spec.tasks import EvaluateSpec
 
 
 def is_document(path: str) -> bool:

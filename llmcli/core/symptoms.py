@@ -9,7 +9,7 @@ from llmcli.core.items import Item, answers_of, texts_of
 from llmcli.core.objectives.tagging import OUTSIDE
 from llmcli.core.preparation import has_labels
 from llmcli.core.squad import Question
-from llmcli.spec import TrainingSpec
+from llmcli.spec.training import TrainingSpec
 
 RARE = 10  # rows of a label
 UNKNOWN = 0.01  # of the tokens

@@ -21,7 +21,7 @@ from llmcli.core.objectives.joint import JointModel
 from llmcli.core.processes import world_size
 from llmcli.core.samplers import Grouped
 from llmcli.errors import InputError, UsageError
-from llmcli.spec import TrainingSpec
+from llmcli.spec.training import TrainingSpec
 
 SCHEDULERS = {
     "cosine": "cosine",

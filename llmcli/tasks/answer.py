@@ -20,7 +20,8 @@ from llmcli.core.encoding import (
 from llmcli.core.loaded import Loaded
 from llmcli.core.spans import SpanScores, best_spans
 from llmcli.errors import InputError, ModelUnsuitable, UsageError
-from llmcli.spec import AUTO_BATCH, AnswerSpec, BatchSpec, Overflow
+from llmcli.spec import AUTO_BATCH, BatchSpec, Overflow
+from llmcli.spec.tasks import AnswerSpec
 
 if TYPE_CHECKING:
     from llmcli.core.reading import Source, Written

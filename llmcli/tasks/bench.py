@@ -15,7 +15,8 @@ from llmcli.core.machine import Machine, has_fast_bfloat16, has_int8_products
 from llmcli.core.stopwatch import FAILED, Speeds, Trial
 from llmcli.core.tensors import Tensors
 from llmcli.errors import InputError, UsageError
-from llmcli.spec import BenchSpec, Dtype, EngineName, ModelSpec
+from llmcli.spec import Dtype, EngineName, ModelSpec
+from llmcli.spec.tasks import BenchSpec
 
 CHOICES: tuple[tuple[EngineName, Dtype], ...] = (
     ("torch", "float32"),

@@ -22,7 +22,8 @@ from llmcli.core.encoding import (
 from llmcli.core.likelihood import Ending, Likelihood
 from llmcli.core.loaded import Loaded
 from llmcli.errors import InputError, ModelUnsuitable, UsageError
-from llmcli.spec import AUTO_BATCH, BatchSpec, ClassifySpec, Overflow
+from llmcli.spec import AUTO_BATCH, BatchSpec, Overflow
+from llmcli.spec.tasks import ClassifySpec
 
 BUDGET = 4096  # tokens of a batch, padding included
 

@@ -10,7 +10,7 @@ from llmcli.core.metrics import Integers, bootstrap, mcnemar
 from llmcli.core.report import as_text
 from llmcli.core.scoring import Board, make_board
 from llmcli.errors import InputError
-from llmcli.spec import EvaluateSpec, EvaluationTask
+from llmcli.spec.tasks import EvaluateSpec, EvaluationTask
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,8 @@ from llmcli.core.encoding import (
 from llmcli.core.loaded import Loaded
 from llmcli.core.pooling import Pooling, pool, read_pooling
 from llmcli.errors import InputError, ModelUnsuitable
-from llmcli.spec import AUTO_BATCH, BatchSpec, EmbedSpec, Overflow
+from llmcli.spec import AUTO_BATCH, BatchSpec, Overflow
+from llmcli.spec.tasks import EmbedSpec
 
 Vector = np.ndarray[tuple[int], np.dtype[np.float32]]
 

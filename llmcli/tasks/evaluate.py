@@ -9,7 +9,7 @@ from llmcli.core.examples import Example
 from llmcli.core.metrics import ClassScore, class_scores
 from llmcli.core.report import Measure, Mistake, Slice, measures, slices, worst
 from llmcli.core.scoring import Classes, Tags, Translated, make_board
-from llmcli.spec import EvaluateSpec, EvaluationTask
+from llmcli.spec.tasks import EvaluateSpec, EvaluationTask
 
 
 @dataclass(frozen=True, slots=True)

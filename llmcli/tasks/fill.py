@@ -22,7 +22,8 @@ from llmcli.core.masks import (
     window_of_masks,
 )
 from llmcli.errors import InputError, ModelUnsuitable
-from llmcli.spec import AUTO_BATCH, BatchSpec, FillSpec, Overflow
+from llmcli.spec import AUTO_BATCH, BatchSpec, Overflow
+from llmcli.spec.tasks import FillSpec
 
 LOGITS = 1 << 25  # numbers that one batch computes at most: tokens times vocabulary
 BEAMS = 10  # ways to fill all gaps that are followed together

@@ -37,7 +37,8 @@ from llmcli.core.training import (
     write_json,
 )
 from llmcli.errors import InputError, Interrupted, UsageError
-from llmcli.spec import ModelSpec, TrainingSpec
+from llmcli.spec import ModelSpec
+from llmcli.spec.training import TrainingSpec
 
 SETTINGS = "training.json"
 METRICS = "metrics.jsonl"

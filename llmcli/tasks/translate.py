@@ -15,7 +15,8 @@ from llmcli.core.sentences import halves
 from llmcli.core.steps import Hypothesis
 from llmcli.core.translating import Direction, find_direction
 from llmcli.errors import InputError, UsageError
-from llmcli.spec import AUTO_BATCH, BatchSpec, DecodingSpec, Overflow, TranslateSpec
+from llmcli.spec import AUTO_BATCH, BatchSpec, DecodingSpec, Overflow
+from llmcli.spec.tasks import TranslateSpec
 
 MOST_NEW_TOKENS = 512  # where neither the user nor the checkpoint says
 

@@ -16,7 +16,8 @@ from llmcli.core.perplexity import Scoring, Stretch, stretches
 from llmcli.core.surprisal import line_examples, row_example, score_texts
 from llmcli.core.torch_engine import TorchEngine
 from llmcli.errors import UsageError
-from llmcli.spec import AUTO_BATCH, BatchSpec, EvaluateSpec, ModelSpec, PerplexitySpec
+from llmcli.spec import AUTO_BATCH, BatchSpec, ModelSpec
+from llmcli.spec.tasks import EvaluateSpec, PerplexitySpec
 from tests.conftest import STORY, make_causal
 
 WIDE = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}

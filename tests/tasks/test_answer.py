@@ -8,7 +8,8 @@ import torch
 from llmcli.core.data import Row
 from llmcli.core.loading import load
 from llmcli.errors import ModelUnsuitable, UsageError
-from llmcli.spec import AnswerSpec, BatchSpec, ModelSpec
+from llmcli.spec import BatchSpec, ModelSpec
+from llmcli.spec.tasks import AnswerSpec
 from llmcli.tasks.answer import answer
 from tests.conftest import MORE_WORDS, WORDS, word_tokenizer
 

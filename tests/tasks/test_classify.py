@@ -10,7 +10,8 @@ from llmcli.core.data import Failure, Row
 from llmcli.core.likelihood import Likelihood
 from llmcli.core.loading import load
 from llmcli.errors import ModelUnsuitable, UsageError
-from llmcli.spec import BatchSpec, ClassifySpec, ModelSpec
+from llmcli.spec import BatchSpec, ModelSpec
+from llmcli.spec.tasks import ClassifySpec
 from llmcli.tasks.classify import classify
 from tests.conftest import MORE_WORDS, WORDS, make_causal, word_tokenizer
 

@@ -10,7 +10,8 @@ from safetensors.torch import save_file
 from llmcli.core.data import Failure, Row
 from llmcli.core.loading import load_encoder
 from llmcli.errors import InputError, ModelUnsuitable
-from llmcli.spec import BatchSpec, EmbedSpec, ModelSpec
+from llmcli.spec import BatchSpec, ModelSpec
+from llmcli.spec.tasks import EmbedSpec
 from llmcli.tasks.embed import embed, embed_query, rank
 from tests.conftest import MORE_WORDS, WORDS, make_bert
 

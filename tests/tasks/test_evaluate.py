@@ -12,7 +12,7 @@ from sklearn import metrics as sklearn
 
 from llmcli.core.examples import Example
 from llmcli.errors import InputError
-from llmcli.spec import EvaluateSpec
+from llmcli.spec.tasks import EvaluateSpec
 from llmcli.tasks.compare import compare
 from llmcli.tasks.evaluate import evaluate
 from tests.conftest import STORY

@@ -10,7 +10,8 @@ from transformers import pipeline
 from llmcli.core.data import Failure, Row
 from llmcli.core.loading import load
 from llmcli.errors import ModelUnsuitable
-from llmcli.spec import BatchSpec, FillSpec, ModelSpec
+from llmcli.spec import BatchSpec, ModelSpec
+from llmcli.spec.tasks import FillSpec
 from llmcli.tasks.fill import fill
 
 

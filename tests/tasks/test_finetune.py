@@ -13,7 +13,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from llmcli.core.checkpoints import last_whole
 from llmcli.core.training import checkpoint_root
 from llmcli.errors import InputError, Interrupted, UsageError
-from llmcli.spec import ModelSpec, TrainingSpec
+from llmcli.spec import ModelSpec
+from llmcli.spec.training import TrainingSpec
 from llmcli.tasks.finetune import finetune
 
 CONFIG = {

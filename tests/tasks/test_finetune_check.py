@@ -11,7 +11,8 @@ from llmcli.cli.checkup import checkup_text
 from llmcli.core.duplicates import key_of, leaks, repeats
 from llmcli.core.findings import lengths_of
 from llmcli.errors import UsageError
-from llmcli.spec import ModelSpec, TrainingSpec
+from llmcli.spec import ModelSpec
+from llmcli.spec.training import TrainingSpec
 from llmcli.tasks.finetune import check, finetune
 
 

@@ -12,7 +12,8 @@ from transformers import AutoModelForSequenceClassification
 from llmcli.core.estimate import disk_of, load_of
 from llmcli.core.objectives.base import Examples
 from llmcli.errors import InputError
-from llmcli.spec import LoraSpec, ModelSpec, TrainingSpec
+from llmcli.spec import ModelSpec
+from llmcli.spec.training import LoraSpec, TrainingSpec
 from llmcli.tasks.finetune import estimate, finetune
 
 

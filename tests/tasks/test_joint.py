@@ -8,7 +8,8 @@ import transformers
 from safetensors.torch import load_file
 
 from llmcli.errors import InputError, Interrupted
-from llmcli.spec import ModelSpec, TrainingSpec
+from llmcli.spec import ModelSpec
+from llmcli.spec.training import TrainingSpec
 from llmcli.tasks.finetune import finetune
 from tests.tasks.test_training_tasks import encoder, moods, write_rows  # noqa: F401
 

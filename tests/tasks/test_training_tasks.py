@@ -8,7 +8,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from llmcli.errors import InputError, UsageError
-from llmcli.spec import LoraSpec, ModelSpec, TrainingSpec
+from llmcli.spec import ModelSpec
+from llmcli.spec.training import LoraSpec, TrainingSpec
 from llmcli.tasks.finetune import finetune
 from tests.conftest import MORE_WORDS, WORDS, make_bert, make_marian
 

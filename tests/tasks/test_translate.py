@@ -7,7 +7,8 @@ from transformers import T5Config, T5ForConditionalGeneration
 from llmcli.core.data import Failure, Row
 from llmcli.core.loading import load
 from llmcli.errors import ModelUnsuitable, UsageError
-from llmcli.spec import BatchSpec, ModelSpec, TranslateSpec
+from llmcli.spec import BatchSpec, ModelSpec
+from llmcli.spec.tasks import TranslateSpec
 from llmcli.tasks.translate import translate
 from tests.conftest import make_marian
 

@@ -11,7 +11,6 @@ import importlib.util
 import json
 import os
 import re
-import secrets
 import shutil
 import sys
 import time
@@ -174,7 +173,7 @@ def clean() -> None:
 
 def new_name() -> Path:
     """A path in the cache for a folder that is being made or removed."""
-    return cache_folder() / f"{MAKING}{os.getpid()}-{secrets.token_hex(4)}"
+    return cache_folder() / f"{MAKING}{os.getpid()}-{os.urandom(4).hex()}"
 
 
 @contextmanager

@@ -3,7 +3,8 @@
 from llmcli.core.checkpoint import Kind, choose_kind
 from llmcli.core.questions import CHAT, PLAIN, SEQ2SEQ
 from llmcli.core.script import load_lines, local_config
-from llmcli.spec import AnswerSpec, ModelSpec
+from llmcli.spec import ModelSpec
+from llmcli.spec.tasks import AnswerSpec
 
 _SPANS = """
 question = {question}

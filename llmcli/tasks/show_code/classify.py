@@ -4,7 +4,8 @@ from typing import Any
 
 from llmcli.core.checkpoint import Kind, choose_kind
 from llmcli.core.script import load_lines, local_config
-from llmcli.spec import ClassifySpec, ModelSpec
+from llmcli.spec import ModelSpec
+from llmcli.spec.tasks import ClassifySpec
 
 _HEAD = """
 text = {text}

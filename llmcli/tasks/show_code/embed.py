@@ -5,7 +5,8 @@ from llmcli.core.checkpoint import kind_of
 from llmcli.core.pooling import Pooling, read_pooling
 from llmcli.core.script import load_lines, local_config
 from llmcli.errors import UsageError
-from llmcli.spec import EmbedSpec, ModelSpec
+from llmcli.spec import ModelSpec
+from llmcli.spec.tasks import EmbedSpec
 
 _EMBED = """
 text = {text}

@@ -3,7 +3,8 @@
 from llmcli.core.checkpoint import choose_kind
 from llmcli.core.script import load_lines, local_config
 from llmcli.errors import UsageError
-from llmcli.spec import FillSpec, ModelSpec
+from llmcli.spec import ModelSpec
+from llmcli.spec.tasks import FillSpec
 
 _READ = """
 text = {text}

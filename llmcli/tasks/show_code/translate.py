@@ -7,7 +7,8 @@ from llmcli.core.languages import base, is_unspaced
 from llmcli.core.layout import Piece, pieces, put_together
 from llmcli.core.script import load_lines, local_config
 from llmcli.core.translating import Direction, find_direction
-from llmcli.spec import ModelSpec, TranslateSpec
+from llmcli.spec import ModelSpec
+from llmcli.spec.tasks import TranslateSpec
 
 _TRANSLATE = """{language}
 sentences = {sentences}
