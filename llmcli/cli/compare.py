@@ -10,6 +10,7 @@ from llmcli.cli.options import model_options
 from llmcli.cli.output import Output
 from llmcli.cli.predicting import BaselineSpec
 from llmcli.cli.reporting import comparison_text
+from llmcli.errors import UsageError
 from llmcli.spec import ModelSpec
 
 
@@ -39,6 +40,8 @@ def compare(a: str, b: str, spec: ModelSpec, rows: int, out: Output, **shared: A
       llmcli compare --task causal-lm gpt2 distilgpt2 -i wiki.txt
     """
     plan = plan_of(spec, BaselineSpec(), shared)
+    if plan.data.input == "-":
+        raise UsageError("both models read the rows, and stdin can be read once: give a file")
     from llmcli.cli.predictors import predictions_of
 
     first, second = (predictions_of(plan, name, out) for name in (a, b))

@@ -122,11 +122,11 @@ class Piece:
 
 
 def read_documents(path: str, column: str = "text") -> Iterator[Piece]:
-    """Yield training text: a .txt file is one document, in pieces; elsewhere a row is one.
+    """Yield training text: .txt, or stdin, is one document, in pieces; elsewhere a row is one.
 
     Raises InputError for the first row that cannot be used: training data is to be whole.
     """
-    if data_kind(path) != ".txt":
+    if path != "-" and data_kind(path) != ".txt":
         for row in read_rows(path, column):
             if row.error is not None:
                 raise InputError(f"{path}, line {row.number}: {row.error}")

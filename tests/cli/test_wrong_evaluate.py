@@ -67,6 +67,7 @@ EMBED = "evaluate --task embedding -m {tiny_encoder}"
         ("compare a b --by c --task classification -i {rows}", USAGE, "No such option"),
         ("compare a b -m c --task classification -i {rows}", USAGE, "No such option"),
         ("compare a --task classification -i {rows}", USAGE, "Missing argument 'B'"),
+        ("compare a b --task classification -i -", USAGE, "give a file"),
         ("compare {rows} {rows} --task classification", INPUT, "name it by --label-column"),
         ("compare {tiny_gpt2} nobody/none --task causal-lm --offline -i {text}", NOT_FOUND, "none"),
         (

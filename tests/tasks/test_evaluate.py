@@ -422,6 +422,7 @@ def test_perplexity_of_rows_and_of_a_document(run, tmp_path, tiny_gpt2, gpt2):
     whole = report(run(*words, text, "--baseline", "ngram"))
     assert (whole["rows"], whole["unit"], whole["settings"]["stride"]) == (4, "lines", 32)
     assert values(whole)["byte_perplexity"] == pytest.approx(2 ** values(whole)["bits_per_byte"])
+    assert values(report(run(*words, "-", input=STORY * 4))) == values(whole)
     size, count = len((STORY * 4).encode()), len((STORY * 4).split())
     tokens = len(gpt2.tokenizer(STORY * 4)["input_ids"])
     nats = [
