@@ -19,6 +19,7 @@ from common import arguments, compressed_lines, evenly, pairs
 from llmcli.core.data import Row
 from llmcli.core.engines import Job, load
 from llmcli.core.loaded import Request
+from llmcli.core.machine import has_int8_products
 from llmcli.core.prompts import end_tokens
 from llmcli.spec import DecodingSpec, ModelSpec
 from llmcli.spec.tasks import ClassifySpec, EmbedSpec, TranslateSpec
@@ -27,10 +28,9 @@ from llmcli.tasks.embed import embed
 from llmcli.tasks.translate import translate
 
 NEW, PROMPT, READ = 32, 24, 128  # tokens
-CHOICES = (
-    *(("torch", "float32"), ("torch", "bfloat16"), ("torch", "int8")),
-    *(("ct2", "float32"), ("ct2", "int8")),
-)
+CHOICES = [("torch", "float32"), ("torch", "bfloat16"), ("ct2", "float32"), ("ct2", "int8")]
+if has_int8_products():
+    CHOICES.insert(2, ("torch", "int8"))
 
 
 def rows_of(texts):

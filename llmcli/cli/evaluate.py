@@ -56,7 +56,7 @@ data_options = gather(
             "--input",
             metavar="FILE",
             help="Rows with what is right: .jsonl, .csv, .tsv, .parquet, SQuAD's .json; "
-            "for causal-lm, .txt is one text.",
+            "for causal-lm, .txt or stdin (-) is one text.",
         ),
         click.option(
             "--column",
@@ -253,6 +253,8 @@ def evaluate(
     plan = plan_of(spec, baseline, shared)
     if baseline.baseline_train is not None and baseline.baseline is None:
         raise UsageError("--baseline-train goes with --baseline ngram")
+    if baseline.baseline_train == "-" == shared["data"].input:
+        raise UsageError("--input and --baseline-train cannot both read stdin")
     if predictions is None:
         plan = with_model(plan)
         if plan.how.task in COMMANDS:  # another is refused below

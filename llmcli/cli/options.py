@@ -117,7 +117,7 @@ def model_options(
     if runs:
         options.append(device_option)
     if runs and engines:
-        told = ", int8 is fast and a little less exact"
+        told = ", int8 is fast and a little less exact, on a CPU alone"
         options += [dtype_option([*DTYPES, "int8"], told), engine_option]
     elif runs:
         options.append(dtype_option(DTYPES, ""))

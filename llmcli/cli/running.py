@@ -91,13 +91,13 @@ def load_for(
     source: InputSpec,
     needs: str | None = None,
     reject: "Callable[[Loaded], str | None] | None" = None,
-    beams: int = 0,
+    beams: int | None = 0,
 ) -> "Loaded":
     """Load a model for a task, saying how it runs.
 
     kinds: what it may be; none: any, without its head. source: the texts. needs, reject: what
     torch alone does of the task, told before and after a model is loaded for ct2. beams: texts
-    that are written at a time for each that is read.
+    that are written at a time for each that is read; None: as many as the model is set to.
     """
     from llmcli.core.engines import Job, load
 

@@ -13,8 +13,6 @@ from llmcli.errors import UsageError
 from llmcli.spec import BatchSpec, InputSpec, ModelSpec
 from llmcli.spec.tasks import TranslateSpec
 
-USUAL_BEAMS = 4  # of models that say nothing here: enough to choose an engine by
-
 translate_options = gather(
     TranslateSpec,
     "how",
@@ -121,7 +119,7 @@ def translate(
         "seq2seq",
         source=source,
         reject=lambda loaded: torch_alone(loaded, how),
-        beams=beams or USUAL_BEAMS,
+        beams=beams_of(how),
     )
     write_results(
         lambda batch, watch: watch(run(loaded, rows, how, batch)),
@@ -131,6 +129,13 @@ def translate(
         loaded=loaded,
         as_text=lambda record: str(record["translation"]),
     )
+
+
+def beams_of(how: TranslateSpec) -> int | None:
+    """How many translations are written at a time; None: the model's own number."""
+    if how.num_beams is None and how.num_return_sequences == 1:
+        return None
+    return max(how.num_beams or 1, how.num_return_sequences)
 
 
 def with_tags(how: TranslateSpec) -> TranslateSpec:

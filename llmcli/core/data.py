@@ -122,9 +122,9 @@ class Piece:
 
 
 def read_documents(path: str, column: str = "text") -> Iterator[Piece]:
-    """Yield training text: .txt, or stdin, is one document, in pieces; elsewhere a row is one.
+    """Yield texts as they are: .txt, or stdin, is one document, in pieces; elsewhere a row is one.
 
-    Raises InputError for the first row that cannot be used: training data is to be whole.
+    Raises InputError for the first row that cannot be used: they are to be whole.
     """
     if path != "-" and data_kind(path) != ".txt":
         for row in read_rows(path, column):

@@ -5,12 +5,15 @@ import mmap
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 PAUSE = 0.5  # seconds between two times: giving back costs some milliseconds
 M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8  # <malloc.h>
 MADV_DONTNEED, MADV_POPULATE_WRITE = 4, 23  # <linux/mman.h>; the second since Linux 5.14
+# <Documentation/admin-guide/mm/pagemap.rst> of Linux
+IN_MEMORY, SWAPPED, OF_FILE = (np.uint64(1 << bit) for bit in (63, 62, 61))
 PIECE = 4 << 20  # bytes that the system is asked for at once
 
 
@@ -66,26 +69,28 @@ def make_ready(size: int) -> None:
     threading.Thread(target=fill, daemon=True).start()
 
 
-def forget_weights() -> None:
-    """Let go of the memory that mapped files of weights take: what is used again is read again.
+def forget(address: int, size: int) -> bool:
+    """Let go of memory that holds what a file holds: where it is used again, it is read again.
 
-    A weight that was copied elsewhere would stay in memory beside its copy as long as any other
-    of its file is used. Mappings that were written to are left alone.
+    So a weight that was copied does not stay in memory beside its copy as long as another weight
+    of the same file is used. False, and nothing is done, if some of it was written to or is no
+    file's, or where the system does not tell.
     """
     madvise = _glibc("madvise", ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+    first = -(-address // mmap.PAGESIZE)
+    after = max(first, (address + size) // mmap.PAGESIZE)  # what shares a page stays
     try:
-        lines = Path("/proc/self/smaps").read_text(errors="replace").splitlines()
+        with open("/proc/self/pagemap", "rb") as file:
+            file.seek(8 * first)
+            told = file.read(8 * (after - first))
     except OSError:  # another system
-        return
-    begin = size = 0
-    for line in lines:
-        fields = line.split(maxsplit=5)  # of a mapping, the last one names the file
-        if "-" in fields[0]:
-            named = len(fields) > 5 and fields[5].endswith(".safetensors")
-            first, after = (int(one, 16) for one in fields[0].split("-"))
-            begin, size = first, after - first if named else 0
-        elif size and fields[0] == "Anonymous:" and fields[1] == "0" and madvise is not None:
-            madvise(begin, size, MADV_DONTNEED)
+        return False
+    pages = np.frombuffer(told, np.uint64)
+    changed = (pages & SWAPPED != 0) | (pages & (IN_MEMORY | OF_FILE) == IN_MEMORY)
+    if madvise is None or len(pages) != after - first or changed.any():
+        return False
+    done: int = madvise(first * mmap.PAGESIZE, len(pages) * mmap.PAGESIZE, MADV_DONTNEED)
+    return done == 0
 
 
 class Heap:

@@ -4,6 +4,7 @@ import ast
 import inspect
 import platform
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import torch
@@ -11,13 +12,13 @@ from torch import Tensor, nn
 from transformers.activations import NewGELUActivation
 from transformers.pytorch_utils import Conv1D
 
-from llmcli.core.heap import forget_weights
+from llmcli.core.heap import forget
 from llmcli.core.machine import available_memory
 from llmcli.errors import ModelUnsuitable
 
 LEAST = 1 << 14  # weights of a layer that is worth it: a call of oneDNN's takes a little longer
 LINEAR = (nn.Linear, Conv1D)
-MOST_WAITING = 64 << 20  # bytes of weights that were packed and are not yet let go
+CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 ZERO = 128  # the unsigned number that stands for 0
 LEAST_MAXIMUM = 1e-30  # so that a row of zeros has a scale, too
 
@@ -96,12 +97,14 @@ def pack(model: nn.Module) -> None:
     Leaves alone layers whose weights the model's code reads or changes itself, what lies on a
     GPU, models that would not fit into memory twice, and all models on other processors than x86.
     """
-    _fuse_gelu(model)
     dtypes = _dtypes()
-    own = (one for one in model.parameters() if one.device.type == "cpu")
+    own = [one for one in model.parameters() if one.device.type == "cpu"]
     held = sum(one.numel() * one.element_size() for one in own)
-    if dtypes and 0 < held <= (available_memory() or 0) / 2:
-        _replace_layers(model, PackedLinear, dtypes)
+    if not dtypes or not 0 < held <= (available_memory() or 0) / 2:
+        return
+    _replace_layers(model, PackedLinear, dtypes)
+    if all(one.dtype == torch.float32 for one in own):
+        _fuse_gelu(model)
 
 
 def round_to_int8(model: nn.Module) -> None:
@@ -110,9 +113,9 @@ def round_to_int8(model: nn.Module) -> None:
     For processors with `has_int8_products`. Raises ModelUnsuitable if the model has no such layer
     but those whose weights its code reads or changes itself.
     """
-    _fuse_gelu(model)
     if not _replace_layers(model, Int8Linear, [torch.float32]):
         raise ModelUnsuitable("this model has no layers that --dtype int8 is for")
+    _fuse_gelu(model)
 
 
 def _replace_layers(
@@ -120,20 +123,20 @@ def _replace_layers(
 ) -> int:
     """Replace the large linear layers of these dtypes; say how many they are."""
     read = set(_read_weights(model))
-    done = waiting = 0
+    done, forgotten = 0, True
     # Only parents are listed, so that each layer is let go as soon as it is packed.
     for parent in [one for one in model.modules() if type(one) not in LINEAR]:
+        if type(parent).__module__.startswith("torch.") and not isinstance(parent, CONTAINERS):
+            continue  # whose code reads weights as it likes
         for name, child in list(parent.named_children()):
             if type(child) in LINEAR and name not in read and _gains(child, dtypes):
                 layer: Any = child
                 setattr(parent, name, _packed(layer, new))
+                forgotten &= forget(layer.weight.data_ptr(), layer.weight.nbytes)
                 done += 1
-                waiting += layer.weight.nbytes
-                if waiting > MOST_WAITING:
-                    forget_weights()
-                    waiting = 0
-    if done:
-        forget_weights()
+    if done and not forgotten:  # what is left would keep the whole file of weights in memory
+        for rest in chain(model.parameters(), model.buffers()):
+            rest.data = rest.data.clone()
     return done
 
 

@@ -54,7 +54,12 @@ class Rules:
             _force(logits, self.forced_last, last)
         if self.banned_first and length == 1:
             logits[:, list(self.banned_first)] = GONE
-        return logits.log_softmax(-1) if self.renormalize else logits
+        if not self.renormalize:
+            return logits
+        nothing_left = logits.amax(-1) == GONE
+        found = logits.log_softmax(-1)
+        found[nothing_left] = GONE
+        return found
 
 
 FREE = Rules()

@@ -21,7 +21,7 @@ def is_document(path: str) -> bool:
 
 
 def read_document(path: str) -> Row:
-    """A .txt file as a single row. Raises InputError where it is not UTF-8."""
+    """A .txt file, or stdin, as a single row. Raises InputError where it is not UTF-8."""
     return Row(1, "".join(piece.text for piece in read_documents(path)))
 
 

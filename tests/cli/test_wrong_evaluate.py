@@ -28,6 +28,7 @@ EMBED = "evaluate --task embedding -m {tiny_encoder}"
         (f"{LM} -i {{text}} --block-size 8 --stride 8", USAGE, "without context"),
         (f"{LM} -i {{text}} --baseline bigram", USAGE, "'bigram' is not"),
         (f"{LM} -i {{text}} --baseline-train {{text}}", USAGE, "goes with --baseline ngram"),
+        (f"{LM} -i - --baseline ngram --baseline-train -", USAGE, "cannot both read stdin"),
         (f"{LM} -i {{empty}}", INPUT, "no row could be evaluated"),
         (f"{LM} -i {{latin}}", INPUT, "is not UTF-8 text"),
         (f"{LM} -i nowhere.txt", INPUT, "cannot read nowhere.txt"),

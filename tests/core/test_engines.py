@@ -140,7 +140,7 @@ def test_int8_runs_on_torch_where_the_processor_has_it(run, tiny_gpt2, monkeypat
     assert refused.exit_code == 2 and "it draws no tokens" in refused.stderr
     assert run("forward", "a", "-m", tiny_gpt2, "--dtype", "int8").exit_code == 2
     monkeypatch.setattr(engines, "has_int8_products", lambda: True)
-    monkeypatch.setattr(packing, "LEAST", 0)
+    monkeypatch.setattr(packing, "round_to_int8", lambda model: None)  # on any processor
     assert "by ct2, int8" in run(*words, "--engine", "auto").stderr
     for how in (
         ("--engine", "torch"),
@@ -149,7 +149,9 @@ def test_int8_runs_on_torch_where_the_processor_has_it(run, tiny_gpt2, monkeypat
     ):
         shown = run(*words, *how)
         assert shown.exit_code == 0 and "cpu, int8" in shown.stderr, shown.stderr
-    assert run(*words, "--engine", "torch", "--device", "cuda").exit_code == 2
+    for engine in ("torch", "auto"):
+        refused = run(*words, "--engine", engine, "--device", "cuda")
+        assert refused.exit_code == 2 and "--device cuda was asked for" in refused.stderr
 
 
 def test_a_cache_that_cannot_be_written_leaves_it_to_torch(run, tiny_gpt2, tmp_path, monkeypatch):
@@ -186,12 +188,31 @@ def test_hardware_decides_what_both_could_do(run, tiny_encoder, tiny_gpt2, tmp_p
         assert told in run(*generate, "-n", "2").stderr
     assert "by ct2" in run(*generate, "-n", "2", "--engine", "ct2").stderr
     assert "by ct2" in run(*generate, "-n", "2", "--limit", "1").stderr
-    monkeypatch.setattr(packing, "LEAST", 0)
+    monkeypatch.setattr(packing, "round_to_int8", lambda model: None)
     for has, told in ((True, "packs the weights once"), (False, "by ct2")):
         monkeypatch.setattr(engines, "has_int8_products", lambda has=has: has)
         assert told in run(*generate, "-n", "2", "--dtype", "int8").stderr
     monkeypatch.setattr(engines, "has_gpu", lambda: True)
     assert "by ct2" in run("generate", "a", "-m", tiny_gpt2, "-v", "--engine", "auto").stderr
+
+
+def test_translating_counts_beams(run, tiny_marian, tmp_path, monkeypatch):
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"text": "The cat sat.", "target": "Le chat."}\n' * 3)
+    monkeypatch.setattr(engines, "has_gpu", lambda: False)
+    machine = SimpleNamespace(instructions=("avx512",))
+    monkeypatch.setattr(engines, "describe", lambda: machine)
+    size = (tiny_marian / "model.safetensors").stat().st_size * rows.stat().st_size
+    monkeypatch.setattr(engines, "LARGE_WRITING", 3 * size)
+    on_torch = "packs the weights once"
+    for words in (("translate",), ("evaluate", "--task", "translation")):
+        words = (*words, "-i", rows, "-m", tiny_marian, "-v", "--engine", "auto")
+        for how, found in (((), True), (("--num-beams", "1"), False), (("--num-beams", "3"), True)):
+            if how and words[0] == "evaluate":
+                continue
+            assert (on_torch in run(*words, *how).stderr) == found, (words, how)
+    words = ("translate", "-i", rows, "-m", tiny_marian, "-v", "--engine", "auto")
+    assert on_torch in run(*words, "--num-return-sequences", "4").stderr
 
 
 def test_streams_let_their_models_go(run, tiny_gpt2):
