@@ -1,7 +1,7 @@
 """What the user asked of a task."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +84,7 @@ EvaluationTask = Literal[
     "translation",
     "embedding",
 ]
-EVALUATION_TASKS: tuple[EvaluationTask, ...] = (
-    "causal-lm",
-    "classification",
-    "token-classification",
-    "question-answering",
-    "translation",
-    "embedding",
-)
+EVALUATION_TASKS: tuple[EvaluationTask, ...] = get_args(EvaluationTask)
 
 
 @dataclass(frozen=True, slots=True)
