@@ -78,7 +78,7 @@ def load(spec: ModelSpec, job: Job, note: Callable[[str], None] = lambda line: N
     else:
         why = "asked for"
     if why == BFLOAT16:
-        spec = replace(spec, dtype="bfloat16")
+        return replace(_in_bfloat16(spec, job.kinds), why=why)
     return replace(load_on_torch(spec, job.kinds), why=why)
 
 
@@ -107,6 +107,17 @@ def load_on_torch(spec: ModelSpec, kinds: tuple[Kind, ...] = ()) -> Loaded:
         return found
     round_to_int8(found.model)
     return replace(found, placement=Placement("cpu", "int8", f"cpu, {INT8}"))
+
+
+def _in_bfloat16(spec: ModelSpec, kinds: tuple[Kind, ...]) -> Loaded:
+    """Load an encoder where nobody asked for bfloat16: labels are to be those of float32."""
+    found = load_on_torch(replace(spec, dtype="bfloat16"), kinds)
+    if found.kind != "classifier":
+        return found
+    from llmcli.core.torch_engine import Rechecked
+
+    exact = load_on_torch(replace(spec, dtype="float32"), kinds)
+    return replace(found, engine=Rechecked(found.model, exact.engine))
 
 
 PACKED = "on a large file, it packs the weights once, for all steps"

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from transformers.activations import NewGELUActivation
 from transformers.pytorch_utils import Conv1D
 
+from llmcli.core.attention import use_matrix_products
 from llmcli.core.heap import forget
 from llmcli.core.machine import available_memory
 from llmcli.errors import ModelUnsuitable
@@ -105,6 +106,8 @@ def pack(model: nn.Module) -> None:
     _replace_layers(model, PackedLinear, dtypes)
     if all(one.dtype == torch.float32 for one in own):
         _fuse_gelu(model)
+    if torch.bfloat16 in dtypes:
+        use_matrix_products()
 
 
 def round_to_int8(model: nn.Module) -> None:

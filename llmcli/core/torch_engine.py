@@ -4,17 +4,20 @@ import inspect
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 
 from llmcli.core.arrays import Bools, Floats, require_numbers
 from llmcli.core.beams import beam_search
 from llmcli.core.decoding import Cached, Decoder, State
-from llmcli.core.loaded import Inputs, Outputs, Request
+from llmcli.core.loaded import Engine, Inputs, Outputs, Request
 from llmcli.core.seq2seq import CachedSeq2Seq
 from llmcli.core.steps import Decoding, Hypothesis
 from llmcli.spec import DecodingSpec, EngineName
 
 LOGITS = 1 << 26  # numbers that are held at once at most
+# Of two logits. Of 4,000 reviews, MiniLM's differences in bfloat16 were off by 0.07 at most.
+CLOSE = 0.15
 
 
 class TorchEngine:
@@ -94,6 +97,29 @@ class TorchEngine:
             came = torch.tensor(row[start + 1 :], device=logprobs.device)  # (n,)
             scores.append(logprobs.gather(-1, came[:, None])[:, 0].cpu().numpy())
         return scores
+
+
+class Rechecked(TorchEngine):
+    """A classifier in bfloat16 that decides again in float32 between labels that are close.
+
+    So its labels are those of float32, for the price of the few texts that leave it in doubt.
+    """
+
+    def __init__(self, model: Any, exact: Engine) -> None:
+        super().__init__(model)
+        self._exact = exact
+
+    def run(self, inputs: Inputs, places: Bools | None = None) -> Outputs:
+        out = super().run(inputs, places)
+        logits = out.logits  # (B, L)
+        if logits is None or logits.shape[-1] < 2:
+            return out
+        second, best = np.partition(logits, -2)[:, -2:].T
+        close = best - second < CLOSE
+        if close.any():
+            again = self._exact.run({name: rows[close] for name, rows in inputs.items()})
+            logits[close] = again.logits
+        return out
 
 
 def decoder(state: State, request: Request, spec: DecodingSpec) -> Decoder:

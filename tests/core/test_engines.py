@@ -5,9 +5,12 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+import torch
 
 from llmcli.core import engines, packing
+from llmcli.core.loaded import Outputs
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +166,9 @@ def test_a_cache_that_cannot_be_written_leaves_it_to_torch(run, tiny_gpt2, tmp_p
     assert run(*words, "--engine", "ct2").exit_code == 3
 
 
-def test_hardware_decides_what_both_could_do(run, tiny_encoder, tiny_gpt2, tmp_path, monkeypatch):
+def test_hardware_decides_what_both_could_do(
+    run, tiny_encoder, tiny_classifier, tiny_gpt2, tmp_path, monkeypatch
+):
     rows = tmp_path / "rows.txt"
     rows.write_text("the cat sat on the mats .\n" * 50)
     embed = ("embed", "-i", rows, "-m", tiny_encoder, "-v", "--engine", "auto")
@@ -172,6 +177,12 @@ def test_hardware_decides_what_both_could_do(run, tiny_encoder, tiny_gpt2, tmp_p
     assert "by ct2" in run(*embed).stderr
     monkeypatch.setattr(engines, "LARGE_WORK", 1000)
     assert "bfloat16" in run(*embed).stderr
+    classify = ("classify", "-i", rows, "-m", tiny_classifier, "-v", "--engine", "auto")
+    in_half = run(*classify, "--json")
+    assert "bfloat16" in in_half.stderr
+    assert (
+        in_half.stdout == run(*classify, "--json", "--engine", "torch", "--dtype", "float32").stdout
+    )
     assert "by ct2" in run(*embed, "--dtype", "float32").stderr
     monkeypatch.setattr(engines, "has_gpu", lambda: True)
     assert "there is a GPU" in run(*embed).stderr
@@ -194,6 +205,31 @@ def test_hardware_decides_what_both_could_do(run, tiny_encoder, tiny_gpt2, tmp_p
         assert told in run(*generate, "-n", "2", "--dtype", "int8").stderr
     monkeypatch.setattr(engines, "has_gpu", lambda: True)
     assert "by ct2" in run("generate", "a", "-m", tiny_gpt2, "-v", "--engine", "auto").stderr
+
+
+def test_close_labels_are_decided_in_float32():
+    from llmcli.core.torch_engine import CLOSE, Rechecked
+
+    logits = torch.tensor([[2.0, 1.0, 0.0], [0.0, 1.0, 1.0 + CLOSE / 2], [1.0, 1.0, 9.0]])
+    asked = []
+
+    def exact(inputs):
+        asked.append(inputs["input_ids"].tolist())
+        return Outputs(logits=np.array([[0, 5, 4]], np.float32))
+
+    class Half(torch.nn.Module):
+        device = torch.device("cpu")
+
+        def forward(self, input_ids):
+            return SimpleNamespace(logits=logits.bfloat16())
+
+    engine = Rechecked(Half(), SimpleNamespace(run=exact))
+    found = engine.run({"input_ids": np.array([[1, 2], [3, 4], [5, 6]])})
+    assert asked == [[[3, 4]]]
+    assert found.logits.tolist() == [[2, 1, 0], [0, 5, 4], [1, 1, 9]]
+    logits = logits[:, :1]
+    assert engine.run({"input_ids": np.array([[1], [2], [3]])}).logits.shape == (3, 1)
+    assert len(asked) == 1
 
 
 def test_translating_counts_beams(run, tiny_marian, tmp_path, monkeypatch):

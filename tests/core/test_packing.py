@@ -178,7 +178,7 @@ def resident(path):
 @pytest.mark.skipif(not Path("/proc/self/pagemap").exists(), reason="only Linux tells")
 @pytest.mark.parametrize("dtype", ["float32", pytest.param("int8", marks=needs_int8)])
 def test_a_model_on_torch_is_packed_and_keeps_no_second_copy(bpe, tmp_path, dtype):
-    settings = {"model_type": "gpt2", "n_embd": 128, "n_layer": 1, "n_head": 2}
+    settings = {"model_type": "gpt2", "n_embd": 512, "n_layer": 1, "n_head": 2}
     folder = make_causal(bpe, tmp_path / "model", **settings)
     weights = (folder / "model.safetensors").rename(tmp_path / "blob")  # as the hub's cache has it
     (folder / "model.safetensors").symlink_to(weights)
