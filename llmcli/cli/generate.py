@@ -83,7 +83,7 @@ def generate(
     from llmcli.tasks.generate import stream
 
     needs = torch_alone(decoding)
-    loaded = load_announced(spec, out, "causal", source=source, needs=needs, beams=1)
+    loaded = load_announced(spec, out, "causal", source=source, needs=needs, writes=True)
     if has_chat_template(loaded) and not chat.is_on:
         out.note("[this model has a chat template; --chat uses it]")
     draft = _draft(decoding, spec, out)

@@ -18,7 +18,7 @@ from llmcli.cli.predicting import (
 )
 from llmcli.cli.progress import Progress
 from llmcli.cli.running import load_for
-from llmcli.cli.translate import beams_of, with_tags
+from llmcli.cli.translate import with_tags
 from llmcli.core.data import Failure, Row
 from llmcli.core.examples import Example, Said, make_example
 from llmcli.core.labels import Labels
@@ -109,13 +109,7 @@ def _translated(plan: Plan, out: Output) -> Predictions:
     rows = gold_rows(plan)
     from llmcli.tasks.translate import torch_alone, translate
 
-    loaded = _load(
-        plan,
-        out,
-        "seq2seq",
-        reject=lambda loaded: torch_alone(loaded, spec),
-        beams=beams_of(spec),
-    )
+    loaded = _load(plan, out, "seq2seq", reject=lambda loaded: torch_alone(loaded, spec))
 
     results = translate(loaded, rows, spec, replace(plan.batch, on_overflow="split"))
     return _collect(plan, out, results, lambda one: Said(one.translation), plan.model.model_id)

@@ -91,17 +91,17 @@ def load_for(
     source: InputSpec,
     needs: str | None = None,
     reject: "Callable[[Loaded], str | None] | None" = None,
-    beams: int | None = 0,
+    writes: bool = False,
 ) -> "Loaded":
     """Load a model for a task, saying how it runs.
 
     kinds: what it may be; none: any, without its head. source: the texts. needs, reject: what
-    torch alone does of the task, told before and after a model is loaded for ct2. beams: texts
-    that are written at a time for each that is read; None: as many as the model is set to.
+    torch alone does of the task, told before and after a model is loaded for ct2. writes: it is
+    to continue texts.
     """
     from llmcli.core.engines import Job, load
 
-    loaded = load(spec, Job(kinds, needs, _file_bytes(source), reject, beams), out.note)
+    loaded = load(spec, Job(kinds, needs, _file_bytes(source), reject, writes), out.note)
     announce_loaded(loaded, out)
     return loaded
 

@@ -114,12 +114,7 @@ def translate(
     from llmcli.tasks.translate import translate as run
 
     loaded = load_announced(
-        spec,
-        out,
-        "seq2seq",
-        source=source,
-        reject=lambda loaded: torch_alone(loaded, how),
-        beams=beams_of(how),
+        spec, out, "seq2seq", source=source, reject=lambda loaded: torch_alone(loaded, how)
     )
     write_results(
         lambda batch, watch: watch(run(loaded, rows, how, batch)),
@@ -129,13 +124,6 @@ def translate(
         loaded=loaded,
         as_text=lambda record: str(record["translation"]),
     )
-
-
-def beams_of(how: TranslateSpec) -> int | None:
-    """How many translations are written at a time; None: the model's own number."""
-    if how.num_beams is None and how.num_return_sequences == 1:
-        return None
-    return max(how.num_beams or 1, how.num_return_sequences)
 
 
 def with_tags(how: TranslateSpec) -> TranslateSpec:

@@ -15,7 +15,6 @@ from llmcli.core.checkpoint import (
     choose_kind,
     read_adapters,
     read_config,
-    read_json,
     weight_files,
 )
 from llmcli.core.ct2.support import NotForCt2, group_of
@@ -27,9 +26,8 @@ from llmcli.spec import ModelSpec
 # Bytes of text by bytes of weights from which loading torch for its bfloat16 is repaid: 400 kB for
 # an encoder of six layers, 384 wide, whose file has 90 MB.
 LARGE_WORK = 1 << 45
-# The same, times the beams, for texts that are written: torch packs weights once, ct2 lays them out
-# at each step. 35 kB of prompts for GPT-2 with 124 million parameters, 15 kB to be translated by
-# Marian with 75 million.
+# The same for a file of prompts, where torch packs the weights once, and ct2 lays them out at each
+# step: 35 kB for GPT-2 with 124 million parameters. Translating gains too little for the memory.
 LARGE_WRITING = 1 << 44
 LARGE_MODEL = 4 << 30  # bytes of float32 weights that are not converted without being asked
 SMALL_MODEL = 200 << 20  # bytes of weights that a processor runs well where there is a GPU too
@@ -47,9 +45,8 @@ class Job:
     """Size of the file of texts, 0 where it is not known; None for a text or two."""
     reject: Callable[[Loaded], str | None] | None = None
     """Looks at a model loaded for ct2, and says what of the job it cannot do; None: nothing."""
-    beams: int | None = 0
-    """How many texts are written at a time for each that is read; None: as the model's settings
-    for generation say."""
+    writes: bool = False
+    """Texts are continued."""
 
 
 def load(spec: ModelSpec, job: Job, note: Callable[[str], None] = lambda line: None) -> Loaded:
@@ -112,12 +109,14 @@ def load_on_torch(spec: ModelSpec, kinds: tuple[Kind, ...] = ()) -> Loaded:
 def _in_bfloat16(spec: ModelSpec, kinds: tuple[Kind, ...]) -> Loaded:
     """Load an encoder where nobody asked for bfloat16: labels are to be those of float32."""
     found = load_on_torch(replace(spec, dtype="bfloat16"), kinds)
-    if found.kind != "classifier":
-        return found
-    from llmcli.core.torch_engine import Rechecked
+    engine, how = found.engine, "fast here"
+    if found.kind == "classifier":
+        from llmcli.core.torch_engine import Rechecked
 
-    exact = load_on_torch(replace(spec, dtype="float32"), kinds)
-    return replace(found, engine=Rechecked(found.model, exact.engine))
+        exact = load_on_torch(replace(spec, dtype="float32"), kinds)
+        engine, how = Rechecked(found.model, exact.engine), "fast here; close labels in float32"
+    placement = replace(found.placement, reason=f"cpu, bfloat16 ({how})")
+    return replace(found, engine=engine, placement=placement)
 
 
 PACKED = "on a large file, it packs the weights once, for all steps"
@@ -171,9 +170,9 @@ def _reason_by_hardware(
     """Why another engine is the faster one, of a job that ct2 could do."""
     size = sum(path.stat().st_size for path in weight_files(checkpoint))
     work = (job.file_bytes or 0) * size
-    if spec.dtype == "int8":  # ct2 translates as fast in it, encodes faster, and in less memory
-        large = kind == "causal" and job.beams and work >= LARGE_WRITING
-        return PACKED if large and _torch_has_int8(spec) else None
+    writes_much = job.writes and work >= LARGE_WRITING
+    if spec.dtype == "int8":  # ct2 reads as fast in it
+        return PACKED if writes_much and _torch_has_int8(spec) else None
     if spec.device == "auto" and has_gpu() and (job.file_bytes is not None or size > SMALL_MODEL):
         return "there is a GPU"
     if size > LARGE_MODEL // 2:
@@ -183,17 +182,9 @@ def _reason_by_hardware(
             return "the model is large, and was not converted; --engine ct2 does so"
     if group_of(kind) == "encoder" and work >= LARGE_WORK and spec.dtype == "auto":
         return BFLOAT16 if has_fast_bfloat16() else None
-    beams = _usual_beams(checkpoint) if job.beams is None else job.beams
-    if beams * work >= LARGE_WRITING and "avx512" in describe().instructions:
+    if writes_much and "avx512" in describe().instructions:
         return PACKED
     return None
-
-
-def _usual_beams(checkpoint: Checkpoint) -> int:
-    path = checkpoint.folder / "generation_config.json"
-    settings = read_json(checkpoint, path) if path.is_file() else read_config(checkpoint)
-    beams = settings.get("num_beams")
-    return beams if isinstance(beams, int) else 1
 
 
 def has_gpu() -> bool:

@@ -7,13 +7,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 PAUSE = 0.5  # seconds between two times: giving back costs some milliseconds
 M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8  # <malloc.h>
 MADV_DONTNEED, MADV_POPULATE_WRITE = 4, 23  # <linux/mman.h>; the second since Linux 5.14
 # <Documentation/admin-guide/mm/pagemap.rst> of Linux
-IN_MEMORY, SWAPPED, OF_FILE = (np.uint64(1 << bit) for bit in (63, 62, 61))
+IN_MEMORY, SWAPPED, OF_FILE = (1 << bit for bit in (63, 62, 61))
+UNCHANGED = {0, OF_FILE, IN_MEMORY | OF_FILE}
 PIECE = 4 << 20  # bytes that the system is asked for at once
 
 
@@ -76,6 +75,8 @@ def forget(address: int, size: int) -> bool:
     of the same file is used. False, and nothing is done, if some of it was written to or is no
     file's, or where the system does not tell.
     """
+    import numpy as np  # every command imports this module
+
     madvise = _glibc("madvise", ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
     first = -(-address // mmap.PAGESIZE)
     after = max(first, (address + size) // mmap.PAGESIZE)  # what shares a page stays
@@ -86,8 +87,8 @@ def forget(address: int, size: int) -> bool:
     except OSError:  # another system
         return False
     pages = np.frombuffer(told, np.uint64)
-    changed = (pages & SWAPPED != 0) | (pages & (IN_MEMORY | OF_FILE) == IN_MEMORY)
-    if madvise is None or len(pages) != after - first or changed.any():
+    kinds = set(np.unique(pages & np.uint64(IN_MEMORY | SWAPPED | OF_FILE)).tolist())
+    if madvise is None or len(pages) != after - first or kinds - UNCHANGED:
         return False
     done: int = madvise(first * mmap.PAGESIZE, len(pages) * mmap.PAGESIZE, MADV_DONTNEED)
     return done == 0

@@ -89,13 +89,11 @@ HEAVY = {"torch", "transformers", "tokenizers", "huggingface_hub", "rich", "nump
 
 
 def loaded_by(*words):
-    code = (
-        "import sys\n"
-        "from llmcli.cli.main import main\n"
-        f"main({list(words)!r}, standalone_mode=False)\n"
+    code = "import sys\nfrom llmcli.cli import process\nprocess.set_up()\n"
+    code += (
+        f"from llmcli.cli.main import main\nmain({list(words)!r}, standalone_mode=False)\n"
         if not words or words[0] != "usage"
-        else "import sys\n"
-        "from click.testing import CliRunner\n"
+        else "from click.testing import CliRunner\n"
         "from llmcli.cli.main import main\n"
         "assert CliRunner().invoke(main, ['generate', '--nonsense']).exit_code == 2\n"
     )
