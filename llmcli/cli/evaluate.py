@@ -253,7 +253,7 @@ def evaluate(
     plan = plan_of(spec, baseline, shared)
     if baseline.baseline_train is not None and baseline.baseline is None:
         raise UsageError("--baseline-train goes with --baseline ngram")
-    if baseline.baseline_train == "-" == shared["data"].input:
+    if baseline.baseline_train == "-" == plan.data.input:
         raise UsageError("--input and --baseline-train cannot both read stdin")
     if predictions is None:
         plan = with_model(plan)

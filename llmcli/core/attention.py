@@ -8,6 +8,8 @@ from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 MOST_SCORES = 1 << 25  # numbers, 64 MB
+UNKNOWN = ("position_bias", "softcap", "s_aux", "output_attentions")
+"""What transformers may pass on that changes the scores, or asks for them."""
 
 
 def use_matrix_products() -> None:
@@ -32,29 +34,23 @@ def attend(
     (Vaswani et al. 2017, section 3.2.1): oneDNN multiplies them up to twice as fast as PyTorch's
     fused kernel. All else, and what would take much memory, is transformers' own function.
     """
-    count = query.shape[2]  # T
-    unmasked = attention_mask is None and count > 1
-    if is_causal is None:
-        is_causal = getattr(module, "is_causal", True)
+    causal = getattr(module, "is_causal", True) if is_causal is None else is_causal
+    hides_later = causal and attention_mask is None and query.shape[2] > 1
     fits = query.shape[:3].numel() * key.shape[2] <= MOST_SCORES
     asked = [more.get(name) for name in UNKNOWN]
     plain = not dropout and all(one is None or one is False for one in asked)
-    on_cpu = query.dtype is torch.bfloat16 and query.device.type == "cpu"
-    if torch.is_grad_enabled() or not (on_cpu and fits and plain) or (unmasked and is_causal):
-        found: tuple[Tensor, None] = sdpa_attention_forward(
-            module,
-            *(query, key, value, attention_mask),
-            dropout=dropout,
-            scaling=scaling,
-            is_causal=is_causal,
-            **more,
-        )
-        return found
-    return _products(query, key, value, attention_mask, scaling), None
-
-
-UNKNOWN = ("position_bias", "softcap", "s_aux", "output_attentions")
-"""What transformers may pass on that changes the scores, or asks for them."""
+    here = query.dtype is torch.bfloat16 and query.device.type == "cpu"
+    if here and fits and plain and not hides_later and not torch.is_grad_enabled():
+        return _products(query, key, value, attention_mask, scaling), None
+    found: tuple[Tensor, None] = sdpa_attention_forward(
+        module,
+        *(query, key, value, attention_mask),
+        dropout=dropout,
+        scaling=scaling,
+        is_causal=is_causal,
+        **more,
+    )
+    return found
 
 
 def _products(

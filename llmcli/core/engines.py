@@ -56,6 +56,7 @@ def load(spec: ModelSpec, job: Job, note: Callable[[str], None] = lambda line: N
     Raises ModelNotFound; ModelUnsuitable if the model is of another kind or is damaged, or if
     an engine was asked for that cannot run it; UsageError for what that engine cannot do.
     """
+    why = "asked for"
     if spec.engine != "torch":
         try:
             return _load_ct2(spec, job, note)
@@ -64,27 +65,23 @@ def load(spec: ModelSpec, job: Job, note: Callable[[str], None] = lambda line: N
             if _asks_for_ct2(spec):
                 flag = "--engine ct2" if spec.engine == "ct2" else "--dtype int8"
                 raise UsageError(f"{flag} cannot do this: {why}") from None
-    elif spec.dtype == "int8" and spec.device not in ("auto", "cpu"):
-        raise UsageError(
-            f"--dtype int8 is for CPUs alone, and --device {spec.device} was asked for"
-        )
-    elif spec.dtype == "int8" and not has_int8_products():
-        raise UsageError(
-            "--dtype int8 with --engine torch is for CPUs with VNNI alone: leave out --engine torch"
-        )
-    else:
-        why = "asked for"
-    if why == BFLOAT16:
-        return replace(_in_bfloat16(spec, job.kinds), why=why)
-    return replace(load_on_torch(spec, job.kinds), why=why)
+    elif spec.dtype == "int8" and (refusal := _reason_against_int8(spec)) is not None:
+        raise UsageError(f"--dtype int8 {refusal}")
+    load_it = _in_bfloat16 if why == BFLOAT16 else load_on_torch
+    return replace(load_it(spec, job.kinds), why=why)
 
 
 def _asks_for_ct2(spec: ModelSpec) -> bool:
-    return spec.engine == "ct2" or (spec.dtype == "int8" and not _torch_has_int8(spec))
+    return spec.engine == "ct2" or (spec.dtype == "int8" and _reason_against_int8(spec) is not None)
 
 
-def _torch_has_int8(spec: ModelSpec) -> bool:
-    return spec.device in ("auto", "cpu") and has_int8_products()
+def _reason_against_int8(spec: ModelSpec) -> str | None:
+    """Why torch does not compute in it; None: it does."""
+    if spec.device not in ("auto", "cpu"):
+        return f"is for CPUs alone, and --device {spec.device} was asked for"
+    if not has_int8_products():
+        return "with --engine torch is for CPUs with VNNI alone: leave out --engine torch"
+    return None
 
 
 def load_on_torch(spec: ModelSpec, kinds: tuple[Kind, ...] = ()) -> Loaded:
@@ -172,7 +169,7 @@ def _reason_by_hardware(
     work = (job.file_bytes or 0) * size
     writes_much = job.writes and work >= LARGE_WRITING
     if spec.dtype == "int8":  # ct2 reads as fast in it
-        return PACKED if writes_much and _torch_has_int8(spec) else None
+        return PACKED if writes_much and _reason_against_int8(spec) is None else None
     if spec.device == "auto" and has_gpu() and (job.file_bytes is not None or size > SMALL_MODEL):
         return "there is a GPU"
     if size > LARGE_MODEL // 2:

@@ -26,6 +26,11 @@ def _glibc(name: str, result: Any = ctypes.c_int, *arguments: Any) -> Callable[.
     return found  # type: ignore[no-any-return]
 
 
+def _madvise() -> Callable[..., int] | None:
+    """The call that tells the system what becomes of pages: their address, bytes, advice."""
+    return _glibc("madvise", ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+
+
 def keep_freed() -> None:
     """Keep what is freed in this process, in one heap, until `Heap.rest` gives it back.
 
@@ -51,7 +56,7 @@ def make_ready(size: int) -> None:
     malloc = _glibc("malloc", ctypes.c_void_p, ctypes.c_size_t)
     free = _glibc("free", None, ctypes.c_void_p)
     sbrk = _glibc("sbrk", ctypes.c_void_p, ctypes.c_ssize_t)
-    madvise = _glibc("madvise", ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+    madvise = _madvise()
     if malloc is None or free is None or sbrk is None or madvise is None:
         return
     begin = malloc(size)
@@ -77,7 +82,7 @@ def forget(address: int, size: int) -> bool:
     """
     import numpy as np  # every command imports this module
 
-    madvise = _glibc("madvise", ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+    madvise = _madvise()
     first = -(-address // mmap.PAGESIZE)
     after = max(first, (address + size) // mmap.PAGESIZE)  # what shares a page stays
     try:
@@ -90,8 +95,7 @@ def forget(address: int, size: int) -> bool:
     kinds = set(np.unique(pages & np.uint64(IN_MEMORY | SWAPPED | OF_FILE)).tolist())
     if madvise is None or len(pages) != after - first or kinds - UNCHANGED:
         return False
-    done: int = madvise(first * mmap.PAGESIZE, len(pages) * mmap.PAGESIZE, MADV_DONTNEED)
-    return done == 0
+    return madvise(first * mmap.PAGESIZE, len(pages) * mmap.PAGESIZE, MADV_DONTNEED) == 0
 
 
 class Heap:

@@ -106,7 +106,7 @@ def pack(model: nn.Module) -> None:
     _replace_layers(model, PackedLinear, dtypes)
     if all(one.dtype == torch.float32 for one in own):
         _fuse_gelu(model)
-    if torch.bfloat16 in dtypes:
+    elif torch.bfloat16 in dtypes:
         use_matrix_products()
 
 

@@ -9,10 +9,18 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
-from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoModelForSeq2SeqLM
+from transformers import (
+    AttentionInterface,
+    AutoConfig,
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+)
 from transformers.activations import NewGELUActivation
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from llmcli.core import packing
+from llmcli.core.attention import attend
 from llmcli.core.engines import Job, load
 from llmcli.core.heap import forget
 from llmcli.core.machine import has_int8_products
@@ -159,6 +167,16 @@ def test_bfloat16_is_packed_where_onednn_has_it(has, monkeypatch):
     pack(model)
     assert type(model[0]) is PackedLinear
     assert (type(model[1]) is PackedLinear) == has
+
+
+@pytest.mark.skipif(not has_bfloat16, reason="oneDNN has none on this processor")
+def test_attention_changes_for_models_in_bfloat16_alone(monkeypatch):
+    monkeypatch.setitem(AttentionInterface._global_mapping, "sdpa", sdpa_attention_forward)
+    model = nn.Sequential(nn.Linear(256, 256))
+    pack(copy.deepcopy(model))
+    assert AttentionInterface()["sdpa"] is sdpa_attention_forward
+    pack(model.bfloat16())
+    assert AttentionInterface()["sdpa"] is attend
 
 
 needs_int8 = pytest.mark.skipif(not has_int8_products(), reason="this processor adds up in 16 bits")
