@@ -16,13 +16,13 @@ import numpy as np
 import sacrebleu
 from common import arguments, compressed_lines, evenly, pairs
 
-from llmcli.core.data import Row
-from llmcli.core.engines import Job, load
-from llmcli.core.loaded import Request
-from llmcli.core.machine import has_int8_products
-from llmcli.core.prompts import end_tokens
+from llmcli.data.rows import Row
+from llmcli.engines.base import Request
+from llmcli.engines.choose import Job, load
+from llmcli.inference.prompts import end_tokens
 from llmcli.spec import DecodingSpec, ModelSpec
 from llmcli.spec.tasks import ClassifySpec, EmbedSpec, TranslateSpec
+from llmcli.system.machine import has_int8_products
 from llmcli.tasks.classify import classify
 from llmcli.tasks.embed import embed
 from llmcli.tasks.translate import translate

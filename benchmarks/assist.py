@@ -13,9 +13,9 @@ import statistics
 import sys
 import time
 
-from llmcli.core.assist import Assistant
-from llmcli.core.decoding import Cached, Decoder
-from llmcli.core.engines import load_on_torch
+from llmcli.decoding.loop import Cached, Decoder
+from llmcli.decoding.speculative import Assistant
+from llmcli.engines.choose import load_on_torch
 from llmcli.spec import DecodingSpec, ModelSpec
 
 CODE = """\

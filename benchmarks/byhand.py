@@ -29,7 +29,7 @@ import common
 import encode
 import prompts
 
-from llmcli.core.machine import physical_cores
+from llmcli.system.machine import physical_cores
 
 CONVERT = """
 import sys

@@ -19,8 +19,8 @@ import encode
 import prompts
 from tokenizers import Tokenizer
 
-from llmcli.core.limits import Decoder, prefill_flops
-from llmcli.core.machine import measure
+from llmcli.system.machine import measure
+from llmcli.system.roofline import Decoder, prefill_flops
 
 LIMIT = 512  # tokens of a review
 

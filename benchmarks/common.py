@@ -320,8 +320,8 @@ def machine() -> dict[str, Any]:
 
 
 def _describe() -> dict[str, Any]:
-    from llmcli.core.machine import __file__ as package
-    from llmcli.core.machine import describe
+    from llmcli.system.machine import __file__ as package
+    from llmcli.system.machine import describe
 
     command = ["git", "-C", str(Path(package).parent), "describe", "--always", "--dirty"]
     try:

@@ -14,11 +14,11 @@ import time
 import torch
 from transformers import AutoModelForCausalLM
 
-from llmcli.core.beams import beam_search
-from llmcli.core.decoding import Cached, Decoder
-from llmcli.core.loading import load_causal
-from llmcli.core.prompts import end_tokens
+from llmcli.decoding.beam_search import beam_search
+from llmcli.decoding.loop import Cached, Decoder
+from llmcli.engines.pytorch.loading import load_causal
 from llmcli.errors import ModelUnsuitable
+from llmcli.inference.prompts import end_tokens
 from llmcli.spec import DecodingSpec, ModelSpec
 
 TEXTS = [

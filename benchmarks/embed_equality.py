@@ -15,8 +15,8 @@ from itertools import islice
 import numpy as np
 import torch
 
-from llmcli.core.data import Row, read_rows
-from llmcli.core.loading import load_encoder
+from llmcli.data.rows import Row, read_rows
+from llmcli.engines.pytorch.loading import load_encoder
 from llmcli.spec import BatchSpec, ModelSpec
 from llmcli.spec.tasks import EmbedSpec
 from llmcli.tasks.embed import embed

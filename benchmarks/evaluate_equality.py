@@ -70,7 +70,7 @@ def answers(options):
 def perplexity(options):
     import torch
 
-    from llmcli.core.loading import load_causal
+    from llmcli.engines.pytorch.loading import load_causal
     from llmcli.spec import ModelSpec
 
     loaded = load_causal(ModelSpec(options.source))

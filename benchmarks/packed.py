@@ -15,10 +15,10 @@ import common
 import prompts
 import torch
 
-from llmcli.core.loaded import Request
-from llmcli.core.loading import load_causal
-from llmcli.core.packing import pack
-from llmcli.core.torch_engine import TorchEngine
+from llmcli.engines.base import Request
+from llmcli.engines.pytorch.engine import TorchEngine
+from llmcli.engines.pytorch.loading import load_causal
+from llmcli.engines.pytorch.packing import pack
 from llmcli.spec import DecodingSpec, ModelSpec
 
 PEER = "the same, weights as they come"

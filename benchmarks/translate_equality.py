@@ -17,8 +17,8 @@ import sacrebleu
 import torch
 from common import evenly, pairs
 
-from llmcli.core.data import Row
-from llmcli.core.loading import load
+from llmcli.data.rows import Row
+from llmcli.engines.pytorch.loading import load
 from llmcli.spec import BatchSpec, ModelSpec
 from llmcli.spec.tasks import TranslateSpec
 from llmcli.tasks.translate import translate

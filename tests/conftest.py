@@ -45,7 +45,7 @@ def run() -> Callable[..., Result]:
 @pytest.fixture(scope="session")
 def bpe() -> Any:
     """A byte-level BPE of 300 entries, learnt from one short story."""
-    from llmcli.core.corpus import train_tokenizer
+    from llmcli.training.corpus import train_tokenizer
 
     return train_tokenizer([STORY] * 3, vocab_size=300, max_length=64)
 
@@ -283,7 +283,7 @@ def make_marian(folder: Path, codes: tuple[str, ...] = (), **settings: Any) -> P
 @pytest.fixture(scope="session")
 def gpt2(tiny_gpt2: Path) -> Any:
     """The tiny GPT-2, loaded."""
-    from llmcli.core.loading import load_causal
+    from llmcli.engines.pytorch.loading import load_causal
     from llmcli.spec import ModelSpec
 
     return load_causal(ModelSpec(str(tiny_gpt2)))

@@ -5,10 +5,10 @@ import json
 import pytest
 import torch
 
-from llmcli.core.checkpoint import STARTERS
-from llmcli.core.loading import load_causal
+from llmcli.engines.pytorch.loading import load_causal
+from llmcli.models.checkpoint import STARTERS
 from llmcli.spec import DecodingSpec, ModelSpec
-from tests.core.test_decoding import decode, reference, trimmed
+from tests.decoding.test_loop import decode, reference, trimmed
 
 FOLDER = STARTERS / "gpt2-stories"
 PROMPTS = [
@@ -27,8 +27,8 @@ def starter():
 
 @pytest.mark.parametrize("settings", [{}, {"num_beams": 3}, {"repetition_penalty": 1.2}], ids=str)
 def test_tokens_equal_those_of_transformers(starter, settings):
-    from llmcli.core.beams import beam_search
-    from llmcli.core.decoding import Cached
+    from llmcli.decoding.beam_search import beam_search
+    from llmcli.decoding.loop import Cached
 
     prompts = [starter.tokenizer(text)["input_ids"] for text in PROMPTS]
     theirs = [

@@ -10,7 +10,7 @@ from llmcli.cli.options import ENCODER, gather, input_options, model_options, ta
 from llmcli.cli.output import Output
 from llmcli.cli.running import load_announced, write_code, write_results
 from llmcli.cli.types import POSITIVE, TEXT, Real
-from llmcli.cli.writers import Record
+from llmcli.data.writers import Record
 from llmcli.errors import InputError
 from llmcli.spec import BatchSpec, InputSpec, ModelSpec
 from llmcli.spec.tasks import AnswerSpec

@@ -14,7 +14,7 @@ from llmcli.spec import Format, ModelSpec
 from llmcli.spec.tasks import BenchSpec
 
 if TYPE_CHECKING:
-    from llmcli.core.machine import Machine
+    from llmcli.system.machine import Machine
     from llmcli.tasks.bench import Row
 
 FORMS: tuple[Format, ...] = ("text", "json")
@@ -78,7 +78,7 @@ def bench(spec: ModelSpec, how: BenchSpec, out: Output) -> None:
       llmcli bench -m gpt2 --prompt-tokens 512 -n 128 --json
       llmcli bench -m sentence-transformers/all-MiniLM-L6-v2 --engine ct2
     """
-    from llmcli.core.machine import measure
+    from llmcli.system.machine import measure
     from llmcli.tasks.bench import bench as run
     from llmcli.tasks.bench import choices, kind_of_model
 

@@ -12,8 +12,8 @@ from llmcli.cli.output import human_size
 from llmcli.cli.reporting import columns
 
 if TYPE_CHECKING:
-    from llmcli.core.estimate import Estimate
-    from llmcli.core.findings import Checkup, Finding, Lengths, Problem
+    from llmcli.training.checkup.findings import Checkup, Finding, Lengths, Problem
+    from llmcli.training.estimate import Estimate
 
 SHOWN = 20  # rows that cannot be used
 SHOWN_PLACES = 3  # of a finding

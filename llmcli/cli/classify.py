@@ -16,12 +16,12 @@ from llmcli.cli.running import (
     write_results,
 )
 from llmcli.cli.types import POSITIVE, TEXT, CommaList
-from llmcli.cli.writers import Record
+from llmcli.data.writers import Record
 from llmcli.spec import BatchSpec, InputSpec, ModelSpec
 from llmcli.spec.tasks import ClassifySpec
 
 if TYPE_CHECKING:
-    from llmcli.core.checkpoint import Kind
+    from llmcli.models.checkpoint import Kind
     from llmcli.tasks.classify import Classification
 
 ENTAILMENT = "facebook/bart-large-mnli"

@@ -9,13 +9,13 @@ from llmcli.cli.options import ENCODER, gather, input_options, model_options, ta
 from llmcli.cli.output import Output
 from llmcli.cli.running import load_announced, record_of, write_code, write_results
 from llmcli.cli.types import POSITIVE, TEXT
-from llmcli.cli.writers import Record
+from llmcli.data.writers import Record
 from llmcli.errors import UsageError
 from llmcli.spec import FORMATS, BatchSpec, InputSpec, ModelSpec
 from llmcli.spec.tasks import POOLING_MODES, EmbedSpec
 
 if TYPE_CHECKING:
-    from llmcli.core.loaded import Loaded
+    from llmcli.engines.base import Loaded
     from llmcli.tasks.embed import Embedding
 
 

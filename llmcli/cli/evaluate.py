@@ -12,14 +12,14 @@ from llmcli.cli.predicting import COMMANDS, BaselineSpec, Data, Plan, from_file,
 from llmcli.cli.reporting import evaluation_text
 from llmcli.cli.running import announce_default, is_named_here
 from llmcli.cli.types import POSITIVE, BatchSize
-from llmcli.cli.writers import Record
+from llmcli.data.writers import Record
 from llmcli.errors import UsageError
 from llmcli.spec import BatchSpec, Format, ModelSpec
 from llmcli.spec.tasks import EVALUATION_TASKS, EvaluateSpec, PerplexitySpec, TranslateSpec
 
 if TYPE_CHECKING:
     from llmcli.cli.predicting import Predictions
-    from llmcli.core.report import Measure
+    from llmcli.evaluation.report import Measure
     from llmcli.tasks.evaluate import Evaluation
 
 FORMS: tuple[Format, ...] = ("text", "json", "jsonl")
@@ -300,7 +300,7 @@ def plan_of(spec: ModelSpec, baseline: BaselineSpec, shared: dict[str, Any]) -> 
 def _is_chinese(language: str | None) -> bool:
     if language is None:
         return False
-    from llmcli.core.languages import base, find_language
+    from llmcli.inference.translation.languages import base, find_language
 
     return base(find_language(language)) == "zh"
 

@@ -19,13 +19,13 @@ from click.core import ParameterSource
 from llmcli.cli.checkup import checkup_record, checkup_text, clock, estimate_text
 from llmcli.cli.options import Option, gather, model_options
 from llmcli.cli.types import POSITIVE, CommaList, Real
-from llmcli.core.processes import is_first
 from llmcli.spec import DTYPES, ModelSpec
 from llmcli.spec.training import SCHEDULES, TASKS, LoraSpec, TrainingSpec
+from llmcli.training.distributed import is_first
 
 if TYPE_CHECKING:
-    from llmcli.core.training import Progress
     from llmcli.tasks.finetune import Trained
+    from llmcli.training.trainer import Progress
 
 OF_TOKENS = ("causal-lm", "masked-lm", "translation", "seq2seq")
 DEFAULTS = TrainingSpec(train=(), output="")
@@ -408,7 +408,7 @@ class _Screen:
 
     def _draw(self, folder: Path) -> None:
         """The loss curve, where there is more than a point."""
-        from llmcli.core.curves import chart, read_curves
+        from llmcli.training.curves import chart, read_curves
 
         training = read_curves(folder / "metrics.jsonl").training
         if len(training) > 2 and not self.quiet:

@@ -15,7 +15,7 @@ from llmcli.cli.options import (
 from llmcli.cli.output import Output, quoted
 from llmcli.cli.running import announce_default, announce_loaded, write_code, write_results
 from llmcli.cli.types import POSITIVE
-from llmcli.cli.writers import Record, show_table
+from llmcli.data.writers import Record, show_table
 from llmcli.spec import BatchSpec, InputSpec, ModelSpec
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def forward(source: InputSpec, spec: ModelSpec, top: int, show_code: bool, out: 
         _show_code(source, spec, out)
         return
     rows = rows_of(source)
-    from llmcli.core.loading import load
+    from llmcli.engines.pytorch.loading import load
     from llmcli.tasks.forward import forward as run
 
     announce_default(spec, out)

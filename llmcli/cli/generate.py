@@ -23,14 +23,14 @@ from llmcli.cli.running import (
     write_code,
     write_results,
 )
-from llmcli.cli.writers import Record
-from llmcli.core.plan import check_decoding, torch_alone
+from llmcli.data.writers import Record
+from llmcli.decoding.validation import check_decoding, torch_alone
 from llmcli.errors import UsageError
 from llmcli.spec import BatchSpec, ChatSpec, DecodingSpec, InputSpec, ModelSpec, Overflow
 
 if TYPE_CHECKING:
-    from llmcli.core.data import Failure, Row
-    from llmcli.core.loaded import Loaded
+    from llmcli.data.rows import Failure, Row
+    from llmcli.engines.base import Loaded
     from llmcli.tasks.generate import Generation
 
 
@@ -78,7 +78,7 @@ def generate(
         raise UsageError("--logprobs goes with --json, or another format for programs")
     if decoding.assist and (batch.batch_size or 1) > 1:
         raise UsageError("--assist decodes one text at a time: leave out --batch-size")
-    from llmcli.core.prompts import has_chat_template
+    from llmcli.inference.prompts import has_chat_template
     from llmcli.tasks.generate import generate as run
     from llmcli.tasks.generate import stream
 
@@ -128,7 +128,7 @@ def _draft(decoding: DecodingSpec, spec: ModelSpec, out: Output) -> "Loaded | No
     out.detail(f"assisted by {decoding.assist}: texts are continued one after another")
     if decoding.assist == "lookup":
         return None
-    from llmcli.core.engines import load_on_torch
+    from llmcli.engines.choose import load_on_torch
 
     draft = load_on_torch(replace(spec, model_id=decoding.assist, revision=None), ("causal",))
     announce_loaded(draft, out)

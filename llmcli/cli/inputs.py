@@ -7,8 +7,8 @@ from itertools import islice
 
 import click
 
-from llmcli.core.data import Row, read_rows
-from llmcli.core.lines import is_unicode, open_text
+from llmcli.data.lines import is_unicode, open_text
+from llmcli.data.rows import Row, read_rows
 from llmcli.errors import InputError
 from llmcli.spec import InputSpec
 

@@ -12,7 +12,7 @@ from typing import IO
 
 import click
 
-from llmcli.core.processes import environment
+from llmcli.training.distributed import environment
 
 PAUSE = 0.1  # seconds between two looks at the processes
 PATIENCE = 20.0  # seconds that the others have to end once one has failed

@@ -8,7 +8,7 @@ import click
 
 from llmcli.cli.options import offline_option, output_options, revision_option
 from llmcli.cli.output import Output, human_size
-from llmcli.cli.writers import show_table
+from llmcli.data.writers import show_table
 from llmcli.errors import UsageError
 from llmcli.spec import ModelSpec
 
@@ -98,7 +98,7 @@ def pull(model_id: str, revision: str | None, out: Output) -> None:
     Files that are whole are not fetched again. HF_ENDPOINT names a mirror, HF_TOKEN the key to
     gated models.
     """
-    from llmcli.core import hub
+    from llmcli.models import hub
 
     spec = ModelSpec(model_id, revision)
     if hub.resolve_local(spec) is not None:
@@ -137,7 +137,7 @@ def rm(model_id: str, yes: bool, out: Output) -> None:
 @output_options()
 def path(model_id: str, revision: str | None, offline: bool, out: Output) -> None:
     """Print the folder that holds MODEL, or its GGUF file."""
-    from llmcli.core import hub
+    from llmcli.models import hub
 
     _write_path(out, model_id, hub.resolve(ModelSpec(model_id, revision, offline=offline)).path)
 
@@ -176,7 +176,7 @@ def convert(model_id: str, folder: str, revision: str | None, out: Output) -> No
     target = Path(folder)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UsageError(f"{target} is not empty: give a new folder")
-    from llmcli.core.loading import convert_pickle
+    from llmcli.engines.pytorch.loading import convert_pickle
 
     convert_pickle(ModelSpec(model_id, revision), target)
     _write_path(out, model_id, target)

@@ -9,9 +9,9 @@ from typing import Protocol, TextIO
 
 import click
 
-from llmcli.cli.parts import Done, Part, Run, explained
-from llmcli.cli.writers import Record, RecordWriter, make_writer, print_to
-from llmcli.core.data import parquet_library
+from llmcli.data.resumable import Done, Part, Run, explained
+from llmcli.data.rows import parquet_library
+from llmcli.data.writers import Record, RecordWriter, make_writer, print_to
 from llmcli.errors import InputError, UsageError
 from llmcli.spec import FORMATS, Format, OutputSpec
 

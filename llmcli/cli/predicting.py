@@ -11,12 +11,12 @@ import click
 from llmcli.cli.options import ENCODER, STARTER, TRANSLATOR
 from llmcli.cli.output import Output
 from llmcli.cli.running import is_default_model
-from llmcli.core.data import Row, read_rows
-from llmcli.core.examples import Example, make_example, saved_answer
-from llmcli.core.labels import Labels, saved_labels
-from llmcli.core.saved import read_saved
-from llmcli.core.squad import is_squad_json, read_questions
+from llmcli.data.rows import Row, read_rows
+from llmcli.data.squad import is_squad_json, read_questions
 from llmcli.errors import InputError, RowsFailed
+from llmcli.evaluation.examples import Example, make_example, saved_answer
+from llmcli.evaluation.labels import Labels, saved_labels
+from llmcli.evaluation.saved import read_saved
 from llmcli.spec import BatchSpec, ModelSpec
 from llmcli.spec.tasks import EvaluateSpec, PerplexitySpec, TranslateSpec
 

@@ -19,16 +19,16 @@ from llmcli.cli.predicting import (
 from llmcli.cli.progress import Progress
 from llmcli.cli.running import load_for
 from llmcli.cli.translate import with_tags
-from llmcli.core.data import Failure, Row
-from llmcli.core.examples import Example, Said, make_example
-from llmcli.core.labels import Labels
+from llmcli.data.rows import Failure, Row
 from llmcli.errors import InputError
+from llmcli.evaluation.examples import Example, Said, make_example
+from llmcli.evaluation.labels import Labels
 from llmcli.spec import InputSpec
 from llmcli.spec.tasks import AnswerSpec, ClassifySpec, EmbedSpec
 
 if TYPE_CHECKING:
-    from llmcli.core.checkpoint import Kind
-    from llmcli.core.loaded import Loaded
+    from llmcli.engines.base import Loaded
+    from llmcli.models.checkpoint import Kind
 
 
 def from_model(plan: Plan, out: Output) -> Predictions:
@@ -131,7 +131,7 @@ def _embedded(plan: Plan, out: Output) -> Predictions:
             found.fail(row.number, row.error or "one of its texts is empty")
         else:
             good.append(row)
-    from llmcli.core.retrieval import cosines
+    from llmcli.evaluation.retrieval import cosines
 
     if plan.how.label_column is None:
         return _retrieved(found, good, loaded, plan, out)
@@ -151,7 +151,7 @@ def _retrieved(
     found: Predictions, rows: Sequence[Row], loaded: "Loaded", plan: Plan, out: Output
 ) -> Predictions:
     """Each query with the ranks of its texts among all different texts of the file."""
-    from llmcli.core.retrieval import query_ranks
+    from llmcli.evaluation.retrieval import query_ranks
     from llmcli.tasks.embed import pooling_of
 
     texts = list(dict.fromkeys(row.pair or "" for row in rows))
@@ -195,7 +195,7 @@ def _vectors(
 
 
 def _perplexity(plan: Plan, out: Output) -> Predictions:
-    from llmcli.core.surprisal import is_document, read_document
+    from llmcli.evaluation.perplexity import is_document, read_document
 
     path = str(plan.data.input)
     whole = is_document(path)
@@ -203,8 +203,8 @@ def _perplexity(plan: Plan, out: Output) -> Predictions:
         raise click.UsageError(f"{path} is one text, without columns: use --by length")
     rows = iter([read_document(path)]) if whole else gold_rows(plan)
     loaded = _load(plan, out, "causal")
-    from llmcli.core.perplexity import Scoring, TextScore
-    from llmcli.core.surprisal import line_examples, ngram_nats, row_example, score_texts
+    from llmcli.evaluation.perplexity import line_examples, ngram_nats, row_example, score_texts
+    from llmcli.inference.surprisal import Scoring, TextScore
 
     scoring = Scoring(loaded, plan.perplexity)
     found = Predictions(plan.model.model_id, unit="lines" if whole else "rows")
@@ -238,7 +238,7 @@ def _perplexity(plan: Plan, out: Output) -> Predictions:
 
 
 def _training(path: str, scoring: Any, plan: Plan) -> list[list[int]]:
-    from llmcli.core.data import read_documents
+    from llmcli.data.rows import read_documents
 
     column = (plan.data.columns or ("text",))[0]
     text, found = "", []

@@ -22,7 +22,7 @@ def set_up() -> None:
     gc.set_threshold(NEW_OBJECTS, YOUNG, OLD)
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # spin 2^4 cycles, then sleep
     if sys.platform.startswith("linux") and not _chosen_by_user():
-        from llmcli.core.heap import keep_freed
+        from llmcli.system.memory import keep_freed
 
         keep_freed()
 

@@ -12,16 +12,16 @@ from click.core import ParameterSource
 from llmcli import __version__
 from llmcli.cli.options import ENCODER, STARTER, TRANSLATOR
 from llmcli.cli.output import Output
-from llmcli.cli.parts import Done, Run
 from llmcli.cli.progress import Progress
-from llmcli.cli.writers import Record, text_of
-from llmcli.core.data import Failure, Row
+from llmcli.data.resumable import Done, Run
+from llmcli.data.rows import Failure, Row
+from llmcli.data.writers import Record, text_of
 from llmcli.errors import RowsFailed
 from llmcli.spec import BatchSpec, InputSpec, ModelSpec, Overflow
 
 if TYPE_CHECKING:
-    from llmcli.core.checkpoint import Kind
-    from llmcli.core.loaded import Loaded
+    from llmcli.engines.base import Loaded
+    from llmcli.models.checkpoint import Kind
 
 ERROR = "error"  # the field of a record that only failed rows have
 
@@ -99,7 +99,7 @@ def load_for(
     torch alone does of the task, told before and after a model is loaded for ct2. writes: it is
     to continue texts.
     """
-    from llmcli.core.engines import Job, load
+    from llmcli.engines.choose import Job, load
 
     loaded = load(spec, Job(kinds, needs, _file_bytes(source), reject, writes), out.note)
     announce_loaded(loaded, out)
@@ -276,8 +276,8 @@ def _identity(source: InputSpec, loaded: "Loaded", context: str | None) -> Calla
     def identity() -> Run:
         from importlib.metadata import version
 
-        from llmcli.core.hashes import hash_file
-        from llmcli.core.hub import fingerprint
+        from llmcli.models.hub import fingerprint
+        from llmcli.system.hashes import hash_file
 
         command = click.get_current_context()
         settings = {

@@ -11,13 +11,13 @@ from llmcli.cli.inputs import is_terminal, rows_of
 from llmcli.cli.options import input_options, model_options, output_options
 from llmcli.cli.output import Output, quoted
 from llmcli.cli.running import announce_default, write_results
-from llmcli.cli.writers import Record, show_table
-from llmcli.core.data import Row
+from llmcli.data.rows import Row
+from llmcli.data.writers import Record, show_table
 from llmcli.spec import BatchSpec, InputSpec, ModelSpec
 
 if TYPE_CHECKING:
-    from llmcli.core.vocabulary import Vocabulary
     from llmcli.tasks.tokenize import Tokenized
+    from llmcli.tokenization.vocabulary import Vocabulary
 
 COLOURS = ("cyan", "yellow", "green", "magenta")
 
@@ -56,7 +56,7 @@ def tokenize(
     if view == "decode" and not source.texts and source.input is None and not is_terminal():
         source = replace(source, input="-")  # what --ids wrote: a text a line
     rows = rows_of(source)
-    from llmcli.core.vocabulary import load_vocabulary
+    from llmcli.tokenization.vocabulary import load_vocabulary
 
     announce_default(spec, out)
     vocabulary = load_vocabulary(spec)

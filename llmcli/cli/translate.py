@@ -128,7 +128,7 @@ def translate(
 
 def with_tags(how: TranslateSpec) -> TranslateSpec:
     """The languages as tags: `fr` for French."""
-    from llmcli.core.languages import find_language
+    from llmcli.inference.translation.languages import find_language
 
     return replace(
         how,
@@ -149,8 +149,8 @@ def with_model(spec: ModelSpec, how: TranslateSpec) -> ModelSpec:
     """The model of the two languages, where none was named."""
     if not is_default_model():
         return spec
-    from llmcli.core.languages import base
-    from llmcli.core.translating import model_for
+    from llmcli.inference.translation.directions import model_for
+    from llmcli.inference.translation.languages import base
 
     if how.to_lang is not None:
         source = None if how.from_lang is None else base(how.from_lang)

@@ -5,11 +5,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from llmcli.core.arrays import Floats, require_numbers
-from llmcli.core.batches import Job, process
-from llmcli.core.checkpoint import Kind
-from llmcli.core.data import Failure, Row
-from llmcli.core.encoding import (
+from llmcli.arrays import Floats, require_numbers
+from llmcli.data.rows import Failure, Row
+from llmcli.engines.base import Loaded
+from llmcli.errors import InputError, ModelUnsuitable, UsageError
+from llmcli.inference.batches import Job, process
+from llmcli.inference.encoding import (
     Fitting,
     Window,
     collate,
@@ -17,14 +18,13 @@ from llmcli.core.encoding import (
     input_limit,
     pad_token,
 )
-from llmcli.core.loaded import Loaded
-from llmcli.core.spans import SpanScores, best_spans
-from llmcli.errors import InputError, ModelUnsuitable, UsageError
+from llmcli.inference.spans import SpanScores, best_spans
+from llmcli.models.checkpoint import Kind
 from llmcli.spec import AUTO_BATCH, BatchSpec, Overflow
 from llmcli.spec.tasks import AnswerSpec
 
 if TYPE_CHECKING:
-    from llmcli.core.reading import Source, Written
+    from llmcli.inference.generated_answers import Source, Written
 
 OVERLAP = 128  # tokens that two windows of a long context share
 
@@ -153,7 +153,7 @@ class _Writing:
     copies = 1
 
     def __init__(self, loaded: Loaded, spec: AnswerSpec, on_overflow: Overflow) -> None:
-        from llmcli.core.reading import Reading
+        from llmcli.inference.generated_answers import Reading
 
         self._reading = Reading(loaded, spec, on_overflow)
         self.budget = self._reading.budget

@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from llmcli.core import hub
-from llmcli.core.checkpoint import Checkpoint, check, kinds_of, read_config, weight_files
-from llmcli.core.limits import Decoder, bytes_per_token, decode_bound, prefill_bound
-from llmcli.core.machine import Machine, has_fast_bfloat16, has_int8_products
-from llmcli.core.stopwatch import FAILED, Speeds, Trial
-from llmcli.core.tensors import Tensors
+from llmcli.engines.stopwatch import FAILED, Speeds, Trial
 from llmcli.errors import InputError, UsageError
+from llmcli.models import hub
+from llmcli.models.checkpoint import Checkpoint, check, kinds_of, read_config, weight_files
+from llmcli.models.safetensors import Tensors
 from llmcli.spec import Dtype, EngineName, ModelSpec
 from llmcli.spec.tasks import BenchSpec
+from llmcli.system.machine import Machine, has_fast_bfloat16, has_int8_products
+from llmcli.system.roofline import Decoder, bytes_per_token, decode_bound, prefill_bound
 
 CHOICES: tuple[tuple[EngineName, Dtype], ...] = (
     ("torch", "float32"),
@@ -92,7 +92,7 @@ def bench(spec: ModelSpec, kind: str, how: BenchSpec, machine: Machine) -> Itera
 def _tried(trial: Trial) -> tuple[Speeds | None, str | None]:
     """Run a trial in a process of its own: it is cold, and its memory is its alone."""
     done = subprocess.run(
-        [sys.executable, "-m", "llmcli.core.stopwatch", json.dumps(asdict(trial))],
+        [sys.executable, "-m", "llmcli.engines.stopwatch", json.dumps(asdict(trial))],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

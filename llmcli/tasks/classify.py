@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from llmcli.core.arrays import Floats, require_numbers, sigmoid, softmax, weighted_mean
-from llmcli.core.batches import Job, process
-from llmcli.core.data import Failure, Row
-from llmcli.core.encoding import (
+from llmcli.arrays import Floats, require_numbers, sigmoid, softmax, weighted_mean
+from llmcli.data.rows import Failure, Row
+from llmcli.engines.base import Loaded
+from llmcli.errors import InputError, ModelUnsuitable, UsageError
+from llmcli.inference.batches import Job, process
+from llmcli.inference.encoding import (
     Encoded,
     Fitting,
     Window,
@@ -19,9 +21,7 @@ from llmcli.core.encoding import (
     input_limit,
     pad_token,
 )
-from llmcli.core.likelihood import Ending, Likelihood
-from llmcli.core.loaded import Loaded
-from llmcli.errors import InputError, ModelUnsuitable, UsageError
+from llmcli.inference.likelihood import Ending, Likelihood
 from llmcli.spec import AUTO_BATCH, BatchSpec, Overflow
 from llmcli.spec.tasks import ClassifySpec
 

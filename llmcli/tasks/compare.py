@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from llmcli.core.examples import Example
-from llmcli.core.metrics import Integers, bootstrap, mcnemar
-from llmcli.core.report import as_text
-from llmcli.core.scoring import Board, make_board
 from llmcli.errors import InputError
+from llmcli.evaluation.examples import Example
+from llmcli.evaluation.metrics import Integers, bootstrap, mcnemar
+from llmcli.evaluation.report import as_text
+from llmcli.evaluation.task_metrics import Board, make_board
 from llmcli.spec.tasks import EvaluateSpec, EvaluationTask
 
 

@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from llmcli.core.arrays import Floats, require_numbers, weighted_mean
-from llmcli.core.batches import Job, process
-from llmcli.core.data import Failure, Row
-from llmcli.core.encoding import (
+from llmcli.arrays import Floats, require_numbers, weighted_mean
+from llmcli.data.rows import Failure, Row
+from llmcli.engines.base import Loaded
+from llmcli.errors import InputError, ModelUnsuitable
+from llmcli.inference.batches import Job, process
+from llmcli.inference.encoding import (
     Fitting,
     Window,
     collate,
@@ -17,9 +19,7 @@ from llmcli.core.encoding import (
     input_limit,
     pad_token,
 )
-from llmcli.core.loaded import Loaded
-from llmcli.core.pooling import Pooling, pool, read_pooling
-from llmcli.errors import InputError, ModelUnsuitable
+from llmcli.inference.pooling import Pooling, pool, read_pooling
 from llmcli.spec import AUTO_BATCH, BatchSpec, Overflow
 from llmcli.spec.tasks import EmbedSpec
 

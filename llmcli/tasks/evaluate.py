@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from llmcli.core.examples import Example
-from llmcli.core.metrics import ClassScore, class_scores
-from llmcli.core.report import Measure, Mistake, Slice, measures, slices, worst
-from llmcli.core.scoring import Classes, Tags, Translated, make_board
+from llmcli.evaluation.examples import Example
+from llmcli.evaluation.metrics import ClassScore, class_scores
+from llmcli.evaluation.report import Measure, Mistake, Slice, measures, slices, worst
+from llmcli.evaluation.task_metrics import Classes, Tags, Translated, make_board
 from llmcli.spec.tasks import EvaluateSpec, EvaluationTask
 
 

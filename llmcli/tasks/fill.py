@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from llmcli.core.arrays import Floats, log_softmax, require_numbers, top
-from llmcli.core.batches import process
-from llmcli.core.data import Failure, Row
-from llmcli.core.encoding import Fitting, Window, collate, encode, input_limit, pad_token
-from llmcli.core.loaded import Loaded
-from llmcli.core.masks import (
+from llmcli.arrays import Floats, log_softmax, require_numbers, top
+from llmcli.data.rows import Failure, Row
+from llmcli.engines.base import Loaded
+from llmcli.errors import InputError, ModelUnsuitable
+from llmcli.inference.batches import process
+from llmcli.inference.encoding import Fitting, Window, collate, encode, input_limit, pad_token
+from llmcli.inference.gaps import (
     Filling,
     Gaps,
     best_fillings,
@@ -21,7 +22,6 @@ from llmcli.core.masks import (
     target_tokens,
     window_of_masks,
 )
-from llmcli.errors import InputError, ModelUnsuitable
 from llmcli.spec import AUTO_BATCH, BatchSpec, Overflow
 from llmcli.spec.tasks import FillSpec
 

@@ -9,22 +9,25 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from llmcli.core import loading
-from llmcli.core.checkpoints import best_step, last_whole, read_state, step_of
-from llmcli.core.curves import read_curves, save_png
-from llmcli.core.device import choose_device, training_dtype
-from llmcli.core.doctor import examine_all
-from llmcli.core.estimate import STEPS, Estimate, estimate_of, pace_of
-from llmcli.core.findings import Checkup
-from llmcli.core.hashes import write_sums
-from llmcli.core.joint import prepare_joint, save_joint
-from llmcli.core.locks import locked
-from llmcli.core.lora import merged
-from llmcli.core.modelcard import training_card
-from llmcli.core.objectives.joint import Part
-from llmcli.core.preparation import Prepared, filled_in, prepare
-from llmcli.core.processes import is_first
-from llmcli.core.training import (
+from llmcli.engines.pytorch import loading
+from llmcli.engines.pytorch.device import choose_device, training_dtype
+from llmcli.errors import InputError, Interrupted, UsageError
+from llmcli.spec import ModelSpec
+from llmcli.spec.training import TrainingSpec
+from llmcli.system.hashes import write_sums
+from llmcli.system.locks import locked
+from llmcli.training.checkpoints import best_step, last_whole, read_state, step_of
+from llmcli.training.checkup.examine import examine_all
+from llmcli.training.checkup.findings import Checkup
+from llmcli.training.curves import read_curves, save_png
+from llmcli.training.distributed import is_first
+from llmcli.training.estimate import STEPS, Estimate, estimate_of, pace_of
+from llmcli.training.joint import prepare_joint, save_joint
+from llmcli.training.lora import merged
+from llmcli.training.model_card import training_card
+from llmcli.training.objectives.joint import Part
+from llmcli.training.preparation import Prepared, filled_in, prepare
+from llmcli.training.trainer import (
     Progress,
     Run,
     Watch,
@@ -36,9 +39,6 @@ from llmcli.core.training import (
     total_steps,
     write_json,
 )
-from llmcli.errors import InputError, Interrupted, UsageError
-from llmcli.spec import ModelSpec
-from llmcli.spec.training import TrainingSpec
 
 SETTINGS = "training.json"
 METRICS = "metrics.jsonl"

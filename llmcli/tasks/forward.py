@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from llmcli.core.arrays import require_numbers
-from llmcli.core.checkpoint import Kind
-from llmcli.core.data import Failure, Row, failed
-from llmcli.core.loaded import Loaded
-from llmcli.core.tokens import token_namer
+from llmcli.arrays import require_numbers
+from llmcli.data.rows import Failure, Row, failed
+from llmcli.engines.base import Loaded
 from llmcli.errors import InputError
+from llmcli.models.checkpoint import Kind
+from llmcli.tokenization.text_stream import token_namer
 
 
 @dataclass(frozen=True, slots=True)

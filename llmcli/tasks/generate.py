@@ -5,15 +5,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from llmcli.core.batches import process
-from llmcli.core.data import Failure, Row, failed
-from llmcli.core.loaded import Loaded, Request
-from llmcli.core.plan import DEFAULT_NEW_TOKENS, check_decoding
-from llmcli.core.prompts import encode_prompt, end_tokens, room
-from llmcli.core.steps import Hypothesis, Step, sequence_seed
-from llmcli.core.tokens import TextStream, token_namer
+from llmcli.data.rows import Failure, Row, failed
+from llmcli.decoding.steps import Hypothesis, Step, sequence_seed
+from llmcli.decoding.validation import DEFAULT_NEW_TOKENS, check_decoding
+from llmcli.engines.base import Loaded, Request
 from llmcli.errors import InputError
+from llmcli.inference.batches import process
+from llmcli.inference.prompts import encode_prompt, end_tokens, room
 from llmcli.spec import AUTO_BATCH, BatchSpec, ChatSpec, DecodingSpec, Overflow
+from llmcli.tokenization.text_stream import TextStream, token_namer
 
 FinishReason = Literal["end", "stop", "length"]
 
@@ -159,7 +159,7 @@ class _Work:
         self._loaded, self._spec, self._chat = loaded, spec, chat
         self._on_overflow = on_overflow
         if spec.assist:
-            from llmcli.core.assist import Assistant
+            from llmcli.decoding.speculative import Assistant
 
             self._loaded = replace(loaded, engine=Assistant(loaded, draft))
 

@@ -6,8 +6,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal
 
-from llmcli.core import hub
-from llmcli.core.checkpoint import (
+from llmcli.engines.ct2.cache import conversions, conversions_of, remove_conversion
+from llmcli.errors import LlmcliError, ModelUnsuitable, UsageError
+from llmcli.models import hub
+from llmcli.models.checkpoint import (
     Checkpoint,
     Origin,
     architectures,
@@ -18,11 +20,9 @@ from llmcli.core.checkpoint import (
     task_of,
     weight_files,
 )
-from llmcli.core.ct2.cache import conversions, conversions_of, remove_conversion
-from llmcli.core.hashes import SUMS, expected_hash, hash_file, read_sums
-from llmcli.core.hub_errors import repo_of
-from llmcli.errors import LlmcliError, ModelUnsuitable, UsageError
+from llmcli.models.hub_errors import repo_of
 from llmcli.spec import ModelSpec
+from llmcli.system.hashes import SUMS, expected_hash, hash_file, read_sums
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ def show_model(spec: ModelSpec) -> ModelDetails:
 
 
 def _show_gguf(checkpoint: Checkpoint) -> ModelDetails:
-    from llmcli.core.gguf import read_metadata
+    from llmcli.models.gguf import read_metadata
 
     metadata = read_metadata(checkpoint)
     return ModelDetails(

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from llmcli.core.data import Failure, Row, failed
-from llmcli.core.vocabulary import Token, Vocabulary
+from llmcli.data.rows import Failure, Row, failed
 from llmcli.errors import InputError
+from llmcli.tokenization.vocabulary import Token, Vocabulary
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,18 +3,18 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from llmcli.core.batches import process
-from llmcli.core.data import Failure, Row
-from llmcli.core.encoding import input_limit
-from llmcli.core.languages import base, is_unspaced
-from llmcli.core.layout import Piece, pieces, put_together
-from llmcli.core.loaded import Loaded, Request
-from llmcli.core.prompts import decoder_start, end_tokens
-from llmcli.core.rules import read_rules
-from llmcli.core.sentences import halves
-from llmcli.core.steps import Hypothesis
-from llmcli.core.translating import Direction, find_direction
+from llmcli.data.rows import Failure, Row
+from llmcli.decoding.generation_config import read_rules
+from llmcli.decoding.steps import Hypothesis
+from llmcli.engines.base import Loaded, Request
 from llmcli.errors import InputError, UsageError
+from llmcli.inference.batches import process
+from llmcli.inference.encoding import input_limit
+from llmcli.inference.prompts import decoder_start, end_tokens
+from llmcli.inference.sentences import halves
+from llmcli.inference.translation.directions import Direction, find_direction
+from llmcli.inference.translation.languages import base, is_unspaced
+from llmcli.inference.translation.layout import Piece, pieces, put_together
 from llmcli.spec import AUTO_BATCH, BatchSpec, DecodingSpec, Overflow
 from llmcli.spec.tasks import TranslateSpec
 

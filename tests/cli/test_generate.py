@@ -209,7 +209,7 @@ def test_an_input_file_is_looked_for_before_the_model(run):
 
 
 def test_ctrl_c_keeps_what_was_written_to_a_file(generate, tmp_path, monkeypatch):
-    from llmcli.core.decoding import Decoder
+    from llmcli.decoding.loop import Decoder
 
     calls = []
     step = Decoder.step
@@ -231,7 +231,7 @@ def test_ctrl_c_keeps_what_was_written_to_a_file(generate, tmp_path, monkeypatch
 
 
 def test_ctrl_c_keeps_what_was_streamed(generate, monkeypatch):
-    from llmcli.core.decoding import Decoder
+    from llmcli.decoding.loop import Decoder
 
     step = Decoder.step
     calls = []

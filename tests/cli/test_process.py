@@ -155,7 +155,7 @@ def test_memory_that_a_layer_frees_is_kept_for_the_next():
 def test_memory_for_weights_is_cleared_ahead():
     code = (
         "import resource, threading; import numpy as np\n"
-        "from llmcli.cli.process import set_up; from llmcli.core.heap import make_ready\n"
+        "from llmcli.cli.process import set_up; from llmcli.system.memory import make_ready\n"
         "set_up(); {}\n"
         "for one in threading.enumerate()[1:]: one.join()\n"
         "pages = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"

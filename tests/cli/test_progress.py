@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from llmcli.cli.progress import Progress
-from llmcli.core.data import Row
+from llmcli.data.rows import Row
 
 
 @dataclass

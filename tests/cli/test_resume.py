@@ -140,7 +140,7 @@ def test_every_format_can_be_taken_up(generate, whole, tmp_path):
 
 
 def test_a_drawn_seed_is_kept(generate, tmp_path, monkeypatch):
-    from llmcli.core.decoding import Decoder
+    from llmcli.decoding.loop import Decoder
 
     target, steps, step = tmp_path / "out.jsonl", [], Decoder.step
 
@@ -250,7 +250,7 @@ def test_another_context_is_noticed(run, tiny_reader, tmp_path):
 
 def part_and_journal_of(words, run, target):
     """Let the command run, and break it off before its file is in place."""
-    from llmcli.cli.parts import Part
+    from llmcli.data.resumable import Part
 
     finish = Part.finish
     try:
@@ -262,7 +262,7 @@ def part_and_journal_of(words, run, target):
 
 
 def test_two_runs_do_not_write_one_file(generate, whole, tmp_path):
-    from llmcli.cli.parts import Part
+    from llmcli.data.resumable import Part
 
     target = tmp_path / "out.jsonl"
     other = Part(target, None, resume=False)

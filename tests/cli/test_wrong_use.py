@@ -233,7 +233,7 @@ def test_a_model_that_computes_nan_is_refused(run, tiny_gpt2, tmp_path):
 
 
 def test_running_out_of_memory_is_one_line(run, tiny_gpt2, monkeypatch):
-    from llmcli.core.decoding import Decoder
+    from llmcli.decoding.loop import Decoder
 
     def fail(decoder):
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 GB")

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from llmcli.core.data import Row
-from llmcli.core.loading import load
+from llmcli.data.rows import Row
+from llmcli.engines.pytorch.loading import load
 from llmcli.errors import ModelUnsuitable, UsageError
 from llmcli.spec import BatchSpec, ModelSpec
 from llmcli.spec.tasks import AnswerSpec

@@ -6,10 +6,10 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, pipeline
 
-from llmcli.core.data import Failure, Row
-from llmcli.core.likelihood import Likelihood
-from llmcli.core.loading import load
+from llmcli.data.rows import Failure, Row
+from llmcli.engines.pytorch.loading import load
 from llmcli.errors import ModelUnsuitable, UsageError
+from llmcli.inference.likelihood import Likelihood
 from llmcli.spec import BatchSpec, ModelSpec
 from llmcli.spec.tasks import ClassifySpec
 from llmcli.tasks.classify import classify

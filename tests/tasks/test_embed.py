@@ -7,8 +7,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from llmcli.core.data import Failure, Row
-from llmcli.core.loading import load_encoder
+from llmcli.data.rows import Failure, Row
+from llmcli.engines.pytorch.loading import load_encoder
 from llmcli.errors import InputError, ModelUnsuitable
 from llmcli.spec import BatchSpec, ModelSpec
 from llmcli.spec.tasks import EmbedSpec

@@ -10,8 +10,8 @@ import sacrebleu
 from scipy import stats
 from sklearn import metrics as sklearn
 
-from llmcli.core.examples import Example
 from llmcli.errors import InputError
+from llmcli.evaluation.examples import Example
 from llmcli.spec.tasks import EvaluateSpec
 from llmcli.tasks.compare import compare
 from llmcli.tasks.evaluate import evaluate

@@ -7,8 +7,8 @@ import pytest
 import torch
 from transformers import pipeline
 
-from llmcli.core.data import Failure, Row
-from llmcli.core.loading import load
+from llmcli.data.rows import Failure, Row
+from llmcli.engines.pytorch.loading import load
 from llmcli.errors import ModelUnsuitable
 from llmcli.spec import BatchSpec, ModelSpec
 from llmcli.spec.tasks import FillSpec

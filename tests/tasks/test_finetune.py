@@ -10,12 +10,12 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from llmcli.core.checkpoints import last_whole
-from llmcli.core.training import checkpoint_root
 from llmcli.errors import InputError, Interrupted, UsageError
 from llmcli.spec import ModelSpec
 from llmcli.spec.training import TrainingSpec
 from llmcli.tasks.finetune import finetune
+from llmcli.training.checkpoints import last_whole
+from llmcli.training.trainer import checkpoint_root
 
 CONFIG = {
     "model_type": "gpt2",
@@ -104,7 +104,7 @@ def test_the_perplexity_is_that_of_the_saved_model_on_the_held_out_text(
     spec, files, tmp_path, save_dtype
 ):
     result = finetune(spec(dtype="bfloat16", save_dtype=save_dtype), None)
-    from llmcli.core.corpus import Blocks, encode_files
+    from llmcli.training.corpus import Blocks, encode_files
 
     folder = tmp_path / "model"
     tokenizer = AutoTokenizer.from_pretrained(folder)
@@ -259,7 +259,7 @@ def test_training_goes_on_from_a_checkpoint(spec, files, tiny_gpt2, tmp_path):
 
 
 def perplexity_of(model, folder, data):
-    from llmcli.core.corpus import Blocks, encode_files
+    from llmcli.training.corpus import Blocks, encode_files
 
     _, held = encode_files(AutoTokenizer.from_pretrained(folder), [str(data)], "text", 0.1)
     blocks = Blocks(held, 64)

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from llmcli.cli.checkup import checkup_text
-from llmcli.core.duplicates import key_of, leaks, repeats
-from llmcli.core.findings import lengths_of
 from llmcli.errors import UsageError
 from llmcli.spec import ModelSpec
 from llmcli.spec.training import TrainingSpec
 from llmcli.tasks.finetune import check, finetune
+from llmcli.training.checkup.duplicates import key_of, leaks, repeats
+from llmcli.training.checkup.findings import lengths_of
 
 
 def write_rows(path, rows):

@@ -9,12 +9,12 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForSequenceClassification
 
-from llmcli.core.estimate import disk_of, load_of
-from llmcli.core.objectives.base import Examples
 from llmcli.errors import InputError
 from llmcli.spec import ModelSpec
 from llmcli.spec.training import LoraSpec, TrainingSpec
 from llmcli.tasks.finetune import estimate, finetune
+from llmcli.training.estimate import disk_of, load_of
+from llmcli.training.objectives.base import Examples
 
 
 def write_rows(path, rows):

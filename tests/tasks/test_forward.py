@@ -4,8 +4,8 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from llmcli.core.data import Failure, Row
-from llmcli.core.loading import load
+from llmcli.data.rows import Failure, Row
+from llmcli.engines.pytorch.loading import load
 from llmcli.spec import ModelSpec
 from llmcli.tasks.forward import forward, ranks_and_nats
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from llmcli.core.data import Failure, Row
-from llmcli.core.plan import check_decoding
+from llmcli.data.rows import Failure, Row
+from llmcli.decoding.validation import check_decoding
 from llmcli.errors import UsageError
 from llmcli.spec import BatchSpec, ChatSpec, DecodingSpec, ModelSpec
 from llmcli.tasks.generate import generate, stream
@@ -127,8 +127,8 @@ def test_logprobs_name_each_token_and_its_rivals(gpt2):
 
 
 def test_a_chat_model_gets_its_template(tiny_chat):
-    from llmcli.core.loading import load_causal
-    from llmcli.core.prompts import encode_prompt
+    from llmcli.engines.pytorch.loading import load_causal
+    from llmcli.inference.prompts import encode_prompt
 
     loaded = load_causal(ModelSpec(str(tiny_chat)))
     plain = encode_prompt(loaded, "hello cat", ChatSpec())

@@ -3,8 +3,8 @@ import shutil
 
 import pytest
 
-from llmcli.core.checkpoint import starters
-from llmcli.core.hashes import hash_file, write_sums
+from llmcli.models.checkpoint import starters
+from llmcli.system.hashes import hash_file, write_sums
 
 
 def test_the_starters_are_listed(run):
@@ -66,7 +66,7 @@ def test_a_lost_file_is_found_and_the_files_of_sha256sum_are_read(run, tmp_path)
     sums = subprocess.run(
         ["bash", "-c", "sha256sum *"], cwd=folder, capture_output=True, text=True
     ).stdout
-    from llmcli.core.hashes import read_sums
+    from llmcli.system.hashes import read_sums
 
     (folder / "SHA256SUMS").write_text(sums)
     assert set(read_sums(folder)) == {"config.json", "model.safetensors", "notes.txt"}
@@ -129,8 +129,8 @@ def test_a_folder_in_use_is_not_converted_into(run, tiny_gpt2, tmp_path):
 
 
 def test_conversions_are_listed_and_removed_with_their_model(run, tiny_gpt2):
-    from llmcli.core.checkpoint import Checkpoint
-    from llmcli.core.ct2.conversion import converted
+    from llmcli.engines.ct2.conversion import converted
+    from llmcli.models.checkpoint import Checkpoint
 
     def listed():
         records = json.loads(run("models", "list", "--json").stdout)
@@ -149,8 +149,8 @@ def test_conversions_are_listed_and_removed_with_their_model(run, tiny_gpt2):
 
 
 def test_removing_a_folders_conversions_leaves_the_folder(run, tiny_gpt2):
-    from llmcli.core.checkpoint import Checkpoint
-    from llmcli.core.ct2.conversion import converted
+    from llmcli.engines.ct2.conversion import converted
+    from llmcli.models.checkpoint import Checkpoint
 
     folder = converted(Checkpoint("mine", tiny_gpt2, "local"), "causal", "float32")
     assert run("models", "rm", "-y", tiny_gpt2).exit_code == 0
@@ -158,8 +158,8 @@ def test_removing_a_folders_conversions_leaves_the_folder(run, tiny_gpt2):
 
 
 def test_removing_a_starter_removes_its_conversions_alone(run, tiny_gpt2):
-    from llmcli.core.checkpoint import STARTERS, Checkpoint
-    from llmcli.core.ct2.conversion import converted
+    from llmcli.engines.ct2.conversion import converted
+    from llmcli.models.checkpoint import STARTERS, Checkpoint
 
     starter = STARTERS / "gpt2-stories"
     folder = converted(Checkpoint("gpt2-stories", starter, "starter"), "causal", "int8")

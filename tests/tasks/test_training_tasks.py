@@ -184,9 +184,9 @@ def test_hidden_words_are_guessed_and_the_masks_do_not_depend_on_the_batch(run, 
 
 
 def test_a_masked_example_is_the_same_in_every_batch(tiny_masked):
-    from llmcli.core.data import Row
-    from llmcli.core.loading import load
-    from llmcli.core.objectives.masked import Masked
+    from llmcli.data.rows import Row
+    from llmcli.engines.pytorch.loading import load
+    from llmcli.training.objectives.masked import Masked
 
     loaded = load(ModelSpec(str(tiny_masked)), ("masked",))
     objective = Masked(loaded.model, loaded.tokenizer, 16, fraction=0.5, seed=7)
@@ -225,9 +225,9 @@ def pairs(feature):
 
 
 def test_only_what_the_assistant_says_is_learnt(tiny_chat):
-    from llmcli.core.data import Row
-    from llmcli.core.loading import load_causal
-    from llmcli.core.objectives.conversation import Conversation
+    from llmcli.data.rows import Row
+    from llmcli.engines.pytorch.loading import load_causal
+    from llmcli.training.objectives.conversation import Conversation
 
     loaded = load_causal(ModelSpec(str(tiny_chat)))
     objective = Conversation(loaded.model, loaded.tokenizer, 200)
@@ -239,9 +239,9 @@ def test_only_what_the_assistant_says_is_learnt(tiny_chat):
 
 
 def test_a_model_without_a_template_learns_the_completion_and_its_end(tiny_gpt2):
-    from llmcli.core.data import Row
-    from llmcli.core.loading import load_causal
-    from llmcli.core.objectives.conversation import Conversation
+    from llmcli.data.rows import Row
+    from llmcli.engines.pytorch.loading import load_causal
+    from llmcli.training.objectives.conversation import Conversation
 
     loaded = load_causal(ModelSpec(str(tiny_gpt2)))
     objective = Conversation(loaded.model, loaded.tokenizer, 64)
@@ -353,8 +353,8 @@ def test_a_head_is_taken_from_another_model(encoder, fit, tmp_path):
 
 
 def test_class_weights_make_up_for_rare_labels(encoder, tmp_path):
-    from llmcli.core.data import Row
-    from llmcli.core.preparation import Data, class_weights
+    from llmcli.data.rows import Row
+    from llmcli.training.preparation import Data, class_weights
 
     rows = [Row(at, "x", {"label": "a" if at < 9 else "b"}) for at in range(12)]
     spec = TrainingSpec(

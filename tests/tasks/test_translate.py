@@ -4,8 +4,8 @@ import pytest
 import torch
 from transformers import T5Config, T5ForConditionalGeneration
 
-from llmcli.core.data import Failure, Row
-from llmcli.core.loading import load
+from llmcli.data.rows import Failure, Row
+from llmcli.engines.pytorch.loading import load
 from llmcli.errors import ModelUnsuitable, UsageError
 from llmcli.spec import BatchSpec, ModelSpec
 from llmcli.spec.tasks import TranslateSpec

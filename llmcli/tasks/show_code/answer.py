@@ -1,10 +1,10 @@
 """The script of llmcli answer."""
 
-from llmcli.core.checkpoint import Kind, choose_kind
-from llmcli.core.questions import CHAT, PLAIN, SEQ2SEQ
-from llmcli.core.script import load_lines, local_config
+from llmcli.inference.questions import CHAT, PLAIN, SEQ2SEQ
+from llmcli.models.checkpoint import Kind, choose_kind
 from llmcli.spec import ModelSpec
 from llmcli.spec.tasks import AnswerSpec
+from llmcli.tasks.show_code.load import load_lines, local_config
 
 _SPANS = """
 question = {question}
@@ -92,6 +92,6 @@ def _form(template: str) -> str:
 
 
 def _has_chat_template(spec: ModelSpec) -> bool:
-    from llmcli.core.loading import load_tokenizer
+    from llmcli.engines.pytorch.loading import load_tokenizer
 
     return bool(load_tokenizer(spec).chat_template)

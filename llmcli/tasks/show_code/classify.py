@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from llmcli.core.checkpoint import Kind, choose_kind
-from llmcli.core.script import load_lines, local_config
+from llmcli.models.checkpoint import Kind, choose_kind
 from llmcli.spec import ModelSpec
 from llmcli.spec.tasks import ClassifySpec
+from llmcli.tasks.show_code.load import load_lines, local_config
 
 _HEAD = """
 text = {text}

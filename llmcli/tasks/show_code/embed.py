@@ -1,12 +1,12 @@
 """The script of llmcli embed."""
 
-from llmcli.core import hub
-from llmcli.core.checkpoint import kind_of
-from llmcli.core.pooling import Pooling, read_pooling
-from llmcli.core.script import load_lines, local_config
 from llmcli.errors import UsageError
+from llmcli.inference.pooling import Pooling, read_pooling
+from llmcli.models import hub
+from llmcli.models.checkpoint import kind_of
 from llmcli.spec import ModelSpec
 from llmcli.spec.tasks import EmbedSpec
+from llmcli.tasks.show_code.load import load_lines, local_config
 
 _EMBED = """
 text = {text}

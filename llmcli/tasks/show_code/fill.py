@@ -1,10 +1,10 @@
 """The script of llmcli fill."""
 
-from llmcli.core.checkpoint import choose_kind
-from llmcli.core.script import load_lines, local_config
 from llmcli.errors import UsageError
+from llmcli.models.checkpoint import choose_kind
 from llmcli.spec import ModelSpec
 from llmcli.spec.tasks import FillSpec
+from llmcli.tasks.show_code.load import load_lines, local_config
 
 _READ = """
 text = {text}
@@ -71,8 +71,8 @@ def fill_code(spec: ModelSpec, how: FillSpec, text: str) -> str:
 def _require_single_tokens(spec: ModelSpec, how: FillSpec) -> None:
     if not how.targets or local_config(spec) is None:
         return
-    from llmcli.core.loading import load_tokenizer
-    from llmcli.core.masks import target_tokens
+    from llmcli.engines.pytorch.loading import load_tokenizer
+    from llmcli.inference.gaps import target_tokens
 
     tokenizer = load_tokenizer(spec)
     for word in how.targets:

@@ -1,8 +1,8 @@
 """The script of llmcli forward."""
 
-from llmcli.core.checkpoint import Kind, choose_kind
-from llmcli.core.script import load_lines, local_config
+from llmcli.models.checkpoint import Kind, choose_kind
 from llmcli.spec import ModelSpec
+from llmcli.tasks.show_code.load import load_lines, local_config
 
 _FORWARD = """
 # Input

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from llmcli.core.checkpoint import choose_kind, context_length
-from llmcli.core.plan import DEFAULT_NEW_TOKENS, check_decoding
-from llmcli.core.script import load_lines, local_config
+from llmcli.decoding.validation import DEFAULT_NEW_TOKENS, check_decoding
+from llmcli.models.checkpoint import choose_kind, context_length
 from llmcli.spec import ChatSpec, DecodingSpec, ModelSpec
+from llmcli.tasks.show_code.load import load_lines, local_config
 
 _GENERATE = """
 prompt = {prompt}

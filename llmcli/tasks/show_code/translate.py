@@ -2,13 +2,13 @@
 
 from types import SimpleNamespace
 
-from llmcli.core.checkpoint import choose_kind
-from llmcli.core.languages import base, is_unspaced
-from llmcli.core.layout import Piece, pieces, put_together
-from llmcli.core.script import load_lines, local_config
-from llmcli.core.translating import Direction, find_direction
+from llmcli.inference.translation.directions import Direction, find_direction
+from llmcli.inference.translation.languages import base, is_unspaced
+from llmcli.inference.translation.layout import Piece, pieces, put_together
+from llmcli.models.checkpoint import choose_kind
 from llmcli.spec import ModelSpec
 from llmcli.spec.tasks import TranslateSpec
+from llmcli.tasks.show_code.load import load_lines, local_config
 
 _TRANSLATE = """{language}
 sentences = {sentences}
@@ -58,7 +58,7 @@ def _direction(spec: ModelSpec, how: TranslateSpec) -> Direction:
     if config is None:
         return Direction(how.from_lang, how.to_lang)
     choose_kind(spec.model_id, config, ("seq2seq",))
-    from llmcli.core.loading import load_tokenizer
+    from llmcli.engines.pytorch.loading import load_tokenizer
 
     tokenizer = load_tokenizer(spec)
     return find_direction(

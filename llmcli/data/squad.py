@@ -1,0 +1,238 @@
+"""Questions with their contexts and known answers: SQuAD's JSON, or a question a row."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from llmcli.data.lines import PACKED, damage_explained, is_unicode, open_text
+from llmcli.data.rows import Row, read_rows
+from llmcli.errors import InputError
+
+Object = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer that is right."""
+
+    text: str
+    start: int | None
+    """Where it begins in the context, in characters; None where the file does not say."""
+
+    def is_in(self, context: str) -> bool:
+        """True where the context has this very text at `start`."""
+        return self.start is not None and context.startswith(self.text, self.start)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question about a context."""
+
+    id: str
+    """What the file calls it, else its place there, counted from 1."""
+    question: str
+    """May be blank, as a few are in published data."""
+    context: str
+    answers: tuple[Answer, ...]
+    """All that are right; none where the context does not say (SQuAD 2)."""
+    fields: Object = field(default_factory=dict)
+    """What else the file says of it: the article's title, or other columns."""
+
+
+def read_questions(path: str) -> Iterator[Question]:
+    """Yield the questions of a file in order.
+
+    A .json file is SQuAD's: {"data": [{"title", "paragraphs": [{"context", "qas": [{"id",
+    "question", "answers": [{"text", "answer_start"}]}]}]}]}; it is held whole. Of .jsonl, .csv,
+    .tsv and .parquet, a row is a question: columns question and context, and answers as {"text":
+    [...], "answer_start": [...]} (in .csv as JSON), or answer and, if known, answer_start.
+    All may be packed with gzip or xz. Raises InputError, with the place, for the first question
+    that cannot be used: data with known answers is to be whole.
+    Source of the format: Rajpurkar et al. 2016, "SQuAD".
+    """
+    for place, found in each_question(path):
+        if isinstance(found, InputError):
+            raise InputError(f"{path}, {place}: {found}")
+        yield found
+
+
+def each_question(path: str) -> Iterator[tuple[str, Question | InputError]]:
+    """The questions of a file with their places in it, or what is wrong with them.
+
+    Raises InputError where the whole file cannot be used.
+    """
+    yield from _nested(path, _read_json(path)) if is_squad_json(path) else _flat(path)
+
+
+def is_squad_json(path: str) -> bool:
+    """True for the name of a .json file, packed or not.
+
+    >>> is_squad_json("dev.json.xz"), is_squad_json("dev.jsonl")
+    (True, False)
+    """
+    suffixes = [suffix.lower() for suffix in Path(path).suffixes]
+    if suffixes and suffixes[-1] in PACKED:
+        suffixes.pop()
+    return suffixes[-1:] == [".json"]
+
+
+def _read_json(path: str) -> Any:
+    with open_text(path) as file, damage_explained(path):
+        text = file.read()
+    if not is_unicode(text):
+        raise InputError(f"{path} is not UTF-8 text: convert it, with iconv for example")
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is not JSON: {error}") from None
+
+
+def _nested(path: str, content: Any) -> Iterator[tuple[str, Question | InputError]]:
+    articles = content.get("data") if isinstance(content, dict) else content
+    number = 0
+    for a, article in enumerate(_objects(articles, f"{path}: data"), 1):
+        title = {"title": article["title"]} if "title" in article else {}
+        place = f"article {a}"
+        try:
+            paragraphs = _objects(article.get("paragraphs"), "paragraphs")
+        except InputError as error:
+            yield place, error
+            continue
+        for p, paragraph in enumerate(paragraphs, 1):
+            for q, found in enumerate(_of_paragraph(paragraph, number, title), 1):
+                number += 1
+                yield f"{place}, paragraph {p}, question {q}", found
+
+
+def _of_paragraph(paragraph: Object, before: int, title: Object) -> Iterator[Question | InputError]:
+    """before: how many questions came before in the file."""
+    try:
+        context = _text(paragraph, "context")
+        questions = _objects(paragraph.get("qas"), "qas")
+    except InputError as error:
+        yield error
+        return
+    for number, asked in enumerate(questions, before + 1):
+        try:
+            yield Question(
+                id=str(asked.get("id", number)),
+                question=_text(asked, "question"),
+                context=context,
+                answers=_listed(asked.get("answers"), context),
+                fields=title,
+            )
+        except InputError as error:
+            yield error
+
+
+def _objects(value: Any, what: str) -> list[Object]:
+    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+        raise InputError(f"{what} is no list of objects, as SQuAD's JSON has it")
+    return value
+
+
+def _text(source: Object, name: str) -> str:
+    value = source.get(name)
+    if not isinstance(value, str):
+        raise InputError(f"{name!r} is no text but {value!r}")
+    return value
+
+
+OWN = ("id", "question", "context", "answers", "answer", "answer_start", "is_impossible")
+
+
+def _flat(path: str) -> Iterator[tuple[str, Question | InputError]]:
+    for row in read_rows(path, ("question", "context")):
+        place = f"line {row.number}"
+        try:
+            yield place, _of_row(row)
+        except InputError as error:
+            yield place, error
+
+
+def _of_row(row: Row) -> Question:
+    if row.error is not None:
+        raise InputError(row.error)
+    fields = row.fields
+    return Question(
+        id=str(fields.get("id", row.number)),
+        question=_text(fields, "question"),
+        context=_text(fields, "context"),
+        answers=_answers(fields),
+        fields={name: value for name, value in fields.items() if name not in OWN},
+    )
+
+
+def read_answers(fields: Object, place: str) -> tuple[Answer, ...]:
+    """The right answers of a row: its `answers`, or its `answer` and `answer_start`.
+
+    >>> read_answers({"answer": "in Paris", "answer_start": "3"}, "line 1")
+    (Answer(text='in Paris', start=3),)
+
+    Raises InputError, which begins with `place`, where they are not there or are malformed.
+    """
+    try:
+        return _answers(fields)
+    except InputError as error:
+        raise InputError(f"{place}: {error}") from None
+
+
+def _answers(fields: Object) -> tuple[Answer, ...]:
+    context = fields.get("context")
+    context = context if isinstance(context, str) else None
+    if "answers" in fields:
+        value = fields["answers"]
+        if isinstance(value, str):  # a cell of .csv
+            try:
+                value = json.loads(value)
+            except (ValueError, RecursionError):
+                raise InputError(f"'answers' is not JSON: {value[:60]!r}") from None
+        if isinstance(value, dict):
+            value = _zipped(value)
+        return _listed(value, context)
+    if "answer" not in fields:
+        raise InputError("no field 'answers' and no 'answer'")
+    if fields["answer"] in (None, ""):
+        return ()
+    one = {"text": fields["answer"], "answer_start": fields.get("answer_start")}
+    return _listed([one], context)
+
+
+def _zipped(value: Object) -> list[Object]:
+    """{"text": [...], "answer_start": [...]} as a list of objects."""
+    texts = value.get("text")
+    if not isinstance(texts, list):
+        raise InputError("'answers' has no list 'text'")
+    starts = value.get("answer_start", [None] * len(texts))
+    if not isinstance(starts, list) or len(starts) != len(texts):
+        raise InputError(f"'answers' has {len(texts)} texts, but not as many starts")
+    return [
+        {"text": text, "answer_start": start} for text, start in zip(texts, starts, strict=True)
+    ]
+
+
+def _listed(value: Any, context: str | None) -> tuple[Answer, ...]:
+    if not isinstance(value, list):
+        raise InputError("'answers' is no list")
+    found = []
+    for one in value:
+        text = one.get("text") if isinstance(one, dict) else one
+        start = one.get("answer_start") if isinstance(one, dict) else None
+        if not isinstance(text, str):
+            raise InputError(f"an answer is no text but {text!r}")
+        found.append(Answer(text, _start(start, context)))
+    return tuple(found)
+
+
+def _start(value: Any, context: str | None) -> int | None:
+    if value in (None, ""):
+        return None
+    try:
+        start = int(value)
+    except (TypeError, ValueError):
+        start = -1
+    if isinstance(value, float) or start < 0 or (context is not None and start > len(context)):
+        raise InputError(f"answer_start {value!r} is no place in the context")
+    return start

@@ -1,0 +1,197 @@
+"""Causal language models as CTranslate2's specifications."""
+
+from typing import Any
+
+import numpy as np
+from ctranslate2.specs import RotaryScalingType, TransformerDecoderModelSpec
+
+from llmcli.engines.ct2.layers import activation_of, set_linear, set_norm
+from llmcli.engines.ct2.support import rope
+from llmcli.engines.ct2.weights import Weights
+
+SCALINGS = {
+    "default": None,
+    "linear": RotaryScalingType.Linear,
+    "llama3": RotaryScalingType.Llama3,
+}
+
+
+def gpt2(weights: Weights, full: dict[str, Any]) -> Any:
+    """The specification of a GPT-2."""
+    spec = TransformerDecoderModelSpec.from_config(
+        full["n_layer"], full["n_head"], activation=activation_of(full)
+    )
+    body = weights.prefix("transformer.")
+    decoder = spec.decoder
+    decoder.scale_embeddings = False
+    decoder.embeddings.weight = weights.take(f"{body}wte.weight", "lm_head.weight")
+    decoder.position_encodings.encodings = weights.take(f"{body}wpe.weight")
+    set_norm(decoder.layer_norm, weights, f"{body}ln_f")
+    for at, layer in enumerate(decoder.layer):
+        name = f"{body}h.{at}"
+        set_norm(layer.self_attention.layer_norm, weights, f"{name}.ln_1")
+        set_linear(layer.self_attention.linear[0], weights, f"{name}.attn.c_attn", turned=True)
+        set_linear(layer.self_attention.linear[1], weights, f"{name}.attn.c_proj", turned=True)
+        set_norm(layer.ffn.layer_norm, weights, f"{name}.ln_2")
+        set_linear(layer.ffn.linear_0, weights, f"{name}.mlp.c_fc", turned=True)
+        set_linear(layer.ffn.linear_1, weights, f"{name}.mlp.c_proj", turned=True)
+    _set_output(decoder, weights, full, f"{body}wte")
+    spec.config.layer_norm_epsilon = full["layer_norm_epsilon"]
+    return spec
+
+
+def _set_output(
+    decoder: Any, weights: Weights, full: dict[str, Any], embedding: str, output: str = "lm_head"
+) -> None:
+    """Fill the layer that makes logits: of its own, or of the embeddings.
+
+    As in transformers, a stored output counts even where the configuration ties it.
+    """
+    names = [f"{output}.weight"]
+    if full["tie_word_embeddings"]:
+        names.append(f"{embedding}.weight")
+    decoder.projection.weight = weights.take(*names)
+
+
+def llama(weights: Weights, full: dict[str, Any]) -> Any:
+    """The specification of a Llama, Mistral, Qwen2 or Qwen3."""
+    heads = full["num_attention_heads"]
+    given = full.get("head_dim")  # null in some files
+    head_dim = given or full["hidden_size"] // heads
+    heads_kv = full.get("num_key_value_heads") or heads
+    has_norm = full["model_type"] == "qwen3"
+    positions = rope(full)
+    spec = TransformerDecoderModelSpec.from_config(
+        full["num_hidden_layers"],
+        heads,
+        activation=activation_of(full),
+        ffn_glu=True,
+        rms_norm=True,
+        rotary_dim=head_dim,
+        rotary_interleave=False,
+        rotary_base=positions["rope_theta"],
+        rotary_scaling_type=SCALINGS[positions["rope_type"]],
+        original_max_position_embeddings=positions.get("original_max_position_embeddings") or 0,
+        num_heads_kv=None if heads_kv == heads else heads_kv,
+        head_dim=head_dim,
+        qk_norm=has_norm,
+    )
+    body = weights.prefix("model.")
+    decoder = spec.decoder
+    decoder.scale_embeddings = False
+    decoder.embeddings.weight = weights.take(f"{body}embed_tokens.weight", "lm_head.weight")
+    set_norm(decoder.layer_norm, weights, f"{body}norm", is_rms=True)
+    for at, layer in enumerate(decoder.layer):
+        _set_llama_layer(layer, weights, f"{body}layers.{at}", has_norm)
+        _set_scaling(layer.self_attention, positions)
+    _set_output(decoder, weights, full, f"{body}embed_tokens")
+    spec.config.layer_norm_epsilon = full["rms_norm_eps"]
+    return spec
+
+
+def _set_scaling(attention: Any, positions: dict[str, Any]) -> None:
+    """Fill what scales rotary positions.
+
+    CTranslate2 reads the factor for both kinds; its specification names it for one only.
+    """
+    if positions["rope_type"] != "default":
+        attention.__dict__["rotary_scaling_factor"] = np.float32(positions["factor"])
+    if positions["rope_type"] == "llama3":
+        attention.rotary_low_freq_factor = np.float32(positions["low_freq_factor"])
+        attention.rotary_high_freq_factor = np.float32(positions["high_freq_factor"])
+
+
+def _set_llama_layer(layer: Any, weights: Weights, name: str, has_norm: bool) -> None:
+    attention = layer.self_attention
+    set_norm(attention.layer_norm, weights, f"{name}.input_layernorm", is_rms=True)
+    set_norm(layer.ffn.layer_norm, weights, f"{name}.post_attention_layernorm", is_rms=True)
+    if has_norm:
+        set_norm(attention.q_norm, weights, f"{name}.self_attn.q_norm", is_rms=True)
+        set_norm(attention.k_norm, weights, f"{name}.self_attn.k_norm", is_rms=True)
+    parts = [f"{name}.self_attn.{part}_proj" for part in "qkv"]
+    set_linear(attention.linear[0], weights, *parts)
+    set_linear(attention.linear[1], weights, f"{name}.self_attn.o_proj")
+    set_linear(layer.ffn.linear_0, weights, f"{name}.mlp.gate_proj")
+    set_linear(layer.ffn.linear_0_noact, weights, f"{name}.mlp.up_proj")
+    set_linear(layer.ffn.linear_1, weights, f"{name}.mlp.down_proj")
+
+
+def gpt_neox(weights: Weights, full: dict[str, Any]) -> Any:
+    """The specification of a GPT-NeoX, such as Pythia."""
+    heads = full["num_attention_heads"]
+    found = rope(full)
+    spec = TransformerDecoderModelSpec.from_config(
+        full["num_hidden_layers"],
+        heads,
+        activation=activation_of(full),
+        rotary_dim=int(full["hidden_size"] // heads * found["partial_rotary_factor"]),
+        rotary_interleave=False,
+        rotary_base=found["rope_theta"],
+        parallel_residual=full["use_parallel_residual"],
+        shared_layer_norm=False,
+    )
+    body = weights.prefix("gpt_neox.")
+    decoder = spec.decoder
+    decoder.scale_embeddings = False
+    decoder.embeddings.weight = weights.take(f"{body}embed_in.weight")
+    set_norm(decoder.layer_norm, weights, f"{body}final_layer_norm")
+    for at, layer in enumerate(decoder.layer):
+        name = f"{body}layers.{at}"
+        is_parallel = full["use_parallel_residual"]
+        first = layer.input_layer_norm if is_parallel else layer.self_attention.layer_norm
+        second = layer.post_attention_layer_norm if is_parallel else layer.ffn.layer_norm
+        set_norm(first, weights, f"{name}.input_layernorm")
+        set_norm(second, weights, f"{name}.post_attention_layernorm")
+        fused = layer.self_attention.linear[0]
+        set_linear(fused, weights, f"{name}.attention.query_key_value")
+        fused.weight = _apart(fused.weight, heads)
+        if fused.has_bias():
+            fused.bias = _apart(fused.bias, heads)
+        set_linear(layer.self_attention.linear[1], weights, f"{name}.attention.dense")
+        set_linear(layer.ffn.linear_0, weights, f"{name}.mlp.dense_h_to_4h")
+        set_linear(layer.ffn.linear_1, weights, f"{name}.mlp.dense_4h_to_h")
+    _set_output(decoder, weights, full, f"{body}embed_in", "embed_out")
+    spec.config.layer_norm_epsilon = full["layer_norm_eps"]
+    return spec
+
+
+def _apart(rows: Any, heads: int) -> Any:
+    """Rows that hold query, key and value of each head, as all queries, keys, values."""
+    parts = rows.reshape(heads, 3, -1, *rows.shape[1:])
+    return np.ascontiguousarray(parts.swapaxes(0, 1)).reshape(rows.shape)
+
+
+def opt(weights: Weights, full: dict[str, Any]) -> Any:
+    """The specification of an OPT."""
+    is_before = full["do_layer_norm_before"]
+    projects = full.get("word_embed_proj_dim") not in (None, full["hidden_size"])
+    spec = TransformerDecoderModelSpec.from_config(
+        full["num_hidden_layers"],
+        full["num_attention_heads"],
+        pre_norm=is_before,
+        no_final_norm=full["_remove_final_layer_norm"],
+        activation=activation_of(full),
+        project_in_out=projects,
+    )
+    body = f"{weights.prefix('model.')}decoder"
+    decoder = spec.decoder
+    decoder.scale_embeddings = False
+    decoder.embeddings.weight = weights.take(f"{body}.embed_tokens.weight", "lm_head.weight")
+    decoder.position_encodings.encodings = weights.take(f"{body}.embed_positions.weight")[2:]
+    if is_before and not full["_remove_final_layer_norm"]:
+        set_norm(decoder.layer_norm, weights, f"{body}.final_layer_norm")
+    if projects:
+        set_linear(decoder.project_in, weights, f"{body}.project_in")
+        set_linear(decoder.project_out, weights, f"{body}.project_out")
+    for at, layer in enumerate(decoder.layer):
+        name = f"{body}.layers.{at}"
+        attention = layer.self_attention
+        set_norm(attention.layer_norm, weights, f"{name}.self_attn_layer_norm")
+        set_linear(attention.linear[0], weights, *(f"{name}.self_attn.{x}_proj" for x in "qkv"))
+        set_linear(attention.linear[1], weights, f"{name}.self_attn.out_proj")
+        set_norm(layer.ffn.layer_norm, weights, f"{name}.final_layer_norm")
+        set_linear(layer.ffn.linear_0, weights, f"{name}.fc1")
+        set_linear(layer.ffn.linear_1, weights, f"{name}.fc2")
+    _set_output(decoder, weights, full, f"{body}.embed_tokens")
+    spec.config.layer_norm_epsilon = 1e-5  # torch's own, which OPT leaves as it is
+    return spec

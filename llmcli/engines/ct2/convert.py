@@ -1,0 +1,102 @@
+"""The process that converts a checkpoint: python -m llmcli.engines.ct2.convert REQUEST.
+
+It is a process of its own so that the memory which it takes is given back. An expected
+failure is one line on stdout: the name of its class and the message, as JSON.
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from llmcli import errors
+from llmcli.engines.ct2.support import GROUPS, with_defaults
+from llmcli.models.checkpoint import Checkpoint, read_config, read_json
+
+FAILED = 3
+
+
+def convert(checkpoint: Checkpoint, target: Path, dtype: str) -> None:
+    """Write model.bin, config.json and vocabularies of a checkpoint into an empty folder.
+
+    The tokens of CTranslate2's vocabularies are the ids in digits: "0", "1", ...; so no
+    tokenizer is needed here, nor between the engine and the ids. dtype: float32 or int8.
+    Raises ModelNotFound, ModelUnsuitable.
+    """
+    # ctranslate2.specs imports torch where it can, for tensors that there are none of here.
+    sys.modules.setdefault("torch", None)  # type: ignore[arg-type]
+    from llmcli.engines.ct2 import causal, encoders, seq2seq
+    from llmcli.engines.ct2.weights import Weights
+
+    builders: dict[str, Callable[[Weights, dict[str, Any]], Any]] = {
+        "gpt2": causal.gpt2,
+        "gpt_neox": causal.gpt_neox,
+        "opt": causal.opt,
+        **dict.fromkeys(("llama", "mistral", "qwen2", "qwen3"), causal.llama),
+        **dict.fromkeys(("bert", "roberta", "xlm-roberta", "camembert"), encoders.bert),
+        "distilbert": encoders.distilbert,
+        **dict.fromkeys(seq2seq.STYLES, seq2seq.bart),
+        **dict.fromkeys(("t5", "mt5"), seq2seq.t5),
+    }
+    full = with_defaults(read_config(checkpoint))
+    group = GROUPS[full["model_type"]]
+    weights = Weights(checkpoint)
+    spec = builders[full["model_type"]](weights, full)
+    weights.require_all_taken(weights.prefix(*encoders.BODIES) if group == "encoder" else "")
+    generation = checkpoint.folder / "generation_config.json"
+    given = read_json(checkpoint, generation) if generation.is_file() else {}
+    if group == "seq2seq":
+        _set_tokens(spec.config, {**full, **_said(given)}, "decoder_start_token_id")
+        spec.register_source_vocabulary(_ids(spec.encoder.embeddings[0]))
+        spec.register_target_vocabulary(_ids(spec.decoder.embeddings))
+    else:
+        _set_tokens(spec.config, {**full, **_said(given)})
+        half = spec.encoder.embeddings[0] if group == "encoder" else spec.decoder.embeddings
+        spec.register_vocabulary(_ids(half))
+    spec.validate()
+    spec.optimize(quantization=dtype)
+    spec.save(str(target))
+
+
+def _ids(embeddings: Any) -> list[str]:
+    return [str(at) for at in range(len(embeddings.weight))]
+
+
+def _said(settings: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if value is not None}
+
+
+def _set_tokens(config: Any, settings: dict[str, Any], *more: str) -> None:
+    """Name the special tokens; those that a model lacks are never asked for, and 0 here."""
+    for name in ("bos_token_id", "eos_token_id", *more):
+        value = settings.get(name)
+        value = value[0] if isinstance(value, list) and value else value
+        setattr(config, name.removesuffix("_id"), str(value or 0))
+    config.unk_token = "0"
+
+
+def main(request: str) -> int:
+    """Do what a request in JSON says; the exit code."""
+    asked = json.loads(request)
+    folder = Path(asked["folder"])
+    checkpoint = Checkpoint(asked["model_id"], folder, asked["origin"])
+    try:
+        convert(checkpoint, Path(asked["target"]), asked["dtype"])
+    except (errors.LlmcliError, MemoryError) as error:
+        return _fail(type(error).__name__, str(error))
+    except OSError as error:
+        reason = error.strerror or str(error)
+        if str(error.filename).startswith(str(folder)):
+            return _fail("ModelUnsuitable", f"cannot read {error.filename}: {reason}")
+        return _fail("OSError", reason)  # of the cache
+    return 0
+
+
+def _fail(name: str, message: str) -> int:
+    sys.stdout.write(json.dumps({"error": name, "message": message}))
+    return FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,146 @@
+"""The heads of encoders, which CTranslate2 lacks, in numpy."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from llmcli.arrays import Bools, Floats
+from llmcli.engines.base import Outputs
+from llmcli.engines.ct2.support import NotForCt2
+from llmcli.models.checkpoint import Checkpoint, Kind, weight_files
+from llmcli.models.safetensors import Tensors
+
+Head = Callable[[Floats, Bools | None], Outputs]
+"""From token states (B, T, D), and a mask (B, T) of the places that are wanted, to outputs."""
+Step = Callable[[Floats], Floats]
+
+
+def read_head(checkpoint: Checkpoint, kind: Kind, settings: dict[str, Any]) -> Head:
+    """The head of a checkpoint, float32. Raises NotForCt2.
+
+    settings: the contents of config.json, with what they leave out.
+    """
+    if kind == "encoder":
+        return lambda hidden, places: Outputs(hidden=hidden)
+    build = HEADS.get((str(settings["model_type"]), kind))
+    if build is None:
+        raise NotForCt2(f"the head of {settings['model_type']} as {kind} is not known")
+    try:
+        return build(Tensors(weight_files(checkpoint)), settings)
+    except KeyError as error:
+        raise NotForCt2(f"the checkpoint has no {error}") from None
+
+
+def _linear(weights: Tensors, name: str) -> Step:
+    matrix, bias = weights[f"{name}.weight"].T, weights[f"{name}.bias"]
+    return lambda x: x @ matrix + bias
+
+
+def _classifier(*steps: Step) -> Head:
+    """Logits of the first token's state."""
+
+    def head(hidden: Floats, places: Bools | None) -> Outputs:
+        vectors = hidden[:, 0]
+        for step in steps:
+            vectors = step(vectors)
+        return Outputs(logits=vectors)
+
+    return head
+
+
+def _bert_classifier(weights: Tensors, settings: dict[str, Any]) -> Head:
+    pooler = _linear(weights, "bert.pooler.dense")
+    return _classifier(pooler, np.tanh, _linear(weights, "classifier"))
+
+
+def _distilbert_classifier(weights: Tensors, settings: dict[str, Any]) -> Head:
+    first = _linear(weights, "pre_classifier")
+    return _classifier(first, lambda x: np.maximum(x, 0), _linear(weights, "classifier"))
+
+
+def _roberta_classifier(weights: Tensors, settings: dict[str, Any]) -> Head:
+    first = _linear(weights, "classifier.dense")
+    return _classifier(first, np.tanh, _linear(weights, "classifier.out_proj"))
+
+
+def _reader(weights: Tensors, settings: dict[str, Any]) -> Head:
+    both = _linear(weights, "qa_outputs")
+
+    def head(hidden: Floats, places: Bools | None) -> Outputs:
+        scores = both(hidden)  # (B, T, 2)
+        return Outputs(starts=scores[..., 0], ends=scores[..., 1])
+
+    return head
+
+
+def _masked(dense: str, norm: str, words: str, bias: str, output: str) -> Any:
+    """A head that guesses words, with the names of its weights.
+
+    words: the embeddings, which are its last matrix unless `output` is stored too.
+    """
+
+    def build(weights: Tensors, settings: dict[str, Any]) -> Head:
+        act = settings.get("hidden_act", settings.get("activation"))
+        if act not in ("gelu", "gelu_python"):
+            raise NotForCt2(f"it does not know the activation {act} in a head")
+        first = _linear(weights, dense)
+        scale, shift = weights[f"{norm}.weight"], weights[f"{norm}.bias"]
+        epsilon = settings.get("layer_norm_eps", 1e-12)
+        matrix = weights[output if output in weights else words].T
+        offset = weights[bias]
+
+        def head(hidden: Floats, places: Bools | None) -> Outputs:
+            states = gelu(first(hidden if places is None else hidden[places]))  # (n, D)
+            centred = states - states.mean(-1, keepdims=True)
+            variance = (centred * centred).mean(-1, keepdims=True)
+            states = centred / np.sqrt(variance + epsilon) * scale + shift
+            return Outputs(logits=states @ matrix + offset)
+
+        return head
+
+    return build
+
+
+_erf = np.frompyfunc(math.erf, 1, 1)
+
+
+def gelu(x: Floats) -> Floats:
+    """x times the chance that a normal number is below it (Hendrycks and Gimpel 2016)."""
+    share = (1 + _erf(x / math.sqrt(2)).astype(np.float32)) / 2
+    product: Floats = (x * share).astype(np.float32)
+    return product
+
+
+_ROBERTA = ("roberta", "xlm-roberta", "camembert")
+HEADS: dict[tuple[str, Kind], Callable[[Tensors, dict[str, Any]], Head]] = {
+    ("bert", "classifier"): _bert_classifier,
+    ("distilbert", "classifier"): _distilbert_classifier,
+    **{(name, "classifier"): _roberta_classifier for name in _ROBERTA},
+    **{(name, "reader"): _reader for name in ("bert", "distilbert", *_ROBERTA)},
+    ("bert", "masked"): _masked(
+        "cls.predictions.transform.dense",
+        "cls.predictions.transform.LayerNorm",
+        "bert.embeddings.word_embeddings.weight",
+        "cls.predictions.bias",
+        "cls.predictions.decoder.weight",
+    ),
+    ("distilbert", "masked"): _masked(
+        "vocab_transform",
+        "vocab_layer_norm",
+        "distilbert.embeddings.word_embeddings.weight",
+        "vocab_projector.bias",
+        "vocab_projector.weight",
+    ),
+    **{
+        (name, "masked"): _masked(
+            "lm_head.dense",
+            "lm_head.layer_norm",
+            "roberta.embeddings.word_embeddings.weight",
+            "lm_head.bias",
+            "lm_head.decoder.weight",
+        )
+        for name in _ROBERTA
+    },
+}

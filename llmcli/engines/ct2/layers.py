@@ -1,0 +1,47 @@
+"""Parts that the specifications of all architectures share."""
+
+from typing import Any
+
+import numpy as np
+from ctranslate2.specs import common_spec
+
+from llmcli.arrays import Floats
+from llmcli.engines.ct2.support import ACTIVATIONS, activation
+from llmcli.engines.ct2.weights import Weights
+
+
+def activation_of(full: dict[str, Any]) -> Any:
+    """CTranslate2's number for the activation that a configuration names."""
+    return common_spec.Activation[ACTIVATIONS[activation(full)]]
+
+
+def set_linear(spec: Any, weights: Weights, *names: str, turned: bool = False) -> None:
+    """Fill one linear layer with those of the given names, one below the other.
+
+    turned: the weights are stored as (in, out), as GPT-2's are; CTranslate2 wants (out, in).
+    """
+    parts = [weights.take(f"{name}.weight") for name in names]
+    spec.weight = np.concatenate([part.T if turned else part for part in parts])
+    spec.weight = np.ascontiguousarray(spec.weight)
+    if any(f"{name}.bias" in weights for name in names):
+        spec.bias = np.concatenate(
+            [
+                weights.take(f"{name}.bias")
+                if f"{name}.bias" in weights
+                else np.zeros(len(part), np.float32)
+                for name, part in zip(names, parts, strict=True)
+            ]
+        )
+
+
+def set_norm(spec: Any, weights: Weights, name: str, *, is_rms: bool = False) -> None:
+    """Fill a layer norm; old BERT checkpoints call its weights gamma and beta."""
+    spec.gamma = weights.take(f"{name}.weight", f"{name}.gamma")
+    if not is_rms:
+        spec.beta = weights.take(f"{name}.bias", f"{name}.beta")
+
+
+def sinusoids(positions: Floats, frequencies: Floats) -> Floats:
+    """Sines, then cosines, of each position (N,) at each frequency (F,): (N, 2 F)."""
+    angles = positions[:, None] * frequencies[None]
+    return np.concatenate([np.sin(angles), np.cos(angles)], axis=1).astype(np.float32)

@@ -1,0 +1,96 @@
+"""From a checkpoint to a model that CTranslate2 runs, and a light tokenizer."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from llmcli.engines.base import INT8, Loaded, Placement
+from llmcli.engines.ct2.conversion import Dtype, conversion_of, converted, reason_against
+from llmcli.engines.ct2.engine import Ct2Engine
+from llmcli.engines.ct2.heads import read_head
+from llmcli.engines.ct2.support import NotForCt2, group_of, with_defaults
+from llmcli.errors import ModelUnsuitable
+from llmcli.models.checkpoint import Checkpoint, Kind, context_length, read_json, weight_files
+from llmcli.spec import ModelSpec
+from llmcli.system.memory import make_ready
+from llmcli.tokenization.load import NotLight, load_tokenizer
+
+NOTABLE = 100 << 20  # bytes of weights whose conversion takes longer than a moment
+
+
+class Settings:
+    """The settings of a JSON file as attributes; what it leaves out is None."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self.__dict__.update(values)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return None
+
+
+def load_converted(
+    spec: ModelSpec,
+    checkpoint: Checkpoint,
+    kind: Kind,
+    settings: dict[str, Any],
+    note: Callable[[str], None],
+) -> Loaded:
+    """Convert a model, unless that was done before, and load it.
+
+    settings: the contents of its config.json. Raises NotForCt2 where torch must run it;
+    InputError where the conversion cannot be kept; ModelNotFound for half a download.
+    """
+    reason = reason_against(settings, kind)
+    if reason is not None:
+        raise NotForCt2(reason)
+    context = context_length(settings)
+    if context is None and settings["model_type"] != "t5":
+        raise NotForCt2("its config.json does not say how many positions it has")
+    dtype: Dtype = "int8" if spec.dtype == "int8" else "float32"
+    full = with_defaults(settings)
+    try:
+        # The tokenizer is read beside the weights: for a large vocabulary it takes a third as long.
+        with ThreadPoolExecutor(1) as beside:
+            reading = beside.submit(load_tokenizer, checkpoint)
+            head = read_head(checkpoint, kind, full) if group_of(kind) == "encoder" else None
+            folder = conversion_of(checkpoint, kind, dtype)
+            if folder is None:
+                reading.result()  # raises before a conversion that would be for nothing
+                if sum(path.stat().st_size for path in weight_files(checkpoint)) > NOTABLE:
+                    note(f"[converting {spec.model_id} for the ct2 engine: once, into the cache]")
+                folder = converted(checkpoint, kind, dtype)
+            make_ready((folder / "model.bin").stat().st_size)
+            engine = Ct2Engine(folder, kind, head)
+            tokenizer = reading.result()
+    except (NotLight, ModelUnsuitable) as error:
+        raise NotForCt2(str(error)) from None
+    how = "float32 (exact)" if dtype == "float32" else INT8
+    place = Placement("cpu", dtype, f"cpu by ct2, {how}")
+    return Loaded(
+        None,
+        tokenizer,
+        kind,
+        context,
+        checkpoint,
+        place,
+        config=Settings(_config(full)),
+        generation=_generation(checkpoint, full),
+        engine=engine,
+    )
+
+
+def _config(full: dict[str, Any]) -> dict[str, Any]:
+    """config.json with the labels as transformers gives them."""
+    names = full.get("id2label")
+    labels = {int(at): name for at, name in names.items()} if isinstance(names, dict) else None
+    count = len(labels) if labels is not None else int(full.get("num_labels") or 2)
+    labels = labels or {at: f"LABEL_{at}" for at in range(count)}
+    return {"is_encoder_decoder": False, **full, "id2label": labels, "num_labels": count}
+
+
+def _generation(checkpoint: Checkpoint, full: dict[str, Any]) -> Settings:
+    """How the model generates: generation_config.json, else what config.json says of it."""
+    path = checkpoint.folder / "generation_config.json"
+    return Settings(read_json(checkpoint, path) if path.is_file() else full)

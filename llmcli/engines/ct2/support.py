@@ -1,0 +1,276 @@
+"""Which architectures CTranslate2 represents exactly, told from config.json alone."""
+
+from typing import Any, Literal
+
+from llmcli.models.checkpoint import WORDS, Kind
+
+Group = Literal["causal", "seq2seq", "encoder"]
+ENCODERS: tuple[Kind, ...] = ("classifier", "tagger", "reader", "masked", "encoder")
+
+
+class NotForCt2(Exception):
+    """Why ct2 does not run a model, or what is asked of it, in a few words."""
+
+
+_LLAMA = {
+    "hidden_act": "silu",
+    "hidden_size": 4096,
+    "num_attention_heads": 32,
+    "num_hidden_layers": 32,
+    "rms_norm_eps": 1e-6,
+    "tie_word_embeddings": False,
+}
+_BERT = {
+    "hidden_act": "gelu",
+    "hidden_size": 768,
+    "num_attention_heads": 12,
+    "num_hidden_layers": 12,
+    "layer_norm_eps": 1e-12,
+    "is_decoder": False,
+    "add_cross_attention": False,
+    "position_embedding_type": "absolute",
+}
+_BART = {
+    "activation_function": "gelu",
+    "d_model": 1024,
+    "encoder_attention_heads": 16,
+    "decoder_attention_heads": 16,
+    "encoder_layers": 12,
+    "decoder_layers": 12,
+    "max_position_embeddings": 1024,
+    "scale_embedding": False,
+    "tie_word_embeddings": True,
+    "pad_token_id": 1,
+}
+_T5 = {
+    "d_model": 512,
+    "num_heads": 8,
+    "num_layers": 6,
+    "layer_norm_epsilon": 1e-6,
+    "feed_forward_proj": "relu",
+    "relative_attention_max_distance": 128,
+}
+
+# What transformers assumes where config.json says nothing: old files leave much out.
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "gpt2": {
+        "activation_function": "gelu_new",
+        "n_embd": 768,
+        "n_head": 12,
+        "n_layer": 12,
+        "layer_norm_epsilon": 1e-5,
+        "tie_word_embeddings": True,
+        "add_cross_attention": False,
+        "scale_attn_weights": True,
+        "scale_attn_by_inverse_layer_idx": False,
+    },
+    "llama": _LLAMA,
+    "mistral": {**_LLAMA, "num_key_value_heads": 8, "sliding_window": 4096},
+    "qwen2": {**_LLAMA, "num_key_value_heads": 32, "use_sliding_window": False},
+    "qwen3": {
+        **_LLAMA,
+        "num_key_value_heads": 32,
+        "head_dim": 128,
+        "use_sliding_window": False,
+    },
+    "gpt_neox": {
+        "hidden_act": "gelu",
+        "hidden_size": 6144,
+        "num_attention_heads": 64,
+        "num_hidden_layers": 44,
+        "layer_norm_eps": 1e-5,
+        "tie_word_embeddings": False,
+        "use_parallel_residual": True,
+    },
+    "opt": {
+        "activation_function": "relu",
+        "hidden_size": 768,
+        "num_attention_heads": 12,
+        "num_hidden_layers": 12,
+        "tie_word_embeddings": True,
+        "do_layer_norm_before": True,
+        "layer_norm_elementwise_affine": True,
+        "_remove_final_layer_norm": False,
+    },
+    "bert": _BERT,
+    "roberta": {**_BERT, "pad_token_id": 1},
+    "xlm-roberta": {**_BERT, "pad_token_id": 1},
+    "camembert": {**_BERT, "pad_token_id": 1},
+    "distilbert": {"activation": "gelu", "dim": 768, "n_heads": 12, "n_layers": 6},
+    "marian": {
+        **_BART,
+        "pad_token_id": 58100,
+        "share_encoder_decoder_embeddings": True,
+    },
+    "bart": _BART,
+    "mbart": _BART,
+    "m2m_100": {**_BART, "activation_function": "relu", "scale_embedding": True},
+    "pegasus": {**_BART, "pad_token_id": 0},
+    "t5": _T5,
+    "mt5": {**_T5, "num_heads": 6, "num_layers": 8, "feed_forward_proj": "gated-gelu"},
+}
+GROUPS: dict[str, Group] = {
+    **dict.fromkeys(("gpt2", "llama", "mistral", "qwen2", "qwen3", "gpt_neox", "opt"), "causal"),
+    **dict.fromkeys(("bert", "roberta", "xlm-roberta", "camembert", "distilbert"), "encoder"),
+    **dict.fromkeys(("marian", "bart", "mbart", "m2m_100", "pegasus"), "seq2seq"),
+    **dict.fromkeys(("t5", "mt5"), "seq2seq"),
+}
+_OTHER_NAMES = {  # transformers takes these names in config.json too
+    "gpt2": {
+        "hidden_size": "n_embd",
+        "num_attention_heads": "n_head",
+        "num_hidden_layers": "n_layer",
+    },
+    "distilbert": {
+        "hidden_size": "dim",
+        "num_attention_heads": "n_heads",
+        "num_hidden_layers": "n_layers",
+    },
+    **dict.fromkeys(
+        ("t5", "mt5"),
+        {
+            "hidden_size": "d_model",
+            "num_attention_heads": "num_heads",
+            "num_hidden_layers": "num_layers",
+        },
+    ),
+}
+# Settings of which CTranslate2, or the conversion, knows one value only.
+_ONLY: dict[str, Any] = {
+    "add_cross_attention": False,
+    "scale_attn_weights": True,
+    "scale_attn_by_inverse_layer_idx": False,
+    "layer_norm_elementwise_affine": True,
+    "is_decoder": False,
+    "position_embedding_type": "absolute",
+    "use_sliding_window": False,
+    "share_encoder_decoder_embeddings": True,
+}
+# Rotary positions, and what each kind of them needs to be told.
+ROPES: dict[str, tuple[str, ...]] = {
+    "default": (),
+    "linear": ("factor",),
+    "llama3": (
+        *("factor", "low_freq_factor", "high_freq_factor"),
+        "original_max_position_embeddings",
+    ),
+}
+WIDTHS = ("n_embd", "hidden_size", "dim", "d_model")
+HEADS = (
+    *("n_head", "n_heads", "num_attention_heads"),
+    *("encoder_attention_heads", "decoder_attention_heads"),
+)
+ACTIVATIONS = {  # by the names of ctranslate2.specs.common_spec.Activation
+    "gelu": "GELU",
+    "gelu_python": "GELU",
+    "gelu_fast": "GELUTanh",
+    "gelu_new": "GELUTanh",
+    "gelu_pytorch_tanh": "GELUTanh",
+    "relu": "RELU",
+    "silu": "SWISH",
+    "swish": "SWISH",
+}
+
+
+def group_of(kind: Kind) -> Group | None:
+    """What a kind of model is converted as: all encoders alike, without their heads."""
+    if kind == "causal" or kind == "seq2seq":
+        return kind
+    return "encoder" if kind in ENCODERS else None
+
+
+def reason_against(settings: dict[str, Any], kind: Kind) -> str | None:
+    """Why a model cannot be run by CTranslate2, in a few words; None if it can.
+
+    settings: the contents of config.json. What it leaves out is as transformers has it.
+    """
+    model_type = str(settings.get("model_type"))
+    if GROUPS.get(model_type) != group_of(kind) or group_of(kind) is None:
+        return f"it does not run {model_type} as {WORDS[kind]}"
+    if settings.get("quantization_config"):
+        return "it does not read quantized checkpoints"
+    full = with_defaults(settings)
+    wrong = next((name for name, value in _ONLY.items() if full.get(name, value) != value), None)
+    if wrong is not None:
+        return f"it does not know {wrong} {full[wrong]}"
+    if activation(full) not in ACTIVATIONS:
+        return f"it does not know the activation {activation(full)}"
+    return _reason_against_rope(full) or _reason_against_shape(full) or _reason_by_type(full)
+
+
+def with_defaults(settings: dict[str, Any]) -> dict[str, Any]:
+    """The contents of config.json and what transformers assumes beyond it."""
+    model_type = settings["model_type"]
+    others = _OTHER_NAMES.get(model_type, {})
+    known = {others.get(name, name): value for name, value in settings.items()}
+    return {**DEFAULTS[model_type], **known}
+
+
+def activation(full: dict[str, Any]) -> str:
+    """The name of the activation between the layers of a feed-forward network."""
+    if "feed_forward_proj" in full:
+        named = str(full["feed_forward_proj"])
+        return "gelu_new" if named == "gated-gelu" else named.removeprefix("gated-")
+    names = ("activation_function", "hidden_act", "activation")
+    return str(next(full[name] for name in names if name in full))
+
+
+def rope(full: dict[str, Any]) -> dict[str, Any]:
+    """What config.json says of rotary positions, in its old places or its new one."""
+    old = {
+        "rope_theta": full.get("rope_theta", full.get("rotary_emb_base")),
+        "partial_rotary_factor": full.get("rotary_pct", full.get("partial_rotary_factor")),
+    }
+    given = {name: value for name, value in old.items() if value is not None}
+    part = 0.25 if full["model_type"] == "gpt_neox" else 1
+    usual = {"rope_theta": 10000.0, "partial_rotary_factor": part, "rope_type": "default"}
+    new = full.get("rope_scaling") or full.get("rope_parameters") or {}
+    if "type" in new:
+        new = {"rope_type": new["type"], **new}
+    return {**usual, **given, **new}
+
+
+def _reason_against_rope(full: dict[str, Any]) -> str | None:
+    given = [full.get(name) or {} for name in ("rope_scaling", "rope_parameters")]
+    if not all(isinstance(one, dict) for one in given) or any(
+        isinstance(value, dict) for one in given for value in one.values()
+    ):
+        return "it does not know these rope_parameters"
+    found = rope(full)
+    if full["model_type"] != "gpt_neox" and found["partial_rotary_factor"] != 1:
+        return "it does not know rotary positions of a part of each head"
+    known = ROPES if full["model_type"] != "gpt_neox" else {"default": ()}
+    if found["rope_type"] not in known:
+        return f"it does not know rotary positions of type {found['rope_type']}"
+    needed = ("rope_theta", "partial_rotary_factor", *known[found["rope_type"]])
+    if not all(isinstance(found.get(name), (int, float)) for name in needed):
+        return "it does not know these rope_parameters"
+    return None
+
+
+def _reason_against_shape(full: dict[str, Any]) -> str | None:
+    if full.get("head_dim") or full["model_type"] in ("t5", "mt5"):
+        return None  # their heads have a size of their own
+    width = next(full[name] for name in WIDTHS if name in full)
+    for name in HEADS:
+        heads = full.get(name, 1)
+        if not isinstance(width, int) or not isinstance(heads, int) or width % max(heads, 1):
+            return f"{width} dimensions do not divide into {heads} heads"
+    return None
+
+
+def _reason_by_type(full: dict[str, Any]) -> str | None:
+    model_type = full["model_type"]
+    if model_type == "mistral" and full["sliding_window"] is not None:
+        return f"it does not know sliding_window {full['sliding_window']}"
+    kinds = full.get("layer_types") or []
+    if model_type in ("qwen2", "qwen3") and any(one != "full_attention" for one in kinds):
+        return "it does not know layers with a sliding window"
+    if GROUPS[model_type] == "seq2seq" and model_type not in ("t5", "mt5"):
+        if full["tie_word_embeddings"] is not True:
+            return "it does not know tie_word_embeddings False"
+        if full.get("decoder_vocab_size") not in (None, full.get("vocab_size")):
+            return "it does not know a vocabulary for each side"
+        if full["d_model"] % 2:
+            return "it does not know an odd number of dimensions"
+    return None

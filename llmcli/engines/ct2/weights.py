@@ -1,0 +1,54 @@
+"""The weights of a checkpoint that is converted, of which none may be left over."""
+
+import re
+
+from llmcli.arrays import Floats
+from llmcli.errors import ModelUnsuitable
+from llmcli.models.checkpoint import Checkpoint, check, weight_files
+from llmcli.models.safetensors import Tensors
+
+# Tensors that old checkpoints store and that follow from the configuration.
+DERIVED = re.compile(
+    r"(?:^|\.)(?:attn\.(?:masked_)?bias|attention\.(?:masked_)?bias|rotary_emb\.inv_freq|"
+    r"position_ids|embed_positions\.(?:_float_tensor|weights))$"
+)
+
+
+class Weights:
+    """The tensors of a checkpoint, each of which is to be taken."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        """Read the headers. Raises ModelNotFound, ModelUnsuitable as `checkpoint.check` does."""
+        check(checkpoint)
+        self.checkpoint = checkpoint
+        self._tensors = Tensors(weight_files(checkpoint))
+        self._left = {name for name in self._tensors.names() if not DERIVED.search(name)}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._tensors
+
+    def take(self, *names: str) -> Floats:
+        """A tensor as float32, which holds bfloat16 and float16 exactly.
+
+        names: what it may be called; the first that is there counts. Raises ModelUnsuitable.
+        """
+        found = [name for name in names if name in self._tensors]
+        if not found:
+            raise ModelUnsuitable(f"{self.checkpoint.model_id} has no weights {names[0]}")
+        self._left.discard(found[0])
+        return self._tensors[found[0]]
+
+    def prefix(self, *candidates: str) -> str:
+        """The beginning that the names of a model's body have in this checkpoint, or none."""
+        for prefix in candidates:
+            if any(name.startswith(prefix) for name in self._tensors.names()):
+                return prefix
+        return ""
+
+    def require_all_taken(self, prefix: str = "") -> None:
+        """Raise ModelUnsuitable if a tensor was not used: the model is not what it seemed."""
+        left = sorted(name for name in self._left if name.startswith(prefix))
+        if left:
+            raise ModelUnsuitable(
+                f"{self.checkpoint.model_id} has weights that ct2 does not know: {left[0]}"
+            )

@@ -1,0 +1,91 @@
+"""From text to the ids that a causal model goes on from."""
+
+from typing import Any
+
+from llmcli.engines.base import Loaded
+from llmcli.errors import InputError, ModelUnsuitable
+from llmcli.spec import ChatSpec
+
+
+def encode_prompt(loaded: Loaded, text: str, chat: ChatSpec) -> list[int]:
+    """Turn a prompt into ids (T,), through the chat template if that is asked for.
+
+    An empty prompt becomes the token that begins a text. Raises ModelUnsuitable where the
+    model has no chat template, InputError where nothing is left to go on from.
+    """
+    if chat.is_on:
+        return _encode_chat(loaded, text, chat.system)
+    ids: list[int] = loaded.tokenizer(text, verbose=False)["input_ids"]
+    if not ids:
+        start = loaded.tokenizer.bos_token_id
+        if start is None:
+            raise InputError("the prompt is empty, and this model has no token to begin with")
+        ids = [start]
+    return ids
+
+
+def _encode_chat(loaded: Loaded, text: str, system: str | None) -> list[int]:
+    if not has_chat_template(loaded):
+        raise ModelUnsuitable(
+            f"{loaded.checkpoint.model_id} is a base model, without a chat template: "
+            "leave out --chat and --system"
+        )
+    from jinja2 import TemplateError
+
+    messages = [{"role": "system", "content": system}] if system is not None else []
+    messages.append({"role": "user", "content": text})
+    try:
+        ids: list[int] = loaded.tokenizer.apply_chat_template(
+            messages, add_generation_prompt=True, return_dict=False
+        )
+    except (TemplateError, ValueError) as error:
+        name = loaded.checkpoint.model_id
+        raise ModelUnsuitable(f"the chat template of {name} refuses this: {error}") from None
+    return ids
+
+
+def has_chat_template(loaded: Loaded) -> bool:
+    """True for a model that was trained to chat."""
+    return bool(loaded.tokenizer.chat_template)
+
+
+def end_tokens(loaded: Loaded) -> frozenset[int]:
+    """The tokens that end a text: the generation config's, else the tokenizer's own."""
+    ends: Any = loaded.generation.eos_token_id
+    if ends is None:
+        ends = loaded.tokenizer.eos_token_id
+    if ends is None:
+        return frozenset()
+    return frozenset([ends] if isinstance(ends, int) else ends)
+
+
+def decoder_start(loaded: Loaded) -> list[int]:
+    """The tokens that a sequence-to-sequence model's decoder begins with."""
+    own = loaded.generation
+    known = (own.decoder_start_token_id, own.bos_token_id, loaded.config.pad_token_id, 0)
+    start = next(one for one in known if one is not None)
+    return list(start) if isinstance(start, list) else [start]
+
+
+def room(loaded: Loaded, prompt_tokens: int, wanted: int | None, default: int) -> int:
+    """How many tokens may follow a prompt.
+
+    wanted: what the user asked for, to be granted whole; None: `default`, or what fits.
+    Raises InputError, before any work, where the model's context is too short.
+    """
+    context = loaded.context
+    if context is None:
+        return wanted or default
+    left = context - prompt_tokens
+    name = loaded.checkpoint.model_id
+    if left <= 0:
+        raise InputError(
+            f"the prompt has {prompt_tokens} tokens, {name} takes {context} with what it writes: "
+            "shorten the prompt"
+        )
+    if wanted is not None and wanted > left:
+        raise InputError(
+            f"the prompt has {prompt_tokens} tokens and -n asks for {wanted}, but {name} takes "
+            f"{context} in all: use -n {left} or less, or a shorter prompt"
+        )
+    return min(default, left) if wanted is None else wanted

@@ -1,0 +1,53 @@
+"""What the header of a GGUF file says, read with the gguf package."""
+
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+from llmcli.errors import ModelUnsuitable
+from llmcli.models.checkpoint import Checkpoint, check_gguf
+
+
+@dataclass(frozen=True, slots=True)
+class GgufMetadata:
+    """What `llmcli models show` needs of a GGUF file."""
+
+    architecture: str
+    parameters: int
+    dtype: str
+    context: int | None
+    vocabulary: int | None
+    licence: str | None
+
+
+def read_metadata(checkpoint: Checkpoint) -> GgufMetadata:
+    """Read the header. Raises ModelUnsuitable if it is damaged or the package is missing."""
+    check_gguf(checkpoint)
+    try:
+        from gguf import GGUFReader
+    except ImportError:
+        raise ModelUnsuitable(
+            f"{checkpoint.model_id} needs the gguf package: pip install 'llmcli[gguf]'"
+        ) from None
+    path = checkpoint.path
+    try:
+        reader = GGUFReader(path)
+    except (ValueError, IndexError, KeyError, OSError, struct.error) as error:
+        raise ModelUnsuitable(f"{path} is damaged: {error}; copy it again") from None
+    kind = str(_value(reader, "general.architecture"))
+    tokens = reader.get_field("tokenizer.ggml.tokens")
+    context = _value(reader, f"{kind}.context_length")
+    licence = _value(reader, "general.license")
+    return GgufMetadata(
+        architecture=kind,
+        parameters=sum(int(tensor.n_elements) for tensor in reader.tensors),
+        dtype=", ".join(sorted({tensor.tensor_type.name for tensor in reader.tensors})),
+        context=None if context is None else int(context),
+        vocabulary=None if tokens is None else len(tokens.data),
+        licence=None if licence is None else str(licence),
+    )
+
+
+def _value(reader: Any, key: str) -> Any:
+    field = reader.get_field(key)
+    return None if field is None else field.contents()

@@ -1,0 +1,262 @@
+"""From what the user typed to a folder on disk. The only file that talks to the hub."""
+
+import hashlib
+import re
+from pathlib import Path
+from typing import Any
+
+from llmcli.errors import LlmcliError, ModelNotFound, ModelUnsuitable, UsageError
+from llmcli.models.checkpoint import (
+    STARTERS,
+    Checkpoint,
+    check_tokenizer,
+    pickle_refused,
+    starters,
+    weight_files,
+)
+from llmcli.models.hub_errors import cache_dir, hub_errors_explained, not_here, repo_of
+from llmcli.spec import ModelSpec
+from llmcli.system.hashes import hash_file
+
+WANTED = ["*.json", "*.safetensors", "*.model", "*.spm", "*.txt", "*.jinja", "*.tiktoken", "*.md"]
+# Other formats in folders of their own, but not 1_Pooling of sentence-transformers; a second copy.
+UNWANTED = ["[!0-9]*/*", "consolidated*"]
+CODE = "*.py"  # only with trust_remote_code
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
+HUB_GGUF = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+/.+\.gguf")
+
+
+def resolve(spec: ModelSpec) -> Checkpoint:
+    """Find the checkpoint that `spec.model_id` means, downloading it if it must.
+
+    A starter's name comes first, then a path, then the hub; what the cache holds whole is
+    used without asking the hub. Raises ModelNotFound.
+    """
+    here = resolve_local(spec)
+    if here is not None:
+        return here
+    model_id = spec.model_id
+    if HUB_GGUF.fullmatch(model_id):
+        return _hub_gguf(spec)
+    if not HUB_ID.fullmatch(model_id):
+        raise ModelNotFound(
+            f"no model {model_id!r}: no such file or folder, and it cannot be a hub id"
+        )
+    return _from_hub(spec)
+
+
+def resolve_local(spec: ModelSpec) -> Checkpoint | None:
+    """Find a starter or a path; None where `spec.model_id` can only mean a hub model."""
+    model_id = spec.model_id
+    found = None
+    if model_id in starters():
+        found = Checkpoint(model_id, STARTERS / model_id, "starter")
+    elif model_id:
+        found = _on_disk(model_id)
+    if found is not None and spec.revision is not None:
+        raise UsageError(f"--revision is for models on the hub; {model_id} is on this machine")
+    return found
+
+
+def _on_disk(model_id: str) -> Checkpoint | None:
+    try:
+        path = Path(model_id).expanduser()
+        if path.is_file():
+            return _file(model_id, path)
+        if path.is_dir():
+            return _folder(model_id, path)
+    except (OSError, RuntimeError) as error:  # too long a name, no permission, no such ~user
+        reason = getattr(error, "strerror", None) or error
+        raise ModelNotFound(f"cannot look for {model_id[:80]!r}: {reason}") from None
+    return None
+
+
+def _file(model_id: str, path: Path) -> Checkpoint:
+    if path.suffix != ".gguf":
+        raise ModelUnsuitable(f"{path} is a file: give its folder, or a .gguf file")
+    return Checkpoint(model_id, path.parent, "local", gguf_file=path.name)
+
+
+def _folder(model_id: str, path: Path) -> Checkpoint:
+    if not (path / "config.json").exists():
+        files = sorted(path.glob("*.gguf"))
+        if len(files) > 1:
+            names = ", ".join(file.name for file in files)
+            raise ModelNotFound(f"{path} holds several GGUF files: name one of {names}")
+        if files:
+            return Checkpoint(model_id, path, "local", gguf_file=files[0].name)
+    return Checkpoint(model_id, path, "local")
+
+
+def fingerprint(checkpoint: Checkpoint) -> str:
+    """What tells a model from any other: the hub's commit, else a hash of its files."""
+    if checkpoint.revision is not None:
+        return checkpoint.revision
+    if checkpoint.gguf_file is not None:
+        return hash_file(checkpoint.path)
+    paths = {path for pattern in WANTED for path in checkpoint.folder.glob(pattern)}
+    paths |= set(checkpoint.folder.glob("[0-9]*_*/*"))
+    hashes = [f"{path.name} {hash_file(path)}" for path in sorted(paths) if path.suffix != ".md"]
+    return hashlib.sha256("\n".join(hashes).encode()).hexdigest()
+
+
+def is_offline(spec: ModelSpec) -> bool:
+    """True where the flag or HF_HUB_OFFLINE forbids the network."""
+    from huggingface_hub import constants
+
+    return spec.offline or constants.is_offline_mode()
+
+
+def _from_hub(spec: ModelSpec) -> Checkpoint:
+    cached = cached_checkpoint(spec)
+    if cached is not None:
+        return cached
+    if is_offline(spec):
+        raise not_here(spec)
+    return pull(spec)
+
+
+def cached_checkpoint(spec: ModelSpec) -> Checkpoint | None:
+    """What the cache holds of a hub model, or None if that is not the whole of it."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        selection = _selection(spec)
+        selection["ignore_patterns"] = [*UNWANTED, "*.md"]  # what runs is enough
+        folder = Path(snapshot_download(local_files_only=True, **selection))
+    except (LocalEntryNotFoundError, HFValidationError):
+        return None
+    checkpoint = Checkpoint(spec.model_id, folder, "hub", revision=folder.name)
+    try:
+        weight_files(checkpoint)
+        check_tokenizer(checkpoint)
+    except LlmcliError:
+        return None
+    return checkpoint if (folder / "config.json").is_file() else None
+
+
+def pull(spec: ModelSpec) -> Checkpoint:
+    """Fetch a model into the cache, or what is new of it; files that are whole are kept.
+
+    Raises ModelNotFound if it is not there or cannot be fetched, ModelUnsuitable if it is
+    pickled.
+    """
+    from huggingface_hub import snapshot_download
+
+    with hub_errors_explained(spec):
+        folder = Path(snapshot_download(**_selection(spec)))
+        if not any(folder.glob("*.safetensors")):
+            _explain_no_safetensors(spec, folder.name)
+    return Checkpoint(spec.model_id, folder, "hub", revision=folder.name)
+
+
+def pull_any(spec: ModelSpec) -> Checkpoint:
+    """Fetch a model, or one GGUF file of it (owner/name/file.gguf), or what is new."""
+    if is_offline(spec):
+        raise ModelNotFound(f"HF_HUB_OFFLINE forbids the network: unset it to pull {spec.model_id}")
+    if HUB_GGUF.fullmatch(spec.model_id):
+        return _pull_gguf(spec)
+    if not HUB_ID.fullmatch(spec.model_id):
+        raise ModelNotFound(f"{spec.model_id!r} cannot be a hub id: it is to be owner/name")
+    return pull(spec)
+
+
+def _explain_no_safetensors(spec: ModelSpec, commit: str) -> None:
+    from huggingface_hub import HfApi
+
+    names = HfApi().list_repo_files(spec.model_id, revision=commit)
+    gguf = [name for name in names if name.endswith(".gguf")]
+    if gguf:
+        raise ModelNotFound(f"{spec.model_id} holds GGUF files: use -m {spec.model_id}/{gguf[0]}")
+    pickles = [name for name in names if name.endswith((".bin", ".pt", ".pth"))]
+    if pickles:
+        raise pickle_refused(spec.model_id, pickles[0])
+    raise ModelUnsuitable(f"{spec.model_id} holds no safetensors weights: it cannot be run here")
+
+
+def pull_pickle(spec: ModelSpec) -> Checkpoint:
+    """Fetch a model with pickled weights too, for conversion."""
+    from huggingface_hub import snapshot_download
+
+    selection = _selection(spec)
+    selection["allow_patterns"] = [*selection["allow_patterns"], "pytorch_model*.bin"]
+    with hub_errors_explained(spec):
+        folder = Path(snapshot_download(local_files_only=is_offline(spec), **selection))
+    return Checkpoint(spec.model_id, folder, "hub", revision=folder.name)
+
+
+def cached_repos() -> list[Any]:
+    """The models in the hub's cache, as huggingface_hub describes them."""
+    from huggingface_hub import CacheNotFound, scan_cache_dir
+
+    try:
+        found = scan_cache_dir()
+    except CacheNotFound:
+        return []
+    except ValueError:
+        raise ModelNotFound(f"the cache {cache_dir()} is a file: set HF_HOME") from None
+    return [repo for repo in found.repos if repo.repo_type == "model"]
+
+
+def cached_repo(model_id: str) -> Any:
+    """One model of the cache. Raises ModelNotFound."""
+    for repo in cached_repos():
+        if repo.repo_id == model_id:
+            return repo
+    raise ModelNotFound(f"{model_id} is not in the cache; llmcli models list shows what is")
+
+
+def remove(model_id: str) -> int:
+    """Delete all revisions of a model from the cache; return the bytes that this freed.
+
+    Raises ModelNotFound if the cache does not hold it.
+    """
+    from huggingface_hub import scan_cache_dir
+
+    hashes = [revision.commit_hash for revision in cached_repo(model_id).revisions]
+    strategy = scan_cache_dir().delete_revisions(*hashes)
+    strategy.execute()
+    return int(strategy.expected_freed_size)
+
+
+def _hub_gguf(spec: ModelSpec) -> Checkpoint:
+    from huggingface_hub import try_to_load_from_cache
+
+    repo, file = _repo_and_file(spec)
+    with hub_errors_explained(spec):
+        # hf_hub_download opens a socket even with local_files_only: for its user agent
+        path = try_to_load_from_cache(repo, file, revision=spec.revision)
+    if isinstance(path, str):
+        return _gguf(spec, path)
+    if is_offline(spec):
+        raise not_here(spec)
+    return _pull_gguf(spec)
+
+
+def _pull_gguf(spec: ModelSpec) -> Checkpoint:
+    from huggingface_hub import hf_hub_download
+
+    repo, file = _repo_and_file(spec)
+    with hub_errors_explained(spec):
+        return _gguf(spec, hf_hub_download(repo, file, revision=spec.revision))
+
+
+def _gguf(spec: ModelSpec, file: str) -> Checkpoint:
+    path = Path(file)
+    return Checkpoint(spec.model_id, path.parent, "hub", gguf_file=path.name)
+
+
+def _repo_and_file(spec: ModelSpec) -> tuple[str, str]:
+    """Split what HUB_GGUF matches: owner/name/folder/file.gguf."""
+    repo = repo_of(spec.model_id)
+    return repo, spec.model_id[len(repo) + 1 :]
+
+
+def _selection(spec: ModelSpec) -> dict[str, Any]:
+    return {
+        "repo_id": spec.model_id,
+        "revision": spec.revision,
+        "allow_patterns": [*WANTED, CODE] if spec.trust_remote_code else WANTED,
+        "ignore_patterns": UNWANTED,
+    }

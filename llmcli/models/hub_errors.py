@@ -1,0 +1,152 @@
+"""What huggingface_hub raises, as one line with what to do about it."""
+
+import errno
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from llmcli.errors import LlmcliError, ModelNotFound
+from llmcli.models.checkpoint import starters
+from llmcli.spec import ModelSpec
+
+CONNECT_SECONDS = 10.0  # a network that swallows packets would keep us waiting for minutes
+
+
+@contextmanager
+def hub_errors_explained(spec: ModelSpec) -> Iterator[None]:
+    """Turn every failure of huggingface_hub into one line; keep its own lines off stderr."""
+    from httpx2 import HTTPError, InvalidURL
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    _prepare()
+    try:
+        yield
+    except LocalEntryNotFoundError as error:  # its cause says why the hub did not help
+        raise _explained(error.__cause__ or error, spec) from None
+    except (HTTPError, InvalidURL, OSError, RuntimeError) as error:  # RuntimeError: hf_xet
+        raise _explained(error, spec) from None
+    except HFValidationError:
+        name = spec.model_id
+        raise ModelNotFound(f"no model {name!r}: no such folder, and no valid hub id") from None
+    except (ValueError, KeyError, TypeError, AssertionError, ImportError) as error:
+        # no hub's answer, no token, no proxy that httpx can use: all of it wrong settings
+        raise ModelNotFound(
+            f"cannot fetch {spec.model_id} from {_endpoint()}: {_one_line(error)}; check "
+            "HF_ENDPOINT, HF_TOKEN and the proxy, and whether the network wants you to log in"
+        ) from None
+
+
+def _prepare() -> None:
+    """Silence huggingface_hub's log, draw its progress bars for a person alone, never hang."""
+    from httpx2 import Timeout
+    from huggingface_hub import get_session
+    from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]
+    from huggingface_hub.utils.logging import set_verbosity
+
+    set_verbosity(logging.ERROR)
+    warnings.filterwarnings("ignore", "Not enough free disk space")
+    if not sys.stderr.isatty():
+        disable_progress_bars()
+    get_session().timeout = Timeout(None, connect=CONNECT_SECONDS)
+
+
+def _explained(error: BaseException, spec: ModelSpec) -> LlmcliError:
+    from httpx2 import HTTPError, InvalidURL, ReadError, RemoteProtocolError
+    from huggingface_hub import errors as hub
+
+    name = spec.model_id
+    if isinstance(error, hub.HfHubHTTPError):
+        return _answered(error, spec)
+    if isinstance(error, (hub.LocalEntryNotFoundError, hub.OfflineModeIsEnabled)):
+        return not_here(spec)
+    if isinstance(error, (ReadError, RemoteProtocolError, RuntimeError)):
+        return _broke_off(error, name)
+    if isinstance(error, (HTTPError, InvalidURL, hub.FileMetadataError)):
+        return ModelNotFound(
+            f"cannot reach {_endpoint()} for {name}: check the network, set HF_ENDPOINT to a "
+            "mirror, or give a local folder"
+        )
+    assert isinstance(error, OSError)
+    return _disk_error(error, name)
+
+
+def _answered(error: Any, spec: ModelSpec) -> ModelNotFound:
+    """What an HfHubHTTPError means."""
+    from huggingface_hub import errors as hub
+
+    name, status = spec.model_id, error.response.status_code
+    if isinstance(error, hub.GatedRepoError):
+        return ModelNotFound(
+            f"{name} is gated: accept its terms at {_endpoint()}/{repo_of(name)}, then run "
+            "hf auth login or set HF_TOKEN"
+        )
+    if isinstance(error, hub.RevisionNotFoundError):
+        return ModelNotFound(f"{name} has no revision {spec.revision!r}")
+    if isinstance(error, hub.RemoteEntryNotFoundError):
+        return ModelNotFound(f"no such file on the hub: {name}")
+    if isinstance(error, hub.RepositoryNotFoundError) or (
+        status == 401 and "authorization" not in error.response.request.headers
+    ):
+        return ModelNotFound(
+            f"no model {name!r} at {_endpoint()}; if it is private, set HF_TOKEN"
+            + ("" if "/" in name else f"; starters are: {', '.join(starters())}")
+        )
+    if status == 401:
+        return ModelNotFound(
+            f"{_endpoint()} refuses the token for {name}: renew HF_TOKEN, or run hf auth login"
+        )
+    return ModelNotFound(f"{_endpoint()} answered {status} for {name}: try again later")
+
+
+def _disk_error(error: OSError, name: str) -> LlmcliError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return ModelNotFound(
+            f"no space left for {name} in {cache_dir()}: free some, or set HF_HOME to another disk"
+        )
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
+        return ModelNotFound(f"cannot write to {cache_dir()}: {error.strerror}; set HF_HOME")
+    return _broke_off(error, name)
+
+
+def _broke_off(error: BaseException, name: str) -> ModelNotFound:
+    return ModelNotFound(
+        f"the download of {name} broke off ({_one_line(error)}): run the command again"
+    )
+
+
+def not_here(spec: ModelSpec) -> ModelNotFound:
+    """The error for a model that would have to be fetched, where nothing may be."""
+    name = spec.model_id
+    why = "this is offline" if spec.offline else "HF_HUB_OFFLINE makes this offline"
+    return ModelNotFound(
+        f"{name} is not in the cache, or not whole, and {why}: "
+        f"fetch it once with llmcli models pull {name}"
+    )
+
+
+def repo_of(model_id: str) -> str:
+    """The hub's repo of a model id, which may name a GGUF file in it.
+
+    >>> repo_of("owner/name/file.gguf")
+    'owner/name'
+    """
+    return "/".join(model_id.split("/")[:2])
+
+
+def cache_dir() -> str:
+    """The folder of the cache that all Hugging Face tools share."""
+    from huggingface_hub import constants
+
+    return str(constants.HF_HUB_CACHE)
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:300] or type(error).__name__
+
+
+def _endpoint() -> str:
+    return os.environ.get("HF_ENDPOINT") or "https://huggingface.co"

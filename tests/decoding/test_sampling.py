@@ -1,0 +1,120 @@
+import math
+
+import pytest
+import torch
+from transformers import (
+    MinPLogitsWarper,
+    NoRepeatNGramLogitsProcessor,
+    RepetitionPenaltyLogitsProcessor,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+)
+
+from llmcli.decoding import sampling as filters
+from llmcli.spec import DecodingSpec
+
+LOGITS = torch.tensor([[0.5, 0.25, 0.15, 0.1]]).log()
+
+
+def kept(logits):
+    return logits.isfinite()[0].tolist()
+
+
+@pytest.fixture
+def random_logits():
+    return torch.randn(8, 50, generator=torch.Generator().manual_seed(0)) * 3
+
+
+def test_top_k_keeps_the_k_likeliest():
+    assert kept(filters.top_k(LOGITS, 2)) == [True, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("p", "expected"), [(0.4, 1), (0.5, 1), (0.51, 2), (0.74, 2), (0.76, 3), (0.95, 4)]
+)
+def test_top_p_keeps_tokens_until_they_add_up_to_p(p, expected):
+    assert sum(kept(filters.top_p(LOGITS, p))) == expected
+
+
+@pytest.mark.parametrize(("p", "expected"), [(0.1, 4), (0.25, 3), (0.4, 2), (0.6, 1), (1.0, 1)])
+def test_min_p_is_relative_to_the_likeliest_token(p, expected):
+    assert sum(kept(filters.min_p(LOGITS, p))) == expected
+
+
+def test_repetition_penalty_divides_positive_and_multiplies_negative_logits():
+    changed = filters.repetition_penalty(torch.tensor([[2.0, -2.0, 3.0]]), [[0, 1, 1]], 2.0)
+    assert changed.tolist() == [[1.0, -4.0, 3.0]]
+
+
+def test_no_repeat_ngram_rules_out_what_followed_the_same_words():
+    changed = filters.no_repeat_ngram(torch.zeros(1, 5), [[1, 2, 3, 1, 2]], 3)
+    assert kept(changed) == [True, True, True, False, True]
+
+
+def test_no_repeat_unigram_rules_out_every_token_that_was_there():
+    changed = filters.no_repeat_ngram(torch.zeros(1, 4), [[1, 3]], 1)
+    assert kept(changed) == [True, False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (lambda x: filters.top_k(x, 5), TopKLogitsWarper(5)),
+        (lambda x: filters.top_k(x, 500), TopKLogitsWarper(500)),
+        (lambda x: filters.top_p(x, 0.9), TopPLogitsWarper(0.9)),
+        (lambda x: filters.top_p(x, 0.05), TopPLogitsWarper(0.05)),
+        (lambda x: filters.min_p(x, 0.1), MinPLogitsWarper(0.1)),
+    ],
+)
+def test_filters_equal_those_of_transformers(ours, theirs, random_logits):
+    torch.testing.assert_close(ours(random_logits), theirs(None, random_logits.clone()))
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (
+            lambda x, ids: filters.repetition_penalty(x, ids, 1.3),
+            RepetitionPenaltyLogitsProcessor(1.3),
+        ),
+        (lambda x, ids: filters.no_repeat_ngram(x, ids, 2), NoRepeatNGramLogitsProcessor(2)),
+        (lambda x, ids: filters.no_repeat_ngram(x, ids, 4), NoRepeatNGramLogitsProcessor(4)),
+    ],
+)
+def test_penalties_equal_those_of_transformers(ours, theirs, random_logits):
+    ids = torch.randint(0, 4, (8, 20), generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(ours(random_logits, ids.tolist()), theirs(ids, random_logits))
+
+
+@pytest.mark.parametrize(
+    ("uniform", "token"), [(0.0, 0), (0.49, 0), (0.51, 1), (0.74, 1), (0.76, 2), (0.9999, 3)]
+)
+def test_draw_takes_the_token_whose_share_holds_the_number(uniform, token):
+    assert filters.draw(LOGITS, [uniform]) == [token]
+
+
+def test_draw_never_takes_what_a_filter_removed():
+    logits = torch.tensor([[-math.inf, 1.0, -math.inf]])
+    assert {filters.draw(logits, [u])[0] for u in (0.0, 0.5, 1 - 1e-16)} == {1}
+
+
+def test_drawn_tokens_come_as_often_as_they_are_probable():
+    numbers = torch.rand(20_000, generator=torch.Generator().manual_seed(0)).tolist()
+    drawn = torch.tensor(filters.draw(LOGITS.expand(len(numbers), -1), numbers))
+    shares = torch.bincount(drawn, minlength=4) / len(numbers)
+    torch.testing.assert_close(shares, LOGITS.exp()[0], atol=0.01, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("spec", "samples"),
+    [
+        (DecodingSpec(), False),
+        (DecodingSpec(temperature=0), False),
+        (DecodingSpec(temperature=0, top_k=5), False),
+        (DecodingSpec(temperature=0.7), True),
+        (DecodingSpec(top_p=0.9), True),
+        (DecodingSpec(min_p=0.1), True),
+    ],
+)
+def test_a_sampling_flag_turns_sampling_on_and_temperature_0_is_greedy(spec, samples):
+    assert spec.samples is samples

@@ -1,0 +1,288 @@
+"""The cache of converted models: what is converted when, and what goes wrong."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+import pytest
+
+from llmcli.engines.ct2 import conversion
+from llmcli.engines.ct2.cache import DAY, MAKING, conversions, engine_version
+from llmcli.engines.ct2.conversion import converted, is_converted, reason_against
+from llmcli.errors import InputError, ModelUnsuitable
+from llmcli.models.checkpoint import STARTERS, Checkpoint
+
+ctranslate2 = pytest.importorskip("ctranslate2")
+
+
+def at(folder, origin="local", **settings):
+    return Checkpoint(str(folder), folder, origin, **settings)
+
+
+def folders(cache):
+    return sorted(path.name for path in (cache / "ct2").iterdir() if path.name != "known")
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("LLMCLI_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def no_process(monkeypatch):
+    """Nothing is converted from here on."""
+
+    def refuse():
+        monkeypatch.setattr(conversion, "_convert_apart", lambda *_: pytest.fail("converted again"))
+
+    return refuse
+
+
+def test_a_model_is_converted_once(cache, tiny_gpt2, no_process):
+    assert not is_converted(at(tiny_gpt2), "causal", "float32")
+    folder = converted(at(tiny_gpt2), "causal", "float32")
+    assert is_converted(at(tiny_gpt2), "causal", "float32")
+    assert not is_converted(at(tiny_gpt2), "causal", "int8")
+    assert ctranslate2.contains_model(str(folder))
+    no_process()
+    assert converted(at(tiny_gpt2), "causal", "float32") == folder
+
+
+def test_the_same_model_elsewhere_is_not_converted_again(cache, tiny_gpt2, tmp_path, no_process):
+    folder = converted(at(tiny_gpt2), "causal", "float32")
+    copy = tmp_path / "copy"
+    shutil.copytree(tiny_gpt2, copy)
+    no_process()
+    assert converted(at(copy), "causal", "float32") == folder
+    assert is_converted(at(copy), "causal", "float32")
+
+
+def test_a_model_that_was_trained_on_is_converted_anew(cache, tiny_gpt2, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(tiny_gpt2, copy)
+    old = converted(at(copy), "causal", "float32")
+    path = copy / "model.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1  # the last bit of the last weight's exponent or so
+    path.write_bytes(data)
+    assert not is_converted(at(copy), "causal", "float32")
+    assert converted(at(copy), "causal", "float32") != old
+
+
+def test_all_tasks_of_an_encoder_share_one_conversion(cache, tiny_classifier, no_process):
+    folder = converted(at(tiny_classifier), "classifier", "float32")
+    no_process()
+    assert converted(at(tiny_classifier), "encoder", "float32") == folder
+    assert is_converted(at(tiny_classifier), "reader", "float32")
+
+
+def test_a_commit_of_the_hub_is_its_own_name(cache, tiny_gpt2, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(tiny_gpt2, copy)
+    model = at(copy, "hub", revision="1234abcd" * 5)
+    folder = converted(model, "causal", "float32")
+    assert folder.name.startswith("1234abcd")
+    os.utime(copy / "model.safetensors", (1, 1))
+    assert is_converted(model, "causal", "float32")
+    assert not (cache / "ct2" / "known").exists()
+
+
+def test_another_version_of_the_engine_converts_anew(cache, tiny_gpt2, monkeypatch):
+    converted(at(tiny_gpt2), "causal", "float32")
+    assert engine_version() == ctranslate2.__version__
+    monkeypatch.setattr("llmcli.engines.ct2.cache.engine_version", lambda: "99.0")
+    assert not is_converted(at(tiny_gpt2), "causal", "float32")
+
+
+def test_what_was_converted_is_told(cache, tiny_gpt2):
+    folder = converted(at(tiny_gpt2), "causal", "int8")
+    (one,) = conversions()
+    assert (one.folder, one.model_id, one.checkpoint) == (folder, str(tiny_gpt2), str(tiny_gpt2))
+    assert (one.kind, one.dtype, one.revision) == ("causal", "int8", None)
+    assert one.version == ctranslate2.__version__
+    assert (
+        one.bytes
+        == sum(path.stat().st_size for path in folder.iterdir())
+        - (folder / "meta.json").stat().st_size
+    )
+
+
+def test_the_question_on_each_start_takes_no_time_and_loads_nothing(cache, tiny_gpt2):
+    converted(at(tiny_gpt2), "causal", "float32")
+    code = (
+        "import sys, time, pathlib\n"
+        "from llmcli.models.checkpoint import Checkpoint\n"
+        "from llmcli.engines.ct2.conversion import is_converted\n"
+        "model = Checkpoint('m', pathlib.Path(sys.argv[1]), 'local')\n"
+        "start = time.process_time()\n"
+        "found = is_converted(model, 'causal', 'float32')\n"
+        "spent = time.process_time() - start\n"
+        "heavy = {'torch', 'transformers', 'ctranslate2', 'numpy', 'safetensors'}\n"
+        "print(found, spent < 0.005, sorted(heavy & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, tiny_gpt2], capture_output=True, text=True)
+    assert done.stdout == "True True []\n", done.stderr
+
+
+def test_the_starter_is_converted_without_torch(cache, monkeypatch, tmp_path):
+    for name in ("torch", "transformers"):
+        (tmp_path / f"{name}.py").write_text(f"raise SystemExit('{name} was imported')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    folder = converted(at(STARTERS / "gpt2-stories", "starter"), "causal", "float32")
+    generator = ctranslate2.Generator(str(folder))
+    prompt = ["395", "397", "259", "371"]
+    (found,) = generator.generate_batch([prompt], max_length=4, include_prompt_in_result=False)
+    assert found.sequences[0] == [str(one) for one in found.sequences_ids[0]]
+    assert len(found.sequences[0]) == 4
+
+
+def test_two_that_convert_at_once_end_well(cache, tiny_gpt2, monkeypatch):
+    convert_apart = conversion._convert_apart
+
+    def and_another_meanwhile(checkpoint, target, dtype):
+        convert_apart(checkpoint, target, dtype)
+        monkeypatch.setattr(conversion, "_convert_apart", convert_apart)
+        converted(at(tiny_gpt2), "causal", "float32")
+
+    monkeypatch.setattr(conversion, "_convert_apart", and_another_meanwhile)
+    folder = converted(at(tiny_gpt2), "causal", "float32")
+    assert folders(cache) == [folder.name]
+
+
+def test_what_killed_conversions_left_goes_after_a_day(cache, tiny_gpt2):
+    old, new = cache / "ct2" / f"{MAKING}old", cache / "ct2" / f"{MAKING}new"
+    for folder in (old, new):
+        folder.mkdir(parents=True)
+        (folder / "model.bin").write_bytes(b"half")
+    os.utime(old, (time.time() - DAY - 60,) * 2)
+    converted(at(tiny_gpt2), "causal", "float32")
+    assert not old.exists() and new.exists()
+
+
+def test_a_conversion_that_fails_leaves_nothing(cache, tiny_gpt2, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(tiny_gpt2, copy)
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps({**config, "n_layer": 3}))
+    with pytest.raises(ModelUnsuitable, match=r"copy has no weights .*h\.2\.ln_1") as error:
+        converted(at(copy), "causal", "float32")
+    assert "\n" not in str(error.value)
+    assert folders(cache) == []
+
+
+def test_a_damaged_model_is_refused_as_elsewhere(cache, tiny_gpt2, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(tiny_gpt2, copy)
+    data = (copy / "model.safetensors").read_bytes()
+    (copy / "model.safetensors").write_bytes(data[: len(data) // 2])
+    with pytest.raises(ModelUnsuitable, match="is damaged"):
+        converted(at(copy), "causal", "float32")
+
+
+def test_a_cache_that_cannot_be_written_is_said_with_its_variable(tmp_path, tiny_gpt2, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("LLMCLI_CACHE", str(tmp_path / "file"))
+    with pytest.raises(InputError, match=r"cannot keep .*file/ct2.*set LLMCLI_CACHE"):
+        converted(at(tiny_gpt2), "causal", "float32")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_a_full_disk_is_said(cache, tiny_gpt2, monkeypatch):
+    convert_apart = conversion._convert_apart
+
+    def on_a_full_disk(checkpoint, target, dtype):
+        (target / "model.bin").symlink_to("/dev/full")
+        convert_apart(checkpoint, target, dtype)
+
+    monkeypatch.setattr(conversion, "_convert_apart", on_a_full_disk)
+    with pytest.raises(InputError, match="No space left on device; set LLMCLI_CACHE"):
+        converted(at(tiny_gpt2), "causal", "float32")
+    assert folders(cache) == []
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({"LLMCLI_CACHE": "/a", "XDG_CACHE_HOME": "/b"}, "/a/ct2"),
+        ({"XDG_CACHE_HOME": "/b"}, "/b/llmcli/ct2"),
+        ({"HOME": "/c"}, "/c/.cache/llmcli/ct2"),
+    ],
+)
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has other variables")
+def test_the_cache_is_where_the_variables_say(variables, expected, monkeypatch):
+    from llmcli.engines.ct2.cache import cache_folder
+
+    for name in ("LLMCLI_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert str(cache_folder()) == expected
+
+
+LLAMA = {"model_type": "llama", "hidden_size": 64, "num_attention_heads": 4}
+
+
+@pytest.mark.parametrize(
+    ("settings", "kind", "reason"),
+    [
+        ({"model_type": "gpt2"}, "causal", None),
+        ({"model_type": "gpt2"}, "classifier", "does not run gpt2 as a text classifier"),
+        ({"model_type": "bloom"}, "causal", "does not run bloom"),
+        ({"model_type": "gpt2"}, "other", "does not run gpt2"),
+        ({}, "causal", "does not run None"),
+        ({"model_type": "gpt2", "scale_attn_by_inverse_layer_idx": True}, "causal", "inverse"),
+        ({"model_type": "gpt2", "scale_attn_weights": False}, "causal", "scale_attn_weights"),
+        ({"model_type": "gpt2", "add_cross_attention": True}, "causal", "cross_attention"),
+        ({"model_type": "gpt2", "activation_function": "tanh"}, "causal", "activation tanh"),
+        ({"model_type": "gpt2", "n_head": 7}, "causal", "do not divide"),
+        ({"model_type": "gpt2", "quantization_config": {"bits": 4}}, "causal", "quantized"),
+        ({"model_type": "bert"}, "reader", None),
+        ({"model_type": "bert"}, "causal", "does not run bert as a causal"),
+        ({"model_type": "bert", "is_decoder": True}, "masked", "is_decoder"),
+        ({"model_type": "bert", "position_embedding_type": "relative_key"}, "masked", "relative"),
+        (LLAMA, "causal", None),
+        ({**LLAMA, "rope_scaling": {"type": "dynamic", "factor": 2.0}}, "causal", "type dynamic"),
+        ({**LLAMA, "rope_scaling": {"rope_type": "llama3"}}, "causal", "rope_parameters"),
+        ({**LLAMA, "rope_parameters": {"full_attention": {}}}, "causal", "rope_parameters"),
+        ({**LLAMA, "partial_rotary_factor": 0.5}, "causal", "a part of each head"),
+        ({**LLAMA, "model_type": "mistral"}, "causal", "sliding_window 4096"),
+        ({**LLAMA, "model_type": "mistral", "sliding_window": None}, "causal", None),
+        ({**LLAMA, "model_type": "qwen2", "use_sliding_window": True}, "causal", "sliding"),
+        ({"model_type": "marian"}, "seq2seq", None),
+        (
+            {"model_type": "marian", "decoder_vocab_size": 9, "vocab_size": 8},
+            "seq2seq",
+            "each side",
+        ),
+        ({"model_type": "marian", "share_encoder_decoder_embeddings": False}, "seq2seq", "share_"),
+        ({"model_type": "bart", "tie_word_embeddings": False}, "seq2seq", "tie_word_embeddings"),
+        ({"model_type": "t5", "feed_forward_proj": "gated-tanh"}, "seq2seq", "activation tanh"),
+    ],
+)
+def test_what_cannot_be_represented_is_refused(settings, kind, reason):
+    found = reason_against(settings, kind)
+    assert (found is None) == (reason is None), found
+    assert reason is None or reason in found
+
+
+@pytest.mark.parametrize(("kind", "gguf"), [("classifier", None), ("causal", "model.gguf")])
+def test_what_cannot_be_converted_is_not(cache, tiny_gpt2, kind, gguf):
+    model = at(tiny_gpt2, gguf_file=gguf)
+    with pytest.raises(ModelUnsuitable, match="cannot be run by ct2"):
+        converted(model, kind, "float32")
+    assert not is_converted(model, kind, "float32")
+    assert not cache.exists()
+
+
+def test_adapters_alone_are_refused(cache, tmp_path):
+    folder = tmp_path / "adapters"
+    folder.mkdir()
+    (folder / "adapter_config.json").write_text('{"base_model_name_or_path": "gpt2"}')
+    (folder / "adapter_model.safetensors").write_bytes(b"")
+    with pytest.raises(ModelUnsuitable, match="adapters alone"):
+        converted(at(folder), "causal", "float32")
+    assert not is_converted(at(folder), "causal", "float32")

@@ -1,0 +1,49 @@
+import pytest
+import torch
+
+from llmcli.engines.pytorch.device import choose_device, place, training_dtype
+from llmcli.errors import UsageError
+
+CPU = torch.device("cpu")
+
+
+def test_on_a_cpu_models_run_in_float32_and_say_why(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    chosen = place("auto", "auto")
+    assert (chosen.device.type, chosen.dtype) == ("cpu", torch.float32)
+    assert "no GPU was found" in chosen.reason and "float32" in chosen.reason
+
+
+@pytest.mark.parametrize(("bf16", "dtype"), [(True, torch.bfloat16), (False, torch.float16)])
+def test_on_a_gpu_models_run_in_half_precision(monkeypatch, bf16, dtype):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: bf16)
+    assert place("auto", "auto").dtype is dtype
+
+
+def test_what_is_asked_for_is_taken():
+    chosen = place("cpu", "bfloat16")
+    assert (chosen.dtype, chosen.reason) == (
+        torch.bfloat16,
+        "cpu (asked for), bfloat16 (asked for)",
+    )
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:64", "xpu", "", "cpu:cpu"])
+def test_a_device_that_is_not_there_is_a_usage_error(device):
+    with pytest.raises(UsageError, match="--device"):
+        choose_device(device)
+
+
+@pytest.mark.parametrize("name", ["avx512_bf16", "amx_bf16"])
+def test_training_is_in_bfloat16_where_the_processor_has_it(monkeypatch, name):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {name: True})
+    assert training_dtype(CPU, "auto")[0] is torch.bfloat16
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {name: False})
+    assert training_dtype(CPU, "auto")[0] is torch.float32
+
+
+def test_training_in_float16_is_refused():
+    with pytest.raises(UsageError, match="float16"):
+        training_dtype(CPU, "float16")
