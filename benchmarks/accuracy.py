@@ -17,9 +17,8 @@ import sacrebleu
 from common import arguments, compressed_lines, evenly, pairs
 
 from llmcli.data.rows import Row
-from llmcli.engines.base import Request
+from llmcli.engines.base import Request, end_tokens
 from llmcli.engines.choose import Job, load
-from llmcli.inference.prompts import end_tokens
 from llmcli.spec import DecodingSpec, ModelSpec
 from llmcli.spec.tasks import ClassifySpec, EmbedSpec, TranslateSpec
 from llmcli.system.machine import has_int8_products

@@ -14,8 +14,8 @@ import sys
 import time
 
 from llmcli.decoding.loop import Cached, Decoder
-from llmcli.decoding.speculative import Assistant
 from llmcli.engines.choose import load_on_torch
+from llmcli.engines.pytorch.assistant import Assistant
 from llmcli.spec import DecodingSpec, ModelSpec
 
 CODE = """\

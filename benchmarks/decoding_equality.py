@@ -16,9 +16,9 @@ from transformers import AutoModelForCausalLM
 
 from llmcli.decoding.beam_search import beam_search
 from llmcli.decoding.loop import Cached, Decoder
+from llmcli.engines.base import end_tokens
 from llmcli.engines.pytorch.loading import load_causal
 from llmcli.errors import ModelUnsuitable
-from llmcli.inference.prompts import end_tokens
 from llmcli.spec import DecodingSpec, ModelSpec
 
 TEXTS = [

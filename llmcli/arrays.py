@@ -9,6 +9,7 @@ import numpy.typing as npt
 from llmcli.errors import ModelUnsuitable
 
 Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 

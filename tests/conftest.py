@@ -45,7 +45,7 @@ def run() -> Callable[..., Result]:
 @pytest.fixture(scope="session")
 def bpe() -> Any:
     """A byte-level BPE of 300 entries, learnt from one short story."""
-    from llmcli.training.corpus import train_tokenizer
+    from llmcli.training.new_tokenizers import train_tokenizer
 
     return train_tokenizer([STORY] * 3, vocab_size=300, max_length=64)
 

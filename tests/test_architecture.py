@@ -1,9 +1,10 @@
-"""The rules of the layers, and that all that is promised is there."""
+"""The rules of the rooms, and that all that is promised is there."""
 
 import ast
 import doctest
 import importlib
-import pkgutil
+import re
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import click
@@ -16,30 +17,114 @@ from llmcli.cli.main import main
 
 ROOT = Path(llmcli.__file__).parent
 REPOSITORY = ROOT.parent
-FORBIDDEN = {
-    "core": {"llmcli.tasks", "llmcli.cli", "click", "rich"},
-    "tasks": {"llmcli.cli", "click", "rich"},
+
+BASE = {"errors", "spec"}
+LOW = BASE | {"arrays", "system"}
+ENGINES = LOW | {"models", "decoding", "tokenization", "engines"}
+INFERENCE = ENGINES | {"data", "inference"}
+ALLOWED = {
+    "errors": {"errors"},
+    "spec": BASE,
+    "arrays": LOW,
+    "system": LOW,
+    "data": LOW | {"data"},
+    "models": LOW | {"models"},
+    "decoding": LOW | {"decoding"},
+    "tokenization": LOW | {"models", "tokenization"},
+    "engines": ENGINES,
+    "inference": INFERENCE,
+    "evaluation": INFERENCE | {"evaluation"},
+    "training": INFERENCE | {"evaluation", "training"},
+    "tasks": INFERENCE | {"evaluation", "training", "tasks"},
+    "api": INFERENCE | {"evaluation", "training", "tasks", "api"},
+    "cli": INFERENCE | {"evaluation", "training", "tasks", "api", "cli"},
 }
-MODULES = [
-    name
-    for _, name, _ in pkgutil.walk_packages([str(ROOT)], "llmcli.")
-    if name != "llmcli.__main__"
-]
+"""Which rooms the files of a room may import; docs/architecture.md says why.
+
+`llmcli.__version__` is for everybody.
+"""
+FOREIGN = {"click": {"cli"}, "rich": {"cli"}}
+"""Libraries that only some rooms may use."""
 
 
-def imports(path):
-    for node in ast.walk(ast.parse(path.read_text())):
+def modules():
+    """Each module of the package with its file."""
+    for path in sorted(ROOT.rglob("*.py")):
+        parts = path.relative_to(ROOT.parent).with_suffix("").parts
+        yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
+
+
+MODULES = dict(modules())
+NAMES = [name for name in MODULES if name != "llmcli.__main__"]
+
+
+def room(module):
+    """`engines` of `llmcli.engines.ct2.engine`; the package itself is the room `api`."""
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else "api"
+
+
+def is_type_checking(node):
+    return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+
+
+def imports(path, *, typing=True):
+    """The full name of everything that a file imports, wherever it does.
+
+    typing: what stands under TYPE_CHECKING too.
+    """
+    waiting = [ast.parse(path.read_text())]
+    while waiting:
+        node = waiting.pop()
+        if is_type_checking(node) and not typing:
+            waiting.extend(node.orelse)
+            continue
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                yield whole if whole in MODULES else f"{node.module}:{alias.name}"
+        waiting.extend(ast.iter_child_nodes(node))
 
 
-@pytest.mark.parametrize("layer", FORBIDDEN)
-def test_a_layer_imports_downwards_only(layer):
-    for path in (ROOT / layer).rglob("*.py"):
-        for name in imports(path):
-            assert not any(f"{name}.".startswith(f"{bad}.") for bad in FORBIDDEN[layer]), path
+def own_imports(path, *, typing=True):
+    """The modules of llmcli that a file imports."""
+    for name in imports(path, typing=typing):
+        module, _, attribute = name.partition(":")
+        if module.split(".")[0] == "llmcli" and (module, attribute) != ("llmcli", "__version__"):
+            yield module
+
+
+def test_the_table_names_every_room():
+    assert {room(module) for module in MODULES if module != "llmcli.__main__"} - {"api"} == set(
+        ALLOWED
+    ) - {"api"}
+
+
+@pytest.mark.parametrize("module", NAMES)
+def test_a_file_imports_from_the_rooms_below_alone(module):
+    typing = room(module) != "cli"  # a command may name the types of what it is handed
+    wrong = [
+        name
+        for name in own_imports(MODULES[module], typing=typing)
+        if room(name) not in ALLOWED[room(module)]
+    ]
+    wrong += [
+        name
+        for name in imports(MODULES[module])
+        for library, rooms in FOREIGN.items()
+        if re.split("[.:]", name)[0] == library and room(module) not in rooms
+    ]
+    assert wrong == []
+
+
+def test_no_file_imports_itself_by_way_of_others():
+    graph = {name: set(own_imports(path, typing=False)) for name, path in MODULES.items()}
+    try:
+        list(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        pytest.fail(" <- ".join(error.args[1]))
 
 
 def test_tasks_do_not_import_one_another():
@@ -49,17 +134,44 @@ def test_tasks_do_not_import_one_another():
 
 def test_spec_and_errors_need_the_standard_library_alone():
     for path in (ROOT / "spec").glob("*.py"):
-        assert set(imports(path)) <= {"dataclasses", "typing", "llmcli.spec"}
+        names = {re.split("[.:]", name)[0] for name in imports(path)}
+        assert names <= {"dataclasses", "typing", "llmcli"}
     assert set(imports(ROOT / "errors.py")) == set()
 
 
-def test_one_file_calls_from_pretrained():
+def test_one_room_calls_from_pretrained():
     callers = {
-        path.name
+        str(path.parent.relative_to(ROOT))
         for path in ROOT.rglob("*.py")
-        if ".from_pretrained(" in path.read_text() and path.name != "script.py"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and node.attr == "from_pretrained"
     }
-    assert callers == {"loading.py"}
+    assert callers == {"engines/pytorch"}
+
+
+def test_modules_named_in_strings_are_there():
+    """As in `python -m llmcli.engines.ct2.convert`, or what tests replace."""
+    places = [*ROOT.rglob("*.py"), *(REPOSITORY / "tests").rglob("*.py")]
+    places += [*(REPOSITORY / "benchmarks").rglob("*.py"), *(REPOSITORY / "recipes").rglob("*.py")]
+    missing = [
+        f"{path.relative_to(REPOSITORY)}:{node.lineno}: {name}"
+        for path in places
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        for name in re.findall(r"\bllmcli(?:\.[a-z_0-9]+)+\b(?![/-])", node.value)
+        if not is_there(name)
+    ]
+    assert missing == []
+
+
+def is_there(name):
+    """True for a module, or for what a module has."""
+    module, _, attribute = name.rpartition(".")
+    if name in MODULES:
+        return True
+    return module in MODULES and (
+        module == "llmcli" or hasattr(importlib.import_module(module), attribute)
+    )
 
 
 def leaves(command, name=""):
@@ -91,7 +203,7 @@ def test_every_command_explains_itself_and_its_options(run, name):
             assert option.help or option.opts[-1] in ("--weight-decay", "--seed"), option.opts
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", NAMES)
 def test_worked_examples_in_docstrings_hold(name):
     assert doctest.testmod(importlib.import_module(name)).failed == 0
 

@@ -21,7 +21,7 @@ from llmcli.spec import BatchSpec, InputSpec, ModelSpec
 from llmcli.spec.tasks import ClassifySpec
 
 if TYPE_CHECKING:
-    from llmcli.models.checkpoint import Kind
+    from llmcli.models.architectures import Kind
     from llmcli.tasks.classify import Classification
 
 ENTAILMENT = "facebook/bart-large-mnli"

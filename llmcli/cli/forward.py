@@ -14,8 +14,9 @@ from llmcli.cli.options import (
 )
 from llmcli.cli.output import Output, quoted
 from llmcli.cli.running import announce_default, announce_loaded, write_code, write_results
+from llmcli.cli.tables import show_table
 from llmcli.cli.types import POSITIVE
-from llmcli.data.writers import Record, show_table
+from llmcli.data.writers import Record
 from llmcli.spec import BatchSpec, InputSpec, ModelSpec
 
 if TYPE_CHECKING:

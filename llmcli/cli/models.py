@@ -8,7 +8,7 @@ import click
 
 from llmcli.cli.options import offline_option, output_options, revision_option
 from llmcli.cli.output import Output, human_size
-from llmcli.data.writers import show_table
+from llmcli.cli.tables import show_table
 from llmcli.errors import UsageError
 from llmcli.spec import ModelSpec
 
@@ -176,7 +176,7 @@ def convert(model_id: str, folder: str, revision: str | None, out: Output) -> No
     target = Path(folder)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UsageError(f"{target} is not empty: give a new folder")
-    from llmcli.engines.pytorch.loading import convert_pickle
+    from llmcli.engines.pytorch.saving import convert_pickle
 
     convert_pickle(ModelSpec(model_id, revision), target)
     _write_path(out, model_id, target)

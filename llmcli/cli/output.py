@@ -160,7 +160,13 @@ class Output:
 
     @contextmanager
     def _stream(self, file: TextIO, as_text: Callable[[Record], str]) -> Iterator[Stream]:
-        writer = make_writer(self.format, file, as_text)
+        writer: RecordWriter
+        if self.format == "table":
+            from llmcli.cli.tables import Table
+
+            writer = Table()
+        else:
+            writer = make_writer(self.format, file, as_text)
         yield Stream(writer)
         left_out = writer.close()
         if left_out:

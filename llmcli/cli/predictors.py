@@ -28,7 +28,7 @@ from llmcli.spec.tasks import AnswerSpec, ClassifySpec, EmbedSpec
 
 if TYPE_CHECKING:
     from llmcli.engines.base import Loaded
-    from llmcli.models.checkpoint import Kind
+    from llmcli.models.architectures import Kind
 
 
 def from_model(plan: Plan, out: Output) -> Predictions:

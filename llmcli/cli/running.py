@@ -21,7 +21,7 @@ from llmcli.spec import BatchSpec, InputSpec, ModelSpec, Overflow
 
 if TYPE_CHECKING:
     from llmcli.engines.base import Loaded
-    from llmcli.models.checkpoint import Kind
+    from llmcli.models.architectures import Kind
 
 ERROR = "error"  # the field of a record that only failed rows have
 

@@ -11,8 +11,9 @@ from llmcli.cli.inputs import is_terminal, rows_of
 from llmcli.cli.options import input_options, model_options, output_options
 from llmcli.cli.output import Output, quoted
 from llmcli.cli.running import announce_default, write_results
+from llmcli.cli.tables import show_table
 from llmcli.data.rows import Row
-from llmcli.data.writers import Record, show_table
+from llmcli.data.writers import Record
 from llmcli.spec import BatchSpec, InputSpec, ModelSpec
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def tokenize(
     if view == "decode" and not source.texts and source.input is None and not is_terminal():
         source = replace(source, input="-")  # what --ids wrote: a text a line
     rows = rows_of(source)
-    from llmcli.tokenization.vocabulary import load_vocabulary
+    from llmcli.tasks.tokenize import load_vocabulary
 
     announce_default(spec, out)
     vocabulary = load_vocabulary(spec)

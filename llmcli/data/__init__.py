@@ -1,0 +1,1 @@
+"""Rows in (files and their columns), records out (writers, Parquet, resumable outputs)."""

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import math
-import sys
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol, TextIO
 
@@ -31,15 +30,16 @@ class RecordWriter(Protocol):
 def make_writer(
     form: Format, file: TextIO, as_text: Callable[[Record], str], names: Iterable[str] = ()
 ) -> RecordWriter:
-    """The writer of a format, on an open file. names: the columns of CSV, where known."""
+    """The writer of a format, on an open file. names: the columns of CSV, where known.
+
+    A table, which is for a person, is drawn by the command line.
+    """
     if form == "json":
         return JsonArray(file)
     if form == "jsonl":
         return JsonLines(file)
     if form == "csv":
         return Csv(file, names)
-    if form == "table":
-        return Table()
     return Lines(file, as_text)
 
 
@@ -158,51 +158,11 @@ def column_names(records: Iterable[Record]) -> list[str]:
     return [*(name for name in names if name != "error"), "error"]
 
 
-class Table:
-    """A table for a person, at the end."""
-
-    def __init__(self) -> None:
-        self._records: list[Record] = []
-
-    def write(self, record: Record) -> None:
-        self._records.append(record)
-
-    def close(self) -> list[str]:
-        if self._records:
-            columns = list(self._records[0])
-            rows = [[str(cell(row.get(name))) for name in columns] for row in self._records]
-            show_table(columns, rows)
-        return []
-
-
 def cell(value: Any) -> Any:
     """A value as it stands in CSV or a table."""
     if isinstance(value, (list, tuple, dict)):
         return json.dumps(value, ensure_ascii=False, default=str)
     return "" if value is None else value
-
-
-def show_table(
-    columns: list[str], rows: list[list[str]], *, right: frozenset[str] = frozenset()
-) -> None:
-    """Print a table to stdout; columns named in `right` are aligned there."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table as RichTable
-    from rich.text import Text
-
-    table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for name in columns:
-        table.add_column(name, justify="right" if name in right else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    if sys.stdout.isatty():
-        Console().print(table)
-        return
-    console = Console(width=10_000, color_system=None, force_terminal=False)
-    with console.capture() as captured:
-        console.print(table)
-    print_to(sys.stdout, "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
 
 
 def print_to(file: TextIO, text: str) -> None:

@@ -1,0 +1,1 @@
+"""The choice of tokens: decoding loop, sampling, beam search, KV cache, speculative decoding."""

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from llmcli.arrays import Bools, Floats, Integers
 from llmcli.decoding.generation_config import FREE, Rules
 from llmcli.decoding.steps import Decoding, Hypothesis
-from llmcli.models.checkpoint import Checkpoint, Kind
+from llmcli.models.architectures import Kind
+from llmcli.models.checkpoint import Checkpoint
 from llmcli.spec import BatchSpec, DecodingSpec, EngineName
 
 if TYPE_CHECKING:
@@ -115,3 +116,21 @@ class Loaded:
 
 # RWKV takes padding for text; XLNet looks at the last place of a row, padding or not.
 UNPADDABLE = ("rwkv", "xlnet")
+
+
+def end_tokens(loaded: Loaded) -> frozenset[int]:
+    """The tokens that end a text: the generation config's, else the tokenizer's own."""
+    ends: Any = loaded.generation.eos_token_id
+    if ends is None:
+        ends = loaded.tokenizer.eos_token_id
+    if ends is None:
+        return frozenset()
+    return frozenset([ends] if isinstance(ends, int) else ends)
+
+
+def decoder_start(loaded: Loaded) -> list[int]:
+    """The tokens that a sequence-to-sequence model's decoder begins with."""
+    own = loaded.generation
+    known = (own.decoder_start_token_id, own.bos_token_id, loaded.config.pad_token_id, 0)
+    start = next(one for one in known if one is not None)
+    return list(start) if isinstance(start, list) else [start]

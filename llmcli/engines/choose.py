@@ -11,15 +11,8 @@ from llmcli.engines.base import INT8, Loaded, Placement
 from llmcli.engines.ct2.support import NotForCt2, group_of
 from llmcli.errors import InputError, UsageError
 from llmcli.models import hub
-from llmcli.models.checkpoint import (
-    Checkpoint,
-    Kind,
-    check,
-    choose_kind,
-    read_adapters,
-    read_config,
-    weight_files,
-)
+from llmcli.models.architectures import Kind, choose_kind
+from llmcli.models.checkpoint import Checkpoint, check, read_adapters, read_config, weight_files
 from llmcli.spec import ModelSpec
 from llmcli.system.machine import describe, has_fast_bfloat16, has_int8_products
 

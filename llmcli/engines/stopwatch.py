@@ -129,7 +129,7 @@ def _writing(loaded: Any, prompts: list[list[int]], new: int) -> Callable[[], in
 
 
 def _translating(loaded: Any, sources: list[list[int]], new: int) -> Callable[[], int]:
-    from llmcli.inference.prompts import decoder_start
+    from llmcli.engines.base import decoder_start
 
     start = decoder_start(loaded)
     end = frozenset([len(loaded.tokenizer) - 1])

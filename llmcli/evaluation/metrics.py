@@ -12,10 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
+from llmcli.arrays import Doubles, Integers
 
 BINS = 15  # of the calibration error, as in Guo et al. 2017
 
@@ -95,7 +93,7 @@ def ratio(part: float, whole: float) -> float:
     return float(part / whole) if whole else 0.0
 
 
-def calibration_bins(confidence: Floats) -> Integers:
+def calibration_bins(confidence: Doubles) -> Integers:
     """Which of BINS equal intervals (low, high] each probability lies in, from 0.
 
     >>> calibration_bins(np.array([0.0, 0.5, 0.99, 1.0])).tolist()
@@ -254,9 +252,7 @@ def entities(tags: Sequence[str]) -> set[tuple[str, int, int]]:
     return found
 
 
-def entity_counts(
-    gold: Sequence[str], predicted: Sequence[str], kinds: Sequence[str]
-) -> NDArray[np.int64]:
+def entity_counts(gold: Sequence[str], predicted: Sequence[str], kinds: Sequence[str]) -> Integers:
     """How many entities of each kind were found, said and there: (K, 3), of one sentence."""
     there, said = entities(gold), entities(predicted)
     counts = [
@@ -288,7 +284,7 @@ def entity_scores(
 # Vectors
 
 
-def ranks_of(similarities: Floats, relevant: Sequence[int]) -> list[int]:
+def ranks_of(similarities: Doubles, relevant: Sequence[int]) -> list[int]:
     """The ranks of the relevant ones of N documents, from 1, the best first.
 
     similarities: (N,). Among equals, the relevant ones come last: luck does not count.
@@ -317,7 +313,7 @@ def reciprocal_rank(ranks: Sequence[int]) -> float:
     return 1 / min(ranks) if ranks else 0.0
 
 
-def pearson(one: Sequence[float] | Floats, other: Sequence[float] | Floats) -> float:
+def pearson(one: Sequence[float] | Doubles, other: Sequence[float] | Doubles) -> float:
     """Linear correlation, from -1 to 1; NaN where one of the two does not vary."""
     x, y = np.asarray(one, np.float64), np.asarray(other, np.float64)
     if len(x) < 2:
@@ -327,7 +323,7 @@ def pearson(one: Sequence[float] | Floats, other: Sequence[float] | Floats) -> f
     return float(x @ y) / size if size else math.nan
 
 
-def spearman(one: Sequence[float] | Floats, other: Sequence[float] | Floats) -> float:
+def spearman(one: Sequence[float] | Doubles, other: Sequence[float] | Doubles) -> float:
     """Correlation of the ranks; equal values share their mean rank.
 
     >>> round(spearman([1, 2, 3, 4], [1, 2, 4, 3]), 4)
@@ -336,10 +332,10 @@ def spearman(one: Sequence[float] | Floats, other: Sequence[float] | Floats) -> 
     return pearson(_mean_ranks(one), _mean_ranks(other))
 
 
-def _mean_ranks(values: Sequence[float] | Floats) -> Floats:
+def _mean_ranks(values: Sequence[float] | Doubles) -> Doubles:
     _, place, counts = np.unique(np.asarray(values), return_inverse=True, return_counts=True)
     ends = counts.cumsum()
-    ranks: Floats = ((2 * ends - counts + 1) / 2)[place]
+    ranks: Doubles = ((2 * ends - counts + 1) / 2)[place]
     return ranks
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from llmcli.evaluation.metrics import Floats
+from llmcli.arrays import Doubles
 
 FOLDS = 5
 Sequences = Sequence[Sequence[int]]
@@ -45,14 +45,14 @@ class Ngrams:
         context = [str(one) for one in before][-(self.order - 1) :]
         return float(self._model.score(str(token), context))
 
-    def nats(self, tokens: Sequence[int]) -> Floats:
+    def nats(self, tokens: Sequence[int]) -> Doubles:
         """Surprisal (N - 1,) of each token but the first, given those before it."""
         found = [
             self.probability(token, tokens[max(0, at - self.order + 1) : at])
             for at, token in enumerate(tokens)
             if at
         ]
-        result: Floats = -np.log(np.array(found, dtype=np.float64))
+        result: Doubles = -np.log(np.array(found, dtype=np.float64))
         return result
 
 
@@ -108,7 +108,7 @@ def _smoothing() -> Any:
     return Indexed
 
 
-def cross_fitted(sequences: Sequences, vocabulary: int, order: int = 3) -> list[Floats]:
+def cross_fitted(sequences: Sequences, vocabulary: int, order: int = 3) -> list[Doubles]:
     """The surprisal of each sequence under n-grams of the others; each fold is a fifth of them.
 
     A single long sequence is cut into five, each scored by n-grams of the other four.
@@ -119,7 +119,7 @@ def cross_fitted(sequences: Sequences, vocabulary: int, order: int = 3) -> list[
         # Each part but the first begins with the token before it, which is not scored again.
         parts = [whole[max(0, start - 1) : end] for start, end in zip(ends, ends[1:], strict=False)]
         return [np.concatenate(cross_fitted(parts, vocabulary, order))]
-    found: dict[int, Floats] = {}
+    found: dict[int, Doubles] = {}
     for fold in range(FOLDS):
         mine = range(fold, len(sequences), FOLDS)
         if mine:

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
+from llmcli.arrays import Doubles
 from llmcli.data.rows import Failure, Row, data_kind, read_documents
 from llmcli.engines.base import Loaded
 from llmcli.evaluation.examples import Example, Surprisal, groups_of
-from llmcli.evaluation.metrics import Floats
 from llmcli.evaluation.ngrams import Ngrams, cross_fitted
 from llmcli.inference.batches import process
 from llmcli.inference.surprisal import Scoring, TextScore
@@ -37,7 +37,7 @@ def ngram_nats(
     vocabulary: int,
     order: int,
     training: Sequence[Sequence[int]] | None,
-) -> list[Floats]:
+) -> list[Doubles]:
     """The surprisal of the same tokens under n-grams.
 
     training: the tokens that the n-grams are learnt from; None: those of the other texts, each
@@ -50,7 +50,7 @@ def ngram_nats(
     return [model.nats(one) for one in sequences]
 
 
-def row_example(score: TextScore, nats: Floats, spec: EvaluateSpec) -> Example:
+def row_example(score: TextScore, nats: Doubles, spec: EvaluateSpec) -> Example:
     """A row as one example. Raises InputError where it lacks a column of `spec.by`."""
     row = score.row
     scored = row.text[score.starts[0] :]  # without a first token that nothing comes before
@@ -59,7 +59,7 @@ def row_example(score: TextScore, nats: Floats, spec: EvaluateSpec) -> Example:
     return Example(row.number, row.text, None, said, None, len(row.text), groups)
 
 
-def line_examples(score: TextScore, nats: Floats) -> list[Example]:
+def line_examples(score: TextScore, nats: Doubles) -> list[Example]:
     """A document as an example for each line; blank lines go with the line before them.
 
     A token belongs to the line in which it begins.

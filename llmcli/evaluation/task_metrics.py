@@ -6,10 +6,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from llmcli.arrays import Doubles, Integers
 from llmcli.errors import InputError
 from llmcli.evaluation import metrics
 from llmcli.evaluation.examples import Example, Surprisal
-from llmcli.evaluation.metrics import Floats, Integers
 from llmcli.spec.tasks import EvaluateSpec
 
 TOO_MUCH = 700.0  # nats: the exponential would be no number
@@ -20,7 +20,7 @@ class Board(Protocol):
     """The metrics of examples."""
 
     names: tuple[str, ...]
-    quality: Floats
+    quality: Doubles
     """(N,) how well each example was done: more is better."""
     is_right: bool
     """Quality is 1 for what is right, and less for what is not."""
@@ -63,7 +63,7 @@ class Classes:
         self.quality = self._right
         sure = [one.confidence for one in examples if one.confidence is not None]
         # Probabilities alone can be calibrated; what a regression gives cannot.
-        self._sure: Floats | None = None
+        self._sure: Doubles | None = None
         if len(sure) == len(examples) and all(0 <= one <= 1.000001 for one in sure):
             self._sure = np.array(sure, dtype=np.float64)
             self._bins = metrics.calibration_bins(self._sure)

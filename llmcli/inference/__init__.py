@@ -1,0 +1,1 @@
+"""The work of a model on rows: batches, encoding, pooling, prompts, spans, gaps."""

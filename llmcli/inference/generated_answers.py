@@ -10,12 +10,11 @@ from llmcli.data.rows import Failure, Row
 from llmcli.decoding.encoder_decoder import CachedSeq2Seq
 from llmcli.decoding.generation_config import FREE, Rules, read_rules
 from llmcli.decoding.loop import Cached, Decoder, State
-from llmcli.engines.base import Loaded
+from llmcli.engines.base import Loaded, decoder_start, end_tokens
 from llmcli.errors import InputError
 from llmcli.inference.batches import Job
 from llmcli.inference.encoding import Fitting, cut_text
-from llmcli.inference.prompts import decoder_start, encode_prompt, end_tokens, has_chat_template
-from llmcli.inference.questions import CHAT, PLAIN, SEQ2SEQ
+from llmcli.inference.prompts import CHAT, PLAIN, SEQ2SEQ, encode_prompt, has_chat_template
 from llmcli.spec import ChatSpec, DecodingSpec, Overflow
 from llmcli.spec.tasks import AnswerSpec
 

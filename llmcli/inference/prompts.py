@@ -1,10 +1,15 @@
 """From text to the ids that a causal model goes on from."""
 
-from typing import Any
-
 from llmcli.engines.base import Loaded
 from llmcli.errors import InputError, ModelUnsuitable
 from llmcli.spec import ChatSpec
+
+# How a model that writes is asked a question about a text.
+CHAT = (
+    "Answer the question from the text, in a few words.\n\nText: {context}\n\nQuestion: {question}"
+)
+PLAIN = "Text: {context}\n\nQuestion: {question}\nAnswer:"
+SEQ2SEQ = "question: {question} context: {context}"  # Raffel et al. 2020, appendix D
 
 
 def encode_prompt(loaded: Loaded, text: str, chat: ChatSpec) -> list[int]:
@@ -47,24 +52,6 @@ def _encode_chat(loaded: Loaded, text: str, system: str | None) -> list[int]:
 def has_chat_template(loaded: Loaded) -> bool:
     """True for a model that was trained to chat."""
     return bool(loaded.tokenizer.chat_template)
-
-
-def end_tokens(loaded: Loaded) -> frozenset[int]:
-    """The tokens that end a text: the generation config's, else the tokenizer's own."""
-    ends: Any = loaded.generation.eos_token_id
-    if ends is None:
-        ends = loaded.tokenizer.eos_token_id
-    if ends is None:
-        return frozenset()
-    return frozenset([ends] if isinstance(ends, int) else ends)
-
-
-def decoder_start(loaded: Loaded) -> list[int]:
-    """The tokens that a sequence-to-sequence model's decoder begins with."""
-    own = loaded.generation
-    known = (own.decoder_start_token_id, own.bos_token_id, loaded.config.pad_token_id, 0)
-    start = next(one for one in known if one is not None)
-    return list(start) if isinstance(start, list) else [start]
 
 
 def room(loaded: Loaded, prompt_tokens: int, wanted: int | None, default: int) -> int:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from llmcli import arrays
+from llmcli.arrays import Doubles, Integers
 from llmcli.data.rows import Failure, Row
 from llmcli.engines.base import Loaded
 from llmcli.errors import InputError, ModelUnsuitable, UsageError
-from llmcli.evaluation.metrics import Floats, Integers
 from llmcli.spec import Overflow
 from llmcli.spec.tasks import PerplexitySpec
 
@@ -54,7 +54,7 @@ class TextScore:
     row: Row
     ids: list[int]
     """The scored tokens."""
-    nats: Floats
+    nats: Doubles
     """(N,) -log p of each, given those before it."""
     starts: Integers
     """(N,) where each begins in the text, in characters."""

@@ -19,7 +19,7 @@ from llmcli.inference.encoding import (
     pad_token,
 )
 from llmcli.inference.spans import SpanScores, best_spans
-from llmcli.models.checkpoint import Kind
+from llmcli.models.architectures import Kind
 from llmcli.spec import AUTO_BATCH, BatchSpec, Overflow
 from llmcli.spec.tasks import AnswerSpec
 

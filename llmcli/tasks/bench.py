@@ -11,7 +11,8 @@ from typing import Any
 from llmcli.engines.stopwatch import FAILED, Speeds, Trial
 from llmcli.errors import InputError, UsageError
 from llmcli.models import hub
-from llmcli.models.checkpoint import Checkpoint, check, kinds_of, read_config, weight_files
+from llmcli.models.architectures import kinds_of
+from llmcli.models.checkpoint import Checkpoint, check, read_config, weight_files
 from llmcli.models.safetensors import Tensors
 from llmcli.spec import Dtype, EngineName, ModelSpec
 from llmcli.spec.tasks import BenchSpec

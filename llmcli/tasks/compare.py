@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from llmcli.arrays import Integers
 from llmcli.errors import InputError
 from llmcli.evaluation.examples import Example
-from llmcli.evaluation.metrics import Integers, bootstrap, mcnemar
+from llmcli.evaluation.metrics import bootstrap, mcnemar
 from llmcli.evaluation.report import as_text
 from llmcli.evaluation.task_metrics import Board, make_board
 from llmcli.spec.tasks import EvaluateSpec, EvaluationTask

@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from llmcli.engines.pytorch import loading
+from llmcli.engines.pytorch import saving
 from llmcli.engines.pytorch.device import choose_device, training_dtype
 from llmcli.errors import InputError, Interrupted, UsageError
 from llmcli.spec import ModelSpec
@@ -286,7 +286,7 @@ def _recorded(spec: TrainingSpec, report: Callable[[Progress], None]) -> Callabl
 def _final_metrics(
     spec: TrainingSpec, run: Run, prepared: Prepared, model: Any
 ) -> dict[str, float]:
-    loading.round_weights(model, spec.save_dtype)
+    saving.round_weights(model, spec.save_dtype)
     if prepared.held_out is None:
         return {}
     size = run.args.per_device_eval_batch_size
@@ -308,7 +308,7 @@ def _save(
         save_joint(parts, prepared.tokenizer, base, aside, spec.save_dtype)
     else:
         model = merged(prepared.model) if spec.adapters.merge else prepared.model
-        loading.save(model, prepared.tokenizer, aside, spec.save_dtype)
+        saving.save(model, prepared.tokenizer, aside, spec.save_dtype)
     save_png(read_curves(folder / METRICS), aside / CURVE, folder.name)
     card = training_card(spec, base, asdict(trained))
     (aside / "README.md").write_text(card, encoding="utf-8")

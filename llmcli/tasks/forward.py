@@ -11,7 +11,7 @@ from llmcli.arrays import require_numbers
 from llmcli.data.rows import Failure, Row, failed
 from llmcli.engines.base import Loaded
 from llmcli.errors import InputError
-from llmcli.models.checkpoint import Kind
+from llmcli.models.architectures import Kind
 from llmcli.tokenization.text_stream import token_namer
 
 

@@ -8,10 +8,10 @@ from typing import Any, Literal
 from llmcli.data.rows import Failure, Row, failed
 from llmcli.decoding.steps import Hypothesis, Step, sequence_seed
 from llmcli.decoding.validation import DEFAULT_NEW_TOKENS, check_decoding
-from llmcli.engines.base import Loaded, Request
+from llmcli.engines.base import Loaded, Request, end_tokens
 from llmcli.errors import InputError
 from llmcli.inference.batches import process
-from llmcli.inference.prompts import encode_prompt, end_tokens, room
+from llmcli.inference.prompts import encode_prompt, room
 from llmcli.spec import AUTO_BATCH, BatchSpec, ChatSpec, DecodingSpec, Overflow
 from llmcli.tokenization.text_stream import TextStream, token_namer
 
@@ -159,7 +159,7 @@ class _Work:
         self._loaded, self._spec, self._chat = loaded, spec, chat
         self._on_overflow = on_overflow
         if spec.assist:
-            from llmcli.decoding.speculative import Assistant
+            from llmcli.engines.pytorch.assistant import Assistant
 
             self._loaded = replace(loaded, engine=Assistant(loaded, draft))
 

@@ -9,17 +9,8 @@ from typing import Any, Literal
 from llmcli.engines.ct2.cache import conversions, conversions_of, remove_conversion
 from llmcli.errors import LlmcliError, ModelUnsuitable, UsageError
 from llmcli.models import hub
-from llmcli.models.checkpoint import (
-    Checkpoint,
-    Origin,
-    architectures,
-    check,
-    context_length,
-    read_config,
-    starters,
-    task_of,
-    weight_files,
-)
+from llmcli.models.architectures import architectures, context_length, task_of
+from llmcli.models.checkpoint import Checkpoint, Origin, check, read_config, starters, weight_files
 from llmcli.models.hub_errors import repo_of
 from llmcli.spec import ModelSpec
 from llmcli.system.hashes import SUMS, expected_hash, hash_file, read_sums

@@ -3,9 +3,16 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
+
+from tokenizers import Tokenizer
 
 from llmcli.data.rows import Failure, Row, failed
 from llmcli.errors import InputError
+from llmcli.models import hub
+from llmcli.spec import ModelSpec
+from llmcli.tokenization import load as light
+from llmcli.tokenization.text_stream import is_byte_level
 from llmcli.tokenization.vocabulary import Token, Vocabulary
 
 
@@ -77,3 +84,19 @@ def _id(word: str) -> int:
     if not re.fullmatch("[0-9]{1,9}", word):
         raise InputError(f"{word[:40]!r} is no token id: --decode takes numbers")
     return int(word)
+
+
+def load_vocabulary(spec: ModelSpec) -> Vocabulary:
+    """Load the tokenizer that `spec` names. Raises ModelNotFound, ModelUnsuitable."""
+    tokenizer: Any
+    try:
+        tokenizer = light.load_tokenizer(hub.resolve(spec))
+    except light.NotLight:
+        from llmcli.engines.pytorch.loading import load_tokenizer
+
+        tokenizer = load_tokenizer(spec)
+    tokenizer = getattr(tokenizer, "backend_tokenizer", tokenizer)
+    if isinstance(tokenizer, Tokenizer):  # a length stored with it is not to cut the text
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+    return Vocabulary(tokenizer, is_byte_level(tokenizer))

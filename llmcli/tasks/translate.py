@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from llmcli.data.rows import Failure, Row
 from llmcli.decoding.generation_config import read_rules
 from llmcli.decoding.steps import Hypothesis
-from llmcli.engines.base import Loaded, Request
+from llmcli.engines.base import Loaded, Request, decoder_start, end_tokens
 from llmcli.errors import InputError, UsageError
 from llmcli.inference.batches import process
 from llmcli.inference.encoding import input_limit
-from llmcli.inference.prompts import decoder_start, end_tokens
 from llmcli.inference.sentences import halves
 from llmcli.inference.translation.directions import Direction, find_direction
 from llmcli.inference.translation.languages import base, is_unspaced

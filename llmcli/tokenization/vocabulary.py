@@ -6,10 +6,7 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from llmcli.errors import InputError
-from llmcli.models import hub
-from llmcli.spec import ModelSpec
-from llmcli.tokenization import load as light
-from llmcli.tokenization.text_stream import is_byte_level, readable, token_bytes
+from llmcli.tokenization.text_stream import readable, token_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +59,3 @@ class Vocabulary:
         self, id: int, piece: str, start: int | None = None, end: int | None = None
     ) -> Token:
         return Token(id, readable(token_bytes(piece, self._byte_level)), piece, start, end)
-
-
-def load_vocabulary(spec: ModelSpec) -> Vocabulary:
-    """Load the tokenizer that `spec` names. Raises ModelNotFound, ModelUnsuitable."""
-    tokenizer: Any
-    try:
-        tokenizer = light.load_tokenizer(hub.resolve(spec))
-    except light.NotLight:
-        from llmcli.engines.pytorch.loading import load_tokenizer
-
-        tokenizer = load_tokenizer(spec)
-    tokenizer = getattr(tokenizer, "backend_tokenizer", tokenizer)
-    if isinstance(tokenizer, Tokenizer):  # a length stored with it is not to cut the text
-        tokenizer.no_truncation()
-        tokenizer.no_padding()
-    return Vocabulary(tokenizer, is_byte_level(tokenizer))

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from llmcli.engines.pytorch import loading
+from llmcli.engines.pytorch import loading, saving, trainable
 from llmcli.errors import InputError
 from llmcli.spec import Dtype, ModelSpec
 from llmcli.spec.training import TrainingSpec
@@ -138,8 +138,8 @@ def save_joint(
     )
     config = owner.config
     config.architectures = [type(part.objective.model).__name__ for part in parts]
-    loading.save_state(config, merged_state(parts, body), tokenizer, folder, dtype)
-    source = loading.folder_of(base)
+    saving.save_state(config, merged_state(parts, body), tokenizer, folder, dtype)
+    source = trainable.folder_of(base)
     for name in POOLING_FILES:
         if (source / name).is_dir():
             shutil.copytree(source / name, folder / name)

@@ -3,7 +3,8 @@
 import warnings
 from typing import Any
 
-from llmcli.errors import InputError, UsageError
+from llmcli.engines.pytorch.loading import peft_library
+from llmcli.errors import UsageError
 from llmcli.spec.training import LoraSpec, Task
 
 TASK_TYPES: dict[Task, str] = {
@@ -15,15 +16,6 @@ TASK_TYPES: dict[Task, str] = {
     "translation": "SEQ_2_SEQ_LM",
     "seq2seq": "SEQ_2_SEQ_LM",
 }
-
-
-def peft_library() -> Any:
-    """peft. Raises InputError, with the cure, where it is not installed."""
-    try:
-        import peft
-    except ImportError:
-        raise InputError("--lora needs the peft package: pip install 'llmcli[lora]'") from None
-    return peft
 
 
 def with_adapters(model: Any, task: Task, spec: LoraSpec) -> Any:

@@ -6,8 +6,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast
+
 from llmcli.errors import InputError
-from llmcli.training.corpus import train_tokenizer
 
 
 def new_tokenizer(
@@ -82,3 +84,35 @@ def _sentencepiece(
             source_lang="en",
             target_lang="mul" if own else "en",
         )
+
+
+END_OF_TEXT = "<|endoftext|>"
+
+
+def train_tokenizer(texts: Iterable[str], vocab_size: int, max_length: int) -> Any:
+    """Learn a byte-level BPE of `vocab_size` entries, GPT-2's kind.
+
+    Its first 257 entries are END_OF_TEXT and the bytes, so that any text can be written.
+    Fewer entries come out where the text does not yield that many merges.
+    Source: Radford et al. 2019, section 2.2; Sennrich et al. 2016.
+    """
+    if vocab_size < 257:
+        raise InputError(f"vocab_size {vocab_size}: byte-level BPE needs 257 or more")
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bpe.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        special_tokens=[END_OF_TEXT],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    bpe.train_from_iterator(texts, trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=bpe,
+        bos_token=END_OF_TEXT,
+        eos_token=END_OF_TEXT,
+        unk_token=END_OF_TEXT,
+        model_max_length=max_length,
+        clean_up_tokenization_spaces=False,
+    )

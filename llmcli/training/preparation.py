@@ -7,11 +7,11 @@ from typing import Any
 
 from llmcli.data.squad import read_questions
 from llmcli.engines.base import Loaded
-from llmcli.engines.pytorch import loading
+from llmcli.engines.pytorch import loading, trainable
 from llmcli.errors import InputError, ModelUnsuitable, UsageError
 from llmcli.inference.translation.languages import base as base_language
 from llmcli.inference.translation.languages import find_language
-from llmcli.models.checkpoint import Kind, context_length
+from llmcli.models.architectures import Kind, context_length
 from llmcli.spec import ModelSpec
 from llmcli.spec.training import Task, TrainingSpec
 from llmcli.training.corpus import Blocks, document_texts, encode_files
@@ -357,7 +357,7 @@ def model_for(spec: TrainingSpec, base: ModelSpec, data: Data, note: Note) -> tu
         loaded, new = _with_head(spec, base, kind, data, note)
         if spec.init_from is not None:
             other = replace(base, model_id=spec.init_from, revision=None)
-            taken = loading.take_weights(loaded.model, other, new)
+            taken = trainable.take_weights(loaded.model, other, new)
             if not taken:
                 raise InputError(f"--init-from {spec.init_from} has none of {', '.join(new)}")
             note(f"weights of {spec.init_from}: {', '.join(taken)}")
@@ -378,11 +378,11 @@ def _with_head(
     import torch
 
     torch.manual_seed(spec.seed)  # of the new weights
-    own = loading.known_labels(base)
+    own = trainable.known_labels(base)
     labels = own if own and set(data.labels) <= set(own) else data.labels
     if labels is own and labels:
         note(f"the model's own labels are kept: {', '.join(own[:12])}")
-    return loading.load_trainable(base, kind, _label_settings(spec, labels))
+    return trainable.load_trainable(base, kind, _label_settings(spec, labels))
 
 
 def _with_padding(model: Any, tokenizer: Any) -> Any:
@@ -398,10 +398,10 @@ def made_for(spec: TrainingSpec, data: Data, kept_tokenizer: Path, note: Note) -
     """A new model, with a tokenizer that is learnt from the training text."""
     kind = USUAL[spec.task].kind
     assert spec.from_scratch is not None, "the command line asks for one of the two"
-    settings = loading.read_new_config(spec.from_scratch, kind)
-    plan = loading.plan_new({"pad_token_id": 0, **settings}, kind)  # a small vocabulary has 0
+    settings = trainable.read_new_config(spec.from_scratch, kind)
+    plan = trainable.plan_new({"pad_token_id": 0, **settings}, kind)  # a small vocabulary has 0
     if spec.resume and kept_tokenizer.is_dir():
-        tokenizer = loading.load_tokenizer_folder(kept_tokenizer)
+        tokenizer = trainable.load_tokenizer_folder(kept_tokenizer)
     else:
         length = context_length(plan.to_dict()) or USUAL[spec.task].limit
         size = settings.get("vocab_size", plan.vocab_size)
@@ -420,7 +420,7 @@ def made_for(spec: TrainingSpec, data: Data, kept_tokenizer: Path, note: Note) -
         tokens |= {"forced_eos_token_id": tokens["eos_token_id"], "bos_token_id": None}
         settings["decoder_vocab_size"] = len(tokenizer)
     new = settings | tokens | _label_settings(spec, data.labels)
-    model = loading.new_model({**new, "vocab_size": len(tokenizer)}, kind, spec.seed)
+    model = trainable.new_model({**new, "vocab_size": len(tokenizer)}, kind, spec.seed)
     return model, tokenizer
 
 

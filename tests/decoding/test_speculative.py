@@ -6,7 +6,8 @@ from transformers import AutoModelForCausalLM
 
 from llmcli.data.rows import Row
 from llmcli.decoding.loop import Cached, Decoder
-from llmcli.decoding.speculative import Assistant, Assisted, DraftModel, Lookup, Reader
+from llmcli.decoding.speculative import Assisted, Lookup, Reader
+from llmcli.engines.pytorch.assistant import Assistant, DraftModel
 from llmcli.engines.pytorch.loading import load_causal
 from llmcli.errors import ModelUnsuitable
 from llmcli.spec import ChatSpec, DecodingSpec, ModelSpec

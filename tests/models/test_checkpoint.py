@@ -1,6 +1,6 @@
 import pytest
 
-from llmcli.models.checkpoint import context_length, kind_of, task_of
+from llmcli.models.architectures import context_length, kind_of, task_of
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 from transformers import AutoTokenizer
 
 from llmcli.spec import ModelSpec
-from llmcli.tokenization.vocabulary import load_vocabulary
+from llmcli.tasks.tokenize import load_vocabulary
 
 TEXTS = ["Once upon a time", "我明天要去看电影。", " the cat  sat\n\n on mats", "", "😀é\x00"]
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from llmcli.errors import InputError
-from llmcli.training.corpus import END_OF_TEXT, Blocks, encode_files, train_tokenizer
+from llmcli.training.corpus import Blocks, encode_files
+from llmcli.training.new_tokenizers import END_OF_TEXT, train_tokenizer
 
 
 def test_the_tokenizer_writes_any_text_back(bpe):

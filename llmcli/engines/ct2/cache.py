@@ -21,7 +21,8 @@ from pathlib import Path
 
 from llmcli.engines.ct2.support import group_of
 from llmcli.errors import InputError
-from llmcli.models.checkpoint import Checkpoint, Kind, weight_files
+from llmcli.models.architectures import Kind
+from llmcli.models.checkpoint import Checkpoint, weight_files
 from llmcli.system.hashes import hash_file
 
 FORMAT = 1

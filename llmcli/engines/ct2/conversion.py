@@ -9,7 +9,6 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Literal
 
-import llmcli
 from llmcli import errors
 from llmcli.engines.ct2.cache import (
     META,
@@ -25,7 +24,8 @@ from llmcli.engines.ct2.cache import (
 from llmcli.engines.ct2.convert import FAILED
 from llmcli.engines.ct2.support import group_of, reason_against
 from llmcli.errors import InputError, LlmcliError, ModelUnsuitable
-from llmcli.models.checkpoint import Checkpoint, Kind, read_adapters, read_config
+from llmcli.models.architectures import Kind
+from llmcli.models.checkpoint import Checkpoint, read_adapters, read_config
 
 __all__ = ["conversion_of", "converted", "is_converted", "reason_against"]
 Dtype = Literal["float32", "int8"]
@@ -97,7 +97,7 @@ def _convert_apart(checkpoint: Checkpoint, target: Path, dtype: str) -> None:
         "target": str(target),
         "dtype": dtype,
     }
-    root = str(Path(llmcli.__file__).parent.parent)
+    root = str(Path(__file__).parents[3])
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
     done = subprocess.run(
         [sys.executable, "-m", "llmcli.engines.ct2.convert", json.dumps(request)],

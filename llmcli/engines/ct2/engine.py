@@ -15,7 +15,7 @@ from llmcli.arrays import Bools, Floats, Integers, require_numbers
 from llmcli.decoding.steps import Decoding, Hypothesis, Step
 from llmcli.engines.base import Inputs, Outputs, Request
 from llmcli.engines.ct2.heads import Head
-from llmcli.models.checkpoint import Kind
+from llmcli.models.architectures import Kind
 from llmcli.spec import DecodingSpec, EngineName
 from llmcli.system.machine import physical_cores
 

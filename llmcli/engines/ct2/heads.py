@@ -9,7 +9,8 @@ import numpy as np
 from llmcli.arrays import Bools, Floats
 from llmcli.engines.base import Outputs
 from llmcli.engines.ct2.support import NotForCt2
-from llmcli.models.checkpoint import Checkpoint, Kind, weight_files
+from llmcli.models.architectures import Kind
+from llmcli.models.checkpoint import Checkpoint, weight_files
 from llmcli.models.safetensors import Tensors
 
 Head = Callable[[Floats, Bools | None], Outputs]

@@ -10,7 +10,8 @@ from llmcli.engines.ct2.engine import Ct2Engine
 from llmcli.engines.ct2.heads import read_head
 from llmcli.engines.ct2.support import NotForCt2, group_of, with_defaults
 from llmcli.errors import ModelUnsuitable
-from llmcli.models.checkpoint import Checkpoint, Kind, context_length, read_json, weight_files
+from llmcli.models.architectures import Kind, context_length
+from llmcli.models.checkpoint import Checkpoint, read_json, weight_files
 from llmcli.spec import ModelSpec
 from llmcli.system.memory import make_ready
 from llmcli.tokenization.load import NotLight, load_tokenizer

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from llmcli.models.checkpoint import WORDS, Kind
+from llmcli.models.architectures import WORDS, Kind
 
 Group = Literal["causal", "seq2seq", "encoder"]
 ENCODERS: tuple[Kind, ...] = ("classifier", "tagger", "reader", "masked", "encoder")

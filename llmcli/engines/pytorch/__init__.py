@@ -1,0 +1,1 @@
+"""The torch engine: the only room that calls from_pretrained."""

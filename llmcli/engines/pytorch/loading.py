@@ -1,20 +1,9 @@
 """The only file that calls from_pretrained. Foreign errors of loading are translated here."""
 
-import contextlib
-import functools
-import importlib
-import json
-import pickle
-import struct
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-import torch
-from huggingface_hub.errors import StrictDataclassError
-from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
     AutoModel,
@@ -27,32 +16,24 @@ from transformers import (
     AutoModelForTokenClassification,
     AutoTokenizer,
 )
-from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from transformers.utils import logging
 
 from llmcli.engines.base import Loaded, Placement
 from llmcli.engines.pytorch.device import place
 from llmcli.engines.pytorch.engine import TorchEngine
-from llmcli.errors import InputError, LlmcliError, ModelUnsuitable
+from llmcli.engines.pytorch.errors import errors_explained
+from llmcli.errors import InputError, ModelUnsuitable
 from llmcli.models import hub
-from llmcli.models.checkpoint import (
-    ADAPTERS,
-    WORDS,
-    Checkpoint,
+from llmcli.models.architectures import (
     Kind,
     architectures,
-    check,
-    check_tokenizer,
     choose_kind,
     context_length,
     kind_of,
     kinds_of,
-    read_adapters,
-    read_config,
-    weight_files,
 )
-from llmcli.spec import Dtype, ModelSpec
-from llmcli.training.lora import peft_library
+from llmcli.models.checkpoint import Checkpoint, check, check_tokenizer, read_adapters
+from llmcli.spec import ModelSpec
 
 logging.set_verbosity_error()
 logging.disable_progress_bar()  # stderr is ours: cli/output.py draws what the user sees
@@ -190,111 +171,11 @@ def _load_adapted(
     return _ready(model, tokenizer, kind, context, checkpoint, placement)
 
 
-def load_trainable(
-    spec: ModelSpec, kind: Kind, changes: dict[str, Any]
-) -> tuple[Loaded, list[str]]:
-    """Load a model to be trained as `kind`, in float32 on the CPU; its head may be new.
-
-    changes: to its configuration, such as the labels. Returns the names of the weights that are
-    new, random ones, too. Raises as `load` does, and ModelUnsuitable where the architecture has
-    no such head or weights of the body are missing.
-    """
-    checkpoint = hub.resolve(spec)
-    check(checkpoint)
-    with errors_explained(checkpoint):
-        config = _config(checkpoint, spec)
-        for name, value in changes.items():
-            setattr(config, name, value)
-        tokenizer = _tokenizer(checkpoint, spec)
-        auto_class: Any = AUTO_CLASSES[kind]
-        if type(config) not in auto_class._model_mapping:
-            raise ModelUnsuitable(f"{spec.model_id} cannot be trained as {WORDS[kind]}")
-        model, found = auto_class.from_pretrained(
-            checkpoint.folder,
-            config=config,
-            dtype=torch.float32,
-            output_loading_info=True,
-            ignore_mismatched_sizes=True,  # heads are new where they differ; bodies are refused
-            use_safetensors=True,
-            **_common(checkpoint, spec),
-        )
-    body = f"{model.base_model_prefix}."
-    new = {*found["missing_keys"], *(key for key, *_ in found["mismatched_keys"])}
-    lost = sorted(key for key in new if key.startswith(body) and ".pooler." not in key)
-    if lost:
-        raise ModelUnsuitable(
-            f"{spec.model_id} lacks {lost[0]} and {len(lost) - 1} more weights of its body: it is "
-            "damaged, or of another architecture"
-        )
-    context = context_length(config.to_dict())
-    placement = place("cpu", "float32")
-    return _ready(model, tokenizer, kind, context, checkpoint, placement), sorted(new)
-
-
-def known_labels(spec: ModelSpec) -> list[str]:
-    """The labels that a checkpoint was trained with; none where it has but placeholders."""
-    settings = read_config(hub.resolve(spec))
-    names = settings.get("id2label")
-    if not isinstance(names, dict) or not isinstance(settings.get("label2id"), dict):
-        return []
-    labels = [str(names[at]) for at in sorted(names, key=int)]
-    return [] if all(one.startswith("LABEL_") for one in labels) else labels
-
-
-def take_weights(model: Any, spec: ModelSpec, names: list[str]) -> list[str]:
-    """Give the weights `names` of a model the values that another checkpoint has under them.
-
-    Returns the names that were found there with the same shape. Raises as `load` does.
-    """
-    from safetensors import safe_open
-
-    checkpoint = hub.resolve(spec)
-    check(checkpoint)
-    own = dict(model.named_parameters())
-    taken = []
-    for path in weight_files(checkpoint):
-        with safe_open(path, framework="pt") as file:
-            for name in set(file.keys()) & set(names) & set(own):
-                value = file.get_tensor(name)
-                if value.shape == own[name].shape:
-                    own[name].data.copy_(value)
-                    taken.append(name)
-    return sorted(taken)
-
-
 def load_tokenizer(spec: ModelSpec) -> Any:
     """Load a checkpoint's tokenizer alone. Raises ModelNotFound, ModelUnsuitable."""
     checkpoint = hub.resolve(spec)
     with errors_explained(checkpoint):
         return _tokenizer(checkpoint, spec)
-
-
-def convert_pickle(spec: ModelSpec, output: Path) -> None:
-    """Rewrite pickled weights as safetensors; torch's weights-only reader runs no code.
-
-    output: a folder that is not there yet, or empty. Raises ModelNotFound; ModelUnsuitable if
-    there is nothing to convert or it is damaged; InputError if `output` cannot be written.
-    """
-    checkpoint = hub.resolve_local(spec) or hub.pull_pickle(spec)
-    if not any(checkpoint.folder.glob("pytorch_model*.bin")):
-        raise ModelUnsuitable(f"{spec.model_id} has no pytorch_model.bin: nothing to convert")
-    architecture = (architectures(read_config(checkpoint)) or ["AutoModel"])[0]
-    with errors_explained(checkpoint):
-        import transformers
-
-        model_class = getattr(transformers, architecture, None)
-        if model_class is None:
-            raise ModelUnsuitable(f"transformers has no architecture {architecture!r}")
-        model = model_class.from_pretrained(
-            checkpoint.folder, use_safetensors=False, **_common(checkpoint, spec)
-        )
-        tokenizer = _tokenizer(checkpoint, spec)
-    aside = output.with_name(output.name + ".part")
-    try:
-        save(model, tokenizer, aside, "auto")
-        aside.replace(output)
-    except (OSError, SafetensorError) as error:
-        raise InputError(f"cannot write {output}: {error}") from None
 
 
 def _common(checkpoint: Checkpoint, spec: ModelSpec) -> dict[str, Any]:
@@ -328,187 +209,10 @@ def _require_all_weights(checkpoint: Checkpoint, found: dict[str, Any]) -> None:
             )
 
 
-@contextlib.contextmanager
-def errors_explained(checkpoint: Checkpoint) -> Iterator[None]:
-    """Turn what transformers raises about a checkpoint into one line."""
-    name = checkpoint.model_id
+def peft_library() -> Any:
+    """peft. Raises InputError, with the cure, where it is not installed."""
     try:
-        with warnings.catch_warnings(), _silent_gguf(checkpoint):
-            warnings.simplefilter("ignore")
-            yield
-    except LlmcliError:
-        raise
-    except ImportError as error:
-        raise ModelUnsuitable(f"{name} {_missing_package(str(error))}") from None
-    except (MemoryError, torch.OutOfMemoryError):
-        raise ModelUnsuitable(f"{name} does not fit into memory: try --dtype bfloat16") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
-        raise ModelUnsuitable(f"{name} cannot be loaded: {_one_line(name, error)}") from None
-    except (pickle.UnpicklingError, EOFError):
-        raise ModelUnsuitable(
-            f"{name} is refused: its pickle is damaged, or would run code when it is read"
-        ) from None
-    except StrictDataclassError as error:
-        raise ModelUnsuitable(
-            f"{name} has a broken config.json: {_last_line(str(error))}"
-        ) from None
-    except (SafetensorError, struct.error) as error:
-        raise ModelUnsuitable(f"{name} is damaged: {error}") from None
-
-
-@contextlib.contextmanager
-def _silent_gguf(checkpoint: Checkpoint) -> Iterator[None]:
-    """Keep the GGUF reader's progress bar off stderr: it heeds no setting of transformers."""
-    if checkpoint.gguf_file is None:
-        yield
-        return
-    reader: Any = importlib.import_module("transformers.modeling_gguf_pytorch_utils")
-    bar = reader.tqdm
-    reader.tqdm = functools.partial(bar, disable=True)
-    try:
-        yield
-    finally:
-        reader.tqdm = bar
-
-
-def _missing_package(message: str) -> str:
-    for extra in ("gguf", "sentencepiece"):
-        if extra in message.lower():
-            return f"needs the {extra} package: pip install 'llmcli[{extra}]'"
-    return f"needs a package that is not installed: {_first_line(message)}"
-
-
-def _one_line(name: str, error: Exception) -> str:
-    text = str(error)
-    if "trust_remote_code" in text:
-        return "it brings its own Python code; run it with --trust-remote-code if you trust it"
-    if "tokenizer" in text.lower() and isinstance(error, (OSError, ValueError)):
-        return f"it has no tokenizer that can be read ({_first_line(text)})"
-    if isinstance(error, KeyError):
-        return f"its configuration lacks {text}"
-    return _first_line(text) or type(error).__name__
-
-
-def _first_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[0][:300].rstrip(".:") if lines else ""
-
-
-def _last_line(text: str) -> str:
-    return text.strip().splitlines()[-1].strip().removeprefix("TypeError: ")
-
-
-def read_new_config(path: str, kind: Kind = "causal") -> dict[str, Any]:
-    """Read a model configuration for training from scratch: JSON with a `model_type`.
-
-    Raises InputError if it is not there, not JSON, has keys that the model does not know, or is
-    of a model that cannot be trained as `kind`.
-    """
-    try:
-        settings = json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from None
-    except ValueError as error:
-        raise InputError(f"{path} is not JSON: {error}") from None
-    example = EXAMPLES[kind]
-    auto_class: Any = AUTO_CLASSES[kind]
-    if not isinstance(settings, dict) or "model_type" not in settings:
-        raise InputError(f'{path} names no architecture: add "model_type": "{example}"')
-    name = settings["model_type"]
-    if not isinstance(name, str) or name not in CONFIG_MAPPING:
-        raise InputError(f"{path}: model_type {name!r} is not one that transformers knows")
-    is_causal = kind_of({**settings, "architectures": None}) == "causal"
-    if type(AutoConfig.for_model(name)) not in auto_class._model_mapping or (
-        kind == "causal" and not is_causal
-    ):
-        wanted = WORDS[kind].replace("a ", "no ", 1).replace("an ", "no ", 1)
-        raise InputError(f"{path}: {name} is {wanted}: use {example}")
-    known = AutoConfig.for_model(name)
-    unknown = [key for key in settings if not hasattr(known, key)]
-    if unknown:
-        raise InputError(f"{path}: {name} has no setting {', '.join(map(repr, unknown))}")
-    return settings
-
-
-EXAMPLES: dict[Kind, str] = {
-    "causal": "gpt2 or llama",
-    "masked": "bert",
-    "seq2seq": "marian",
-    "classifier": "bert",
-    "tagger": "bert",
-    "reader": "bert",
-}
-
-
-def plan_new(settings: dict[str, Any], kind: Kind = "causal") -> Any:
-    """The whole configuration that `new_model` would use, without the memory of a model.
-
-    Raises InputError if the settings do not fit together.
-    """
-    with torch.device("meta"):
-        return new_model(settings, kind, seed=0).config
-
-
-def new_model(settings: dict[str, Any], kind: Kind, seed: int) -> Any:
-    """Make a model of a configuration, with fresh weights in float32.
-
-    Raises InputError if the settings do not fit together.
-    """
-    torch.manual_seed(seed)
-    try:
-        config = AutoConfig.for_model(**settings)
-        return AUTO_CLASSES[kind].from_config(config, dtype=torch.float32)
-    except StrictDataclassError as error:
-        raise InputError(f"no model can be made of this: {_last_line(str(error))}") from None
-    except (ValueError, TypeError, RuntimeError, AttributeError, ArithmeticError) as error:
-        raise InputError(f"no model can be made of this: {_first_line(str(error))}") from None
-
-
-def load_tokenizer_folder(folder: Path) -> Any:
-    """Load the tokenizer of a run that is being resumed."""
-    return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-
-
-def round_weights(model: Any, dtype: Dtype) -> None:
-    """Give the weights of a float32 model the values that they will be stored with."""
-    if dtype != "auto":
-        model.to(getattr(torch, dtype)).to(torch.float32)
-
-
-def save(model: Any, tokenizer: Any, folder: Path, dtype: Dtype) -> None:
-    """Write a Hugging Face folder, the weights in `dtype` (auto: as they are).
-
-    Of a model with adapters that are not merged, the adapters alone, with its configuration.
-    """
-    if dtype != "auto":
-        model.to(getattr(torch, dtype))
-    model.save_pretrained(folder)
-    if (folder / ADAPTERS).is_file():
-        whole = model.get_base_model()
-        whole.config.architectures = [type(whole).__name__]
-        whole.config.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-
-
-def save_state(
-    config: Any, state: dict[str, torch.Tensor], tokenizer: Any, folder: Path, dtype: Dtype
-) -> None:
-    """Write a Hugging Face folder of weights that no single class holds."""
-    from safetensors.torch import save_file
-
-    folder.mkdir(parents=True, exist_ok=True)
-    if dtype != "auto":
-        config.dtype = getattr(torch, dtype)
-        state = {
-            name: value.to(config.dtype) if value.is_floating_point() else value
-            for name, value in state.items()
-        }
-    whole = {name: value.contiguous() for name, value in state.items()}
-    save_file(whole, folder / "model.safetensors", metadata={"format": "pt"})
-    config.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-
-
-def folder_of(spec: ModelSpec) -> Path:
-    """Where a checkpoint lies."""
-    return hub.resolve(spec).folder
+        import peft
+    except ImportError:
+        raise InputError("--lora needs the peft package: pip install 'llmcli[lora]'") from None
+    return peft

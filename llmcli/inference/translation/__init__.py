@@ -1,0 +1,1 @@
+"""What translating alone needs: languages, the layout of a text, directions."""

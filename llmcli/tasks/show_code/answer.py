@@ -1,7 +1,7 @@
 """The script of llmcli answer."""
 
-from llmcli.inference.questions import CHAT, PLAIN, SEQ2SEQ
-from llmcli.models.checkpoint import Kind, choose_kind
+from llmcli.inference.prompts import CHAT, PLAIN, SEQ2SEQ
+from llmcli.models.architectures import Kind, choose_kind
 from llmcli.spec import ModelSpec
 from llmcli.spec.tasks import AnswerSpec
 from llmcli.tasks.show_code.load import load_lines, local_config

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from llmcli.models.checkpoint import Kind, choose_kind
+from llmcli.models.architectures import Kind, choose_kind
 from llmcli.spec import ModelSpec
 from llmcli.spec.tasks import ClassifySpec
 from llmcli.tasks.show_code.load import load_lines, local_config

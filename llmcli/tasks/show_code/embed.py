@@ -3,7 +3,7 @@
 from llmcli.errors import UsageError
 from llmcli.inference.pooling import Pooling, read_pooling
 from llmcli.models import hub
-from llmcli.models.checkpoint import kind_of
+from llmcli.models.architectures import kind_of
 from llmcli.spec import ModelSpec
 from llmcli.spec.tasks import EmbedSpec
 from llmcli.tasks.show_code.load import load_lines, local_config

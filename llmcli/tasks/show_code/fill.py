@@ -1,7 +1,7 @@
 """The script of llmcli fill."""
 
 from llmcli.errors import UsageError
-from llmcli.models.checkpoint import choose_kind
+from llmcli.models.architectures import choose_kind
 from llmcli.spec import ModelSpec
 from llmcli.spec.tasks import FillSpec
 from llmcli.tasks.show_code.load import load_lines, local_config

@@ -1,6 +1,6 @@
 """The script of llmcli forward."""
 
-from llmcli.models.checkpoint import Kind, choose_kind
+from llmcli.models.architectures import Kind, choose_kind
 from llmcli.spec import ModelSpec
 from llmcli.tasks.show_code.load import load_lines, local_config
 

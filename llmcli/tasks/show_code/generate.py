@@ -3,7 +3,7 @@
 from typing import Any
 
 from llmcli.decoding.validation import DEFAULT_NEW_TOKENS, check_decoding
-from llmcli.models.checkpoint import choose_kind, context_length
+from llmcli.models.architectures import choose_kind, context_length
 from llmcli.spec import ChatSpec, DecodingSpec, ModelSpec
 from llmcli.tasks.show_code.load import load_lines, local_config
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from llmcli.inference.translation.directions import Direction, find_direction
 from llmcli.inference.translation.languages import base, is_unspaced
 from llmcli.inference.translation.layout import Piece, pieces, put_together
-from llmcli.models.checkpoint import choose_kind
+from llmcli.models.architectures import choose_kind
 from llmcli.spec import ModelSpec
 from llmcli.spec.tasks import TranslateSpec
 from llmcli.tasks.show_code.load import load_lines, local_config

@@ -1,0 +1,1 @@
+"""What `finetune --check` examines in a data set."""

@@ -1,0 +1,45 @@
+"""Tables for a person, drawn by rich."""
+
+import sys
+
+from llmcli.data.writers import Record, cell, print_to
+
+
+class Table:
+    """A table for a person, at the end."""
+
+    def __init__(self) -> None:
+        self._records: list[Record] = []
+
+    def write(self, record: Record) -> None:
+        self._records.append(record)
+
+    def close(self) -> list[str]:
+        if self._records:
+            columns = list(self._records[0])
+            rows = [[str(cell(row.get(name))) for name in columns] for row in self._records]
+            show_table(columns, rows)
+        return []
+
+
+def show_table(
+    columns: list[str], rows: list[list[str]], *, right: frozenset[str] = frozenset()
+) -> None:
+    """Print a table to stdout; columns named in `right` are aligned there."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for name in columns:
+        table.add_column(name, justify="right" if name in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    if sys.stdout.isatty():
+        Console().print(table)
+        return
+    console = Console(width=10_000, color_system=None, force_terminal=False)
+    with console.capture() as captured:
+        console.print(table)
+    print_to(sys.stdout, "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
