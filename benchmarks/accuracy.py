@@ -19,8 +19,8 @@ from common import arguments, compressed_lines, evenly, pairs
 from llmcli.data.rows import Row
 from llmcli.engines.base import Request, end_tokens
 from llmcli.engines.choose import Job, load
-from llmcli.spec import DecodingSpec, ModelSpec
-from llmcli.spec.tasks import ClassifySpec, EmbedSpec, TranslateSpec
+from llmcli.spec import Decoding, ModelSpec
+from llmcli.spec.tasks import ClassifyOptions, EmbedOptions, TranslateOptions
 from llmcli.system.machine import has_int8_products
 from llmcli.tasks.classify import classify
 from llmcli.tasks.embed import embed
@@ -48,7 +48,7 @@ def causal(loaded, texts):
         some = [one[:PROMPT] for one in ids[start : start + 16]]
         limits, seeds = [NEW] * len(some), [0] * len(some)
         request = Request(some, limits, end_tokens(loaded), seeds=seeds)
-        for step in loaded.engine.decode(request, DecodingSpec()):
+        for step in loaded.engine.decode(request, Decoding()):
             written[start + step.row].append(step.token)
     scores = loaded.engine.score(ids, [READ - 1] * len(ids))
     perplexity = float(np.exp(-np.concatenate(scores).mean()))
@@ -56,20 +56,20 @@ def causal(loaded, texts):
 
 
 def labels(loaded, texts, right):
-    found = list(classify(loaded, rows_of(texts), ClassifySpec(top=1)))
+    found = list(classify(loaded, rows_of(texts), ClassifyOptions(top=1)))
     said = [one.label for one in found]
     accuracy = np.mean([one == gold for one, gold in zip(said, right, strict=True)])
     return said, f"accuracy {accuracy:.3f}"
 
 
 def translations(loaded, sources, targets):
-    found = list(translate(loaded, rows_of(sources), TranslateSpec(to_lang="fr")))
+    found = list(translate(loaded, rows_of(sources), TranslateOptions(to_lang="fr")))
     said = [one.translation for one in found]
     return said, f"BLEU {sacrebleu.corpus_bleu(said, [targets]).score:.2f}"
 
 
 def vectors(loaded, texts):
-    found = np.stack([one.embedding for one in embed(loaded, rows_of(texts), EmbedSpec())])
+    found = np.stack([one.embedding for one in embed(loaded, rows_of(texts), EmbedOptions())])
     return found / np.linalg.norm(found, axis=1, keepdims=True), ""
 
 

@@ -16,7 +16,7 @@ import time
 from llmcli.decoding.loop import Cached, Decoder
 from llmcli.engines.choose import load_on_torch
 from llmcli.engines.pytorch.assistant import Assistant
-from llmcli.spec import DecodingSpec, ModelSpec
+from llmcli.spec import Decoding, ModelSpec
 
 CODE = """\
 class Account:
@@ -48,9 +48,7 @@ def continued(loaded, ids, tokens, assistant):
     """The new tokens, the passes of the model, and seconds."""
     began = time.perf_counter()
     state = assistant.state(ids, tokens) if assistant else Cached(loaded.model, [ids])
-    decoder = Decoder(
-        state, [ids], DecodingSpec(), limits=[tokens], seeds=[0], end_tokens=frozenset()
-    )
+    decoder = Decoder(state, [ids], Decoding(), limits=[tokens], seeds=[0], end_tokens=frozenset())
     found = []
     while decoder.running:
         found += [step.token for step in decoder.step()]

@@ -19,7 +19,7 @@ from llmcli.decoding.loop import Cached, Decoder
 from llmcli.engines.base import end_tokens
 from llmcli.engines.pytorch.loading import load_causal
 from llmcli.errors import ModelUnsuitable
-from llmcli.spec import DecodingSpec, ModelSpec
+from llmcli.spec import Decoding, ModelSpec
 
 TEXTS = [
     "Once upon a time",
@@ -76,7 +76,7 @@ def ours(model, prompts, tokens, ends, **settings):
     decoder = Decoder(
         Cached(model, prompts),
         prompts,
-        DecodingSpec(**settings),
+        Decoding(**settings),
         limits=[tokens] * len(prompts),
         seeds=[0] * len(prompts),
         end_tokens=ends,
@@ -104,7 +104,7 @@ def compare(name, tokens):
         began = time.perf_counter()
         expected = [theirs(model, prompt, tokens, ends, **settings) for prompt in prompts]
         if "num_beams" in settings:
-            spec = DecodingSpec(**settings)
+            spec = Decoding(**settings)
             found = [searched(model, [prompt], spec, tokens, ends)[0] for prompt in prompts]
             batched = searched(model, prompts, spec, tokens, ends)
         else:

@@ -17,15 +17,15 @@ import torch
 
 from llmcli.data.rows import Row, read_rows
 from llmcli.engines.pytorch.loading import load_encoder
-from llmcli.spec import BatchSpec, ModelSpec
-from llmcli.spec.tasks import EmbedSpec
+from llmcli.spec import BatchOptions, ModelSpec
+from llmcli.spec.tasks import EmbedOptions
 from llmcli.tasks.embed import embed
 
 
 def ours(loaded, texts, size):
     rows = [Row(number, text) for number, text in enumerate(texts, 1)]
-    batch = BatchSpec(batch_size=size, on_overflow="truncate")
-    how = EmbedSpec(pooling="mean", normalize=False)
+    batch = BatchOptions(batch_size=size, on_overflow="truncate")
+    how = EmbedOptions(pooling="mean", normalize=False)
     return np.stack([one.embedding for one in embed(loaded, rows, how, batch)])
 
 

@@ -19,7 +19,7 @@ from llmcli.engines.base import Request
 from llmcli.engines.pytorch.engine import TorchEngine
 from llmcli.engines.pytorch.loading import load_causal
 from llmcli.engines.pytorch.packing import pack
-from llmcli.spec import DecodingSpec, ModelSpec
+from llmcli.spec import Decoding, ModelSpec
 
 PEER = "the same, weights as they come"
 
@@ -29,7 +29,7 @@ def decoded(model, texts, count):
     began = time.perf_counter()
     request = Request(texts, [count] * len(texts), frozenset())
     found = [[] for _ in texts]
-    for step in TorchEngine(model).decode(request, DecodingSpec()):
+    for step in TorchEngine(model).decode(request, Decoding()):
         found[step.row].append(step.token)
     return found, common.Run(time.perf_counter() - began, 0.0, "")
 

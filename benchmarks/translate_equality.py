@@ -19,14 +19,14 @@ from common import evenly, pairs
 
 from llmcli.data.rows import Row
 from llmcli.engines.pytorch.loading import load
-from llmcli.spec import BatchSpec, ModelSpec
-from llmcli.spec.tasks import TranslateSpec
+from llmcli.spec import BatchOptions, ModelSpec
+from llmcli.spec.tasks import TranslateOptions
 from llmcli.tasks.translate import translate
 
 
 def ours(loaded, texts, **how):
     rows = [Row(number, text) for number, text in enumerate(texts, 1)]
-    return list(translate(loaded, rows, TranslateSpec(**how), BatchSpec()))
+    return list(translate(loaded, rows, TranslateOptions(**how), BatchOptions()))
 
 
 def theirs(loaded, text):

@@ -7,7 +7,7 @@ import torch
 
 from llmcli.engines.pytorch.loading import load_causal
 from llmcli.models.checkpoint import STARTERS
-from llmcli.spec import DecodingSpec, ModelSpec
+from llmcli.spec import Decoding, ModelSpec
 from tests.decoding.test_loop import decode, reference, trimmed
 
 FOLDER = STARTERS / "gpt2-stories"
@@ -34,7 +34,7 @@ def test_tokens_equal_those_of_transformers(starter, settings):
     theirs = [
         trimmed(reference(starter.model, prompt, limit=40, **settings)[0], 0) for prompt in prompts
     ]
-    spec = DecodingSpec(**settings)
+    spec = Decoding(**settings)
     if spec.num_beams > 1:
         state = Cached(starter.model, prompts)  # all prompts in one batch
         limits = [40] * len(prompts)

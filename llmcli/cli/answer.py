@@ -12,16 +12,16 @@ from llmcli.cli.running import load_announced, write_code, write_results
 from llmcli.cli.types import POSITIVE, TEXT, Real
 from llmcli.data.writers import Record
 from llmcli.errors import InputError
-from llmcli.spec import BatchSpec, InputSpec, ModelSpec
-from llmcli.spec.tasks import AnswerSpec
+from llmcli.spec import BatchOptions, InputOptions, ModelSpec
+from llmcli.spec.tasks import AnswerOptions
 
 if TYPE_CHECKING:
     from llmcli.tasks.answer import Answer
 
 
 answer_options = gather(
-    AnswerSpec,
-    "how",
+    AnswerOptions,
+    "options",
     [
         click.option(
             "--top", type=POSITIVE, default=1, metavar="N", help="The N best answers.  [default: 1]"
@@ -57,12 +57,12 @@ answer_options = gather(
 @answer_options
 @task_options("window")
 def answer(
-    source: InputSpec,
+    source: InputOptions,
     context: str | None,
     context_file: str | None,
-    spec: ModelSpec,
-    how: AnswerSpec,
-    batch: BatchSpec,
+    model: ModelSpec,
+    options: AnswerOptions,
+    batch: BatchOptions,
     show_code: bool,
     out: Output,
 ) -> None:
@@ -84,28 +84,28 @@ def answer(
         question = one_text(source)
         from llmcli.tasks.show_code.answer import answer_code
 
-        write_code(answer_code(spec, how, question, text or ""), out)
+        write_code(answer_code(model, options, question, text or ""), out)
         return
     rows = rows_of(source, text)
     from llmcli.tasks.answer import READERS, torch_alone
     from llmcli.tasks.answer import answer as run
 
-    loaded = load_announced(spec, out, *READERS, source=source, reject=torch_alone)
+    loaded = load_announced(model, out, *READERS, source=source, reject=torch_alone)
     write_results(
-        lambda batch, watch: watch(run(loaded, rows, how, batch)),
+        lambda batch, watch: watch(run(loaded, rows, options, batch)),
         source,
         out,
         batch,
         loaded=loaded,
         context=text,
         as_text=_line,
-        show=_show if how.top > 1 and out.format == "text" and source.input is None else None,
+        show=_show if options.top > 1 and out.format == "text" and source.input is None else None,
     )
 
 
 def _with_context(
-    source: InputSpec, context: str | None, path: str | None
-) -> tuple[InputSpec, str | None]:
+    source: InputOptions, context: str | None, path: str | None
+) -> tuple[InputOptions, str | None]:
     """The questions, and the text that they are about; None where a file has one for each."""
     context = _given(source, context, path)
     if source.input is not None:
@@ -123,7 +123,7 @@ def _with_context(
     return source, context
 
 
-def _given(source: InputSpec, context: str | None, path: str | None) -> str | None:
+def _given(source: InputOptions, context: str | None, path: str | None) -> str | None:
     """The text that the options give, None without one of them."""
     if context is not None and path is not None:
         raise click.UsageError("give --context or --context-file, not both")

@@ -11,7 +11,7 @@ from llmcli.cli.reporting import columns
 from llmcli.cli.running import announce_default
 from llmcli.cli.types import POSITIVE
 from llmcli.spec import Format, ModelSpec
-from llmcli.spec.tasks import BenchSpec
+from llmcli.spec.tasks import BenchOptions
 
 if TYPE_CHECKING:
     from llmcli.system.machine import Machine
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 FORMS: tuple[Format, ...] = ("text", "json")
 
 bench_options = gather(
-    BenchSpec,
-    "how",
+    BenchOptions,
+    "options",
     [
         click.option(
             "--prompt-tokens",
@@ -64,7 +64,7 @@ bench_options = gather(
 @model_options()
 @bench_options
 @output_options(FORMS)
-def bench(spec: ModelSpec, how: BenchSpec, out: Output) -> None:
+def bench(model: ModelSpec, options: BenchOptions, out: Output) -> None:
     """Time a model on this machine, by engine and dtype.
 
     Each runs in a process of its own: seconds to load, to the first token, tokens/s of a prompt
@@ -82,19 +82,19 @@ def bench(spec: ModelSpec, how: BenchSpec, out: Output) -> None:
     from llmcli.tasks.bench import bench as run
     from llmcli.tasks.bench import choices, kind_of_model
 
-    announce_default(spec, out)
-    kind = kind_of_model(spec)
-    with_torch = any(engine == "torch" for engine, _ in choices(spec))
+    announce_default(model, out)
+    kind = kind_of_model(model)
+    with_torch = any(engine == "torch" for engine, _ in choices(model))
     out.note("[measuring this machine]")
     machine = measure(with_torch=with_torch)
     rows = []
-    for row in run(spec, kind, how, machine):
+    for row in run(model, kind, options, machine):
         out.note(f"[{row.engine} {row.dtype}: {row.error or 'done'}]")
         rows.append(row)
     record = {
-        "model": spec.model_id,
+        "model": model.model_id,
         "kind": kind,
-        **asdict(how),
+        **asdict(options),
         "machine": asdict(machine),
         "rows": [asdict(row) for row in rows],
     }

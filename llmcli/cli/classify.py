@@ -17,8 +17,8 @@ from llmcli.cli.running import (
 )
 from llmcli.cli.types import POSITIVE, TEXT, CommaList
 from llmcli.data.writers import Record
-from llmcli.spec import BatchSpec, InputSpec, ModelSpec
-from llmcli.spec.tasks import ClassifySpec
+from llmcli.spec import BatchOptions, InputOptions, ModelSpec
+from llmcli.spec.tasks import ClassifyOptions
 
 if TYPE_CHECKING:
     from llmcli.models.architectures import Kind
@@ -34,8 +34,8 @@ def _check_template(ctx: click.Context, param: click.Parameter, value: str) -> s
 
 
 classify_options = gather(
-    ClassifySpec,
-    "how",
+    ClassifyOptions,
+    "options",
     [
         click.option(
             "--labels",
@@ -72,11 +72,11 @@ classify_options = gather(
 @classify_options
 @task_options("window")
 def classify(
-    source: InputSpec,
+    source: InputOptions,
     text_pair: str | None,
-    spec: ModelSpec,
-    how: ClassifySpec,
-    batch: BatchSpec,
+    model: ModelSpec,
+    options: ClassifyOptions,
+    batch: BatchOptions,
     show_code: bool,
     out: Output,
 ) -> None:
@@ -92,33 +92,33 @@ def classify(
       llmcli classify "The pitch was wet" --labels sport,politics,cooking
       llmcli classify -m gpt2 "I loved it" --labels good,bad --hypothesis-template "It was {}."
     """
-    if how.labels and (text_pair is not None or len(source.columns) > 1):
+    if options.labels and (text_pair is not None or len(source.columns) > 1):
         raise click.UsageError("--labels judges one text: leave out the second one")
-    if len(how.labels) == 1 and not how.multi_label:
-        raise click.UsageError(f"one label, {how.labels[0]!r}, is always right: add others")
-    if how.labels and is_default_model():
-        spec = replace(spec, model_id=ENTAILMENT)
+    if len(options.labels) == 1 and not options.multi_label:
+        raise click.UsageError(f"one label, {options.labels[0]!r}, is always right: add others")
+    if options.labels and is_default_model():
+        model = replace(model, model_id=ENTAILMENT)
     if show_code:
         text = one_text(source)
         from llmcli.tasks.show_code.classify import classify_code
 
-        write_code(classify_code(spec, how, text, text_pair), out)
+        write_code(classify_code(model, options, text, text_pair), out)
         return
     if source.input is not None and text_pair is not None:
         raise click.UsageError("--text-pair goes with TEXT; of a file, name two by --column")
     rows = rows_of(source, text_pair)
     from llmcli.tasks.classify import classify as run
 
-    kinds: tuple[Kind, ...] = ("classifier", "causal") if how.labels else ("classifier",)
-    loaded = load_announced(spec, out, *kinds, source=source)
+    kinds: tuple[Kind, ...] = ("classifier", "causal") if options.labels else ("classifier",)
+    loaded = load_announced(model, out, *kinds, source=source)
     is_file = source.input is not None
     write_results(
-        lambda batch, watch: watch(run(loaded, rows, how, batch)),
+        lambda batch, watch: watch(run(loaded, rows, options, batch)),
         source,
         out,
         batch,
         loaded=loaded,
-        as_text=lambda record: _line(record, 1 if how.top is None else how.top),
+        as_text=lambda record: _line(record, 1 if options.top is None else options.top),
         show=None if is_file or out.format != "text" else _show,
         record=_record,
     )

@@ -27,7 +27,7 @@ from llmcli.spec import ModelSpec
     metavar="N",
     help="Show the N rows that changed most.",
 )
-def compare(a: str, b: str, spec: ModelSpec, rows: int, out: Output, **shared: Any) -> None:
+def compare(a: str, b: str, model: ModelSpec, rows: int, out: Output, **shared: Any) -> None:
     """Compare two models, or two files of predictions, on the same rows.
 
     A and B are each a model, as -m takes it, or a file as llmcli evaluate --predictions takes it.
@@ -39,7 +39,7 @@ def compare(a: str, b: str, spec: ModelSpec, rows: int, out: Output, **shared: A
       llmcli compare --task translation old.jsonl new.jsonl --target-column fr --rows 20
       llmcli compare --task causal-lm gpt2 distilgpt2 -i wiki.txt
     """
-    plan = plan_of(spec, BaselineSpec(), shared)
+    plan = plan_of(model, BaselineSpec(), shared)
     if plan.data.input == "-":
         raise UsageError("both models read the rows, and stdin can be read once: give a file")
     from llmcli.cli.predictors import predictions_of
@@ -50,7 +50,7 @@ def compare(a: str, b: str, spec: ModelSpec, rows: int, out: Output, **shared: A
     from llmcli.tasks.compare import compare as run
 
     labels = tuple(dict.fromkeys([*first.labels, *second.labels]))
-    result = run(first.examples, second.examples, plan.how, labels, rows)
+    result = run(first.examples, second.examples, plan.options, labels, rows)
     record = {
         "task": result.task,
         "a": first.name,
@@ -59,8 +59,8 @@ def compare(a: str, b: str, spec: ModelSpec, rows: int, out: Output, **shared: A
         "rows": result.rows,
         "unit": first.unit,
         "metrics": {one.name: _without_name(asdict(one)) for one in result.differences},
-        "bootstrap": plan.how.bootstrap,
-        "seed": plan.how.seed,
+        "bootstrap": plan.options.bootstrap,
+        "seed": plan.options.seed,
         "mcnemar": asdict(result.mcnemar) if result.mcnemar is not None else None,
         "became_right": result.became_right,
         "became_wrong": result.became_wrong,

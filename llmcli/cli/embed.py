@@ -11,8 +11,8 @@ from llmcli.cli.running import load_announced, record_of, write_code, write_resu
 from llmcli.cli.types import POSITIVE, TEXT
 from llmcli.data.writers import Record
 from llmcli.errors import UsageError
-from llmcli.spec import FORMATS, BatchSpec, InputSpec, ModelSpec
-from llmcli.spec.tasks import POOLING_MODES, EmbedSpec
+from llmcli.spec import FORMATS, BatchOptions, InputOptions, ModelSpec
+from llmcli.spec.tasks import POOLING_MODES, EmbedOptions
 
 if TYPE_CHECKING:
     from llmcli.engines.base import Loaded
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 
 embed_options = gather(
-    EmbedSpec,
-    "how",
+    EmbedOptions,
+    "options",
     [
         click.option(
             "--pooling",
@@ -60,12 +60,12 @@ embed_options = gather(
 )
 @task_options("window", forms=(*FORMATS, "npy"))
 def embed(
-    source: InputSpec,
-    spec: ModelSpec,
-    how: EmbedSpec,
+    source: InputOptions,
+    model: ModelSpec,
+    options: EmbedOptions,
     query: str | None,
     top: int,
-    batch: BatchSpec,
+    batch: BatchOptions,
     show_code: bool,
     out: Output,
 ) -> None:
@@ -85,7 +85,7 @@ def embed(
         text = one_text(source)
         from llmcli.tasks.show_code.embed import embed_code
 
-        write_code(embed_code(spec, how, text), out)
+        write_code(embed_code(model, options, text), out)
         return
     if query is not None and (out.resume or out.format == "npy"):
         raise UsageError("--query ranks the texts at the end: leave out --resume and .npy")
@@ -93,11 +93,11 @@ def embed(
     from llmcli.tasks.embed import embed as run
     from llmcli.tasks.embed import embed_query, rank
 
-    loaded = load_announced(spec, out, source=source)
-    _announce_pooling(loaded, how, out)
+    loaded = load_announced(model, out, source=source)
+    _announce_pooling(loaded, options, out)
     if query is None:
         write_results(
-            lambda batch, watch: watch(run(loaded, rows, how, batch)),
+            lambda batch, watch: watch(run(loaded, rows, options, batch)),
             source,
             out,
             batch,
@@ -106,9 +106,9 @@ def embed(
             record=_record,
         )
     else:
-        wanted = embed_query(loaded, query, how, batch.on_overflow)
+        wanted = embed_query(loaded, query, options, batch.on_overflow)
         write_results(
-            lambda batch, watch: rank(watch(run(loaded, rows, how, batch)), wanted, top),
+            lambda batch, watch: rank(watch(run(loaded, rows, options, batch)), wanted, top),
             source,
             out,
             batch,
@@ -116,14 +116,14 @@ def embed(
         )
 
 
-def _announce_pooling(loaded: "Loaded", how: EmbedSpec, out: Output) -> None:
+def _announce_pooling(loaded: "Loaded", options: EmbedOptions, out: Output) -> None:
     from llmcli.tasks.embed import pooling_of
 
-    pooling = pooling_of(loaded, how)
+    pooling = pooling_of(loaded, options)
     told = (
         f"pooling: {' and '.join(pooling.modes)}, {'' if pooling.normalize else 'not '}normalized"
     )
-    if how.pooling is None and not pooling.is_own:
+    if options.pooling is None and not pooling.is_own:
         out.note(f"[{told}: the model does not say which; --pooling does]")
     else:
         out.detail(told)

@@ -14,8 +14,8 @@ from llmcli.cli.running import announce_default, is_named_here
 from llmcli.cli.types import POSITIVE, BatchSize
 from llmcli.data.writers import Record
 from llmcli.errors import UsageError
-from llmcli.spec import BatchSpec, Format, ModelSpec
-from llmcli.spec.tasks import EVALUATION_TASKS, EvaluateSpec, PerplexitySpec, TranslateSpec
+from llmcli.spec import BatchOptions, Format, ModelSpec
+from llmcli.spec.tasks import EVALUATION_TASKS, EvaluateOptions, PerplexityOptions, TranslateOptions
 
 if TYPE_CHECKING:
     from llmcli.cli.predicting import Predictions
@@ -70,8 +70,8 @@ data_options = gather(
     ],
 )
 how_options = gather(
-    EvaluateSpec,
-    "how",
+    EvaluateOptions,
+    "options",
     [
         click.option(
             "--task",
@@ -129,7 +129,7 @@ how_options = gather(
     ],
 )
 perplexity_options = gather(
-    PerplexitySpec,
+    PerplexityOptions,
     "perplexity",
     [
         click.option(
@@ -153,7 +153,7 @@ perplexity_options = gather(
     ],
 )
 language_options = gather(
-    TranslateSpec,
+    TranslateOptions,
     "translate",
     [
         click.option("-f", "--from-lang", metavar="LANG", help="Translation: from this language."),
@@ -161,7 +161,7 @@ language_options = gather(
     ],
 )
 batch_option = gather(
-    BatchSpec,
+    BatchOptions,
     "batch",
     [
         click.option(
@@ -230,7 +230,7 @@ def shared_options(command: Command) -> Command:
     ],
 )
 def evaluate(
-    spec: ModelSpec,
+    model: ModelSpec,
     predictions: str | None,
     baseline: BaselineSpec,
     out: Output,
@@ -250,15 +250,15 @@ def evaluate(
       llmcli evaluate --task translation --predictions out.jsonl --target-column fr
       llmcli evaluate --task embedding -m minilm -i pairs.csv --column a --column b --json
     """
-    plan = plan_of(spec, baseline, shared)
+    plan = plan_of(model, baseline, shared)
     if baseline.baseline_train is not None and baseline.baseline is None:
         raise UsageError("--baseline-train goes with --baseline ngram")
     if baseline.baseline_train == "-" == plan.data.input:
         raise UsageError("--input and --baseline-train cannot both read stdin")
     if predictions is None:
         plan = with_model(plan)
-        if plan.how.task in COMMANDS:  # another is refused below
-            announce_default(plan.model, out, COMMANDS[plan.how.task])
+        if plan.options.task in COMMANDS:  # another is refused below
+            announce_default(plan.model, out, COMMANDS[plan.options.task])
         from llmcli.cli.predictors import from_model
 
         found = from_model(plan, out)
@@ -269,22 +269,22 @@ def evaluate(
     found.report(out)
     from llmcli.tasks.evaluate import evaluate as run
 
-    result = run(found.examples, plan.how, found.labels, found.baseline)
+    result = run(found.examples, plan.options, found.labels, found.baseline)
     with out.records(evaluation_text) as writer:
         writer.write(_record(result, found, plan))
     found.check()
 
 
-def plan_of(spec: ModelSpec, baseline: BaselineSpec, shared: dict[str, Any]) -> Plan:
+def plan_of(model: ModelSpec, baseline: BaselineSpec, shared: dict[str, Any]) -> Plan:
     """The plan of a command. Raises UsageError for options that do not go with its task."""
     from dataclasses import replace
 
-    how: EvaluateSpec = shared["how"]
-    translate: TranslateSpec = shared["translate"]
-    perplexity: PerplexitySpec = shared["perplexity"]
-    if how.task != "causal-lm" and (baseline.baseline or perplexity != PerplexitySpec()):
+    how: EvaluateOptions = shared["how"]
+    translate: TranslateOptions = shared["translate"]
+    perplexity: PerplexityOptions = shared["perplexity"]
+    if how.task != "causal-lm" and (baseline.baseline or perplexity != PerplexityOptions()):
         raise UsageError("--baseline, --block-size, --stride and --bos go with --task causal-lm")
-    if how.task != "translation" and (translate != TranslateSpec() or how.bleu_tokenize):
+    if how.task != "translation" and (translate != TranslateOptions() or how.bleu_tokenize):
         raise UsageError("-f, -t and --bleu-tokenize go with --task translation")
     if how.task != "question-answering" and how.characters:
         raise UsageError("--characters goes with --task question-answering")
@@ -294,7 +294,7 @@ def plan_of(spec: ModelSpec, baseline: BaselineSpec, shared: dict[str, Any]) -> 
     if how.task == "translation" and tokenize is None:
         tokenize = "zh" if _is_chinese(translate.to_lang) else "13a"
     how = replace(how, bleu_tokenize=tokenize)
-    return Plan(how, shared["data"], spec, perplexity, translate, shared["batch"], baseline)
+    return Plan(how, shared["data"], model, perplexity, translate, shared["batch"], baseline)
 
 
 def _is_chinese(language: str | None) -> bool:
@@ -315,8 +315,8 @@ def _record(result: "Evaluation", found: "Predictions", plan: Plan) -> Record:
         "unit": found.unit,
         "failed": len(found.failures),
         "metrics": _values(result.measures),
-        "bootstrap": plan.how.bootstrap,
-        "seed": plan.how.seed,
+        "bootstrap": plan.options.bootstrap,
+        "seed": plan.options.seed,
     }
     parts: tuple[tuple[str, Callable[[], Any], Any], ...] = (
         ("settings", lambda: found.settings, found.settings),

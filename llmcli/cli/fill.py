@@ -9,16 +9,16 @@ from llmcli.cli.options import ENCODER, gather, input_options, model_options, ta
 from llmcli.cli.output import Output
 from llmcli.cli.running import load_announced, write_code, write_results
 from llmcli.cli.types import POSITIVE, CommaList
-from llmcli.spec import BatchSpec, InputSpec, ModelSpec
-from llmcli.spec.tasks import FillSpec
+from llmcli.spec import BatchOptions, InputOptions, ModelSpec
+from llmcli.spec.tasks import FillOptions
 
 if TYPE_CHECKING:
     from llmcli.tasks.fill import Filled
 
 
 fill_options = gather(
-    FillSpec,
-    "how",
+    FillOptions,
+    "options",
     [
         click.option(
             "--top",
@@ -45,10 +45,10 @@ fill_options = gather(
 @fill_options
 @task_options("window")
 def fill(
-    source: InputSpec,
-    spec: ModelSpec,
-    how: FillSpec,
-    batch: BatchSpec,
+    source: InputOptions,
+    model: ModelSpec,
+    options: FillOptions,
+    batch: BatchOptions,
     show_code: bool,
     out: Output,
 ) -> None:
@@ -68,15 +68,15 @@ def fill(
         text = one_text(source)
         from llmcli.tasks.show_code.fill import fill_code
 
-        write_code(fill_code(spec, how, text), out)
+        write_code(fill_code(model, options, text), out)
         return
     rows = rows_of(source)
     from llmcli.tasks.fill import fill as run
 
-    loaded = load_announced(spec, out, "masked", source=source)
+    loaded = load_announced(model, out, "masked", source=source)
     is_file = source.input is not None
     write_results(
-        lambda batch, watch: watch(run(loaded, rows, how, batch)),
+        lambda batch, watch: watch(run(loaded, rows, options, batch)),
         source,
         out,
         batch,

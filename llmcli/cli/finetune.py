@@ -20,7 +20,7 @@ from llmcli.cli.checkup import checkup_record, checkup_text, clock, estimate_tex
 from llmcli.cli.options import Option, gather, model_options
 from llmcli.cli.types import POSITIVE, CommaList, Real
 from llmcli.spec import DTYPES, ModelSpec
-from llmcli.spec.training import SCHEDULES, TASKS, LoraSpec, TrainingSpec
+from llmcli.spec.training import SCHEDULES, TASKS, LoraOptions, Training
 from llmcli.training.distributed import is_first
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from llmcli.training.trainer import Progress
 
 OF_TOKENS = ("causal-lm", "masked-lm", "translation", "seq2seq")
-DEFAULTS = TrainingSpec(train=(), output="")
+DEFAULTS = Training(train=(), output="")
 
 
 def _number(
@@ -195,11 +195,11 @@ check_options: list[Option] = [
     ),
     click.option("--resume", is_flag=True, help="Go on from the last checkpoint in DIR."),
 ]
-training_options = gather(TrainingSpec, "training", data_options + step_options + check_options)
+training_options = gather(Training, "training", data_options + step_options + check_options)
 
-LORA = LoraSpec()
+LORA = LoraOptions()
 lora_options = gather(
-    LoraSpec,
+    LoraOptions,
     "adapters",
     [
         click.option("--lora", is_flag=True, help="Learn low-rank adapters, not all weights."),
@@ -258,9 +258,9 @@ lora_options = gather(
 )
 @click.option("--json", "as_json", is_flag=True, help="With these two: print JSON.")
 def finetune(
-    training: TrainingSpec,
-    adapters: LoraSpec,
-    spec: ModelSpec,
+    training: Training,
+    adapters: LoraOptions,
+    model: ModelSpec,
     nproc: int,
     quiet: bool,
     check: bool,
@@ -289,12 +289,12 @@ def finetune(
         raise click.UsageError("give --output DIR, the folder of the new model")
     source = click.get_current_context().get_parameter_source("model_id")
     if training.from_scratch and source is not ParameterSource.COMMANDLINE:
-        spec = replace(spec, model_id="")  # a general setting, not meant for this run
+        model = replace(model, model_id="")  # a general setting, not meant for this run
     if bool(training.train) == bool(training.parts):
         raise click.UsageError("give --train FILE, or --parts FILE")
-    if bool(spec.model_id) == bool(training.from_scratch):
+    if bool(model.model_id) == bool(training.from_scratch):
         raise click.UsageError("give either -m MODEL to start from, or --from-scratch CONFIG")
-    base = None if training.from_scratch else spec
+    base = None if training.from_scratch else model
     screen = _Screen(quiet, of_tokens=training.task in OF_TOKENS and not training.parts)
     if check or dry_run:
         (_check if check else _estimate)(training, base, screen, as_json)
@@ -316,9 +316,7 @@ def finetune(
     screen.finish(result)
 
 
-def _check(
-    training: TrainingSpec, base: ModelSpec | None, screen: "_Screen", as_json: bool
-) -> None:
+def _check(training: Training, base: ModelSpec | None, screen: "_Screen", as_json: bool) -> None:
     from llmcli.tasks.finetune import check
 
     found = check(training, base, note=screen.note)
@@ -331,9 +329,7 @@ def _check(
         click.get_current_context().exit(1)
 
 
-def _estimate(
-    training: TrainingSpec, base: ModelSpec | None, screen: "_Screen", as_json: bool
-) -> None:
+def _estimate(training: Training, base: ModelSpec | None, screen: "_Screen", as_json: bool) -> None:
     from llmcli.tasks.finetune import estimate
 
     found = estimate(training, base, note=screen.note)

@@ -17,7 +17,7 @@ from llmcli.cli.running import announce_default, announce_loaded, write_code, wr
 from llmcli.cli.tables import show_table
 from llmcli.cli.types import POSITIVE
 from llmcli.data.writers import Record
-from llmcli.spec import BatchSpec, InputSpec, ModelSpec
+from llmcli.spec import BatchOptions, InputOptions, ModelSpec
 
 if TYPE_CHECKING:
     from llmcli.tasks.forward import Forward
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 )
 @show_code_option
 @output_options()
-def forward(source: InputSpec, spec: ModelSpec, top: int, show_code: bool, out: Output) -> None:
+def forward(source: InputOptions, model: ModelSpec, top: int, show_code: bool, out: Output) -> None:
     """Run a model once over TEXT and show what it predicts at each position.
 
     The steps are those of a first transformers program: tokenize, forward pass,
@@ -50,20 +50,20 @@ def forward(source: InputSpec, spec: ModelSpec, top: int, show_code: bool, out: 
       llmcli forward "The cat sat" --json | jq '.[0].perplexity'
     """
     if show_code:
-        _show_code(source, spec, out)
+        _show_code(source, model, out)
         return
     rows = rows_of(source)
     from llmcli.engines.pytorch.loading import load
     from llmcli.tasks.forward import forward as run
 
-    announce_default(spec, out)
-    loaded = load(spec, ("causal", "masked"))
+    announce_default(model, out)
+    loaded = load(model, ("causal", "masked"))
     announce_loaded(loaded, out)
     write_results(
         lambda batch, watch: watch(run(loaded, rows, top=top)),
         source,
         out,
-        BatchSpec(),
+        BatchOptions(),
         as_text=_as_text,
         show=_show,
     )
@@ -99,8 +99,8 @@ def _lines(result: "Forward", at: int, causal: bool) -> Iterator[list[str]]:
             yield ["", "", "", *guessed, *([""] * len(rest))]
 
 
-def _show_code(source: InputSpec, spec: ModelSpec, out: Output) -> None:
+def _show_code(source: InputOptions, model: ModelSpec, out: Output) -> None:
     text = one_text(source)
     from llmcli.tasks.show_code.forward import forward_code
 
-    write_code(forward_code(spec, text), out)
+    write_code(forward_code(model, text), out)

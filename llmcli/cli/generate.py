@@ -26,7 +26,7 @@ from llmcli.cli.running import (
 from llmcli.data.writers import Record
 from llmcli.decoding.validation import check_decoding, torch_alone
 from llmcli.errors import UsageError
-from llmcli.spec import BatchSpec, ChatSpec, DecodingSpec, InputSpec, ModelSpec, Overflow
+from llmcli.spec import BatchOptions, Chat, Decoding, InputOptions, ModelSpec, Overflow
 
 if TYPE_CHECKING:
     from llmcli.data.rows import Failure, Row
@@ -46,11 +46,11 @@ if TYPE_CHECKING:
     help="Print the prompt before its continuation.  [default: unless it is a chat]",
 )
 def generate(
-    source: InputSpec,
-    spec: ModelSpec,
-    decoding: DecodingSpec,
-    chat: ChatSpec,
-    batch: BatchSpec,
+    source: InputOptions,
+    model: ModelSpec,
+    decoding: Decoding,
+    chat: Chat,
+    batch: BatchOptions,
     echo: bool | None,
     show_code: bool,
     out: Output,
@@ -68,7 +68,7 @@ def generate(
       echo "One day" | llmcli generate -q --num-beams 4
     """
     if show_code:
-        _show_code(source, spec, decoding, chat, out)
+        _show_code(source, model, decoding, chat, out)
         return
     rows = rows_of(source)
     check_decoding(decoding)
@@ -83,10 +83,10 @@ def generate(
     from llmcli.tasks.generate import stream
 
     needs = torch_alone(decoding)
-    loaded = load_announced(spec, out, "causal", source=source, needs=needs, writes=True)
+    loaded = load_announced(model, out, "causal", source=source, needs=needs, writes=True)
     if has_chat_template(loaded) and not chat.is_on:
         out.note("[this model has a chat template; --chat uses it]")
-    draft = _draft(decoding, spec, out)
+    draft = _draft(decoding, model, out)
     seed_was_given = decoding.seed is not None
     if decoding.samples:
         import secrets
@@ -121,7 +121,7 @@ def generate(
         out.note(f"[seed {show.seed}]")
 
 
-def _draft(decoding: DecodingSpec, spec: ModelSpec, out: Output) -> "Loaded | None":
+def _draft(decoding: Decoding, model: ModelSpec, out: Output) -> "Loaded | None":
     """The smaller model that --assist names, with the other settings of the larger one."""
     if decoding.assist is None:
         return None
@@ -130,7 +130,7 @@ def _draft(decoding: DecodingSpec, spec: ModelSpec, out: Output) -> "Loaded | No
         return None
     from llmcli.engines.choose import load_on_torch
 
-    draft = load_on_torch(replace(spec, model_id=decoding.assist, revision=None), ("causal",))
+    draft = load_on_torch(replace(model, model_id=decoding.assist, revision=None), ("causal",))
     announce_loaded(draft, out)
     return draft
 
@@ -162,7 +162,7 @@ class _Show:
         if self.echo:
             self.out.text(row.text, dim=True)
 
-    def stream(self, results: "Iterable[Generation | Failure]", how: Overflow) -> None:
+    def stream(self, results: "Iterable[Generation | Failure]", on_overflow: Overflow) -> None:
         tally = Tally(is_file=False)
         try:
             for result in tally.successes(tally.count(results), on_failure=lambda record: None):
@@ -171,7 +171,7 @@ class _Show:
         except KeyboardInterrupt:
             self.out.line()  # what was written stays, and the shell begins on a new line
             raise
-        tally.check(self.out, how)
+        tally.check(self.out, on_overflow)
 
     def as_text(self, record: Record) -> str:
         prompt = record["prompt"] if self.echo else ""
@@ -204,9 +204,9 @@ def _rate(tokens: int, passes: int) -> str:
 
 
 def _show_code(
-    source: InputSpec, spec: ModelSpec, decoding: DecodingSpec, chat: ChatSpec, out: Output
+    source: InputOptions, model: ModelSpec, decoding: Decoding, chat: Chat, out: Output
 ) -> None:
     prompt = one_text(source)
     from llmcli.tasks.show_code.generate import generate_code
 
-    write_code(generate_code(spec, decoding, chat, prompt), out)
+    write_code(generate_code(model, decoding, chat, prompt), out)

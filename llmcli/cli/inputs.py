@@ -10,10 +10,10 @@ import click
 from llmcli.data.lines import is_unicode, open_text
 from llmcli.data.rows import Row, read_rows
 from llmcli.errors import InputError
-from llmcli.spec import InputSpec
+from llmcli.spec import InputOptions
 
 
-def rows_of(source: InputSpec, pair: str | None = None) -> Iterator[Row]:
+def rows_of(source: InputOptions, pair: str | None = None) -> Iterator[Row]:
     """The texts given, one after another.
 
     pair: a second text, which goes with each of them.
@@ -33,14 +33,14 @@ def rows_of(source: InputSpec, pair: str | None = None) -> Iterator[Row]:
     return iter([Row(number, text, pair=pair) for number, text in enumerate(texts, 1)])
 
 
-def one_text(source: InputSpec) -> str:
+def one_text(source: InputOptions) -> str:
     """The one text that --show-code is for. Raises click.UsageError where there are several."""
     if source.input is not None or len(source.texts) > 1:
         raise click.UsageError("--show-code is for one TEXT")
     return _texts(source)[0]
 
 
-def _texts(source: InputSpec) -> list[str]:
+def _texts(source: InputOptions) -> list[str]:
     texts = [piped_text() if text == "-" else text for text in source.texts] or [_piped()]
     for text in texts:
         _require_unicode(text)

@@ -14,13 +14,13 @@ from llmcli.spec import (
     FORMATS,
     INPUT_FORMATS,
     OVERFLOWS,
-    BatchSpec,
-    ChatSpec,
-    DecodingSpec,
+    BatchOptions,
+    Chat,
+    Decoding,
     Format,
-    InputSpec,
+    InputOptions,
     ModelSpec,
-    OutputSpec,
+    OutputOptions,
     Overflow,
 )
 
@@ -122,12 +122,12 @@ def model_options(
     elif runs:
         options.append(dtype_option(DTYPES, ""))
     if not named:
-        return gather(ModelSpec, "spec", options, model_id="")
-    return gather(ModelSpec, "spec", [name, *options])
+        return gather(ModelSpec, "model", options, model_id="")
+    return gather(ModelSpec, "model", [name, *options])
 
 
 decoding_options = gather(
-    DecodingSpec,
+    Decoding,
     "decoding",
     [
         click.option(
@@ -209,7 +209,7 @@ decoding_options = gather(
 )
 
 chat_options = gather(
-    ChatSpec,
+    Chat,
     "chat",
     [
         click.option("--chat", is_flag=True, help="Put the prompt into the model's chat template."),
@@ -255,7 +255,7 @@ def input_options(
         ),
         click.option("--limit", type=POSITIVE, metavar="N", help="Read the first N rows only."),
     ]
-    return gather(InputSpec, "source", options)
+    return gather(InputOptions, "source", options)
 
 
 def _check_columns(most: int) -> Callable[..., tuple[str, ...]]:
@@ -286,7 +286,7 @@ def batch_options(
             help="What to do with a text that is longer than the model takes.",
         ),
     ]
-    return gather(BatchSpec, "batch", options)
+    return gather(BatchOptions, "batch", options)
 
 
 show_code_option = click.option(
@@ -332,7 +332,7 @@ def output_options(
             from llmcli.cli.output import Output
 
             form: Format | None = "json" if as_json else format
-            out = Output(OutputSpec(form, output, quiet, verbose, resume), forms)
+            out = Output(OutputOptions(form, output, quiet, verbose, resume), forms)
             command(*args, out=out, **values)
 
         return resume(with_output) if resumes else with_output
@@ -340,7 +340,7 @@ def output_options(
     return decorate
 
 
-def _check_resume(source: InputSpec, output: str | None) -> None:
+def _check_resume(source: InputOptions, output: str | None) -> None:
     """Raise click.UsageError where --resume can mean nothing."""
     if source.input is None or output in (None, "-"):
         raise click.UsageError("--resume goes with --input FILE and --output FILE")

@@ -13,7 +13,7 @@ from llmcli.data.resumable import Done, Part, Run, explained
 from llmcli.data.rows import parquet_library
 from llmcli.data.writers import Record, RecordWriter, make_writer, print_to
 from llmcli.errors import InputError, UsageError
-from llmcli.spec import FORMATS, Format, OutputSpec
+from llmcli.spec import FORMATS, Format, OutputOptions
 
 BY_SUFFIX: dict[str, Format] = {
     **{".txt": "text", ".py": "text", ".json": "json", ".jsonl": "jsonl", ".csv": "csv"},
@@ -53,7 +53,7 @@ class Stream:
 class Output:
     """Where one command writes."""
 
-    def __init__(self, spec: OutputSpec, forms: tuple[Format, ...] = FORMATS) -> None:
+    def __init__(self, spec: OutputOptions, forms: tuple[Format, ...] = FORMATS) -> None:
         """forms: the formats that the command knows."""
         self._forms = forms
         self.resume = spec.resume

@@ -17,8 +17,8 @@ from llmcli.errors import InputError, RowsFailed
 from llmcli.evaluation.examples import Example, make_example, saved_answer
 from llmcli.evaluation.labels import Labels, saved_labels
 from llmcli.evaluation.saved import read_saved
-from llmcli.spec import BatchSpec, ModelSpec
-from llmcli.spec.tasks import EvaluateSpec, PerplexitySpec, TranslateSpec
+from llmcli.spec import BatchOptions, ModelSpec
+from llmcli.spec.tasks import EvaluateOptions, PerplexityOptions, TranslateOptions
 
 COLUMNS = {
     "causal-lm": ("text",),
@@ -55,12 +55,12 @@ class BaselineSpec:
 class Plan:
     """All that tells how predictions come about."""
 
-    how: EvaluateSpec
+    options: EvaluateOptions
     data: Data
     model: ModelSpec
-    perplexity: PerplexitySpec
-    translate: TranslateSpec
-    batch: BatchSpec
+    perplexity: PerplexityOptions
+    translate: TranslateOptions
+    batch: BatchOptions
     baseline: BaselineSpec = BaselineSpec()
 
 
@@ -101,9 +101,9 @@ class Predictions:
 
 def gold_rows(plan: Plan) -> Iterator[Row]:
     """The rows of the file with what is right. Raises InputError where it cannot be opened."""
-    data, columns = plan.data, plan.data.columns or COLUMNS[plan.how.task]
+    data, columns = plan.data, plan.data.columns or COLUMNS[plan.options.task]
     path = str(data.input)
-    if plan.how.task == "question-answering" and is_squad_json(path):
+    if plan.options.task == "question-answering" and is_squad_json(path):
         return islice(_question_rows(path), data.limit)
     return islice(read_rows(path, columns), data.limit)
 
@@ -116,12 +116,12 @@ def _question_rows(path: str) -> Iterator[Row]:
         yield Row(number, one.question, fields, pair=one.context, columns=columns)
 
 
-def with_labels(found: Predictions, labels: Labels, how: EvaluateSpec) -> Predictions:
+def with_labels(found: Predictions, labels: Labels, options: EvaluateOptions) -> Predictions:
     """Call what is right by the model's own labels; rows with others fail."""
     examples = []
     for one in found.examples:
         try:
-            examples.append(replace(one, gold=labels.find(one.gold, how.label_map)))
+            examples.append(replace(one, gold=labels.find(one.gold, options.label_map)))
         except InputError as error:
             found.fail(one.number, str(error))
     found.examples = examples
@@ -131,7 +131,7 @@ def with_labels(found: Predictions, labels: Labels, how: EvaluateSpec) -> Predic
 
 def from_file(plan: Plan, path: str) -> Predictions:
     """Read predictions that were saved, with what is right from them or from the plan's file."""
-    how = plan.how
+    how = plan.options
     if how.task == "causal-lm":
         raise click.UsageError("perplexity needs the model: no command saves it for each token")
     if how.task == "embedding" and how.label_column is None:
@@ -207,6 +207,6 @@ COMMANDS: dict[str, str] = {
 
 def with_model(plan: Plan) -> Plan:
     """The starter of the task, where it has one and no model was named."""
-    if not is_default_model() or plan.how.task not in STARTERS:
+    if not is_default_model() or plan.options.task not in STARTERS:
         return plan
-    return replace(plan, model=replace(plan.model, model_id=STARTERS[plan.how.task]))
+    return replace(plan, model=replace(plan.model, model_id=STARTERS[plan.options.task]))

@@ -23,8 +23,8 @@ from llmcli.data.rows import Failure, Row
 from llmcli.errors import InputError
 from llmcli.evaluation.examples import Example, Said, make_example
 from llmcli.evaluation.labels import Labels
-from llmcli.spec import InputSpec
-from llmcli.spec.tasks import AnswerSpec, ClassifySpec, EmbedSpec
+from llmcli.spec import InputOptions
+from llmcli.spec.tasks import AnswerOptions, ClassifyOptions, EmbedOptions
 
 if TYPE_CHECKING:
     from llmcli.engines.base import Loaded
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 def from_model(plan: Plan, out: Output) -> Predictions:
     """Run the model of a plan on its file, as the task's own command would."""
-    task = plan.how.task
+    task = plan.options.task
     if plan.data.input is None:
         raise click.UsageError("no data: give --input FILE, or --predictions FILE")
     if task == "token-classification":
@@ -51,7 +51,7 @@ def from_model(plan: Plan, out: Output) -> Predictions:
 
 
 def _load(plan: Plan, out: Output, *kinds: "Kind", **torch_alone: Any) -> "Loaded":
-    source = InputSpec(input=plan.data.input, limit=plan.data.limit)
+    source = InputOptions(input=plan.data.input, limit=plan.data.limit)
     return load_for(plan.model, out, *kinds, source=source, **torch_alone)
 
 
@@ -69,7 +69,7 @@ def _collect(
             found.fail(result.row.number, result.error)
             continue
         try:
-            found.examples.append(make_example(result.row, said(result), plan.how))
+            found.examples.append(make_example(result.row, said(result), plan.options))
         except InputError as error:
             found.fail(result.row.number, str(error).removeprefix(f"line {result.row.number}: "))
     return found
@@ -81,11 +81,11 @@ def _classified(plan: Plan, out: Output) -> Predictions:
     from llmcli.tasks.classify import classify, label_names
 
     batch = replace(plan.batch, on_overflow="window")
-    results = classify(loaded, rows, ClassifySpec(), batch)
+    results = classify(loaded, rows, ClassifyOptions(), batch)
     found = _collect(
         plan, out, results, lambda one: Said(one.label, one.score), plan.model.model_id
     )
-    return with_labels(found, Labels(tuple(label_names(loaded)), True), plan.how)
+    return with_labels(found, Labels(tuple(label_names(loaded)), True), plan.options)
 
 
 def _answered(plan: Plan, out: Output) -> Predictions:
@@ -94,7 +94,7 @@ def _answered(plan: Plan, out: Output) -> Predictions:
 
     loaded = _load(plan, out, *READERS, reject=torch_alone)
 
-    results = answer(loaded, rows, AnswerSpec(), replace(plan.batch, on_overflow="window"))
+    results = answer(loaded, rows, AnswerOptions(), replace(plan.batch, on_overflow="window"))
     return _collect(
         plan,
         out,
@@ -119,7 +119,7 @@ def _embedded(plan: Plan, out: Output) -> Predictions:
     columns = plan.data.columns or COLUMNS["embedding"]
     if len(columns) != 2:
         raise click.UsageError("--task embedding takes pairs of texts: give --column twice")
-    if plan.how.label_column is None and plan.how.by:
+    if plan.options.label_column is None and plan.options.by:
         raise click.UsageError("--by does not go with retrieval, whose rows are queries")
     rows = list(gold_rows(plan))
     loaded = _load(plan, out)
@@ -133,7 +133,7 @@ def _embedded(plan: Plan, out: Output) -> Predictions:
             good.append(row)
     from llmcli.evaluation.retrieval import cosines
 
-    if plan.how.label_column is None:
+    if plan.options.label_column is None:
         return _retrieved(found, good, loaded, plan, out)
     if good:
         both = [text for row in good for text in (row.text, row.pair or "")]
@@ -141,7 +141,7 @@ def _embedded(plan: Plan, out: Output) -> Predictions:
         alike = cosines(vectors[0::2], vectors[1::2])
         for row, similarity in zip(good, alike, strict=True):
             try:
-                found.examples.append(make_example(row, Said(similarity), plan.how))
+                found.examples.append(make_example(row, Said(similarity), plan.options))
             except InputError as error:
                 found.fail(row.number, str(error).removeprefix(f"line {row.number}: "))
     return found
@@ -163,7 +163,7 @@ def _retrieved(
         numbers.setdefault(row.text, row.number)
     found.unit = "queries"
     if rows:
-        prompt = pooling_of(loaded, EmbedSpec()).prompt("query")
+        prompt = pooling_of(loaded, EmbedOptions()).prompt("query")
         queries = _vectors(loaded, list(right), plan, out, prompt=prompt)
         ranks = query_ranks(
             queries, _vectors(loaded, texts, plan, out), list(map(list, right.values()))
@@ -185,7 +185,7 @@ def _vectors(
 
     rows = [Row(number, text) for number, text in enumerate(texts, 1)]
     batch = replace(plan.batch, on_overflow="window")
-    results = embed(loaded, rows, EmbedSpec(prompt=prompt), batch)
+    results = embed(loaded, rows, EmbedOptions(prompt=prompt), batch)
     vectors = []
     for one in Progress(quiet=out.quiet, limit=len(rows)).count(results):
         if isinstance(one, Failure):
@@ -199,7 +199,7 @@ def _perplexity(plan: Plan, out: Output) -> Predictions:
 
     path = str(plan.data.input)
     whole = is_document(path)
-    if whole and any(by != "length" for by in plan.how.by):
+    if whole and any(by != "length" for by in plan.options.by):
         raise click.UsageError(f"{path} is one text, without columns: use --by length")
     rows = iter([read_document(path)]) if whole else gold_rows(plan)
     loaded = _load(plan, out, "causal")
@@ -224,7 +224,7 @@ def _perplexity(plan: Plan, out: Output) -> Predictions:
         pairs = zip(scores, nats, strict=True)
         if whole:
             return [one for pair in pairs for one in line_examples(*pair)][:limit]
-        return [row_example(*pair, plan.how) for pair in pairs]
+        return [row_example(*pair, plan.options) for pair in pairs]
 
     found.examples = examples([score.nats for score in scores])
     if plan.baseline.baseline is not None and scores:

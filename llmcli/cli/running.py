@@ -17,7 +17,7 @@ from llmcli.data.resumable import Done, Run
 from llmcli.data.rows import Failure, Row
 from llmcli.data.writers import Record, text_of
 from llmcli.errors import RowsFailed
-from llmcli.spec import BatchSpec, InputSpec, ModelSpec, Overflow
+from llmcli.spec import BatchOptions, InputOptions, ModelSpec, Overflow
 
 if TYPE_CHECKING:
     from llmcli.engines.base import Loaded
@@ -52,18 +52,20 @@ def is_named_here() -> bool:
     return context.get_parameter_source("model_id") is ParameterSource.COMMANDLINE
 
 
-def announce_default(spec: ModelSpec, out: Output, command: str | None = None) -> None:
+def announce_default(model: ModelSpec, out: Output, command: str | None = None) -> None:
     """Say which model was taken, where nobody asked for it.
 
     command: whose task it is for; None: the one that runs.
     """
     if not is_default_model():
         return
-    if spec.model_id in STARTERS:
+    if model.model_id in STARTERS:
         larger = LARGER.get(command or click.get_current_context().info_name or "", "gpt2")
-        out.note(f"[{spec.model_id}: {STARTERS[spec.model_id]}; -m {larger} takes a full-size one]")
+        out.note(
+            f"[{model.model_id}: {STARTERS[model.model_id]}; -m {larger} takes a full-size one]"
+        )
     else:
-        out.note(f"[{spec.model_id}: the model that is taken unless -m names another]")
+        out.note(f"[{model.model_id}: the model that is taken unless -m names another]")
 
 
 def announce_loaded(loaded: "Loaded", out: Output) -> None:
@@ -74,21 +76,21 @@ def announce_loaded(loaded: "Loaded", out: Output) -> None:
 
 
 def load_announced(
-    spec: ModelSpec, out: Output, *kinds: "Kind", source: InputSpec, **more: Any
+    model: ModelSpec, out: Output, *kinds: "Kind", source: InputOptions, **more: Any
 ) -> "Loaded":
     """Load a model for a task, saying which one was taken and how it runs.
 
     As `load_for` does.
     """
-    announce_default(spec, out)
-    return load_for(spec, out, *kinds, source=source, **more)
+    announce_default(model, out)
+    return load_for(model, out, *kinds, source=source, **more)
 
 
 def load_for(
-    spec: ModelSpec,
+    model: ModelSpec,
     out: Output,
     *kinds: "Kind",
-    source: InputSpec,
+    source: InputOptions,
     needs: str | None = None,
     reject: "Callable[[Loaded], str | None] | None" = None,
     writes: bool = False,
@@ -101,12 +103,12 @@ def load_for(
     """
     from llmcli.engines.choose import Job, load
 
-    loaded = load(spec, Job(kinds, needs, _file_bytes(source), reject, writes), out.note)
+    loaded = load(model, Job(kinds, needs, _file_bytes(source), reject, writes), out.note)
     announce_loaded(loaded, out)
     return loaded
 
 
-def _file_bytes(source: InputSpec) -> int | None:
+def _file_bytes(source: InputOptions) -> int | None:
     """How much is read of an input file, 0 where it cannot be told; None where there is no file."""
     if source.input is None:
         return None
@@ -200,13 +202,13 @@ class Tally:
             else:
                 raise result.cause
 
-    def check(self, out: Output, how: Overflow | None = None) -> None:
+    def check(self, out: Output, on_overflow: Overflow | None = None) -> None:
         """Say how many texts were too long; raise RowsFailed if some rows failed."""
-        if self.done.overflowed and how is not None:
+        if self.done.overflowed and on_overflow is not None:
             rows = f"{self.done.overflowed:,} of {self.done.total:,} texts"
             out.note(
-                f"[{rows} were longer than the model takes: {OVERFLOW_WORDS[how]} "
-                f"(--on-overflow {how})]"
+                f"[{rows} were longer than the model takes: {OVERFLOW_WORDS[on_overflow]} "
+                f"(--on-overflow {on_overflow})]"
             )
         if self.done.failed:
             raise RowsFailed(self.done.failed, self.done.total)
@@ -217,10 +219,10 @@ Watch = Callable[[Iterable[Any]], Iterator[Any]]
 
 
 def write_results(
-    start: Callable[[BatchSpec, Watch], Iterable[Any]],
-    source: InputSpec,
+    start: Callable[[BatchOptions, Watch], Iterable[Any]],
+    source: InputOptions,
     out: Output,
-    batch: BatchSpec,
+    batch: BatchOptions,
     *,
     as_text: Callable[[Record], str],
     show: Callable[[Any, Output], None] | None = None,
@@ -270,7 +272,7 @@ INDIFFERENT = (
 )
 
 
-def _identity(source: InputSpec, loaded: "Loaded", context: str | None) -> Callable[[], Run]:
+def _identity(source: InputOptions, loaded: "Loaded", context: str | None) -> Callable[[], Run]:
     """What makes a run the same as another: command, settings, versions, input and model."""
 
     def identity() -> Run:

@@ -14,7 +14,7 @@ from llmcli.cli.running import announce_default, write_results
 from llmcli.cli.tables import show_table
 from llmcli.data.rows import Row
 from llmcli.data.writers import Record
-from llmcli.spec import BatchSpec, InputSpec, ModelSpec
+from llmcli.spec import BatchOptions, InputOptions, ModelSpec
 
 if TYPE_CHECKING:
     from llmcli.tasks.tokenize import Tokenized
@@ -41,7 +41,7 @@ COLOURS = ("cyan", "yellow", "green", "magenta")
 )
 @output_options()
 def tokenize(
-    source: InputSpec, spec: ModelSpec, view: str | None, special: bool, out: Output
+    source: InputOptions, model: ModelSpec, view: str | None, special: bool, out: Output
 ) -> None:
     """Show the tokens that a model makes of TEXT.
 
@@ -59,8 +59,8 @@ def tokenize(
     rows = rows_of(source)
     from llmcli.tasks.tokenize import load_vocabulary
 
-    announce_default(spec, out)
-    vocabulary = load_vocabulary(spec)
+    announce_default(model, out)
+    vocabulary = load_vocabulary(model)
     if view == "count":
         _count(vocabulary, rows, special, out)
         return
@@ -78,8 +78,8 @@ def tokenize(
         _write(results, source, out, as_text=_pieces_line, show=_show)
 
 
-def _write(results: Iterable[Any], source: InputSpec, out: Output, **how: Any) -> None:
-    write_results(lambda batch, watch: watch(results), source, out, BatchSpec(), **how)
+def _write(results: Iterable[Any], source: InputOptions, out: Output, **how: Any) -> None:
+    write_results(lambda batch, watch: watch(results), source, out, BatchOptions(), **how)
 
 
 def _text_line(record: Record) -> str:

@@ -10,12 +10,12 @@ from llmcli.cli.output import Output
 from llmcli.cli.running import is_default_model, load_announced, write_code, write_results
 from llmcli.cli.types import POSITIVE, Real
 from llmcli.errors import UsageError
-from llmcli.spec import BatchSpec, InputSpec, ModelSpec
-from llmcli.spec.tasks import TranslateSpec
+from llmcli.spec import BatchOptions, InputOptions, ModelSpec
+from llmcli.spec.tasks import TranslateOptions
 
 translate_options = gather(
-    TranslateSpec,
-    "how",
+    TranslateOptions,
+    "options",
     [
         click.option(
             "-f", "--from-lang", metavar="LANG", help="Language of TEXT: en, eng, English, 英语."
@@ -75,10 +75,10 @@ translate_options = gather(
 @translate_options
 @task_options("split")
 def translate(
-    source: InputSpec,
-    spec: ModelSpec,
-    how: TranslateSpec,
-    batch: BatchSpec,
+    source: InputOptions,
+    model: ModelSpec,
+    options: TranslateOptions,
+    batch: BatchOptions,
     show_code: bool,
     out: Output,
 ) -> None:
@@ -96,28 +96,29 @@ def translate(
       llmcli translate -m facebook/nllb-200-distilled-600M -f zh -t en "我明天要去看电影。"
       llmcli translate -f en -t de -i faq.csv --column answer -o antworten.csv
     """
-    how = with_tags(how)
-    spec = with_model(spec, how)
+    options = with_tags(options)
+    model = with_model(model, options)
     if show_code:
         text = one_text(source)
         from llmcli.tasks.show_code.translate import translate_code
 
-        write_code(translate_code(spec, how, text), out)
+        write_code(translate_code(model, options, text), out)
         return
     rows = rows_of(source)
-    beams = how.num_beams
-    if beams is not None and how.num_return_sequences > beams:
+    beams = options.num_beams
+    if beams is not None and options.num_return_sequences > beams:
         raise UsageError(
-            f"--num-return-sequences {how.num_return_sequences} is more than --num-beams {beams}"
+            f"--num-return-sequences {options.num_return_sequences} is more than "
+            f"--num-beams {beams}"
         )
     from llmcli.tasks.translate import torch_alone
     from llmcli.tasks.translate import translate as run
 
     loaded = load_announced(
-        spec, out, "seq2seq", source=source, reject=lambda loaded: torch_alone(loaded, how)
+        model, out, "seq2seq", source=source, reject=lambda loaded: torch_alone(loaded, options)
     )
     write_results(
-        lambda batch, watch: watch(run(loaded, rows, how, batch)),
+        lambda batch, watch: watch(run(loaded, rows, options, batch)),
         source,
         out,
         batch,
@@ -126,14 +127,14 @@ def translate(
     )
 
 
-def with_tags(how: TranslateSpec) -> TranslateSpec:
+def with_tags(options: TranslateOptions) -> TranslateOptions:
     """The languages as tags: `fr` for French."""
     from llmcli.inference.translation.languages import find_language
 
     return replace(
-        how,
-        from_lang=None if how.from_lang is None else find_language(how.from_lang),
-        to_lang=None if how.to_lang is None else find_language(how.to_lang),
+        options,
+        from_lang=None if options.from_lang is None else find_language(options.from_lang),
+        to_lang=None if options.to_lang is None else find_language(options.to_lang),
     )
 
 
@@ -145,17 +146,17 @@ SOURCES: dict[str, tuple[str | None, ...]] = {
 }
 
 
-def with_model(spec: ModelSpec, how: TranslateSpec) -> ModelSpec:
+def with_model(model: ModelSpec, options: TranslateOptions) -> ModelSpec:
     """The model of the two languages, where none was named."""
     if not is_default_model():
-        return spec
+        return model
     from llmcli.inference.translation.directions import model_for
     from llmcli.inference.translation.languages import base
 
-    if how.to_lang is not None:
-        source = None if how.from_lang is None else base(how.from_lang)
-        if source in SOURCES.get(base(how.to_lang), ()):
-            return replace(spec, model_id=TRANSLATOR)
-    if how.from_lang is None or how.to_lang is None:
+    if options.to_lang is not None:
+        source = None if options.from_lang is None else base(options.from_lang)
+        if source in SOURCES.get(base(options.to_lang), ()):
+            return replace(model, model_id=TRANSLATOR)
+    if options.from_lang is None or options.to_lang is None:
         raise UsageError("name the languages, as in -f en -t fr, or a model by -m")
-    return replace(spec, model_id=model_for(how.from_lang, how.to_lang))
+    return replace(model, model_id=model_for(options.from_lang, options.to_lang))

@@ -12,7 +12,7 @@ from llmcli.decoding.generation_config import FREE, GONE, Rules
 from llmcli.decoding.loop import State
 from llmcli.decoding.sampling import penalize, penalizes
 from llmcli.decoding.steps import Hypothesis
-from llmcli.spec import DecodingSpec
+from llmcli.spec import Decoding
 
 Candidate = tuple[int, int, float]  # of a search: beam, token, log-probability of the whole
 
@@ -40,7 +40,7 @@ class _Search:
 def beam_search(
     state: State,
     prompts: Sequence[Sequence[int]],
-    spec: DecodingSpec,
+    options: Decoding,
     *,
     limits: Sequence[int],
     end_tokens: frozenset[int],
@@ -59,14 +59,14 @@ def beam_search(
     length = 0
     while open_:
         length += 1
-        scores = _scores(state.logits(), open_, spec, rules, length, end_tokens)  # (beams, V)
-        count = max(2, 1 + len(end_tokens)) * spec.num_beams
+        scores = _scores(state.logits(), open_, options, rules, length, end_tokens)  # (beams, V)
+        count = max(2, 1 + len(end_tokens)) * options.num_beams
         kept: list[int] = []
         tokens: list[int] = []
         first = 0
         for search, candidates in zip(open_, _best(scores, open_, count), strict=True):
             rows = len(search.beams)
-            _extend(search, candidates, spec.num_beams, rules, length, end_tokens)
+            _extend(search, candidates, options.num_beams, rules, length, end_tokens)
             if not search.done:
                 kept += [first + beam.origin for beam in search.beams]
                 tokens += [beam.tokens[-1] for beam in search.beams]
@@ -75,13 +75,13 @@ def beam_search(
         if open_:
             state.keep(kept)
             state.feed(tokens)
-    return [search.finished[: spec.num_return_sequences] for search in searches]
+    return [search.finished[: options.num_return_sequences] for search in searches]
 
 
 def _scores(
     logits: Tensor,
     searches: Sequence[_Search],
-    spec: DecodingSpec,
+    options: Decoding,
     rules: Rules,
     length: int,
     ends: frozenset[int],
@@ -90,8 +90,8 @@ def _scores(
     pairs = [(search, beam) for search in searches for beam in search.beams]
     histories = [[*search.prompt, *beam.tokens] for search, beam in pairs]
     last = [length == search.limit for search, _ in pairs]
-    if penalizes(spec) or not rules.renormalize:  # which would make them once more
-        logits = penalize(logits.log_softmax(-1), histories, spec)
+    if penalizes(options) or not rules.renormalize:  # which would make them once more
+        logits = penalize(logits.log_softmax(-1), histories, options)
     return rules.apply(logits, histories, length=length, last=last, ends=ends)
 
 

@@ -12,7 +12,7 @@ from llmcli.decoding.generation_config import FREE, Rules
 from llmcli.decoding.kv_cache import is_joinable, joined, may_be_joined, with_room
 from llmcli.decoding.sampling import draw, narrow, penalize
 from llmcli.decoding.steps import Candidate, Step
-from llmcli.spec import DecodingSpec
+from llmcli.spec import Decoding
 
 READ_AT_ONCE = 1024  # tokens of prompts, padding included, on a CPU
 
@@ -140,7 +140,7 @@ class Decoder:
         self,
         state: State,
         prompts: Sequence[Sequence[int]],
-        spec: DecodingSpec,
+        options: Decoding,
         *,
         limits: Sequence[int],
         seeds: Sequence[int],
@@ -151,7 +151,7 @@ class Decoder:
         self._state = state
         self._rules = rules
         self._length = 0
-        self._spec = spec
+        self._options = options
         self._ends = end_tokens
         self._left = list(limits)
         self._histories = [list(prompt) for prompt in prompts]
@@ -208,29 +208,29 @@ class Decoder:
 
     def _choose(self, logits: Tensor) -> list[int]:
         histories = [self._histories[row] for row in self._rows]
-        logits = penalize(logits, histories, self._spec)
+        logits = penalize(logits, histories, self._options)
         last = [self._left[row] == 1 for row in self._rows]
         if self._rules is not FREE:  # what the model said is described afterwards
             logits = self._rules.apply(
                 logits.clone(), histories, length=self._length, last=last, ends=self._ends
             )
-        if not self._spec.samples:
+        if not self._options.samples:
             best: list[int] = logits.argmax(-1).tolist()
             return best
         uniforms = [
             torch.rand((), generator=self._generators[row], dtype=torch.float64).item()
             for row in self._rows
         ]
-        return draw(narrow(logits, self._spec), uniforms)
+        return draw(narrow(logits, self._options), uniforms)
 
     def _describe(self, logits: Tensor, tokens: Sequence[int]) -> list[Step]:
-        if not self._spec.logprobs:
+        if not self._options.logprobs:
             return [
                 Step(row, token, token in self._ends, 0.0)
                 for row, token in zip(self._rows, tokens, strict=True)
             ]
         logprobs = logits.log_softmax(-1)  # (B, V)
-        best = logprobs.topk(min(self._spec.logprobs, logprobs.shape[-1]))  # (B, N)
+        best = logprobs.topk(min(self._options.logprobs, logprobs.shape[-1]))  # (B, N)
         return [
             Step(
                 row,

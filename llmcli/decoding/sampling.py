@@ -10,36 +10,36 @@ import torch
 from torch import Tensor
 
 from llmcli.decoding.generation_config import GONE
-from llmcli.spec import DecodingSpec
+from llmcli.spec import Decoding
 
 COLDEST = 1e-6  # below this temperature float32 would have no numbers left
 
 
-def penalizes(spec: DecodingSpec) -> bool:
+def penalizes(options: Decoding) -> bool:
     """True if `penalize` changes anything."""
-    return spec.repetition_penalty != 1.0 or bool(spec.no_repeat_ngram_size)
+    return options.repetition_penalty != 1.0 or bool(options.no_repeat_ngram_size)
 
 
-def penalize(logits: Tensor, histories: Sequence[Sequence[int]], spec: DecodingSpec) -> Tensor:
+def penalize(logits: Tensor, histories: Sequence[Sequence[int]], options: Decoding) -> Tensor:
     """Apply what looks at the tokens so far, prompt included; one history a row."""
-    if spec.repetition_penalty != 1.0:
-        logits = repetition_penalty(logits, histories, spec.repetition_penalty)
-    if spec.no_repeat_ngram_size:
-        logits = no_repeat_ngram(logits, histories, spec.no_repeat_ngram_size)
+    if options.repetition_penalty != 1.0:
+        logits = repetition_penalty(logits, histories, options.repetition_penalty)
+    if options.no_repeat_ngram_size:
+        logits = no_repeat_ngram(logits, histories, options.no_repeat_ngram_size)
     return logits
 
 
-def narrow(logits: Tensor, spec: DecodingSpec) -> Tensor:
+def narrow(logits: Tensor, options: Decoding) -> Tensor:
     """Apply what shapes the distribution that is sampled from."""
-    if spec.temperature is not None:
+    if options.temperature is not None:
         highest = logits.amax(-1, keepdim=True)  # at 0 then, so that dividing cannot overflow
-        logits = (logits - highest) / max(spec.temperature, COLDEST)
-    if spec.top_k:
-        logits = top_k(logits, spec.top_k)
-    if spec.top_p is not None and spec.top_p < 1:
-        logits = top_p(logits, spec.top_p)
-    if spec.min_p is not None:
-        logits = min_p(logits, spec.min_p)
+        logits = (logits - highest) / max(options.temperature, COLDEST)
+    if options.top_k:
+        logits = top_k(logits, options.top_k)
+    if options.top_p is not None and options.top_p < 1:
+        logits = top_p(logits, options.top_p)
+    if options.min_p is not None:
+        logits = min_p(logits, options.min_p)
     return logits
 
 

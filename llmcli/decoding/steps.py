@@ -27,7 +27,7 @@ class Step:
     best: tuple[Candidate, ...] = ()
 
 
-class Decoding(Protocol):
+class StepStream(Protocol):
     """The tokens of some rows, as they are chosen."""
 
     @property

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from llmcli.arrays import Bools, Floats, Integers
 from llmcli.decoding.generation_config import FREE, Rules
-from llmcli.decoding.steps import Decoding, Hypothesis
+from llmcli.decoding.steps import Hypothesis, StepStream
 from llmcli.models.architectures import Kind
 from llmcli.models.checkpoint import Checkpoint
-from llmcli.spec import BatchSpec, DecodingSpec, EngineName
+from llmcli.spec import BatchOptions, Decoding, EngineName
 
 if TYPE_CHECKING:
     import torch
@@ -61,10 +61,10 @@ class Engine(Protocol):
         places: a mask (B, T) of the tokens whose logits are wanted of a masked model.
         """
 
-    def decode(self, request: Request, spec: DecodingSpec) -> Decoding:
+    def decode(self, request: Request, options: Decoding) -> StepStream:
         """Continue prompts with a causal model, greedily or by sampling."""
 
-    def search(self, request: Request, spec: DecodingSpec) -> list[list[Hypothesis]]:
+    def search(self, request: Request, options: Decoding) -> list[list[Hypothesis]]:
         """The best continuations of each prompt by beam search, best first."""
 
     def score(self, rows: Sequence[Sequence[int]], counts: Sequence[int]) -> list[Floats]:
@@ -103,7 +103,7 @@ class Loaded:
     why: str = ""
     """Why torch runs it, where ct2 could have been meant."""
 
-    def batch(self, spec: BatchSpec) -> BatchSpec:
+    def batch(self, spec: BatchOptions) -> BatchOptions:
         """What the user asked for, or texts one by one where padding would change a result."""
         config = self.config
         finds_end_by_padding = self.kind == "classifier" and not config.is_encoder_decoder

@@ -14,8 +14,8 @@ from typing import Any
 
 from llmcli.engines.base import Request
 from llmcli.errors import LlmcliError
-from llmcli.spec import DecodingSpec, ModelSpec
-from llmcli.spec.tasks import BenchSpec
+from llmcli.spec import Decoding, ModelSpec
+from llmcli.spec.tasks import BenchOptions
 from llmcli.system.machine import peak_memory
 
 FAILED = 3
@@ -25,9 +25,9 @@ FAILED = 3
 class Trial:
     """What is timed."""
 
-    spec: ModelSpec
+    model: ModelSpec
     """With an engine and a dtype."""
-    how: BenchSpec
+    options: BenchOptions
     kind: str
     """causal, seq2seq or encoder."""
 
@@ -55,7 +55,7 @@ def run(trial: Trial, began: float) -> Speeds:
     from llmcli.engines.choose import Job, load
 
     job = Job((trial.kind,)) if trial.kind != "encoder" else Job(())  # type: ignore[arg-type]
-    loaded = load(trial.spec, job)
+    loaded = load(trial.model, job)
     seconds = time.time() - began
     time_it = _encoder if trial.kind == "encoder" else _writer
     first, prefill, decode, batch = time_it(loaded, trial)
@@ -73,10 +73,10 @@ def _median(work: Callable[[], int], repeats: int) -> tuple[float, int]:
     return statistics.median(times), count
 
 
-def _ids(loaded: Any, how: BenchSpec, rows: int) -> list[list[int]]:
+def _ids(loaded: Any, options: BenchOptions, rows: int) -> list[list[int]]:
     """Prompts of tokens from the middle of the vocabulary, no two alike."""
     size = len(loaded.tokenizer)
-    limit = how.prompt_tokens
+    limit = options.prompt_tokens
     return [
         [size // 4 + (row * 37 + at * 11) % (size // 2) for at in range(limit)]
         for row in range(rows)
@@ -90,10 +90,10 @@ Timed = tuple[float, float, float | None, float]
 def _encoder(loaded: Any, trial: Trial) -> Timed:
     import numpy as np
 
-    how = trial.how
+    options = trial.options
 
     def work(rows: int) -> Callable[[], int]:
-        ids = np.array(_ids(loaded, how, rows))
+        ids = np.array(_ids(loaded, options, rows))
         inputs = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
 
         def go() -> int:
@@ -102,30 +102,30 @@ def _encoder(loaded: Any, trial: Trial) -> Timed:
 
         return go
 
-    one, count = _median(work(1), how.repeats)
-    many, all_ = _median(work(how.batch_size), how.repeats)
+    one, count = _median(work(1), options.repeats)
+    many, all_ = _median(work(options.batch_size), options.repeats)
     return one, count / one, None, all_ / many
 
 
 def _writer(loaded: Any, trial: Trial) -> Timed:
-    how = trial.how
+    options = trial.options
 
     def work(rows: int, new: int) -> Callable[[], int]:
-        prompts = _ids(loaded, how, rows)
+        prompts = _ids(loaded, options, rows)
         return (_translating if trial.kind == "seq2seq" else _writing)(loaded, prompts, new)
 
-    first, _ = _median(work(1, 1), how.repeats)
-    whole, count = _median(work(1, how.new_tokens), how.repeats)
-    many, all_ = _median(work(how.batch_size, how.new_tokens), how.repeats)
+    first, _ = _median(work(1, 1), options.repeats)
+    whole, count = _median(work(1, options.new_tokens), options.repeats)
+    many, all_ = _median(work(options.batch_size, options.new_tokens), options.repeats)
     decode = (count - 1) / max(whole - first, 1e-9)
-    return first, how.prompt_tokens / first, decode, all_ / many
+    return first, options.prompt_tokens / first, decode, all_ / many
 
 
 def _writing(loaded: Any, prompts: list[list[int]], new: int) -> Callable[[], int]:
     # An end that hardly ever comes, so that all texts have their whole length.
     end = frozenset([len(loaded.tokenizer) - 1])
     request = Request(prompts, [new] * len(prompts), end, seeds=[0] * len(prompts))
-    return lambda: sum(1 for _ in loaded.engine.decode(request, DecodingSpec()))
+    return lambda: sum(1 for _ in loaded.engine.decode(request, Decoding()))
 
 
 def _translating(loaded: Any, sources: list[list[int]], new: int) -> Callable[[], int]:
@@ -136,7 +136,7 @@ def _translating(loaded: Any, sources: list[list[int]], new: int) -> Callable[[]
     request = Request([start] * len(sources), [new] * len(sources), end, sources=sources)
 
     def go() -> int:
-        found = loaded.engine.search(request, DecodingSpec())
+        found = loaded.engine.search(request, Decoding())
         return sum(len(best.tokens) for best, *_ in found)
 
     return go
@@ -146,7 +146,7 @@ def main(request: str) -> int:
     """Do what a trial in JSON says; the exit code."""
     began = time.time()
     asked = json.loads(request)
-    trial = Trial(ModelSpec(**asked["spec"]), BenchSpec(**asked["how"]), asked["kind"])
+    trial = Trial(ModelSpec(**asked["model"]), BenchOptions(**asked["options"]), asked["kind"])
     try:
         speeds = run(trial, began)
     except LlmcliError as error:

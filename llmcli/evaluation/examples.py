@@ -9,7 +9,7 @@ from typing import Any
 from llmcli.data.rows import Row
 from llmcli.data.squad import read_answers
 from llmcli.errors import InputError
-from llmcli.spec.tasks import EvaluateSpec, EvaluationTask
+from llmcli.spec.tasks import EvaluateOptions, EvaluationTask
 
 Fields = Mapping[str, Any]
 
@@ -88,14 +88,14 @@ def original(fields: Fields, column: str, written: tuple[str, ...] = ()) -> Any:
     return fields[column]
 
 
-def gold_of(fields: Fields, spec: EvaluateSpec, place: str, *, saved: bool = False) -> Any:
+def gold_of(fields: Fields, options: EvaluateOptions, place: str, *, saved: bool = False) -> Any:
     """What is right, from the fields of a row. saved: they are those of a saved record.
 
     Raises InputError where it is not there, or is nothing that the task knows.
     """
-    column = spec.label_column or GOLD[spec.task]
-    written = _written(spec) if saved else ()
-    if spec.task == "question-answering" and spec.label_column is None:
+    column = options.label_column or GOLD[options.task]
+    written = _written(options) if saved else ()
+    if options.task == "question-answering" and options.label_column is None:
         return _right_answers(fields, written, place)
     try:
         value = original(fields, column, written)
@@ -105,19 +105,19 @@ def gold_of(fields: Fields, spec: EvaluateSpec, place: str, *, saved: bool = Fal
             f"{place}: no field {column!r} with what is right; it has {known}: name it by "
             "--label-column"
         ) from None
-    return _checked(value, column, spec.task, place)
+    return _checked(value, column, options.task, place)
 
 
-def _written(spec: EvaluateSpec) -> tuple[str, ...]:
+def _written(options: EvaluateOptions) -> tuple[str, ...]:
     """The fields of a saved record that are not the input's own."""
-    if spec.prediction_column is not None:
-        return (spec.prediction_column,)
-    return (*WRITTEN.get(spec.task, ()), SAID[spec.task])
+    if options.prediction_column is not None:
+        return (options.prediction_column,)
+    return (*WRITTEN.get(options.task, ()), SAID[options.task])
 
 
-def said_column(spec: EvaluateSpec) -> str:
+def said_column(options: EvaluateOptions) -> str:
     """The field of a saved record with what was said."""
-    return spec.prediction_column or SAID[spec.task]
+    return options.prediction_column or SAID[options.task]
 
 
 def _right_answers(fields: Fields, written: tuple[str, ...], place: str) -> tuple[str, ...]:
@@ -183,9 +183,9 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:60]}..."
 
 
-def saved_answer(fields: Fields, spec: EvaluateSpec, place: str) -> Said:
+def saved_answer(fields: Fields, options: EvaluateOptions, place: str) -> Said:
     """What a saved record says. Raises InputError where it says nothing."""
-    column = said_column(spec)
+    column = said_column(options)
     if column not in fields:
         known = ", ".join(map(repr, fields)) or "none"
         raise InputError(
@@ -193,18 +193,18 @@ def saved_answer(fields: Fields, spec: EvaluateSpec, place: str) -> Said:
             "--prediction-column"
         )
     value = fields[column]
-    confidence = _confidence(fields.get("score")) if spec.prediction_column is None else None
-    if spec.task == "classification":
+    confidence = _confidence(fields.get("score")) if options.prediction_column is None else None
+    if options.task == "classification":
         return Said(label_text(value, place), confidence, _labels(fields.get("scores")))
-    if spec.task == "token-classification":
+    if options.task == "token-classification":
         return Said(tags_of(value, column, place))
-    if spec.task == "embedding":
+    if options.task == "embedding":
         return Said(number_of(value, column, place))
-    if value is None and spec.task == "question-answering":  # the context does not say
+    if value is None and options.task == "question-answering":  # the context does not say
         value = ""
     if not isinstance(value, str):
         raise InputError(f"{place}: {column!r} is no text but {_shown(value)}")
-    return Said(value, confidence if spec.task == "question-answering" else None)
+    return Said(value, confidence if options.task == "question-answering" else None)
 
 
 def _confidence(score: Any) -> float | None:
@@ -227,12 +227,12 @@ def _labels(scores: Any) -> tuple[str, ...]:
 
 
 def groups_of(
-    fields: Fields, spec: EvaluateSpec, place: str, *, saved: bool = False
+    fields: Fields, options: EvaluateOptions, place: str, *, saved: bool = False
 ) -> tuple[str, ...]:
-    """A row's values in the columns of `spec.by`. Raises InputError where it has no such column."""
-    written = _written(spec) if saved else ()
+    """A row's values in the columns of `options.by`. Raises InputError for a missing column."""
+    written = _written(options) if saved else ()
     found = []
-    for column in spec.by:
+    for column in options.by:
         if column == "length":
             continue
         try:
@@ -244,7 +244,7 @@ def groups_of(
     return tuple(found)
 
 
-def make_example(row: Row, said: Said, spec: EvaluateSpec, *, saved: bool = False) -> Example:
+def make_example(row: Row, said: Said, options: EvaluateOptions, *, saved: bool = False) -> Example:
     """A row with what was said of it. saved: it is a record that a command wrote.
 
     Raises InputError where what is right is not there or malformed.
@@ -253,9 +253,9 @@ def make_example(row: Row, said: Said, spec: EvaluateSpec, *, saved: bool = Fals
     return Example(
         number=row.number,
         text=row.text,
-        gold=gold_of(row.fields, spec, place, saved=saved),
+        gold=gold_of(row.fields, options, place, saved=saved),
         said=said.value,
         confidence=said.confidence,
         length=len(row.text) + len(row.pair or ""),
-        groups=groups_of(row.fields, spec, place, saved=saved),
+        groups=groups_of(row.fields, options, place, saved=saved),
     )

@@ -11,8 +11,8 @@ from llmcli.evaluation.examples import Example, Surprisal, groups_of
 from llmcli.evaluation.ngrams import Ngrams, cross_fitted
 from llmcli.inference.batches import process
 from llmcli.inference.surprisal import Scoring, TextScore
-from llmcli.spec import BatchSpec
-from llmcli.spec.tasks import EvaluateSpec
+from llmcli.spec import BatchOptions
+from llmcli.spec.tasks import EvaluateOptions
 
 
 def is_document(path: str) -> bool:
@@ -26,7 +26,7 @@ def read_document(path: str) -> Row:
 
 
 def score_texts(
-    loaded: Loaded, scoring: Scoring, rows: Iterable[Row], batch: BatchSpec
+    loaded: Loaded, scoring: Scoring, rows: Iterable[Row], batch: BatchOptions
 ) -> Iterator[TextScore | Failure]:
     """Yield the surprisal of each row's tokens, in order."""
     yield from process(scoring, rows, loaded.batch(batch))
@@ -50,12 +50,12 @@ def ngram_nats(
     return [model.nats(one) for one in sequences]
 
 
-def row_example(score: TextScore, nats: Doubles, spec: EvaluateSpec) -> Example:
-    """A row as one example. Raises InputError where it lacks a column of `spec.by`."""
+def row_example(score: TextScore, nats: Doubles, options: EvaluateOptions) -> Example:
+    """A row as one example. Raises InputError where it lacks a column of `options.by`."""
     row = score.row
     scored = row.text[score.starts[0] :]  # without a first token that nothing comes before
     said = Surprisal(float(nats.sum()), len(nats), len(scored.split()), len(scored.encode()))
-    groups = groups_of(row.fields, spec, f"line {row.number}")
+    groups = groups_of(row.fields, options, f"line {row.number}")
     return Example(row.number, row.text, None, said, None, len(row.text), groups)
 
 

@@ -9,7 +9,7 @@ from llmcli.arrays import Integers
 from llmcli.evaluation.examples import Example, Surprisal
 from llmcli.evaluation.metrics import bootstrap
 from llmcli.evaluation.task_metrics import Board
-from llmcli.spec.tasks import EvaluateSpec
+from llmcli.spec.tasks import EvaluateOptions
 
 SLICES = 20  # of one column at most; the rest is one slice more
 QUARTERS = 4
@@ -47,24 +47,26 @@ class Mistake:
     quality: float
 
 
-def measures(board: Board, rows: int, spec: EvaluateSpec) -> tuple[Measure, ...]:
+def measures(board: Board, rows: int, options: EvaluateOptions) -> tuple[Measure, ...]:
     """All metrics of a board, with intervals where there are rows to draw from."""
     everything = np.arange(rows)
     values = board.scores(everything)
-    if spec.bootstrap == 0 or rows < 2:
+    if options.bootstrap == 0 or rows < 2:
         return tuple(Measure(*one) for one in zip(board.names, values, strict=True))
-    intervals = bootstrap(board.scores, rows, times=spec.bootstrap, seed=spec.seed)
+    intervals = bootstrap(board.scores, rows, times=options.bootstrap, seed=options.seed)
     return tuple(
         Measure(name, value, one.low, one.high)
         for name, value, one in zip(board.names, values, intervals, strict=True)
     )
 
 
-def slices(board: Board, examples: Sequence[Example], spec: EvaluateSpec) -> tuple[Slice, ...]:
-    """The metrics by each column of `spec.by`: by `length`, of four parts of equal size."""
+def slices(
+    board: Board, examples: Sequence[Example], options: EvaluateOptions
+) -> tuple[Slice, ...]:
+    """The metrics by each column of `options.by`: by `length`, of four parts of equal size."""
     found = []
-    columns = [one for one in spec.by if one != "length"]
-    for by in spec.by:
+    columns = [one for one in options.by if one != "length"]
+    for by in options.by:
         if by == "length":
             parts = _by_length([one.length for one in examples])
         else:

@@ -10,7 +10,7 @@ from llmcli.arrays import Doubles, Integers
 from llmcli.errors import InputError
 from llmcli.evaluation import metrics
 from llmcli.evaluation.examples import Example, Surprisal
-from llmcli.spec.tasks import EvaluateSpec
+from llmcli.spec.tasks import EvaluateOptions
 
 TOO_MUCH = 700.0  # nats: the exponential would be no number
 RECALL_AT = (1, 5, 10)
@@ -29,23 +29,25 @@ class Board(Protocol):
         """A value for each name, of the examples with these numbers together."""
 
 
-def make_board(examples: Sequence[Example], spec: EvaluateSpec, labels: Sequence[str]) -> Board:
+def make_board(
+    examples: Sequence[Example], options: EvaluateOptions, labels: Sequence[str]
+) -> Board:
     """The board of a task. labels: of a classification, in the order in which they are shown.
 
     Raises InputError where there is no example.
     """
     if not examples:
         raise InputError("no row could be evaluated")
-    if spec.task == "causal-lm":
+    if options.task == "causal-lm":
         return Perplexities(examples)
-    if spec.task == "classification":
+    if options.task == "classification":
         return Classes(examples, labels)
-    if spec.task == "token-classification":
+    if options.task == "token-classification":
         return Tags(examples)
-    if spec.task == "question-answering":
-        return Answers(examples, spec.characters)
-    if spec.task == "translation":
-        return Translated(examples, spec.bleu_tokenize or "13a")
+    if options.task == "question-answering":
+        return Answers(examples, options.characters)
+    if options.task == "translation":
+        return Translated(examples, options.bleu_tokenize or "13a")
     return Retrieved(examples) if isinstance(examples[0].said, tuple) else Similar(examples)
 
 

@@ -14,7 +14,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from llmcli.data.rows import Failure, Row
 from llmcli.errors import InputError, LlmcliError, is_out_of_memory
-from llmcli.spec import BatchSpec, Overflow
+from llmcli.spec import BatchOptions, Overflow
 from llmcli.system.memory import Heap
 
 WINDOW_BATCHES = 16  # where the user sets their size
@@ -81,7 +81,7 @@ class Work(Protocol[J, U_contra, O, R_co]):
 
 
 def process(
-    work: Work[J, U_contra, O, R_co], rows: Iterable[Row], spec: BatchSpec
+    work: Work[J, U_contra, O, R_co], rows: Iterable[Row], spec: BatchOptions
 ) -> Iterator[R_co | Failure]:
     """Yield the results of each row in order; a row that fails comes as a Failure.
 

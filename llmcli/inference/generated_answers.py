@@ -15,8 +15,8 @@ from llmcli.errors import InputError
 from llmcli.inference.batches import Job
 from llmcli.inference.encoding import Fitting, cut_text
 from llmcli.inference.prompts import CHAT, PLAIN, SEQ2SEQ, encode_prompt, has_chat_template
-from llmcli.spec import ChatSpec, DecodingSpec, Overflow
-from llmcli.spec.tasks import AnswerSpec
+from llmcli.spec import Chat, Decoding, Overflow
+from llmcli.spec.tasks import AnswerOptions
 
 SLACK = 8  # tokens that a part may gain where it meets the words around it
 
@@ -47,8 +47,8 @@ class Reading:
 
     budget = 8192  # tokens of a batch, questions, texts and answers
 
-    def __init__(self, loaded: Loaded, spec: AnswerSpec, on_overflow: Overflow) -> None:
-        self._loaded, self._spec, self._on_overflow = loaded, spec, on_overflow
+    def __init__(self, loaded: Loaded, options: AnswerOptions, on_overflow: Overflow) -> None:
+        self._loaded, self._spec, self._on_overflow = loaded, options, on_overflow
         self._is_chat = loaded.kind == "causal" and has_chat_template(loaded)
         self._pad = int(loaded.tokenizer.pad_token_id or 0)
         self._rules: Rules = FREE
@@ -74,7 +74,7 @@ class Reading:
     def _ids(self, question: str, context: str) -> list[int]:
         form = CHAT if self._is_chat else SEQ2SEQ if self._loaded.kind == "seq2seq" else PLAIN
         text = form.format(question=question, context=context)
-        return encode_prompt(self._loaded, text, ChatSpec(chat=self._is_chat))
+        return encode_prompt(self._loaded, text, Chat(chat=self._is_chat))
 
     @torch.inference_mode()
     def write(self, units: Sequence[Source]) -> list[Written]:
@@ -89,7 +89,7 @@ class Reading:
         decoder = Decoder(
             state,
             [start] * len(ids) if seq2seq else ids,
-            DecodingSpec(logprobs=1),
+            Decoding(logprobs=1),
             limits=[unit.limit for unit in units],
             seeds=[0] * len(ids),
             end_tokens=end_tokens(self._loaded),

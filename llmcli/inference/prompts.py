@@ -2,7 +2,7 @@
 
 from llmcli.engines.base import Loaded
 from llmcli.errors import InputError, ModelUnsuitable
-from llmcli.spec import ChatSpec
+from llmcli.spec import Chat
 
 # How a model that writes is asked a question about a text.
 CHAT = (
@@ -12,7 +12,7 @@ PLAIN = "Text: {context}\n\nQuestion: {question}\nAnswer:"
 SEQ2SEQ = "question: {question} context: {context}"  # Raffel et al. 2020, appendix D
 
 
-def encode_prompt(loaded: Loaded, text: str, chat: ChatSpec) -> list[int]:
+def encode_prompt(loaded: Loaded, text: str, chat: Chat) -> list[int]:
     """Turn a prompt into ids (T,), through the chat template if that is asked for.
 
     An empty prompt becomes the token that begins a text. Raises ModelUnsuitable where the

@@ -11,7 +11,7 @@ from llmcli.data.rows import Failure, Row
 from llmcli.engines.base import Loaded
 from llmcli.errors import InputError, ModelUnsuitable, UsageError
 from llmcli.spec import Overflow
-from llmcli.spec.tasks import PerplexitySpec
+from llmcli.spec.tasks import PerplexityOptions
 
 LOGITS = 1 << 26  # numbers that a batch computes at most: tokens times vocabulary
 MOST_BLOCK = 1024
@@ -82,7 +82,7 @@ class Scoring:
     needs_text = True
     copies = 1
 
-    def __init__(self, loaded: Loaded, spec: PerplexitySpec) -> None:
+    def __init__(self, loaded: Loaded, options: PerplexityOptions) -> None:
         """Raises UsageError for a block that the model does not take, or too great a stride."""
         if not loaded.tokenizer.is_fast:
             raise ModelUnsuitable(
@@ -91,14 +91,14 @@ class Scoring:
             )
         self._loaded = loaded
         self.budget = max(1, LOGITS // (loaded.config.vocab_size or len(loaded.tokenizer)))
-        self.block, self.stride = block_and_stride(loaded.context, spec)
+        self.block, self.stride = block_and_stride(loaded.context, options)
         start = loaded.tokenizer.bos_token_id
-        if spec.bos and start is None:
+        if options.bos and start is None:
             raise UsageError(
                 f"{loaded.checkpoint.model_id} has no token for the beginning of a text: "
                 "leave out --bos"
             )
-        self.start: int | None = None if spec.bos is False else start
+        self.start: int | None = None if options.bos is False else start
         """The token that is put before each text."""
 
     def prepare(self, rows: Sequence[Row]) -> list["_Job | Failure"]:
@@ -136,15 +136,15 @@ class Scoring:
         return [TextScore(job.row, ids[1:], nats, np.array(starts[1:], np.int64), ids[:1])]
 
 
-def block_and_stride(context: int | None, spec: PerplexitySpec) -> tuple[int, int]:
+def block_and_stride(context: int | None, options: PerplexityOptions) -> tuple[int, int]:
     """How many tokens are read, and how many of them scored, at once.
 
     Raises UsageError where the model does not take so many, or nothing would be left as context.
     """
-    block = spec.block_size or min(context or MOST_BLOCK, MOST_BLOCK)
+    block = options.block_size or min(context or MOST_BLOCK, MOST_BLOCK)
     if context is not None and block > context:
         raise UsageError(f"--block-size {block} is more than the {context} tokens of the model")
-    stride = spec.stride or block // 2
+    stride = options.stride or block // 2
     if stride >= block:
         raise UsageError(
             f"--stride {stride} leaves a block of {block} tokens without context: it is to be less"

@@ -26,34 +26,34 @@ HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 HUB_GGUF = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+/.+\.gguf")
 
 
-def resolve(spec: ModelSpec) -> Checkpoint:
-    """Find the checkpoint that `spec.model_id` means, downloading it if it must.
+def resolve(model: ModelSpec) -> Checkpoint:
+    """Find the checkpoint that `model.model_id` means, downloading it if it must.
 
     A starter's name comes first, then a path, then the hub; what the cache holds whole is
     used without asking the hub. Raises ModelNotFound.
     """
-    here = resolve_local(spec)
+    here = resolve_local(model)
     if here is not None:
         return here
-    model_id = spec.model_id
+    model_id = model.model_id
     if HUB_GGUF.fullmatch(model_id):
-        return _hub_gguf(spec)
+        return _hub_gguf(model)
     if not HUB_ID.fullmatch(model_id):
         raise ModelNotFound(
             f"no model {model_id!r}: no such file or folder, and it cannot be a hub id"
         )
-    return _from_hub(spec)
+    return _from_hub(model)
 
 
-def resolve_local(spec: ModelSpec) -> Checkpoint | None:
-    """Find a starter or a path; None where `spec.model_id` can only mean a hub model."""
-    model_id = spec.model_id
+def resolve_local(model: ModelSpec) -> Checkpoint | None:
+    """Find a starter or a path; None where `model.model_id` can only mean a hub model."""
+    model_id = model.model_id
     found = None
     if model_id in starters():
         found = Checkpoint(model_id, STARTERS / model_id, "starter")
     elif model_id:
         found = _on_disk(model_id)
-    if found is not None and spec.revision is not None:
+    if found is not None and model.revision is not None:
         raise UsageError(f"--revision is for models on the hub; {model_id} is on this machine")
     return found
 
@@ -100,34 +100,34 @@ def fingerprint(checkpoint: Checkpoint) -> str:
     return hashlib.sha256("\n".join(hashes).encode()).hexdigest()
 
 
-def is_offline(spec: ModelSpec) -> bool:
+def is_offline(model: ModelSpec) -> bool:
     """True where the flag or HF_HUB_OFFLINE forbids the network."""
     from huggingface_hub import constants
 
-    return spec.offline or constants.is_offline_mode()
+    return model.offline or constants.is_offline_mode()
 
 
-def _from_hub(spec: ModelSpec) -> Checkpoint:
-    cached = cached_checkpoint(spec)
+def _from_hub(model: ModelSpec) -> Checkpoint:
+    cached = cached_checkpoint(model)
     if cached is not None:
         return cached
-    if is_offline(spec):
-        raise not_here(spec)
-    return pull(spec)
+    if is_offline(model):
+        raise not_here(model)
+    return pull(model)
 
 
-def cached_checkpoint(spec: ModelSpec) -> Checkpoint | None:
+def cached_checkpoint(model: ModelSpec) -> Checkpoint | None:
     """What the cache holds of a hub model, or None if that is not the whole of it."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
     try:
-        selection = _selection(spec)
+        selection = _selection(model)
         selection["ignore_patterns"] = [*UNWANTED, "*.md"]  # what runs is enough
         folder = Path(snapshot_download(local_files_only=True, **selection))
     except (LocalEntryNotFoundError, HFValidationError):
         return None
-    checkpoint = Checkpoint(spec.model_id, folder, "hub", revision=folder.name)
+    checkpoint = Checkpoint(model.model_id, folder, "hub", revision=folder.name)
     try:
         weight_files(checkpoint)
         check_tokenizer(checkpoint)
@@ -136,7 +136,7 @@ def cached_checkpoint(spec: ModelSpec) -> Checkpoint | None:
     return checkpoint if (folder / "config.json").is_file() else None
 
 
-def pull(spec: ModelSpec) -> Checkpoint:
+def pull(model: ModelSpec) -> Checkpoint:
     """Fetch a model into the cache, or what is new of it; files that are whole are kept.
 
     Raises ModelNotFound if it is not there or cannot be fetched, ModelUnsuitable if it is
@@ -144,46 +144,48 @@ def pull(spec: ModelSpec) -> Checkpoint:
     """
     from huggingface_hub import snapshot_download
 
-    with hub_errors_explained(spec):
-        folder = Path(snapshot_download(**_selection(spec)))
+    with hub_errors_explained(model):
+        folder = Path(snapshot_download(**_selection(model)))
         if not any(folder.glob("*.safetensors")):
-            _explain_no_safetensors(spec, folder.name)
-    return Checkpoint(spec.model_id, folder, "hub", revision=folder.name)
+            _explain_no_safetensors(model, folder.name)
+    return Checkpoint(model.model_id, folder, "hub", revision=folder.name)
 
 
-def pull_any(spec: ModelSpec) -> Checkpoint:
+def pull_any(model: ModelSpec) -> Checkpoint:
     """Fetch a model, or one GGUF file of it (owner/name/file.gguf), or what is new."""
-    if is_offline(spec):
-        raise ModelNotFound(f"HF_HUB_OFFLINE forbids the network: unset it to pull {spec.model_id}")
-    if HUB_GGUF.fullmatch(spec.model_id):
-        return _pull_gguf(spec)
-    if not HUB_ID.fullmatch(spec.model_id):
-        raise ModelNotFound(f"{spec.model_id!r} cannot be a hub id: it is to be owner/name")
-    return pull(spec)
+    if is_offline(model):
+        raise ModelNotFound(
+            f"HF_HUB_OFFLINE forbids the network: unset it to pull {model.model_id}"
+        )
+    if HUB_GGUF.fullmatch(model.model_id):
+        return _pull_gguf(model)
+    if not HUB_ID.fullmatch(model.model_id):
+        raise ModelNotFound(f"{model.model_id!r} cannot be a hub id: it is to be owner/name")
+    return pull(model)
 
 
-def _explain_no_safetensors(spec: ModelSpec, commit: str) -> None:
+def _explain_no_safetensors(model: ModelSpec, commit: str) -> None:
     from huggingface_hub import HfApi
 
-    names = HfApi().list_repo_files(spec.model_id, revision=commit)
+    names = HfApi().list_repo_files(model.model_id, revision=commit)
     gguf = [name for name in names if name.endswith(".gguf")]
     if gguf:
-        raise ModelNotFound(f"{spec.model_id} holds GGUF files: use -m {spec.model_id}/{gguf[0]}")
+        raise ModelNotFound(f"{model.model_id} holds GGUF files: use -m {model.model_id}/{gguf[0]}")
     pickles = [name for name in names if name.endswith((".bin", ".pt", ".pth"))]
     if pickles:
-        raise pickle_refused(spec.model_id, pickles[0])
-    raise ModelUnsuitable(f"{spec.model_id} holds no safetensors weights: it cannot be run here")
+        raise pickle_refused(model.model_id, pickles[0])
+    raise ModelUnsuitable(f"{model.model_id} holds no safetensors weights: it cannot be run here")
 
 
-def pull_pickle(spec: ModelSpec) -> Checkpoint:
+def pull_pickle(model: ModelSpec) -> Checkpoint:
     """Fetch a model with pickled weights too, for conversion."""
     from huggingface_hub import snapshot_download
 
-    selection = _selection(spec)
+    selection = _selection(model)
     selection["allow_patterns"] = [*selection["allow_patterns"], "pytorch_model*.bin"]
-    with hub_errors_explained(spec):
-        folder = Path(snapshot_download(local_files_only=is_offline(spec), **selection))
-    return Checkpoint(spec.model_id, folder, "hub", revision=folder.name)
+    with hub_errors_explained(model):
+        folder = Path(snapshot_download(local_files_only=is_offline(model), **selection))
+    return Checkpoint(model.model_id, folder, "hub", revision=folder.name)
 
 
 def cached_repos() -> list[Any]:
@@ -220,43 +222,43 @@ def remove(model_id: str) -> int:
     return int(strategy.expected_freed_size)
 
 
-def _hub_gguf(spec: ModelSpec) -> Checkpoint:
+def _hub_gguf(model: ModelSpec) -> Checkpoint:
     from huggingface_hub import try_to_load_from_cache
 
-    repo, file = _repo_and_file(spec)
-    with hub_errors_explained(spec):
+    repo, file = _repo_and_file(model)
+    with hub_errors_explained(model):
         # hf_hub_download opens a socket even with local_files_only: for its user agent
-        path = try_to_load_from_cache(repo, file, revision=spec.revision)
+        path = try_to_load_from_cache(repo, file, revision=model.revision)
     if isinstance(path, str):
-        return _gguf(spec, path)
-    if is_offline(spec):
-        raise not_here(spec)
-    return _pull_gguf(spec)
+        return _gguf(model, path)
+    if is_offline(model):
+        raise not_here(model)
+    return _pull_gguf(model)
 
 
-def _pull_gguf(spec: ModelSpec) -> Checkpoint:
+def _pull_gguf(model: ModelSpec) -> Checkpoint:
     from huggingface_hub import hf_hub_download
 
-    repo, file = _repo_and_file(spec)
-    with hub_errors_explained(spec):
-        return _gguf(spec, hf_hub_download(repo, file, revision=spec.revision))
+    repo, file = _repo_and_file(model)
+    with hub_errors_explained(model):
+        return _gguf(model, hf_hub_download(repo, file, revision=model.revision))
 
 
-def _gguf(spec: ModelSpec, file: str) -> Checkpoint:
+def _gguf(model: ModelSpec, file: str) -> Checkpoint:
     path = Path(file)
-    return Checkpoint(spec.model_id, path.parent, "hub", gguf_file=path.name)
+    return Checkpoint(model.model_id, path.parent, "hub", gguf_file=path.name)
 
 
-def _repo_and_file(spec: ModelSpec) -> tuple[str, str]:
+def _repo_and_file(model: ModelSpec) -> tuple[str, str]:
     """Split what HUB_GGUF matches: owner/name/folder/file.gguf."""
-    repo = repo_of(spec.model_id)
-    return repo, spec.model_id[len(repo) + 1 :]
+    repo = repo_of(model.model_id)
+    return repo, model.model_id[len(repo) + 1 :]
 
 
-def _selection(spec: ModelSpec) -> dict[str, Any]:
+def _selection(model: ModelSpec) -> dict[str, Any]:
     return {
-        "repo_id": spec.model_id,
-        "revision": spec.revision,
-        "allow_patterns": [*WANTED, CODE] if spec.trust_remote_code else WANTED,
+        "repo_id": model.model_id,
+        "revision": model.revision,
+        "allow_patterns": [*WANTED, CODE] if model.trust_remote_code else WANTED,
         "ignore_patterns": UNWANTED,
     }

@@ -17,7 +17,7 @@ CONNECT_SECONDS = 10.0  # a network that swallows packets would keep us waiting 
 
 
 @contextmanager
-def hub_errors_explained(spec: ModelSpec) -> Iterator[None]:
+def hub_errors_explained(model: ModelSpec) -> Iterator[None]:
     """Turn every failure of huggingface_hub into one line; keep its own lines off stderr."""
     from httpx2 import HTTPError, InvalidURL
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
@@ -26,16 +26,16 @@ def hub_errors_explained(spec: ModelSpec) -> Iterator[None]:
     try:
         yield
     except LocalEntryNotFoundError as error:  # its cause says why the hub did not help
-        raise _explained(error.__cause__ or error, spec) from None
+        raise _explained(error.__cause__ or error, model) from None
     except (HTTPError, InvalidURL, OSError, RuntimeError) as error:  # RuntimeError: hf_xet
-        raise _explained(error, spec) from None
+        raise _explained(error, model) from None
     except HFValidationError:
-        name = spec.model_id
+        name = model.model_id
         raise ModelNotFound(f"no model {name!r}: no such folder, and no valid hub id") from None
     except (ValueError, KeyError, TypeError, AssertionError, ImportError) as error:
         # no hub's answer, no token, no proxy that httpx can use: all of it wrong settings
         raise ModelNotFound(
-            f"cannot fetch {spec.model_id} from {_endpoint()}: {_one_line(error)}; check "
+            f"cannot fetch {model.model_id} from {_endpoint()}: {_one_line(error)}; check "
             "HF_ENDPOINT, HF_TOKEN and the proxy, and whether the network wants you to log in"
         ) from None
 
@@ -54,15 +54,15 @@ def _prepare() -> None:
     get_session().timeout = Timeout(None, connect=CONNECT_SECONDS)
 
 
-def _explained(error: BaseException, spec: ModelSpec) -> LlmcliError:
+def _explained(error: BaseException, model: ModelSpec) -> LlmcliError:
     from httpx2 import HTTPError, InvalidURL, ReadError, RemoteProtocolError
     from huggingface_hub import errors as hub
 
-    name = spec.model_id
+    name = model.model_id
     if isinstance(error, hub.HfHubHTTPError):
-        return _answered(error, spec)
+        return _answered(error, model)
     if isinstance(error, (hub.LocalEntryNotFoundError, hub.OfflineModeIsEnabled)):
-        return not_here(spec)
+        return not_here(model)
     if isinstance(error, (ReadError, RemoteProtocolError, RuntimeError)):
         return _broke_off(error, name)
     if isinstance(error, (HTTPError, InvalidURL, hub.FileMetadataError)):
@@ -74,18 +74,18 @@ def _explained(error: BaseException, spec: ModelSpec) -> LlmcliError:
     return _disk_error(error, name)
 
 
-def _answered(error: Any, spec: ModelSpec) -> ModelNotFound:
+def _answered(error: Any, model: ModelSpec) -> ModelNotFound:
     """What an HfHubHTTPError means."""
     from huggingface_hub import errors as hub
 
-    name, status = spec.model_id, error.response.status_code
+    name, status = model.model_id, error.response.status_code
     if isinstance(error, hub.GatedRepoError):
         return ModelNotFound(
             f"{name} is gated: accept its terms at {_endpoint()}/{repo_of(name)}, then run "
             "hf auth login or set HF_TOKEN"
         )
     if isinstance(error, hub.RevisionNotFoundError):
-        return ModelNotFound(f"{name} has no revision {spec.revision!r}")
+        return ModelNotFound(f"{name} has no revision {model.revision!r}")
     if isinstance(error, hub.RemoteEntryNotFoundError):
         return ModelNotFound(f"no such file on the hub: {name}")
     if isinstance(error, hub.RepositoryNotFoundError) or (
@@ -118,10 +118,10 @@ def _broke_off(error: BaseException, name: str) -> ModelNotFound:
     )
 
 
-def not_here(spec: ModelSpec) -> ModelNotFound:
+def not_here(model: ModelSpec) -> ModelNotFound:
     """The error for a model that would have to be fetched, where nothing may be."""
-    name = spec.model_id
-    why = "this is offline" if spec.offline else "HF_HUB_OFFLINE makes this offline"
+    name = model.model_id
+    why = "this is offline" if model.offline else "HF_HUB_OFFLINE makes this offline"
     return ModelNotFound(
         f"{name} is not in the cache, or not whole, and {why}: "
         f"fetch it once with llmcli models pull {name}"

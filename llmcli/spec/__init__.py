@@ -35,7 +35,7 @@ class ModelSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class DecodingSpec:
+class Decoding:
     """How the next tokens are chosen. The defaults are greedy decoding."""
 
     max_new_tokens: int | None = None
@@ -67,7 +67,7 @@ class DecodingSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class ChatSpec:
+class Chat:
     """Whether a prompt goes through the model's chat template."""
 
     chat: bool = False
@@ -85,7 +85,7 @@ OVERFLOWS: tuple[Overflow, ...] = ("error", "truncate", "window", "split")
 
 
 @dataclass(frozen=True, slots=True)
-class BatchSpec:
+class BatchOptions:
     """How rows are run together."""
 
     batch_size: int | None = None
@@ -98,7 +98,7 @@ class BatchSpec:
     """Of what is drawn at random; a run that is taken up again keeps it."""
 
 
-AUTO_BATCH = BatchSpec()
+AUTO_BATCH = BatchOptions()
 Format = Literal["text", "json", "jsonl", "csv", "table", "parquet", "npy"]
 FORMATS: tuple[Format, ...] = ("text", "json", "jsonl", "csv", "table", "parquet")
 InputFormat = Literal["txt", "jsonl", "csv", "tsv", "parquet"]
@@ -106,7 +106,7 @@ INPUT_FORMATS: tuple[InputFormat, ...] = ("txt", "jsonl", "csv", "tsv", "parquet
 
 
 @dataclass(frozen=True, slots=True)
-class InputSpec:
+class InputOptions:
     """Where texts come from."""
 
     texts: tuple[str, ...] = ()
@@ -121,7 +121,7 @@ class InputSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class OutputSpec:
+class OutputOptions:
     """Where results go, and what else is said."""
 
     format: Format | None = None

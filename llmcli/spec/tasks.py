@@ -5,7 +5,7 @@ from typing import Literal, get_args
 
 
 @dataclass(frozen=True, slots=True)
-class ClassifySpec:
+class ClassifyOptions:
     """Which labels a text may have, and how many of them are told."""
 
     labels: tuple[str, ...] = ()
@@ -23,7 +23,7 @@ POOLING_MODES: tuple[PoolingMode, ...] = ("mean", "cls", "last", "max")
 
 
 @dataclass(frozen=True, slots=True)
-class EmbedSpec:
+class EmbedOptions:
     """How a text becomes a vector. The defaults are what the checkpoint says."""
 
     pooling: PoolingMode | None = None
@@ -35,7 +35,7 @@ class EmbedSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class TranslateSpec:
+class TranslateOptions:
     """From which language to which, and how. What is None is the checkpoint's own choice."""
 
     from_lang: str | None = None
@@ -55,7 +55,7 @@ class TranslateSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class FillSpec:
+class FillOptions:
     """Which words may fill a gap, and how many of them are told."""
 
     top: int = 5
@@ -64,7 +64,7 @@ class FillSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class AnswerSpec:
+class AnswerOptions:
     """What is an answer, and how many of them are told."""
 
     top: int = 1
@@ -88,7 +88,7 @@ EVALUATION_TASKS: tuple[EvaluationTask, ...] = get_args(EvaluationTask)
 
 
 @dataclass(frozen=True, slots=True)
-class EvaluateSpec:
+class EvaluateOptions:
     """What is measured, and what is told of it."""
 
     task: EvaluationTask
@@ -111,7 +111,7 @@ class EvaluateSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class PerplexitySpec:
+class PerplexityOptions:
     """How a text is scored that is longer than the model's context."""
 
     block_size: int | None = None
@@ -123,7 +123,7 @@ class PerplexitySpec:
 
 
 @dataclass(frozen=True, slots=True)
-class BenchSpec:
+class BenchOptions:
     """How a model is timed."""
 
     prompt_tokens: int = 128

@@ -20,7 +20,7 @@ TASKS: tuple[Task, ...] = get_args(Task)
 
 
 @dataclass(frozen=True, slots=True)
-class LoraSpec:
+class LoraOptions:
     """Low-rank adapters in place of changing all weights (Hu et al. 2021)."""
 
     lora: bool = False
@@ -35,7 +35,7 @@ class LoraSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingSpec:
+class Training:
     """One training run. What is None takes a value that is usual for the task."""
 
     train: tuple[str, ...]
@@ -74,7 +74,7 @@ class TrainingSpec:
     """Overrides `epochs`."""
     learning_rate: float | None = None
     """Highest step size."""
-    adapters: LoraSpec = LoraSpec()
+    adapters: LoraOptions = LoraOptions()
     schedule: Schedule = "cosine"
     warmup: float = 0.05
     """Fraction of the steps over which the learning rate rises from 0."""

@@ -20,8 +20,8 @@ from llmcli.inference.encoding import (
 )
 from llmcli.inference.spans import SpanScores, best_spans
 from llmcli.models.architectures import Kind
-from llmcli.spec import AUTO_BATCH, BatchSpec, Overflow
-from llmcli.spec.tasks import AnswerSpec
+from llmcli.spec import AUTO_BATCH, BatchOptions, Overflow
+from llmcli.spec.tasks import AnswerOptions
 
 if TYPE_CHECKING:
     from llmcli.inference.generated_answers import Source, Written
@@ -69,7 +69,7 @@ def torch_alone(loaded: Loaded) -> str | None:
 
 
 def answer(
-    loaded: Loaded, rows: Iterable[Row], spec: AnswerSpec, batch: BatchSpec = AUTO_BATCH
+    loaded: Loaded, rows: Iterable[Row], options: AnswerOptions, batch: BatchOptions = AUTO_BATCH
 ) -> Iterator[Answer | Failure]:
     """Yield the answer to each row in order: its text is the question, its pair the context.
 
@@ -78,11 +78,11 @@ def answer(
     lie, UsageError for `no_answer` with a model that writes.
     """
     if loaded.kind == "reader":
-        yield from process(_Spans(loaded, spec, batch.on_overflow), rows, loaded.batch(batch))
+        yield from process(_Spans(loaded, options, batch.on_overflow), rows, loaded.batch(batch))
         return
-    if spec.no_answer:
+    if options.no_answer:
         raise UsageError("--no-answer needs an extractive model; one that writes would make one up")
-    yield from process(_Writing(loaded, spec, batch.on_overflow), rows, loaded.batch(batch))
+    yield from process(_Writing(loaded, options, batch.on_overflow), rows, loaded.batch(batch))
 
 
 class _Spans:
@@ -93,13 +93,13 @@ class _Spans:
     needs_text = True
     copies = 1
 
-    def __init__(self, loaded: Loaded, spec: AnswerSpec, on_overflow: Overflow) -> None:
+    def __init__(self, loaded: Loaded, options: AnswerOptions, on_overflow: Overflow) -> None:
         if not loaded.tokenizer.is_fast:
             raise ModelUnsuitable(
                 f"{loaded.checkpoint.model_id} has a tokenizer that does not tell where its "
                 "tokens lie: answers could not be found in the text"
             )
-        self._loaded, self._spec = loaded, spec
+        self._loaded, self._options = loaded, options
         self._pad = pad_token(loaded)
         self._fitting = Fitting(input_limit(loaded), on_overflow, overlap=OVERLAP, cut=1)
 
@@ -126,7 +126,7 @@ class _Spans:
         for one in outputs:
             require_numbers(one.start + one.end)
         none = min(one.none for one in outputs)  # each window must hold it possible
-        spec, context = self._spec, job.row.pair or ""
+        spec, context = self._options, job.row.pair or ""
         spans = best_spans(
             job.units,
             outputs,
@@ -152,12 +152,12 @@ class _Writing:
     needs_text = True
     copies = 1
 
-    def __init__(self, loaded: Loaded, spec: AnswerSpec, on_overflow: Overflow) -> None:
+    def __init__(self, loaded: Loaded, options: AnswerOptions, on_overflow: Overflow) -> None:
         from llmcli.inference.generated_answers import Reading
 
-        self._reading = Reading(loaded, spec, on_overflow)
+        self._reading = Reading(loaded, options, on_overflow)
         self.budget = self._reading.budget
-        self._spec = spec
+        self._options = options
 
     def prepare(self, rows: Sequence[Row]) -> "list[Job[Source] | Failure]":
         return [self._reading.job(row) for row in rows]
@@ -168,22 +168,22 @@ class _Writing:
     def finish(self, job: "Job[Source]", outputs: "Sequence[Written]") -> list[Answer]:
         context = job.row.pair or ""
         candidates = []
-        for one in sorted(outputs, key=lambda one: one.score, reverse=True)[: self._spec.top]:
+        for one in sorted(outputs, key=lambda one: one.score, reverse=True)[: self._options.top]:
             at = context.find(one.text) if one.text else -1
             start, end = (None, None) if at < 0 else (at, at + len(one.text))
             candidates.append(Candidate(one.text, start, end, one.score))
-        return [_answer(job.row, tuple(candidates), None, self._spec, job.overflow)]
+        return [_answer(job.row, tuple(candidates), None, self._options, job.overflow)]
 
 
 def _answer(
     row: Row,
     candidates: tuple[Candidate, ...],
     margin: float | None,
-    spec: AnswerSpec,
+    options: AnswerOptions,
     overflow: Overflow | None,
 ) -> Answer:
     best = candidates[0]
-    if margin is not None and margin > spec.no_answer_threshold:
+    if margin is not None and margin > options.no_answer_threshold:
         none = best.score * math.exp(min(margin, 700.0)) if best.score else 1.0
         return Answer(row, row.text, None, None, None, none, candidates, margin, overflow)
     return Answer(

@@ -15,7 +15,7 @@ from llmcli.models.architectures import kinds_of
 from llmcli.models.checkpoint import Checkpoint, check, read_config, weight_files
 from llmcli.models.safetensors import Tensors
 from llmcli.spec import Dtype, EngineName, ModelSpec
-from llmcli.spec.tasks import BenchSpec
+from llmcli.spec.tasks import BenchOptions
 from llmcli.system.machine import Machine, has_fast_bfloat16, has_int8_products
 from llmcli.system.roofline import Decoder, bytes_per_token, decode_bound, prefill_bound
 
@@ -43,33 +43,33 @@ class Row:
     """Prompt tokens/s that the arithmetic allows."""
 
 
-def choices(spec: ModelSpec) -> list[tuple[EngineName, Dtype]]:
+def choices(model: ModelSpec) -> list[tuple[EngineName, Dtype]]:
     """What is compared: all, or what --engine and --dtype leave. Raises UsageError if nothing.
 
     bfloat16 where the processor has it, or where it is asked for: imitated, it takes minutes.
     """
     left_out = set()
-    if spec.dtype == "auto" and not has_fast_bfloat16():
+    if model.dtype == "auto" and not has_fast_bfloat16():
         left_out.add(("torch", "bfloat16"))
     if not has_int8_products():
         left_out.add(("torch", "int8"))
     found = [
         (engine, dtype)
         for engine, dtype in CHOICES
-        if spec.engine in ("auto", engine)
-        and spec.dtype in ("auto", dtype)
+        if model.engine in ("auto", engine)
+        and model.dtype in ("auto", dtype)
         and (engine, dtype) not in left_out
     ]
-    if not found and spec.dtype == "float16" and spec.engine != "ct2":
+    if not found and model.dtype == "float16" and model.engine != "ct2":
         found = [("torch", "float16")]
     if not found:
-        raise UsageError(f"--engine {spec.engine} does not compute in {spec.dtype}")
+        raise UsageError(f"--engine {model.engine} does not compute in {model.dtype}")
     return found
 
 
-def kind_of_model(spec: ModelSpec) -> str:
+def kind_of_model(model: ModelSpec) -> str:
     """causal, seq2seq or encoder. Raises ModelNotFound, ModelUnsuitable."""
-    checkpoint = hub.resolve(spec)
+    checkpoint = hub.resolve(model)
     check(checkpoint)
     return next((kind for kind in kinds_of(read_config(checkpoint)) if kind in WRITERS), "encoder")
 
@@ -77,17 +77,17 @@ def kind_of_model(spec: ModelSpec) -> str:
 WRITERS = ("causal", "seq2seq")
 
 
-def bench(spec: ModelSpec, kind: str, how: BenchSpec, machine: Machine) -> Iterator[Row]:
+def bench(model: ModelSpec, kind: str, options: BenchOptions, machine: Machine) -> Iterator[Row]:
     """Yield what was measured of each engine and dtype, each in a process of its own.
 
     kind: what `kind_of_model` says. machine: what was measured of it, for the limits. An engine
     that cannot run the model gives a row with the reason.
     """
-    sizes = _sizes(hub.resolve(spec)) if kind == "causal" else None
-    for engine, dtype in choices(spec):
-        trial = Trial(replace(spec, engine=engine, dtype=dtype), how, kind)
+    sizes = _sizes(hub.resolve(model)) if kind == "causal" else None
+    for engine, dtype in choices(model):
+        trial = Trial(replace(model, engine=engine, dtype=dtype), options, kind)
         speeds, error = _tried(trial)
-        yield Row(engine, dtype, speeds, error, *_limits(sizes, how, dtype, machine))
+        yield Row(engine, dtype, speeds, error, *_limits(sizes, options, dtype, machine))
 
 
 def _tried(trial: Trial) -> tuple[Speeds | None, str | None]:
@@ -102,20 +102,20 @@ def _tried(trial: Trial) -> tuple[Speeds | None, str | None]:
         return Speeds(**json.loads(done.stdout.splitlines()[-1])), None
     lines = done.stderr.strip().splitlines() or ["its process was killed"]
     if done.returncode != FAILED and done.returncode >= 0:
-        raise InputError(f"{trial.spec.engine} in {trial.spec.dtype} failed: {lines[-1]}")
+        raise InputError(f"{trial.model.engine} in {trial.model.dtype} failed: {lines[-1]}")
     return None, lines[-1]
 
 
 def _limits(
-    model: Decoder | None, how: BenchSpec, dtype: Dtype, machine: Machine
+    model: Decoder | None, options: BenchOptions, dtype: Dtype, machine: Machine
 ) -> tuple[float | None, float | None]:
     """Tokens/s of decoding and of reading the prompt at the most; None where it is not known."""
     if model is None:
         return None, None
-    read = bytes_per_token(model, dtype, how.prompt_tokens + how.new_tokens // 2)
+    read = bytes_per_token(model, dtype, options.prompt_tokens + options.new_tokens // 2)
     # Of int8, a rate that was measured is torch's, which ct2 may outrun: it is no limit.
     rate = None if dtype == "int8" else machine.rate(dtype)
-    prefill = None if rate is None else prefill_bound(rate.gflops, model, how.prompt_tokens)
+    prefill = None if rate is None else prefill_bound(rate.gflops, model, options.prompt_tokens)
     return decode_bound(machine.bandwidth, read), prefill
 
 

@@ -22,8 +22,8 @@ from llmcli.inference.encoding import (
     pad_token,
 )
 from llmcli.inference.likelihood import Ending, Likelihood
-from llmcli.spec import AUTO_BATCH, BatchSpec, Overflow
-from llmcli.spec.tasks import ClassifySpec
+from llmcli.spec import AUTO_BATCH, BatchOptions, Overflow
+from llmcli.spec.tasks import ClassifyOptions
 
 BUDGET = 4096  # tokens of a batch, padding included
 
@@ -52,21 +52,23 @@ class Classification:
 
 
 def classify(
-    loaded: Loaded, rows: Iterable[Row], spec: ClassifySpec, batch: BatchSpec = AUTO_BATCH
+    loaded: Loaded, rows: Iterable[Row], options: ClassifyOptions, batch: BatchOptions = AUTO_BATCH
 ) -> Iterator[Classification | Failure]:
     """Yield the labels of each row in order.
 
-    With `spec.labels`, zero-shot: through entailment where the model is a classifier of it, else
+    With `options.labels`, zero-shot: through entailment where the model is a classifier of it, else
     through the likelihood of each label. Without, by the model's own head.
     Raises ModelUnsuitable for a classifier that knows no entailment, UsageError where
-    `spec.multi_label` means nothing.
+    `options.multi_label` means nothing.
     """
-    if not spec.labels:
-        yield from process(_Head(loaded, spec, batch.on_overflow), rows, loaded.batch(batch))
+    if not options.labels:
+        yield from process(_Head(loaded, options, batch.on_overflow), rows, loaded.batch(batch))
     elif loaded.kind == "causal":
-        yield from process(_Likely(loaded, spec, batch.on_overflow), rows, loaded.batch(batch))
+        yield from process(_Likely(loaded, options, batch.on_overflow), rows, loaded.batch(batch))
     else:
-        yield from process(_Entailment(loaded, spec, batch.on_overflow), rows, loaded.batch(batch))
+        yield from process(
+            _Entailment(loaded, options, batch.on_overflow), rows, loaded.batch(batch)
+        )
 
 
 class _Head:
@@ -77,12 +79,12 @@ class _Head:
     needs_text = True
     copies = 1
 
-    def __init__(self, loaded: Loaded, spec: ClassifySpec, on_overflow: Overflow) -> None:
-        self._loaded, self._spec = loaded, spec
+    def __init__(self, loaded: Loaded, options: ClassifyOptions, on_overflow: Overflow) -> None:
+        self._loaded, self._spec = loaded, options
         self._pad = pad_token(loaded)
         self._fitting = Fitting(input_limit(loaded), on_overflow)
         self._names = label_names(loaded)
-        self._activation = activation(loaded, spec.multi_label)
+        self._activation = activation(loaded, options.multi_label)
 
     def prepare(self, rows: Sequence[Row]) -> list[Job[Window] | Failure]:
         texts = [row.text for row in rows]
@@ -107,13 +109,15 @@ class _Entailment:
     budget = BUDGET
     needs_text = True
 
-    def __init__(self, loaded: Loaded, spec: ClassifySpec, on_overflow: Overflow) -> None:
-        self._loaded, self._spec = loaded, spec
+    def __init__(self, loaded: Loaded, options: ClassifyOptions, on_overflow: Overflow) -> None:
+        self._loaded, self._spec = loaded, options
         self._pad = pad_token(loaded)
         self._fitting = Fitting(input_limit(loaded), on_overflow, cut=0)
         self._entails, self._contradicts = _entailment_labels(loaded)
-        self.copies = len(spec.labels)
-        self._hypotheses = [spec.hypothesis_template.replace("{}", label) for label in spec.labels]
+        self.copies = len(options.labels)
+        self._hypotheses = [
+            options.hypothesis_template.replace("{}", label) for label in options.labels
+        ]
 
     def prepare(self, rows: Sequence[Row]) -> "list[Job[_Hypothesis] | Failure]":
         count = len(self._hypotheses)
@@ -168,14 +172,14 @@ class _Likely:
     budget = BUDGET
     needs_text = True
 
-    def __init__(self, loaded: Loaded, spec: ClassifySpec, on_overflow: Overflow) -> None:
-        if spec.multi_label:
+    def __init__(self, loaded: Loaded, options: ClassifyOptions, on_overflow: Overflow) -> None:
+        if options.multi_label:
             raise UsageError(
                 "--multi-label with --labels needs a model for entailment: a causal model only "
                 "tells which label is the likeliest"
             )
-        endings = [spec.hypothesis_template.replace("{}", label) for label in spec.labels]
-        self._labels, self._top = spec.labels, spec.top
+        endings = [options.hypothesis_template.replace("{}", label) for label in options.labels]
+        self._labels, self._top = options.labels, options.top
         self._likelihood = Likelihood(loaded, endings, on_overflow)
         self.copies = len(endings)
 

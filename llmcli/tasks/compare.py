@@ -11,7 +11,7 @@ from llmcli.evaluation.examples import Example
 from llmcli.evaluation.metrics import bootstrap, mcnemar
 from llmcli.evaluation.report import as_text
 from llmcli.evaluation.task_metrics import Board, make_board
-from llmcli.spec.tasks import EvaluateSpec, EvaluationTask
+from llmcli.spec.tasks import EvaluateOptions, EvaluationTask
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Comparison:
 def compare(
     first: Sequence[Example],
     second: Sequence[Example],
-    spec: EvaluateSpec,
+    options: EvaluateOptions,
     labels: Sequence[str] = (),
     rows: int = 10,
 ) -> Comparison:
@@ -83,8 +83,8 @@ def compare(
     or what is right of a row is not the same for both.
     """
     pairs = _paired(first, second)
-    a = make_board([one for one, _ in pairs], spec, labels)
-    b = make_board([other for _, other in pairs], spec, labels)
+    a = make_board([one for one, _ in pairs], options, labels)
+    b = make_board([other for _, other in pairs], options, labels)
     right = _right(a, b)
     gains = b.quality - a.quality
     qualities = zip(a.quality.tolist(), b.quality.tolist(), strict=True)
@@ -95,9 +95,9 @@ def compare(
     differing = [one for one in changed if one is not None]
     differing.sort(key=lambda one: (-abs(one.gain), one.row))
     return Comparison(
-        task=spec.task,
+        task=options.task,
         rows=len(pairs),
-        differences=_differences(a, b, len(pairs), spec),
+        differences=_differences(a, b, len(pairs), options),
         mcnemar=right,
         became_right=sum(one.change == "right" for one in differing),
         became_wrong=sum(one.change == "wrong" for one in differing),
@@ -129,7 +129,7 @@ def _right(a: Board, b: Board) -> Mcnemar | None:
     return Mcnemar(only_a, only_b, mcnemar(only_a, only_b))
 
 
-def _differences(a: Board, b: Board, rows: int, spec: EvaluateSpec) -> tuple[Difference, ...]:
+def _differences(a: Board, b: Board, rows: int, options: EvaluateOptions) -> tuple[Difference, ...]:
     names = [name for name in a.names if name in b.names]
     at = [(a.names.index(name), b.names.index(name)) for name in names]
 
@@ -143,9 +143,9 @@ def _differences(a: Board, b: Board, rows: int, spec: EvaluateSpec) -> tuple[Dif
         Difference(name, one[i], other[j], other[j] - one[i])
         for name, (i, j) in zip(names, at, strict=True)
     ]
-    if spec.bootstrap == 0 or rows < 2:
+    if options.bootstrap == 0 or rows < 2:
         return tuple(found)
-    intervals = bootstrap(differences, rows, times=spec.bootstrap, seed=spec.seed)
+    intervals = bootstrap(differences, rows, times=options.bootstrap, seed=options.seed)
     return tuple(
         Difference(d.name, d.a, d.b, d.difference, interval.low, interval.high)
         for d, interval in zip(found, intervals, strict=True)

@@ -20,8 +20,8 @@ from llmcli.inference.encoding import (
     pad_token,
 )
 from llmcli.inference.pooling import Pooling, pool, read_pooling
-from llmcli.spec import AUTO_BATCH, BatchSpec, Overflow
-from llmcli.spec.tasks import EmbedSpec
+from llmcli.spec import AUTO_BATCH, BatchOptions, Overflow
+from llmcli.spec.tasks import EmbedOptions
 
 Vector = np.ndarray[tuple[int], np.dtype[np.float32]]
 
@@ -51,15 +51,15 @@ class Ranked:
 
 
 def embed(
-    loaded: Loaded, rows: Iterable[Row], spec: EmbedSpec, batch: BatchSpec = AUTO_BATCH
+    loaded: Loaded, rows: Iterable[Row], options: EmbedOptions, batch: BatchOptions = AUTO_BATCH
 ) -> Iterator[Embedding | Failure]:
     """Yield the vector of each row in order.
 
     A text in several windows has the mean of their vectors, by their numbers of tokens.
     Raises ModelUnsuitable for a checkpoint whose steps are not known.
     """
-    pooling = pooling_of(loaded, spec)
-    prompt = pooling.prompt("document", "passage") if spec.prompt is None else spec.prompt
+    pooling = pooling_of(loaded, options)
+    prompt = pooling.prompt("document", "passage") if options.prompt is None else options.prompt
     if prompt and not pooling.include_prompt:
         raise ModelUnsuitable(
             f"{loaded.checkpoint.model_id} leaves its prompt out of the pooling, which is not "
@@ -90,21 +90,21 @@ def rank(
         yield Ranked(one.row, at, similarity, one.text, one.overflow)
 
 
-def pooling_of(loaded: Loaded, spec: EmbedSpec) -> Pooling:
+def pooling_of(loaded: Loaded, options: EmbedOptions) -> Pooling:
     """What the checkpoint says, but for what the user said."""
     pooling = read_pooling(loaded.checkpoint)
-    if spec.pooling is not None:
-        pooling = replace(pooling, modes=(spec.pooling,))
-    if spec.normalize is not None:
-        pooling = replace(pooling, normalize=spec.normalize)
+    if options.pooling is not None:
+        pooling = replace(pooling, modes=(options.pooling,))
+    if options.normalize is not None:
+        pooling = replace(pooling, normalize=options.normalize)
     return pooling
 
 
-def embed_query(loaded: Loaded, query: str, spec: EmbedSpec, how: Overflow) -> Vector:
+def embed_query(loaded: Loaded, query: str, options: EmbedOptions, on_overflow: Overflow) -> Vector:
     """The vector of what is looked for. Raises InputError if nothing can be made of it."""
-    pooling = pooling_of(loaded, spec)
-    work = _Work(loaded, pooling, pooling.prompt("query"), how)
-    (found,) = process(work, [Row(1, query)], BatchSpec(on_overflow=how))
+    pooling = pooling_of(loaded, options)
+    work = _Work(loaded, pooling, pooling.prompt("query"), on_overflow)
+    (found,) = process(work, [Row(1, query)], BatchOptions(on_overflow=on_overflow))
     if isinstance(found, Failure):
         raise InputError(f"--query: {found.error}")
     return found.embedding

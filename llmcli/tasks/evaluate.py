@@ -9,7 +9,7 @@ from llmcli.evaluation.examples import Example
 from llmcli.evaluation.metrics import ClassScore, class_scores
 from llmcli.evaluation.report import Measure, Mistake, Slice, measures, slices, worst
 from llmcli.evaluation.task_metrics import Classes, Tags, Translated, make_board
-from llmcli.spec.tasks import EvaluateSpec, EvaluationTask
+from llmcli.spec.tasks import EvaluateOptions, EvaluationTask
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Evaluation:
 
 def evaluate(
     examples: Sequence[Example],
-    spec: EvaluateSpec,
+    options: EvaluateOptions,
     labels: Sequence[str] = (),
     baseline: Sequence[Example] = (),
 ) -> Evaluation:
@@ -45,7 +45,7 @@ def evaluate(
     stretches of text, scored by another model. Raises InputError where there is nothing to
     measure.
     """
-    board = make_board(examples, spec, labels)
+    board = make_board(examples, options, labels)
     everything = np.arange(len(examples))
     classes: tuple[ClassScore, ...] = ()
     confusion: tuple[tuple[int, ...], ...] = ()
@@ -59,16 +59,16 @@ def evaluate(
         classes = tuple(board.classes(everything))
     elif isinstance(board, Translated):
         signatures = board.signatures
-    other = make_board(baseline, spec, ()) if baseline else None
+    other = make_board(baseline, options, ()) if baseline else None
     return Evaluation(
-        task=spec.task,
+        task=options.task,
         rows=len(examples),
-        measures=measures(board, len(examples), spec),
+        measures=measures(board, len(examples), options),
         classes=classes,
         labels=shown,
         confusion=confusion,
-        slices=slices(board, examples, spec),
-        mistakes=worst(board, examples, spec.mistakes),
-        baseline=measures(other, len(baseline), spec) if other is not None else (),
+        slices=slices(board, examples, options),
+        mistakes=worst(board, examples, options.mistakes),
+        baseline=measures(other, len(baseline), options) if other is not None else (),
         signatures=signatures,
     )

@@ -22,8 +22,8 @@ from llmcli.inference.gaps import (
     target_tokens,
     window_of_masks,
 )
-from llmcli.spec import AUTO_BATCH, BatchSpec, Overflow
-from llmcli.spec.tasks import FillSpec
+from llmcli.spec import AUTO_BATCH, BatchOptions, Overflow
+from llmcli.spec.tasks import FillOptions
 
 LOGITS = 1 << 25  # numbers that one batch computes at most: tokens times vocabulary
 BEAMS = 10  # ways to fill all gaps that are followed together
@@ -64,14 +64,14 @@ class Filled:
 
 
 def fill(
-    loaded: Loaded, rows: Iterable[Row], spec: FillSpec, batch: BatchSpec = AUTO_BATCH
+    loaded: Loaded, rows: Iterable[Row], options: FillOptions, batch: BatchOptions = AUTO_BATCH
 ) -> Iterator[Filled | Failure]:
     """Yield each row with its gaps filled, in order.
 
     Raises ModelUnsuitable for a model without a mask token, InputError for a target without a
     token.
     """
-    work = _Work(loaded, spec, batch.on_overflow)
+    work = _Work(loaded, options, batch.on_overflow)
     yield from process(work, rows, loaded.batch(batch))
 
 
@@ -98,8 +98,8 @@ class _Work:
     needs_text = True
     copies = 1
 
-    def __init__(self, loaded: Loaded, spec: FillSpec, on_overflow: Overflow) -> None:
-        self._loaded, self._spec = loaded, spec
+    def __init__(self, loaded: Loaded, options: FillOptions, on_overflow: Overflow) -> None:
+        self._loaded, self._spec = loaded, options
         tokenizer = loaded.tokenizer
         if tokenizer.mask_token is None:
             raise ModelUnsuitable(f"{loaded.checkpoint.model_id} has no mask token to fill")
@@ -107,7 +107,7 @@ class _Work:
         self._mask_id: int = tokenizer.mask_token_id
         limit = input_limit(loaded)
         overlap = (limit or 0) // 2
-        self._targets = {word: tuple(target_tokens(tokenizer, word)) for word in spec.targets}
+        self._targets = {word: tuple(target_tokens(tokenizer, word)) for word in options.targets}
         longest = max((len(word) for word in self._targets.values()), default=1)
         limit = None if limit is None else limit - (longest - 1)  # a word takes the place of a gap
         self._fitting = Fitting(limit, on_overflow, overlap=overlap)

@@ -12,7 +12,7 @@ from llmcli.engines.base import Loaded, Request, end_tokens
 from llmcli.errors import InputError
 from llmcli.inference.batches import process
 from llmcli.inference.prompts import encode_prompt, room
-from llmcli.spec import AUTO_BATCH, BatchSpec, ChatSpec, DecodingSpec, Overflow
+from llmcli.spec import AUTO_BATCH, BatchOptions, Chat, Decoding, Overflow
 from llmcli.tokenization.text_stream import TextStream, token_namer
 
 FinishReason = Literal["end", "stop", "length"]
@@ -87,31 +87,31 @@ class _Prompt:
 def generate(
     loaded: Loaded,
     rows: Iterable[Row],
-    spec: DecodingSpec,
-    chat: ChatSpec,
-    batch: BatchSpec = AUTO_BATCH,
+    options: Decoding,
+    chat: Chat,
+    batch: BatchOptions = AUTO_BATCH,
     draft: Loaded | None = None,
 ) -> Iterator[Generation | Failure]:
     """Yield the continuations of each row in order, `num_return_sequences` a row.
 
     A row that cannot be continued comes as a Failure, in its place. The same seed gives the
     same text for a row whatever its neighbours are and whether or not it is streamed.
-    draft: the smaller model that `spec.assist` names.
+    draft: the smaller model that `options.assist` names.
     Raises UsageError for contradicting settings, ModelUnsuitable for a model that cannot be
     assisted, or not by this one.
     """
-    check_decoding(spec)
-    if spec.assist:
+    check_decoding(options)
+    if options.assist:
         batch = replace(batch, batch_size=1)
-    work = _Work(loaded, spec, chat, batch.on_overflow, draft)
+    work = _Work(loaded, options, chat, batch.on_overflow, draft)
     yield from process(work, rows, loaded.batch(batch))
 
 
 def stream(
     loaded: Loaded,
     rows: Iterable[Row],
-    spec: DecodingSpec,
-    chat: ChatSpec,
+    options: Decoding,
+    chat: Chat,
     on_overflow: Overflow = "error",
     draft: Loaded | None = None,
     *,
@@ -123,8 +123,8 @@ def stream(
     on_start: called with each row that can be continued, before the work on it begins.
     on_text: called with each stretch of text as it is certain; beams come as a whole.
     """
-    check_decoding(spec)
-    work = _Work(loaded, spec, chat, on_overflow, draft)
+    check_decoding(options)
+    work = _Work(loaded, options, chat, on_overflow, draft)
     for row in rows:
         if row.error is not None:
             yield failed(row)
@@ -135,7 +135,7 @@ def stream(
             continue
         on_start(row)
         for (result,) in work.run([prompt], on_text):
-            if spec.num_beams > 1:
+            if options.num_beams > 1:
                 on_text(result.text)
             yield result
 
@@ -151,14 +151,14 @@ class _Work:
     def __init__(
         self,
         loaded: Loaded,
-        spec: DecodingSpec,
-        chat: ChatSpec,
+        options: Decoding,
+        chat: Chat,
         on_overflow: Overflow,
         draft: Loaded | None = None,
     ) -> None:
-        self._loaded, self._spec, self._chat = loaded, spec, chat
+        self._loaded, self._options, self._chat = loaded, options, chat
         self._on_overflow = on_overflow
-        if spec.assist:
+        if options.assist:
             from llmcli.engines.pytorch.assistant import Assistant
 
             self._loaded = replace(loaded, engine=Assistant(loaded, draft))
@@ -170,21 +170,21 @@ class _Work:
         self, prompts: Sequence[_Prompt], on_text: Callable[[str], None] | None = None
     ) -> list[list[Generation]]:
         """The sequences of each prompt."""
-        if self._spec.num_beams > 1:
-            return _search(self._loaded, prompts, self._spec)
-        results = _Batch(self._loaded, prompts, self._spec, on_text).run()
-        each = self._spec.num_return_sequences
+        if self._options.num_beams > 1:
+            return _search(self._loaded, prompts, self._options)
+        results = _Batch(self._loaded, prompts, self._options, on_text).run()
+        each = self._options.num_return_sequences
         return [results[at : at + each] for at in range(0, len(results), each)]
 
     def finish(self, prompt: _Prompt, outputs: Sequence[list[Generation]]) -> list[Generation]:
         return outputs[0]
 
     def _prepare(self, row: Row) -> _Prompt | Failure:
-        each = max(self._spec.num_return_sequences, self._spec.num_beams)
+        each = max(self._options.num_return_sequences, self._options.num_beams)
         try:
             ids = encode_prompt(self._loaded, row.text, self._chat)
             ids, overflow = self._fitted(ids)
-            wanted = self._spec.max_new_tokens
+            wanted = self._options.max_new_tokens
             limit = room(self._loaded, len(ids), wanted, DEFAULT_NEW_TOKENS)
             before = [] if self._chat.is_on else ids
             return _Prompt(row, ids, limit, each, before, overflow)
@@ -196,14 +196,14 @@ class _Work:
         context = self._loaded.context
         if self._on_overflow != "truncate" or context is None or self._chat.is_on:
             return ids, None
-        most = context - (self._spec.max_new_tokens or min(DEFAULT_NEW_TOKENS, context // 2))
+        most = context - (self._options.max_new_tokens or min(DEFAULT_NEW_TOKENS, context // 2))
         if most < 1 or len(ids) <= most:
             return ids, None
         return ids[-most:], "truncate"
 
 
 def _search(
-    loaded: Loaded, prompts: Sequence[_Prompt], spec: DecodingSpec
+    loaded: Loaded, prompts: Sequence[_Prompt], options: Decoding
 ) -> list[list[Generation]]:
     began = time.perf_counter()
     request = Request(
@@ -211,7 +211,7 @@ def _search(
         [prompt.limit for prompt in prompts],
         end_tokens(loaded),
     )
-    found = loaded.engine.search(request, spec)
+    found = loaded.engine.search(request, options)
     seconds = time.perf_counter() - began
     return [
         [_from_hypothesis(loaded, prompt, *one, seconds) for one in enumerate(hypotheses)]
@@ -245,16 +245,16 @@ class _Batch:
         self,
         loaded: Loaded,
         prompts: Sequence[_Prompt],
-        spec: DecodingSpec,
+        options: Decoding,
         on_text: Callable[[str], None] | None,
     ) -> None:
         self._on_text = on_text
-        each = spec.num_return_sequences
+        each = options.num_return_sequences
         self._loaded = loaded
-        self._spec = spec
+        self._options = options
         self._places = [(prompt, index) for prompt in prompts for index in range(each)]
         self._streams = [
-            TextStream(loaded.tokenizer, spec.stop, prompt.before) for prompt, _ in self._places
+            TextStream(loaded.tokenizer, options.stop, prompt.before) for prompt, _ in self._places
         ]
         self._texts: list[list[str]] = [[] for _ in self._places]
         self._steps: list[list[Step]] = [[] for _ in self._places]
@@ -263,10 +263,10 @@ class _Batch:
             [prompt.ids for prompt, _ in self._places],
             [prompt.limit for prompt, _ in self._places],
             end_tokens(loaded),
-            seeds=[sequence_seed(spec.seed or 0, index) for _, index in self._places],
-            live=on_text is not None or bool(spec.stop),
+            seeds=[sequence_seed(options.seed or 0, index) for _, index in self._places],
+            live=on_text is not None or bool(options.stop),
         )
-        self._decoding = self._loaded.engine.decode(request, spec)
+        self._decoding = self._loaded.engine.decode(request, options)
 
     def run(self) -> list[Generation]:
         began = time.perf_counter()
@@ -297,7 +297,7 @@ class _Batch:
 
     def _result(self, at: int, seconds: float) -> Generation:
         prompt, index = self._places[at]
-        spec, steps = self._spec, self._steps[at]
+        spec, steps = self._options, self._steps[at]
         return Generation(
             row=prompt.row,
             prompt=prompt.row.text,

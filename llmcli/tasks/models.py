@@ -93,9 +93,9 @@ def _cached_task(repo: Any) -> str:
     return "unknown"
 
 
-def show_model(spec: ModelSpec) -> ModelDetails:
+def show_model(model: ModelSpec) -> ModelDetails:
     """Describe a model. Raises ModelNotFound, ModelUnsuitable."""
-    checkpoint = hub.resolve(spec)
+    checkpoint = hub.resolve(model)
     if checkpoint.gguf_file is not None:
         return _show_gguf(checkpoint)
     config = read_config(checkpoint)
@@ -216,12 +216,12 @@ def _is_in_hub_cache(model_id: str) -> bool:
     return any(repo.repo_id == model_id for repo in hub.cached_repos())
 
 
-def verify_model(spec: ModelSpec) -> list[FileCheck]:
+def verify_model(model: ModelSpec) -> list[FileCheck]:
     """Compare each file with the hash it was published with, without using the network.
 
     Raises ModelNotFound; ModelUnsuitable if the folder is not a whole model.
     """
-    checkpoint = hub.resolve(spec)
+    checkpoint = hub.resolve(model)
     sums = read_sums(checkpoint.folder)
     if not sums and checkpoint.origin == "local":
         check(checkpoint)  # without hashes, what can be told from the files themselves

@@ -86,15 +86,15 @@ def _id(word: str) -> int:
     return int(word)
 
 
-def load_vocabulary(spec: ModelSpec) -> Vocabulary:
-    """Load the tokenizer that `spec` names. Raises ModelNotFound, ModelUnsuitable."""
+def load_vocabulary(model: ModelSpec) -> Vocabulary:
+    """Load the tokenizer that `model` names. Raises ModelNotFound, ModelUnsuitable."""
     tokenizer: Any
     try:
-        tokenizer = light.load_tokenizer(hub.resolve(spec))
+        tokenizer = light.load_tokenizer(hub.resolve(model))
     except light.NotLight:
         from llmcli.engines.pytorch.loading import load_tokenizer
 
-        tokenizer = load_tokenizer(spec)
+        tokenizer = load_tokenizer(model)
     tokenizer = getattr(tokenizer, "backend_tokenizer", tokenizer)
     if isinstance(tokenizer, Tokenizer):  # a length stored with it is not to cut the text
         tokenizer.no_truncation()

@@ -14,8 +14,8 @@ from llmcli.inference.sentences import halves
 from llmcli.inference.translation.directions import Direction, find_direction
 from llmcli.inference.translation.languages import base, is_unspaced
 from llmcli.inference.translation.layout import Piece, pieces, put_together
-from llmcli.spec import AUTO_BATCH, BatchSpec, DecodingSpec, Overflow
-from llmcli.spec.tasks import TranslateSpec
+from llmcli.spec import AUTO_BATCH, BatchOptions, Decoding, Overflow
+from llmcli.spec.tasks import TranslateOptions
 
 MOST_NEW_TOKENS = 512  # where neither the user nor the checkpoint says
 
@@ -50,26 +50,26 @@ class Translation:
 
 
 def translate(
-    loaded: Loaded, rows: Iterable[Row], spec: TranslateSpec, batch: BatchSpec = AUTO_BATCH
+    loaded: Loaded, rows: Iterable[Row], options: TranslateOptions, batch: BatchOptions = AUTO_BATCH
 ) -> Iterator[Translation | Failure]:
     """Yield the translations of each row in order, `num_return_sequences` a row.
 
-    spec: its languages are tags, as `find_language` gives them.
+    options: its languages are tags, as `find_language` gives them.
     Raises ModelUnsuitable where the model does not know a language, UsageError where it needs
     to be told one.
     """
-    work = _Work(loaded, spec, _direction(loaded, spec), batch.on_overflow)
+    work = _Work(loaded, options, _direction(loaded, options), batch.on_overflow)
     yield from process(work, rows, batch)
 
 
-def _direction(loaded: Loaded, spec: TranslateSpec) -> Direction:
+def _direction(loaded: Loaded, options: TranslateOptions) -> Direction:
     name = loaded.checkpoint.model_id
-    return find_direction(name, loaded.tokenizer, loaded.config, spec.from_lang, spec.to_lang)
+    return find_direction(name, loaded.tokenizer, loaded.config, options.from_lang, options.to_lang)
 
 
-def torch_alone(loaded: Loaded, spec: TranslateSpec) -> str | None:
+def torch_alone(loaded: Loaded, options: TranslateOptions) -> str | None:
     """What the ct2 engine cannot do here, in a few words; None: nothing."""
-    work = _Work(loaded, spec, _direction(loaded, spec), "error")
+    work = _Work(loaded, options, _direction(loaded, options), "error")
     rules, decoding = work.rules, work.decoding
     asked = {
         "it knows another repetition penalty": decoding.repetition_penalty != 1.0,
@@ -111,10 +111,15 @@ class _Work:
     copies = 1
 
     def __init__(
-        self, loaded: Loaded, spec: TranslateSpec, direction: Direction, how: Overflow
+        self, loaded: Loaded, options: TranslateOptions, direction: Direction, on_overflow: Overflow
     ) -> None:
         config = loaded.generation
-        self._loaded, self._spec, self._direction, self._how = loaded, spec, direction, how
+        self._loaded, self._spec, self._direction, self._how = (
+            loaded,
+            options,
+            direction,
+            on_overflow,
+        )
         self._limit = input_limit(loaded)
         self._ends = end_tokens(loaded)
         own = decoder_start(loaded)
@@ -123,21 +128,21 @@ class _Work:
             loaded.generation,
             start=len(self._start),
             forced_first=direction.forced_first,
-            length_penalty=spec.length_penalty,
+            length_penalty=options.length_penalty,
         )
-        beams = max(spec.num_beams or config.num_beams or 1, spec.num_return_sequences)
-        self.decoding = DecodingSpec(
+        beams = max(options.num_beams or config.num_beams or 1, options.num_return_sequences)
+        self.decoding = Decoding(
             num_beams=beams,
-            num_return_sequences=spec.num_return_sequences,
-            repetition_penalty=spec.repetition_penalty or config.repetition_penalty or 1.0,
-            no_repeat_ngram_size=_either(spec.no_repeat_ngram_size, config.no_repeat_ngram_size),
+            num_return_sequences=options.num_return_sequences,
+            repetition_penalty=options.repetition_penalty or config.repetition_penalty or 1.0,
+            no_repeat_ngram_size=_either(options.no_repeat_ngram_size, config.no_repeat_ngram_size),
         )
-        self._most = spec.max_new_tokens or _most_new_tokens(loaded, len(self._start))
+        self._most = options.max_new_tokens or _most_new_tokens(loaded, len(self._start))
         room = None if loaded.context is None else loaded.context - len(self._start)
         if room is not None and self._most > room:
-            if spec.max_new_tokens:
+            if options.max_new_tokens:
                 raise UsageError(
-                    f"-n {spec.max_new_tokens} is more than the {room} that "
+                    f"-n {options.max_new_tokens} is more than the {room} that "
                     f"{loaded.checkpoint.model_id} can write"
                 )
             self._most = room

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from transformers import TrainerCallback
 
-from llmcli.spec.training import TrainingSpec
+from llmcli.spec.training import Training
 from llmcli.system.machine import peak_memory
 from llmcli.training.objectives.base import Dataset, Examples
 from llmcli.training.objectives.joint import Part, Rounds
@@ -149,7 +149,7 @@ class _Clock(TrainerCallback):
         control.should_save = False
 
 
-def disk_of(model: Any, spec: TrainingSpec, *, validates: bool) -> tuple[int, int, int]:
+def disk_of(model: Any, options: Training, *, validates: bool) -> tuple[int, int, int]:
     """Bytes of a checkpoint, how many there are at once at most, bytes of the finished model.
 
     A checkpoint has the weights and two moments of what is learnt, in float32; of adapters, the
@@ -158,23 +158,23 @@ def disk_of(model: Any, spec: TrainingSpec, *, validates: bool) -> tuple[int, in
     """
     learnt = sum(one.numel() for one in model.parameters() if one.requires_grad)
     total = sum(one.numel() for one in model.parameters())
-    saved = learnt if spec.adapters.lora else total
-    count = spec.save_total_limit + 1 + validates
-    final = total if spec.adapters.merge else saved
-    size = 4 if spec.save_dtype == "float32" else 2
+    saved = learnt if options.adapters.lora else total
+    count = options.save_total_limit + 1 + validates
+    final = total if options.adapters.merge else saved
+    size = 4 if options.save_dtype == "float32" else 2
     return 4 * saved + 4 * MOMENTS * learnt, count, final * size
 
 
 def estimate_of(
-    spec: TrainingSpec, name: str, prepared: Prepared, parts: Sequence[Part], pace: Pace
+    options: Training, name: str, prepared: Prepared, parts: Sequence[Part], pace: Pace
 ) -> Estimate:
     """What a run will take at this pace. spec: filled in. parts: of a joint run, else none."""
     model = prepared.model
-    load = load_of(prepared.train, spec.batch_size or 1, spec.seed, spec.group_by_length)
-    steps = total_steps(spec, len(prepared.train))
-    epoch = total_steps(replace(spec, max_steps=None, epochs=1), len(prepared.train))
+    load = load_of(prepared.train, options.batch_size or 1, options.seed, options.group_by_length)
+    steps = total_steps(options, len(prepared.train))
+    epoch = total_steps(replace(options, max_steps=None, epochs=1), len(prepared.train))
     per_step = load.tokens * load.batches / epoch
-    checkpoint, count, final = disk_of(model, spec, validates=prepared.held_out is not None)
+    checkpoint, count, final = disk_of(model, options, validates=prepared.held_out is not None)
     checked = [part.held_out for part in parts] if parts else [prepared.held_out]
     return Estimate(
         model=name,
@@ -185,8 +185,8 @@ def estimate_of(
         examples=sum(len(part.train) for part in parts) or len(prepared.train),
         tokens=sum(sum(part.train.lengths()) for part in parts) or prepared.train_tokens,
         validation_examples=sum(len(one) for one in checked if one is not None),
-        batch_size=sum(part.batch_size for part in parts) or spec.batch_size or 1,
-        gradient_accumulation_steps=spec.gradient_accumulation_steps,
+        batch_size=sum(part.batch_size for part in parts) or options.batch_size or 1,
+        gradient_accumulation_steps=options.gradient_accumulation_steps,
         epochs=steps / epoch,
         steps_per_epoch=epoch,
         steps=steps,

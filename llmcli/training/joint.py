@@ -9,7 +9,7 @@ from typing import Any
 from llmcli.engines.pytorch import loading, saving, trainable
 from llmcli.errors import InputError
 from llmcli.spec import Dtype, ModelSpec
-from llmcli.spec.training import TrainingSpec
+from llmcli.spec.training import Training
 from llmcli.training.objectives.distillation import Likeness
 from llmcli.training.objectives.joint import Joint, JointModel, Part, Rounds, merged_state
 from llmcli.training.preparation import Prepared, filled_in, make_objective, model_for, read_data
@@ -67,31 +67,31 @@ NUMBERS = ("weight", "limit", "batch_size", "block_size", "mask_fraction")
 
 
 def prepare_joint(
-    spec: TrainingSpec, base: ModelSpec, note: Callable[[str], None]
+    options: Training, base: ModelSpec, note: Callable[[str], None]
 ) -> tuple[Prepared, list[Part]]:
     """Load the body with a head for each part, and the data of all. Raises as `prepare` does."""
-    assert spec.parts is not None
+    assert options.parts is not None
     parts = []
-    for values in read_parts(spec.parts):
-        part = _part(spec, base, values, note)
+    for values in read_parts(options.parts):
+        part = _part(options, base, values, note)
         note(f"{part.name}: {len(part.train):,} examples, {sum(part.train.lengths()):,} tokens")
         parts.append(part)
     model = JointModel(parts, parts[0].objective.model.base_model_prefix)
     objective = Joint(model, parts)
-    rounds = Rounds(parts, spec.seed)
+    rounds = Rounds(parts, options.seed)
     held_out = rounds if any(part.held_out is not None for part in parts) else None
     return Prepared(model, objective.tokenizer, objective, rounds, held_out), parts
 
 
-def part_alone(spec: TrainingSpec, base: ModelSpec, values: dict[str, Any]) -> TrainingSpec:
+def part_alone(options: Training, base: ModelSpec, values: dict[str, Any]) -> Training:
     """The spec of one part, as if it were a run of its own; `embedding` reads as masked-lm does."""
     task = values["task"]
     own = {key: values[key] for key in OWN if key in values}
     return filled_in(
-        TrainingSpec(
+        Training(
             **{"train": (), "eval": (), **own},
-            output=spec.output,
-            seed=spec.seed,
+            output=options.output,
+            seed=options.seed,
             task="masked-lm" if task == "embedding" else task,
         ),
         base,
@@ -99,10 +99,10 @@ def part_alone(spec: TrainingSpec, base: ModelSpec, values: dict[str, Any]) -> T
 
 
 def _part(
-    spec: TrainingSpec, base: ModelSpec, values: dict[str, Any], note: Callable[[str], None]
+    options: Training, base: ModelSpec, values: dict[str, Any], note: Callable[[str], None]
 ) -> Part:
     task = values["task"]
-    alone = part_alone(spec, base, values)
+    alone = part_alone(options, base, values)
     data = read_data(alone)
     if "limit" in values:
         data = replace(data, train=data.train[: values["limit"]])

@@ -5,7 +5,7 @@ from typing import Any
 
 from llmcli.engines.pytorch.loading import peft_library
 from llmcli.errors import UsageError
-from llmcli.spec.training import LoraSpec, Task
+from llmcli.spec.training import LoraOptions, Task
 
 TASK_TYPES: dict[Task, str] = {
     "causal-lm": "CAUSAL_LM",
@@ -18,20 +18,20 @@ TASK_TYPES: dict[Task, str] = {
 }
 
 
-def with_adapters(model: Any, task: Task, spec: LoraSpec) -> Any:
+def with_adapters(model: Any, task: Task, options: LoraOptions) -> Any:
     """Freeze a model, and add adapters to its linear layers; new heads are learnt whole.
 
     Source: Hu et al. 2021, "LoRA"; the same scale as theirs, alpha / rank.
     Raises UsageError where no layer has a name that was asked for.
     """
     peft = peft_library()
-    targets = list(spec.lora_targets) or linear_layers(model)
+    targets = list(options.lora_targets) or linear_layers(model)
     try:
         settings = peft.LoraConfig(
             task_type=TASK_TYPES[task],
-            r=spec.lora_rank,
-            lora_alpha=spec.lora_alpha or 2.0 * spec.lora_rank,
-            lora_dropout=spec.lora_dropout,
+            r=options.lora_rank,
+            lora_alpha=options.lora_alpha or 2.0 * options.lora_rank,
+            lora_dropout=options.lora_dropout,
             target_modules=targets,
             modules_to_save=heads(model) or None,
             fan_in_fan_out=model.config.model_type == "gpt2",  # its Conv1D is transposed

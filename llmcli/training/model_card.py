@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 from llmcli.spec import ModelSpec
-from llmcli.spec.training import LoraSpec, TrainingSpec
+from llmcli.spec.training import LoraOptions, Training
 
 _CARD = """\
 ---
@@ -43,56 +43,56 @@ TAGS = {
 }
 
 
-def training_card(spec: TrainingSpec, base: ModelSpec | None, trained: dict[str, Any]) -> str:
+def training_card(options: Training, base: ModelSpec | None, trained: dict[str, Any]) -> str:
     """Say what was trained, on what, how, and how well it does on the held-out data."""
     best = trained["best_step"]
     return _CARD.format(
-        tag="text-classification" if spec.parts else TAGS.get(spec.task, spec.task),
+        tag="text-classification" if options.parts else TAGS.get(options.task, options.task),
         base_line=f"base_model: {base.model_id}\n" if base else "",
-        name=spec.output.rstrip("/").rpartition("/")[2],
+        name=options.output.rstrip("/").rpartition("/")[2],
         parameters=trained["parameters"],
         origin=f"fine-tuned from {base.model_id}" if base else "trained from scratch",
-        task="several tasks together" if spec.parts else spec.task,
-        measured=_measured(spec, trained["metrics"]),
-        files="\n".join(f"- {path}" for path in (*spec.train, *spec.eval, *_parts(spec))),
+        task="several tasks together" if options.parts else options.task,
+        measured=_measured(options, trained["metrics"]),
+        files="\n".join(f"- {path}" for path in (*options.train, *options.eval, *_parts(options))),
         train_tokens=trained["train_tokens"],
         eval_tokens=trained["eval_tokens"],
-        command=training_command(spec, base),
+        command=training_command(options, base),
         steps=trained["steps"],
-        per_step=(spec.batch_size or 0) * spec.gradient_accumulation_steps,
-        beta2=spec.beta2,
-        weight_decay=spec.weight_decay,
-        learning_rate=spec.learning_rate,
-        warmup=spec.warmup,
-        schedule=spec.schedule,
-        max_grad_norm=spec.max_grad_norm,
-        seed=spec.seed,
+        per_step=(options.batch_size or 0) * options.gradient_accumulation_steps,
+        beta2=options.beta2,
+        weight_decay=options.weight_decay,
+        learning_rate=options.learning_rate,
+        warmup=options.warmup,
+        schedule=options.schedule,
+        max_grad_norm=options.max_grad_norm,
+        seed=options.seed,
         taken="" if best is None else f" The weights are those after step {best:,}.",
     )
 
 
-def _parts(spec: TrainingSpec) -> tuple[str, ...]:
-    return (spec.parts,) if spec.parts else ()
+def _parts(options: Training) -> tuple[str, ...]:
+    return (options.parts,) if options.parts else ()
 
 
-def _measured(spec: TrainingSpec, metrics: dict[str, float]) -> str:
+def _measured(options: Training, metrics: dict[str, float]) -> str:
     """One line with the figures on the validation data."""
     if not metrics:
         return ""
-    if spec.task in ("causal-lm", "masked-lm") and not spec.parts:
+    if options.task in ("causal-lm", "masked-lm") and not options.parts:
         return f"Perplexity per token on the held-out text: {math.exp(metrics['loss']):.2f}."
     shown = [f"{name.replace('_', ' ')} {value:.4f}" for name, value in metrics.items()]
     return f"On the held-out rows: {', '.join(shown)}."
 
 
-def training_command(spec: TrainingSpec, base: ModelSpec | None) -> str:
+def training_command(options: Training, base: ModelSpec | None) -> str:
     """The llmcli command that repeats a run: every setting that is not the default."""
     words = ["llmcli", "finetune"]
-    words += [] if spec.parts else ["--task", spec.task]
+    words += [] if options.parts else ["--task", options.task]
     words += ["-m", base.model_id] if base else []
     words += ["--revision", base.revision] if base and base.revision else []
-    defaults: Any = TrainingSpec(train=(), output="")
-    for own, usual in ((spec, defaults), (spec.adapters, LoraSpec())):
+    defaults: Any = Training(train=(), output="")
+    for own, usual in ((options, defaults), (options.adapters, LoraOptions())):
         for one in fields(own):
             value = getattr(own, one.name)
             if value != getattr(usual, one.name) and one.name not in (

@@ -13,7 +13,7 @@ from llmcli.inference.translation.languages import base as base_language
 from llmcli.inference.translation.languages import find_language
 from llmcli.models.architectures import Kind, context_length
 from llmcli.spec import ModelSpec
-from llmcli.spec.training import Task, TrainingSpec
+from llmcli.spec.training import Task, Training
 from llmcli.training.corpus import Blocks, document_texts, encode_files
 from llmcli.training.freezing import freeze
 from llmcli.training.lora import with_adapters
@@ -88,20 +88,22 @@ class Data:
     labels: list[str] = field(default_factory=list)
 
 
-def filled_in(spec: TrainingSpec, base: ModelSpec | None) -> TrainingSpec:
+def filled_in(options: Training, base: ModelSpec | None) -> Training:
     """The spec with the usual values of its task where it has None."""
-    usual = USUAL[spec.task]
+    usual = USUAL[options.task]
     rate = usual.learning_rate if base else FROM_SCRATCH_RATE
-    if spec.adapters.lora:
+    if options.adapters.lora:
         rate *= LORA_RATE
     return replace(
-        spec,
-        columns=spec.columns or (() if spec.chat else usual.columns),
-        label_column=spec.label_column or usual.label_column,
-        epochs=spec.epochs or usual.epochs,
-        batch_size=spec.batch_size or usual.batch_size,
-        learning_rate=spec.learning_rate or rate,
-        eval_fraction=usual.eval_fraction if spec.eval_fraction is None else spec.eval_fraction,
+        options,
+        columns=options.columns or (() if options.chat else usual.columns),
+        label_column=options.label_column or usual.label_column,
+        epochs=options.epochs or usual.epochs,
+        batch_size=options.batch_size or usual.batch_size,
+        learning_rate=options.learning_rate or rate,
+        eval_fraction=usual.eval_fraction
+        if options.eval_fraction is None
+        else options.eval_fraction,
     )
 
 
@@ -109,63 +111,69 @@ LORA_RATE = 10.0  # adapters start at nothing and need larger steps
 
 
 def prepare(
-    spec: TrainingSpec, base: ModelSpec | None, kept_tokenizer: Path, note: Note
+    options: Training, base: ModelSpec | None, kept_tokenizer: Path, note: Note
 ) -> Prepared:
     """Read the data, load or make the model.
 
-    spec: filled in. kept_tokenizer: where a run that is resumed has its new tokenizer.
+    options: filled in. kept_tokenizer: where a run that is resumed has its new tokenizer.
     Raises InputError for data that cannot be used, ModelUnsuitable, ModelNotFound.
     """
-    data = read_data(spec)
+    data = read_data(options)
     if data.labels:
         note(f"labels: {', '.join(data.labels[:12])}" + " ..." * (len(data.labels) > 12))
     model, tokenizer = (
-        model_for(spec, base, data, note) if base else made_for(spec, data, kept_tokenizer, note)
+        model_for(options, base, data, note)
+        if base
+        else made_for(options, data, kept_tokenizer, note)
     )
-    if packs(spec):
-        train, held_out = _blocks(spec, model, tokenizer, note)
+    if packs(options):
+        train, held_out = _blocks(options, model, tokenizer, note)
         objective: Objective = Causal(
-            model, tokenizer, train.block_size, smoothing=spec.label_smoothing
+            model, tokenizer, train.block_size, smoothing=options.label_smoothing
         )
-        return Prepared(_adapted(spec, model, note), tokenizer, objective, train, held_out or None)
-    objective = make_objective(spec, model, tokenizer, data, base.model_id if base else "the model")
+        return Prepared(
+            _adapted(options, model, note), tokenizer, objective, train, held_out or None
+        )
+    objective = make_objective(
+        options, model, tokenizer, data, base.model_id if base else "the model"
+    )
     examples = _examples(objective, data.train, "train", note)
     checked = _examples(objective, data.held_out, "validate", note) if data.held_out else None
     if not checked:
         note("no validation: too few rows are held out; give --eval or a higher --eval-fraction")
-    return Prepared(_adapted(spec, model, note), tokenizer, objective, examples, checked or None)
+    return Prepared(_adapted(options, model, note), tokenizer, objective, examples, checked or None)
 
 
-def packs(spec: TrainingSpec) -> bool:
+def packs(options: Training) -> bool:
     """True where the training text is one stream of tokens."""
-    return spec.task == "causal-lm" and not spec.chat
+    return options.task == "causal-lm" and not options.chat
 
 
-def read_data(spec: TrainingSpec) -> Data:
+def read_data(options: Training) -> Data:
     """Read the rows and find their labels. Raises InputError for the first that is of no use."""
-    if packs(spec):
+    if packs(options):
         return Data([], [])
-    if spec.task == "question-answering":
+    if options.task == "question-answering":
         read = _questions
     else:
         read = _rows
-    train = read(spec, spec.train)
-    if spec.eval:
-        held_out = read(spec, spec.eval)
+    train = read(options, options.train)
+    if options.eval:
+        held_out = read(options, options.eval)
     else:
-        train, held_out = hold_out(train, spec.eval_fraction or 0.0)
+        train, held_out = hold_out(train, options.eval_fraction or 0.0)
     if not train:
         raise InputError("there are no rows to train on")
-    labels = _labels(spec, train)
+    labels = _labels(options, train)
     return Data(train, held_out, labels)
 
 
-def _rows(spec: TrainingSpec, paths: Sequence[str]) -> list[Any]:
-    columns = () if spec.task == "token-classification" else spec.columns
+def _rows(options: Training, paths: Sequence[str]) -> list[Any]:
+    columns = () if options.task == "token-classification" else options.columns
     return whole_rows(paths, columns)
 
 
-def _questions(spec: TrainingSpec, paths: Sequence[str]) -> list[Any]:
+def _questions(options: Training, paths: Sequence[str]) -> list[Any]:
     return [one for path in paths for one in read_questions(path)]
 
 
@@ -177,23 +185,23 @@ def hold_out(rows: list[Any], fraction: float) -> tuple[list[Any], list[Any]]:
     return [row for at, row in enumerate(rows, 1) if at % every], rows[every - 1 :: every]
 
 
-def has_labels(spec: TrainingSpec) -> bool:
+def has_labels(options: Training) -> bool:
     """True where labels are learnt, of texts or of their words."""
-    return spec.task in ("classification", "token-classification")
+    return options.task in ("classification", "token-classification")
 
 
-def labels_of(spec: TrainingSpec, row: Any) -> Sequence[str]:
+def labels_of(options: Training, row: Any) -> Sequence[str]:
     """The labels of a row, or the tags of its words."""
-    column = spec.label_column or ""
-    if spec.task == "classification":
-        return row_labels(row, column, spec.multi_label)
-    return words_and_tags(row, spec.columns[0], column)[1]
+    column = options.label_column or ""
+    if options.task == "classification":
+        return row_labels(row, column, options.multi_label)
+    return words_and_tags(row, options.columns[0], column)[1]
 
 
-def _labels(spec: TrainingSpec, rows: Sequence[Any]) -> list[str]:
-    if not has_labels(spec):
+def _labels(options: Training, rows: Sequence[Any]) -> list[str]:
+    if not has_labels(options):
         return []
-    found = {one for row in rows for one in labels_of(spec, row)}
+    found = {one for row in rows for one in labels_of(options, row)}
     if len(found) < 2:
         what = f"only {found.pop()!r}" if found else "none"
         raise InputError(f"there must be two labels or more; the training rows have {what}")
@@ -201,31 +209,31 @@ def _labels(spec: TrainingSpec, rows: Sequence[Any]) -> list[str]:
 
 
 def make_objective(
-    spec: TrainingSpec, model: Any, tokenizer: Any, data: Data, name: str
+    options: Training, model: Any, tokenizer: Any, data: Data, name: str
 ) -> RowObjective:
     """The objective of a task whose data are rows. name: what the model is called in errors."""
-    limit = limit_of(spec, model)
-    smoothing = spec.label_smoothing
-    if spec.task == "causal-lm":
+    limit = limit_of(options, model)
+    smoothing = options.label_smoothing
+    if options.task == "causal-lm":
         return Conversation(model, tokenizer, limit, smoothing=smoothing)
-    if spec.task == "masked-lm":
+    if options.task == "masked-lm":
         if tokenizer.mask_token_id is None:
             raise ModelUnsuitable(f"the tokenizer of {name} has no mask")
-        return Masked(model, tokenizer, limit, fraction=spec.mask_fraction, seed=spec.seed)
+        return Masked(model, tokenizer, limit, fraction=options.mask_fraction, seed=options.seed)
     labels = [model.config.id2label[at] for at in range(model.config.num_labels)]
-    if spec.task == "classification":
+    if options.task == "classification":
         return Classification(
             model,
             tokenizer,
             limit,
             labels,
-            column=spec.label_column or "",
-            multi=spec.multi_label,
+            column=options.label_column or "",
+            multi=options.multi_label,
             smoothing=smoothing,
-            weights=class_weights(spec, data, labels),
+            weights=class_weights(options, data, labels),
         )
-    if spec.task == "token-classification":
-        columns = (spec.columns[0], spec.label_column or "")
+    if options.task == "token-classification":
+        columns = (options.columns[0], options.label_column or "")
         return Tagging(
             model,
             tokenizer,
@@ -233,39 +241,39 @@ def make_objective(
             labels,
             columns=columns,
             smoothing=smoothing,
-            weights=class_weights(spec, data, labels),
+            weights=class_weights(options, data, labels),
         )
-    if spec.task == "question-answering":
+    if options.task == "question-answering":
         return Spans(model, tokenizer, limit, smoothing=smoothing)
     return Seq2Seq(
         model,
         tokenizer,
         limit,
         name=name,
-        translates=spec.task == "translation",
-        from_lang=spec.from_lang,
-        to_lang=spec.to_lang,
-        prefix=spec.prefix,
+        translates=options.task == "translation",
+        from_lang=options.from_lang,
+        to_lang=options.to_lang,
+        prefix=options.prefix,
         smoothing=smoothing,
     )
 
 
-def class_weights(spec: TrainingSpec, data: Data, labels: Sequence[str]) -> list[float] | None:
+def class_weights(options: Training, data: Data, labels: Sequence[str]) -> list[float] | None:
     """What a mistake costs for each label, so that the mean over the training rows is 1.
 
     `balanced` makes it inverse to how often a label occurs. Raises UsageError for a label that
     is not there or has no weight.
     """
-    if not spec.class_weights:
+    if not options.class_weights:
         return None
     counts = dict.fromkeys(labels, 0)
     for row in data.train:
-        for one in labels_of(spec, row):
+        for one in labels_of(options, row):
             counts[one] = counts.get(one, 0) + 1
-    if spec.class_weights == ("balanced",):
+    if options.class_weights == ("balanced",):
         weights = {label: 1 / max(1, counts[label]) for label in labels}
     else:
-        weights = _told_weights(spec.class_weights, labels)
+        weights = _told_weights(options.class_weights, labels)
     total = sum(counts[label] for label in labels)
     mean = sum(weights[label] * counts[label] for label in labels) / total
     return [weights[label] / mean for label in labels]
@@ -290,11 +298,11 @@ def _told_weights(told: Sequence[str], labels: Sequence[str]) -> dict[str, float
     return weights
 
 
-def limit_of(spec: TrainingSpec, model: Any) -> int:
+def limit_of(options: Training, model: Any) -> int:
     """Tokens of one example."""
     context = context_length(model.config.to_dict())
-    usual = USUAL[spec.task].limit
-    size = spec.block_size or min(context or usual, usual)
+    usual = USUAL[options.task].limit
+    size = options.block_size or min(context or usual, usual)
     if context and size > context:
         raise InputError(f"--block-size {size} is more than the {context} tokens the model takes")
     return size
@@ -309,13 +317,13 @@ def _examples(objective: RowObjective, rows: Sequence[Any], use: str, note: Note
     return found
 
 
-def _blocks(spec: TrainingSpec, model: Any, tokenizer: Any, note: Note) -> tuple[Blocks, Blocks]:
-    size = limit_of(spec, model)
-    column = spec.columns[0]
-    fraction = 0.0 if spec.eval else spec.eval_fraction or 0.0
-    train, held_out = encode_files(tokenizer, spec.train, column, fraction)
-    if spec.eval:
-        held_out, _ = encode_files(tokenizer, spec.eval, column)
+def _blocks(options: Training, model: Any, tokenizer: Any, note: Note) -> tuple[Blocks, Blocks]:
+    size = limit_of(options, model)
+    column = options.columns[0]
+    fraction = 0.0 if options.eval else options.eval_fraction or 0.0
+    train, held_out = encode_files(tokenizer, options.train, column, fraction)
+    if options.eval:
+        held_out, _ = encode_files(tokenizer, options.eval, column)
     if len(train) < size:
         raise InputError(
             f"the training text has {len(train)} tokens, one block needs {size}: "
@@ -334,37 +342,37 @@ def _blocks(spec: TrainingSpec, model: Any, tokenizer: Any, note: Note) -> tuple
 # Models
 
 
-def _label_settings(spec: TrainingSpec, labels: Sequence[str]) -> dict[str, Any]:
+def _label_settings(options: Training, labels: Sequence[str]) -> dict[str, Any]:
     if not labels:
         return {}
     settings: dict[str, Any] = {
         "id2label": dict(enumerate(labels)),
         "label2id": {label: at for at, label in enumerate(labels)},
     }
-    if spec.task == "classification":
-        several = spec.multi_label
+    if options.task == "classification":
+        several = options.multi_label
         kind = "multi_label_classification" if several else "single_label_classification"
         settings["problem_type"] = kind
     return settings
 
 
-def model_for(spec: TrainingSpec, base: ModelSpec, data: Data, note: Note) -> tuple[Any, Any]:
+def model_for(options: Training, base: ModelSpec, data: Data, note: Note) -> tuple[Any, Any]:
     """Load a checkpoint for a task, with its tokenizer; its head may be new."""
-    kind = USUAL[spec.task].kind
+    kind = USUAL[options.task].kind
     if kind in ("causal", "seq2seq"):
         loaded = loading.load(replace(base, device="cpu", dtype="float32"), (kind,))
     else:
-        loaded, new = _with_head(spec, base, kind, data, note)
-        if spec.init_from is not None:
-            other = replace(base, model_id=spec.init_from, revision=None)
+        loaded, new = _with_head(options, base, kind, data, note)
+        if options.init_from is not None:
+            other = replace(base, model_id=options.init_from, revision=None)
             taken = trainable.take_weights(loaded.model, other, new)
             if not taken:
-                raise InputError(f"--init-from {spec.init_from} has none of {', '.join(new)}")
-            note(f"weights of {spec.init_from}: {', '.join(taken)}")
+                raise InputError(f"--init-from {options.init_from} has none of {', '.join(new)}")
+            note(f"weights of {options.init_from}: {', '.join(taken)}")
             new = [name for name in new if name not in taken]
         if new:
             note(f"new weights: {', '.join(new)}")
-    if spec.task == "causal-lm" and loaded.tokenizer.eos_token_id is None:
+    if options.task == "causal-lm" and loaded.tokenizer.eos_token_id is None:
         raise ModelUnsuitable(
             f"the tokenizer of {base.model_id} has no token to end a document with"
         )
@@ -372,17 +380,17 @@ def model_for(spec: TrainingSpec, base: ModelSpec, data: Data, note: Note) -> tu
 
 
 def _with_head(
-    spec: TrainingSpec, base: ModelSpec, kind: Kind, data: Data, note: Note
+    options: Training, base: ModelSpec, kind: Kind, data: Data, note: Note
 ) -> tuple[Loaded, list[str]]:
     """Load with the labels of the data, or with the model's own where they hold these."""
     import torch
 
-    torch.manual_seed(spec.seed)  # of the new weights
+    torch.manual_seed(options.seed)  # of the new weights
     own = trainable.known_labels(base)
     labels = own if own and set(data.labels) <= set(own) else data.labels
     if labels is own and labels:
         note(f"the model's own labels are kept: {', '.join(own[:12])}")
-    return trainable.load_trainable(base, kind, _label_settings(spec, labels))
+    return trainable.load_trainable(base, kind, _label_settings(options, labels))
 
 
 def _with_padding(model: Any, tokenizer: Any) -> Any:
@@ -394,20 +402,20 @@ def _with_padding(model: Any, tokenizer: Any) -> Any:
     return tokenizer
 
 
-def made_for(spec: TrainingSpec, data: Data, kept_tokenizer: Path, note: Note) -> tuple[Any, Any]:
+def made_for(options: Training, data: Data, kept_tokenizer: Path, note: Note) -> tuple[Any, Any]:
     """A new model, with a tokenizer that is learnt from the training text."""
-    kind = USUAL[spec.task].kind
-    assert spec.from_scratch is not None, "the command line asks for one of the two"
-    settings = trainable.read_new_config(spec.from_scratch, kind)
+    kind = USUAL[options.task].kind
+    assert options.from_scratch is not None, "the command line asks for one of the two"
+    settings = trainable.read_new_config(options.from_scratch, kind)
     plan = trainable.plan_new({"pad_token_id": 0, **settings}, kind)  # a small vocabulary has 0
-    if spec.resume and kept_tokenizer.is_dir():
+    if options.resume and kept_tokenizer.is_dir():
         tokenizer = trainable.load_tokenizer_folder(kept_tokenizer)
     else:
-        length = context_length(plan.to_dict()) or USUAL[spec.task].limit
+        length = context_length(plan.to_dict()) or USUAL[options.task].limit
         size = settings.get("vocab_size", plan.vocab_size)
-        languages = _languages(spec, data)
+        languages = _languages(options, data)
         tokenizer, what = new_tokenizer(
-            plan.model_type, _texts(spec, data), size, length, languages
+            plan.model_type, _texts(options, data), size, length, languages
         )
         note(f"tokenizer: {what} with {len(tokenizer):,} entries, learnt from the training text")
     tokens = {
@@ -419,31 +427,31 @@ def made_for(spec: TrainingSpec, data: Data, kept_tokenizer: Path, note: Note) -
         tokens |= {"decoder_start_token_id": tokens["pad_token_id"]}
         tokens |= {"forced_eos_token_id": tokens["eos_token_id"], "bos_token_id": None}
         settings["decoder_vocab_size"] = len(tokenizer)
-    new = settings | tokens | _label_settings(spec, data.labels)
-    model = trainable.new_model({**new, "vocab_size": len(tokenizer)}, kind, spec.seed)
+    new = settings | tokens | _label_settings(options, data.labels)
+    model = trainable.new_model({**new, "vocab_size": len(tokenizer)}, kind, options.seed)
     return model, tokenizer
 
 
-def _languages(spec: TrainingSpec, data: Data) -> list[str]:
+def _languages(options: Training, data: Data) -> list[str]:
     """The codes that a new translation model is told: none where there is one target only."""
-    if spec.task != "translation":
+    if options.task != "translation":
         return []
-    told = {row.fields.get("to") or spec.to_lang for row in data.train}
+    told = {row.fields.get("to") or options.to_lang for row in data.train}
     codes = {base_language(find_language(str(one))) for one in told if one}
     return sorted(codes) if len(codes) > 1 else []
 
 
-def _texts(spec: TrainingSpec, data: Data) -> Iterator[str]:
+def _texts(options: Training, data: Data) -> Iterator[str]:
     """All text of the training data, for a tokenizer to be learnt from."""
-    if packs(spec):
-        yield from document_texts(spec.train, spec.columns[0])
+    if packs(options):
+        yield from document_texts(options.train, options.columns[0])
         return
     for row in data.train:
-        if spec.task == "question-answering":
+        if options.task == "question-answering":
             yield from (row.question, row.context)
-        elif spec.task == "token-classification":
-            yield " ".join(words_and_tags(row, spec.columns[0], spec.label_column or "")[0])
-        elif spec.chat:
+        elif options.task == "token-classification":
+            yield " ".join(words_and_tags(row, options.columns[0], options.label_column or "")[0])
+        elif options.chat:
             yield from (one["content"] for one in turns(row))
         else:
             yield row.text
@@ -451,15 +459,15 @@ def _texts(spec: TrainingSpec, data: Data) -> Iterator[str]:
                 yield row.pair
 
 
-def _adapted(spec: TrainingSpec, model: Any, note: Note) -> Any:
+def _adapted(options: Training, model: Any, note: Note) -> Any:
     """Freeze what is not to be learnt, or add adapters."""
-    if spec.adapters.lora:
-        if spec.freeze:
+    if options.adapters.lora:
+        if options.freeze:
             raise UsageError("--freeze and --lora exclude each other: LoRA freezes all but a head")
-        adapted = with_adapters(model, spec.task, spec.adapters)
+        adapted = with_adapters(model, options.task, options.adapters)
     else:
         adapted = model
-        freeze(model, spec.freeze)
+        freeze(model, options.freeze)
     learnt = sum(one.numel() for one in adapted.parameters() if one.requires_grad)
     total = sum(one.numel() for one in adapted.parameters())
     if learnt < total:

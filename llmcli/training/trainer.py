@@ -16,7 +16,7 @@ from safetensors.torch import save_model
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from llmcli.errors import InputError, UsageError
-from llmcli.spec.training import TrainingSpec
+from llmcli.spec.training import Training
 from llmcli.training.checkpoints import best_step, keep_newest, lower_is_better, move_into_place
 from llmcli.training.distributed import world_size
 from llmcli.training.objectives.base import Dataset, Objective
@@ -64,7 +64,7 @@ class Run(Trainer):
     eval_dataset: Any
     args: Any
     objective: Objective
-    spec: TrainingSpec
+    options: Training
     best_metric: str
 
     def __init__(
@@ -73,11 +73,11 @@ class Run(Trainer):
         model: Any,
         train: Dataset,
         held_out: Dataset | None,
-        spec: TrainingSpec,
+        options: Training,
         arguments: TrainingArguments,
         best_metric: str,
     ) -> None:
-        self.objective, self.spec, self.best_metric = objective, spec, best_metric
+        self.objective, self.spec, self.best_metric = objective, options, best_metric
         self.seen_tokens = 0
         super().__init__(
             model=model,
@@ -194,67 +194,67 @@ def build_run(
     model: Any,
     train: Dataset,
     held_out: Dataset | None,
-    spec: TrainingSpec,
+    options: Training,
     *,
     bf16: bool,
     on_cpu: bool,
 ) -> Run:
-    """Make a silent trainer. What is None in `spec` for a task's usual value is filled in."""
-    assert spec.batch_size is not None and spec.epochs is not None
-    steps = total_steps(spec, len(train), world_size())
+    """Make a silent trainer. What is None in `options` for a task's usual value is filled in."""
+    assert options.batch_size is not None and options.epochs is not None
+    steps = total_steps(options, len(train), world_size())
     arguments = TrainingArguments(
-        output_dir=str(checkpoint_root(spec)),
-        per_device_train_batch_size=1 if spec.parts else spec.batch_size,
-        per_device_eval_batch_size=spec.batch_size,
-        gradient_accumulation_steps=spec.gradient_accumulation_steps,
-        num_train_epochs=spec.epochs,
+        output_dir=str(checkpoint_root(options)),
+        per_device_train_batch_size=1 if options.parts else options.batch_size,
+        per_device_eval_batch_size=options.batch_size,
+        gradient_accumulation_steps=options.gradient_accumulation_steps,
+        num_train_epochs=options.epochs,
         max_steps=steps,
         optim="adamw_torch_fused",
-        learning_rate=spec.learning_rate or 0.0,
-        lr_scheduler_type=SCHEDULERS[spec.schedule],
-        warmup_steps=int(spec.warmup * steps),
-        weight_decay=spec.weight_decay,
-        adam_beta2=spec.beta2,
-        max_grad_norm=spec.max_grad_norm,
+        learning_rate=options.learning_rate or 0.0,
+        lr_scheduler_type=SCHEDULERS[options.schedule],
+        warmup_steps=int(options.warmup * steps),
+        weight_decay=options.weight_decay,
+        adam_beta2=options.beta2,
+        max_grad_norm=options.max_grad_norm,
         bf16=bf16,
         use_cpu=on_cpu,
-        fsdp="full_shard" if spec.fsdp else None,
+        fsdp="full_shard" if options.fsdp else None,
         ddp_backend="gloo" if on_cpu and world_size() > 1 else None,
         eval_strategy="steps" if held_out is not None else "no",
-        eval_steps=spec.eval_steps or max(1, math.ceil(steps / 10)),
-        save_steps=spec.save_steps,
+        eval_steps=options.eval_steps or max(1, math.ceil(steps / 10)),
+        save_steps=options.save_steps,
         save_total_limit=None,  # what is kept is decided in _save_checkpoint
-        logging_steps=spec.log_steps,
+        logging_steps=options.log_steps,
         logging_first_step=True,
         logging_nan_inf_filter=False,  # a loss of NaN is to be seen, and to stop the run
-        seed=spec.seed,
+        seed=options.seed,
         dataloader_pin_memory=not on_cpu,
         ddp_find_unused_parameters=False,
         remove_unused_columns=False,
         disable_tqdm=True,
         report_to="none",
     )
-    metric = spec.best_metric or objective.metric
+    metric = options.best_metric or objective.metric
     known = objective.metric_names()
     if metric not in known:
         raise UsageError(f"--best-metric {metric}: this task has {', '.join(known)}")
-    if held_out is None and (spec.best_metric or spec.early_stopping):
+    if held_out is None and (options.best_metric or options.early_stopping):
         raise UsageError("--best-metric and --early-stopping need validation data: give --eval")
-    return Run(objective, model, train, held_out, spec, arguments, metric)
+    return Run(objective, model, train, held_out, options, arguments, metric)
 
 
-def total_steps(spec: TrainingSpec, examples: int, processes: int = 1) -> int:
+def total_steps(options: Training, examples: int, processes: int = 1) -> int:
     """How many optimizer steps a run of so many examples makes."""
-    assert spec.batch_size is not None and spec.epochs is not None
-    size = 1 if spec.parts else spec.batch_size
+    assert options.batch_size is not None and options.epochs is not None
+    size = 1 if options.parts else options.batch_size
     batches = math.ceil(examples / (size * processes))
-    per_epoch = max(1, math.ceil(batches / spec.gradient_accumulation_steps))
-    return spec.max_steps or max(1, math.ceil(per_epoch * spec.epochs))
+    per_epoch = max(1, math.ceil(batches / options.gradient_accumulation_steps))
+    return options.max_steps or max(1, math.ceil(per_epoch * options.epochs))
 
 
-def checkpoint_root(spec: TrainingSpec) -> Path:
+def checkpoint_root(options: Training) -> Path:
     """Where the checkpoints of a run lie."""
-    return Path(spec.output) / "checkpoints"
+    return Path(options.output) / "checkpoints"
 
 
 @contextmanager

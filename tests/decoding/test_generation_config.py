@@ -8,7 +8,7 @@ from llmcli.decoding.beam_search import beam_search
 from llmcli.decoding.generation_config import GONE, Rules
 from llmcli.decoding.loop import Cached, Decoder
 from llmcli.errors import ModelUnsuitable
-from llmcli.spec import DecodingSpec
+from llmcli.spec import Decoding
 
 PROMPTS = [[5, 9, 12], [7, 3]]
 
@@ -48,7 +48,7 @@ def test_a_decoder_tells_the_probabilities_of_the_model_itself(model):
         decoder = Decoder(
             Cached(model, PROMPTS),
             PROMPTS,
-            DecodingSpec(logprobs=1),
+            Decoding(logprobs=1),
             limits=[1, 1],
             seeds=[0, 0],
             end_tokens=frozenset(),
@@ -70,7 +70,7 @@ def test_a_search_finds_nan(model):
             return found
 
     limits = [4, 4]
-    spec = DecodingSpec(num_beams=2)
+    spec = Decoding(num_beams=2)
     for rules in (Rules(), Rules(renormalize=True, banned=((9,),))):
         with torch.inference_mode(), pytest.raises(ModelUnsuitable, match="NaN"):
             state = Damaged(model, PROMPTS)

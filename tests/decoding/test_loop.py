@@ -7,7 +7,7 @@ from transformers import AutoModelForCausalLM
 from llmcli.decoding.beam_search import beam_search
 from llmcli.decoding.loop import Cached, Decoder
 from llmcli.decoding.steps import sequence_seed
-from llmcli.spec import DecodingSpec
+from llmcli.spec import Decoding
 from tests.conftest import BLOOM, GPT2, LLAMA, MAMBA, make_causal
 
 PROMPTS = [[5, 9, 12], [7], [40, 41, 42, 43, 44, 45, 46], [100, 200, 100]]
@@ -62,24 +62,24 @@ def reference(model, prompt, *, limit=12, end=0, **settings):
 )
 @pytest.mark.parametrize("prompt", PROMPTS, ids=str)
 def test_greedy_tokens_equal_those_of_generate(model, prompt, settings):
-    spec = DecodingSpec(**settings)
+    spec = Decoding(**settings)
     assert decode(model, [prompt], spec) == reference(model, prompt, **settings)
 
 
 def test_a_batch_of_unequal_prompts_gives_what_each_gives_alone(model):
-    alone = [decode(model, [prompt], DecodingSpec())[0] for prompt in PROMPTS]
-    assert decode(model, PROMPTS, DecodingSpec()) == alone
+    alone = [decode(model, [prompt], Decoding())[0] for prompt in PROMPTS]
+    assert decode(model, PROMPTS, Decoding()) == alone
 
 
 def test_a_row_that_ends_early_leaves_the_others_as_they_are(model):
-    alone = [decode(model, [prompt], DecodingSpec())[0] for prompt in PROMPTS]
+    alone = [decode(model, [prompt], Decoding())[0] for prompt in PROMPTS]
     end = alone[2][3]  # the third row ends after four tokens, others perhaps elsewhere
     cut = [row[: row.index(end) + 1] if end in row else row for row in alone]
-    assert decode(model, PROMPTS, DecodingSpec(), end=frozenset({end})) == cut
+    assert decode(model, PROMPTS, Decoding(), end=frozenset({end})) == cut
 
 
 def test_sampled_rows_depend_on_their_own_seed_alone(model):
-    spec = DecodingSpec(temperature=1.5, top_p=0.95)
+    spec = Decoding(temperature=1.5, top_p=0.95)
     together = decode(model, PROMPTS, spec, seeds=[3, 4, 5, 6])
     alone = [decode(model, [PROMPTS[at]], spec, seeds=[3 + at])[0] for at in range(4)]
     assert together == alone
@@ -90,7 +90,7 @@ def test_stop_ends_one_row_and_no_other(model):
     decoder = Decoder(
         Cached(model, PROMPTS[:2]),
         PROMPTS[:2],
-        DecodingSpec(),
+        Decoding(),
         limits=[5, 5],
         seeds=[0, 0],
         end_tokens=frozenset(),
@@ -106,7 +106,7 @@ def test_each_row_keeps_to_its_own_limit(model):
     decoder = Decoder(
         Cached(model, PROMPTS[:3]),
         PROMPTS[:3],
-        DecodingSpec(),
+        Decoding(),
         limits=[2, 0, 3],
         seeds=[0] * 3,
         end_tokens=frozenset(),
@@ -118,7 +118,7 @@ def test_each_row_keeps_to_its_own_limit(model):
 
 
 def test_logprobs_are_those_of_the_model_before_any_filter(model):
-    spec = DecodingSpec(temperature=0.5, top_k=2, logprobs=3, seed=1)
+    spec = Decoding(temperature=0.5, top_k=2, logprobs=3, seed=1)
     decoder = Decoder(
         Cached(model, PROMPTS[:1]), PROMPTS[:1], spec, limits=[1], seeds=[1], end_tokens=END
     )
@@ -147,7 +147,7 @@ def test_beams_equal_those_of_generate(model, beams, settings, end):
     (found,) = beam_search(
         Cached(model, [prompt]),
         [prompt],
-        DecodingSpec(num_beams=beams, num_return_sequences=beams, **settings),
+        Decoding(num_beams=beams, num_return_sequences=beams, **settings),
         limits=[12],
         end_tokens=frozenset({end}),
     )
@@ -158,17 +158,17 @@ def test_beams_equal_those_of_generate(model, beams, settings, end):
 def test_a_model_that_takes_padding_for_text_gets_no_padding(bpe, tmp_path):
     from llmcli.data.rows import Row
     from llmcli.engines.pytorch.loading import load_causal
-    from llmcli.spec import BatchSpec, ChatSpec, ModelSpec
+    from llmcli.spec import BatchOptions, Chat, ModelSpec
     from llmcli.tasks.generate import generate
 
     settings = {"model_type": "rwkv", "hidden_size": 16, "num_hidden_layers": 2}
     loaded = load_causal(ModelSpec(str(make_causal(bpe, tmp_path / "rwkv", **settings))))
     rows = [Row(1, "a"), Row(2, "Once upon a time"), Row(3, "the cat")]
-    spec = DecodingSpec(max_new_tokens=6)
+    spec = Decoding(max_new_tokens=6)
     together = [
-        one.text for one in generate(loaded, rows, spec, ChatSpec(), BatchSpec(batch_size=3))
+        one.text for one in generate(loaded, rows, spec, Chat(), BatchOptions(batch_size=3))
     ]
-    alone = [next(generate(loaded, [row], spec, ChatSpec())).text for row in rows]
+    alone = [next(generate(loaded, [row], spec, Chat())).text for row in rows]
     assert together == alone
 
 

@@ -11,7 +11,7 @@ from transformers import (
 )
 
 from llmcli.decoding import sampling as filters
-from llmcli.spec import DecodingSpec
+from llmcli.spec import Decoding
 
 LOGITS = torch.tensor([[0.5, 0.25, 0.15, 0.1]]).log()
 
@@ -108,12 +108,12 @@ def test_drawn_tokens_come_as_often_as_they_are_probable():
 @pytest.mark.parametrize(
     ("spec", "samples"),
     [
-        (DecodingSpec(), False),
-        (DecodingSpec(temperature=0), False),
-        (DecodingSpec(temperature=0, top_k=5), False),
-        (DecodingSpec(temperature=0.7), True),
-        (DecodingSpec(top_p=0.9), True),
-        (DecodingSpec(min_p=0.1), True),
+        (Decoding(), False),
+        (Decoding(temperature=0), False),
+        (Decoding(temperature=0, top_k=5), False),
+        (Decoding(temperature=0.7), True),
+        (Decoding(top_p=0.9), True),
+        (Decoding(min_p=0.1), True),
     ],
 )
 def test_a_sampling_flag_turns_sampling_on_and_temperature_0_is_greedy(spec, samples):

@@ -10,7 +10,7 @@ from llmcli.decoding.speculative import Assisted, Lookup, Reader
 from llmcli.engines.pytorch.assistant import Assistant, DraftModel
 from llmcli.engines.pytorch.loading import load_causal
 from llmcli.errors import ModelUnsuitable
-from llmcli.spec import ChatSpec, DecodingSpec, ModelSpec
+from llmcli.spec import Chat, Decoding, ModelSpec
 from llmcli.tasks.generate import generate, stream
 from tests.conftest import BLOOM, GPT2, LLAMA, MAMBA, make_causal
 
@@ -78,7 +78,7 @@ def tokens(steps):
 @pytest.mark.parametrize("settings", SETTINGS, ids=str)
 @pytest.mark.parametrize("prompt", PROMPTS, ids=str)
 def test_a_text_is_the_same_whatever_guesses_it(loaded, gpt2, prompt, settings):
-    spec = DecodingSpec(**settings)
+    spec = Decoding(**settings)
     plain = decode(Cached(loaded.model, [prompt]), prompt, spec, limit=24)
     whole = prompt + tokens(plain)
     drafters = [
@@ -100,29 +100,29 @@ def test_a_text_is_the_same_whatever_guesses_it(loaded, gpt2, prompt, settings):
 
 @pytest.mark.parametrize("prompt", PROMPTS, ids=str)
 def test_an_end_token_within_a_draft_ends_the_text(loaded, prompt):
-    plain = tokens(decode(Cached(loaded.model, [prompt]), prompt, DecodingSpec(), limit=24))
+    plain = tokens(decode(Cached(loaded.model, [prompt]), prompt, Decoding(), limit=24))
     end = frozenset({plain[7]})
     state = Assisted(loaded.model, Oracle(prompt + plain, 99), prompt, 24)
-    found = tokens(decode(state, prompt, DecodingSpec(), limit=24, end=end))
+    found = tokens(decode(state, prompt, Decoding(), limit=24, end=end))
     assert found == plain[: plain.index(plain[7]) + 1]
 
 
 @pytest.mark.parametrize("limit", [1, 2, 5, 57])
 def test_no_limit_is_passed_and_no_pass_is_longer_than_the_context(gpt2, limit):
     prompt = PROMPTS[1]  # 7 tokens and 57 are the 64 of the context
-    plain = decode(Cached(gpt2.model, [prompt]), prompt, DecodingSpec(), limit=limit)
+    plain = decode(Cached(gpt2.model, [prompt]), prompt, Decoding(), limit=limit)
     for drafter in (Lookup(), DraftModel(gpt2, 300)):
         state = Assisted(gpt2.model, drafter, prompt, limit)
-        assert tokens(decode(state, prompt, DecodingSpec(), limit=limit)) == tokens(plain)
+        assert tokens(decode(state, prompt, Decoding(), limit=limit)) == tokens(plain)
 
 
 def test_right_guesses_save_passes_and_wrong_ones_cost_none(gpt2):
     prompt = PROMPTS[1]
-    plain = tokens(decode(Cached(gpt2.model, [prompt]), prompt, DecodingSpec(), limit=40))
+    plain = tokens(decode(Cached(gpt2.model, [prompt]), prompt, Decoding(), limit=40))
 
     def passes(right):
         state = Assisted(gpt2.model, Oracle(prompt + plain, right), prompt, 40)
-        decode(state, prompt, DecodingSpec(), limit=40)
+        decode(state, prompt, Decoding(), limit=40)
         return state.passes
 
     assert passes(99) == 3  # 10 guesses and a token, 20 and a token, 7 and the last token
@@ -197,14 +197,14 @@ TEXTS = [
 )
 def test_the_starter_writes_the_same_texts_in_rows_and_streamed(starter, settings):
     rows = [Row(number, text) for number, text in enumerate(TEXTS, 1)]
-    plain = list(generate(starter, rows, DecodingSpec(**settings), ChatSpec()))
+    plain = list(generate(starter, rows, Decoding(**settings), Chat()))
     for name, draft in (("lookup", None), ("gpt2-stories", starter)):
-        spec = DecodingSpec(**settings, assist=name)
-        found = list(generate(starter, rows, spec, ChatSpec(), draft=draft))
+        spec = Decoding(**settings, assist=name)
+        found = list(generate(starter, rows, spec, Chat(), draft=draft))
         assert [outcome(one) for one in found] == [outcome(one) for one in plain]
         pieces = []
         watch = {"on_start": lambda row: None, "on_text": pieces.append}
-        streamed = list(stream(starter, rows, spec, ChatSpec(), draft=draft, **watch))
+        streamed = list(stream(starter, rows, spec, Chat(), draft=draft, **watch))
         assert [outcome(one) for one in streamed] == [outcome(one) for one in plain]
         assert "".join(pieces) == "".join(one.text for one in plain)
         assert all(one.passes <= one.new_tokens + 1 for one in found)
@@ -215,8 +215,8 @@ def outcome(result):
 
 
 def test_a_model_guesses_all_that_it_writes_itself(starter):
-    spec = DecodingSpec(max_new_tokens=63, assist="gpt2-stories")
-    (result,) = generate(starter, [Row(1, TEXTS[0])], spec, ChatSpec(), draft=starter)
+    spec = Decoding(max_new_tokens=63, assist="gpt2-stories")
+    (result,) = generate(starter, [Row(1, TEXTS[0])], spec, Chat(), draft=starter)
     assert (result.new_tokens, result.passes) == (63, 3 + 1)  # 11, 21, 21 and the last 10
 
 

@@ -238,11 +238,11 @@ def test_streams_let_their_models_go(run, tiny_gpt2):
     code = (
         "from llmcli.engines.choose import Job, load\n"
         "from llmcli.engines.base import Request\n"
-        "from llmcli.spec import DecodingSpec, ModelSpec\n"
+        "from llmcli.spec import Decoding, ModelSpec\n"
         "for _ in range(25):\n"
         f"    loaded = load(ModelSpec({str(tiny_gpt2)!r}, engine='ct2'), Job(('causal',)))\n"
         "    request = Request([[5, 6], [7]], [9, 9], frozenset([0]), live=True)\n"
-        "    steps = list(loaded.engine.decode(request, DecodingSpec()))\n"
+        "    steps = list(loaded.engine.decode(request, Decoding()))\n"
         "    assert len(steps) > 2\n"
         "    del loaded\n"
     )

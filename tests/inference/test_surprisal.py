@@ -16,17 +16,17 @@ from llmcli.evaluation.ngrams import Ngrams, cross_fitted
 from llmcli.evaluation.perplexity import line_examples, row_example, score_texts
 from llmcli.inference import surprisal as perplexity
 from llmcli.inference.surprisal import Scoring, Stretch, stretches
-from llmcli.spec import AUTO_BATCH, BatchSpec, ModelSpec
-from llmcli.spec.tasks import EvaluateSpec, PerplexitySpec
+from llmcli.spec import AUTO_BATCH, BatchOptions, ModelSpec
+from llmcli.spec.tasks import EvaluateOptions, PerplexityOptions
 from tests.conftest import STORY, make_causal
 
 WIDE = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
-HOW = EvaluateSpec("causal-lm")
+HOW = EvaluateOptions("causal-lm")
 TEXT = STORY * 3  # some 300 tokens, where the model takes 64
 
 
 def score(loaded, text, batch=AUTO_BATCH, **settings):
-    scoring = Scoring(loaded, PerplexitySpec(**settings))
+    scoring = Scoring(loaded, PerplexityOptions(**settings))
     (found,) = score_texts(loaded, scoring, [Row(1, text)], batch)
     return found
 
@@ -81,10 +81,10 @@ def test_the_first_token_is_scored_after_the_beginning_of_a_text(gpt2):
 
 @pytest.mark.parametrize("size", [1, 3])
 def test_batches_change_nothing(gpt2, size):
-    scoring = Scoring(gpt2, PerplexitySpec(block_size=16))
+    scoring = Scoring(gpt2, PerplexityOptions(block_size=16))
     rows = [Row(n, TEXT[: 20 * n]) for n in range(1, 6)]
     together = list(score_texts(gpt2, scoring, rows, AUTO_BATCH))
-    apart = list(score_texts(gpt2, scoring, rows, BatchSpec(batch_size=size)))
+    apart = list(score_texts(gpt2, scoring, rows, BatchOptions(batch_size=size)))
     for one, other in zip(together, apart, strict=True):
         assert one.nats == pytest.approx(other.nats, rel=1e-4)
 
@@ -93,7 +93,7 @@ def test_a_recurrent_model_is_scored_in_batches_as_alone(bpe, tmp_path):
     from tests.conftest import MAMBA
 
     loaded = load_causal(ModelSpec(str(make_causal(bpe, tmp_path / "mamba", **MAMBA))))
-    scoring = Scoring(loaded, PerplexitySpec(block_size=16))
+    scoring = Scoring(loaded, PerplexityOptions(block_size=16))
     rows = [Row(1, TEXT[:90]), Row(2, TEXT[:40])]
     found = list(score_texts(loaded, scoring, rows, AUTO_BATCH))
     for row, one in zip(rows, found, strict=True):
@@ -104,7 +104,7 @@ def test_ct2_is_as_surprised_as_torch(gpt2, tiny_gpt2):
     light = load(ModelSpec(str(tiny_gpt2), engine="ct2"), Job(("causal",)))
     rows = [Row(1, TEXT), Row(2, "the cat"), Row(3, TEXT[:90])]
     scored = [
-        list(score_texts(loaded, Scoring(loaded, PerplexitySpec(stride=40)), rows, AUTO_BATCH))
+        list(score_texts(loaded, Scoring(loaded, PerplexityOptions(stride=40)), rows, AUTO_BATCH))
         for loaded in (light, gpt2)
     ]
     for one, expected in zip(*scored, strict=True):
@@ -114,7 +114,7 @@ def test_ct2_is_as_surprised_as_torch(gpt2, tiny_gpt2):
 
 def test_a_batch_computes_no_more_logits_than_fit(gpt2, monkeypatch):
     monkeypatch.setattr(perplexity, "LOGITS", 64 * gpt2.config.vocab_size)
-    scoring = Scoring(gpt2, PerplexitySpec(block_size=16))
+    scoring = Scoring(gpt2, PerplexityOptions(block_size=16))
     assert scoring.budget == 64
     sizes = []
     score = gpt2.engine.score
@@ -175,7 +175,7 @@ def test_a_text_with_nothing_to_score_fails(gpt2):
 )
 def test_a_block_that_cannot_be_is_refused(gpt2, settings):
     with pytest.raises(UsageError):
-        Scoring(gpt2, PerplexitySpec(**settings))
+        Scoring(gpt2, PerplexityOptions(**settings))
 
 
 A, B, C, D = 1, 2, 3, 4

@@ -101,11 +101,11 @@ def test_a_hub_id_is_downloaded_without_what_is_not_needed(hub: FakeHub, files: 
 
 
 @pytest.mark.parametrize("spec", [MODEL, GGUF, ModelSpec("owner/name", revision="v1")], ids=str)
-def test_what_is_cached_is_used_without_a_request(hub: FakeHub, spec: ModelSpec) -> None:
+def test_what_is_cached_is_used_without_a_request(hub: FakeHub, model: ModelSpec) -> None:
     hub.tags["v1"] = hub.repos["owner/name"]
-    first = resolve(spec)
+    first = resolve(model)
     hub.requests.clear()
-    assert resolve(spec) == first
+    assert resolve(model) == first
     assert hub.requests == []
 
 
@@ -179,31 +179,31 @@ def test_a_token_that_is_refused_is_blamed(hub: FakeHub, token: str, monkeypatch
 @for_each_kind
 @pytest.mark.parametrize("endpoint", ["http://127.0.0.1:{closed}", "mirror", "http://mirror:port"])
 def test_no_network_or_a_wrong_endpoint_is_one_line(
-    hub: FakeHub, endpoint: str, spec: ModelSpec, monkeypatch: Patch
+    hub: FakeHub, endpoint: str, model: ModelSpec, monkeypatch: Patch
 ) -> None:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         endpoint = endpoint.format(closed=one.getsockname()[1])
     use_endpoint(endpoint, monkeypatch)
-    with refused(ModelNotFound, endpoint, spec.model_id, "HF_ENDPOINT"):
-        resolve(spec)
+    with refused(ModelNotFound, endpoint, model.model_id, "HF_ENDPOINT"):
+        resolve(model)
 
 
 @for_each_kind
 @pytest.mark.parametrize("variable", [False, True], ids=["flag", "HF_HUB_OFFLINE"])
 def test_offline_takes_what_is_cached_and_nothing_else(
-    hub: FakeHub, variable: bool, spec: ModelSpec, monkeypatch: Patch
+    hub: FakeHub, variable: bool, model: ModelSpec, monkeypatch: Patch
 ) -> None:
-    offline = ModelSpec(spec.model_id, offline=not variable)
+    offline = ModelSpec(model.model_id, offline=not variable)
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", variable)
-    with refused(ModelNotFound, "offline", f"llmcli models pull {spec.model_id}"):
+    with refused(ModelNotFound, "offline", f"llmcli models pull {model.model_id}"):
         resolve(offline)
     if variable:
-        with refused(ModelNotFound, "HF_HUB_OFFLINE", f"unset it to pull {spec.model_id}"):
+        with refused(ModelNotFound, "HF_HUB_OFFLINE", f"unset it to pull {model.model_id}"):
             pull_any(offline)
     assert hub.requests == []
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    there = resolve(spec)
+    there = resolve(model)
     (there.folder / "README.md").unlink(missing_ok=True)  # other tools leave it out
     hub.requests.clear()
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", variable)
@@ -257,7 +257,7 @@ def test_a_repo_without_safetensors_says_what_to_do(hub: FakeHub) -> None:
 
 @for_each_kind
 def test_a_full_disk_is_named(
-    hub: FakeHub, cache: Path, spec: ModelSpec, monkeypatch: Patch
+    hub: FakeHub, cache: Path, model: ModelSpec, monkeypatch: Patch
 ) -> None:
     really_open = Path.open
 
@@ -268,13 +268,13 @@ def test_a_full_disk_is_named(
     monkeypatch.setattr(Path, "open", open_full)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=0))
     with refused(ModelNotFound, "no space left", str(cache), "HF_HOME"):
-        resolve(spec)
+        resolve(model)
 
 
 @for_each_kind
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOTDIR], ids=os.strerror)
 def test_a_cache_that_cannot_be_written_is_named(
-    hub: FakeHub, spec: ModelSpec, number: int, tmp_path: Path, monkeypatch: Patch
+    hub: FakeHub, model: ModelSpec, number: int, tmp_path: Path, monkeypatch: Patch
 ) -> None:
     def no_folder(*_: object) -> None:
         raise OSError(number, os.strerror(number))
@@ -284,7 +284,7 @@ def test_a_cache_that_cannot_be_written_is_named(
     if number != errno.ENOTDIR:  # root may write everywhere, but not below a file
         monkeypatch.setattr(os, "mkdir", no_folder)
     with refused(ModelNotFound, "cannot write", str(tmp_path / "file" / "hub"), "HF_HOME"):
-        resolve(spec)
+        resolve(model)
 
 
 def test_a_damaged_file_of_the_cache_is_to_be_removed_first(hub: FakeHub) -> None:
@@ -340,16 +340,16 @@ def test_rm_frees_what_a_pull_took(hub: FakeHub, cache: Path, run: Run, broken: 
     ("spec", "file"), [(MODEL, "model.safetensors"), (MODEL, "README.md"), (GGUF, "tiny.gguf")]
 )
 def test_verify_finds_a_flipped_bit_offline(
-    hub: FakeHub, run: Run, spec: ModelSpec, file: str
+    hub: FakeHub, run: Run, model: ModelSpec, file: str
 ) -> None:
-    blob = (resolve(spec).folder / file).resolve()
+    blob = (resolve(model).folder / file).resolve()
     hub.requests.clear()
-    whole = run("models", "verify", spec.model_id)
+    whole = run("models", "verify", model.model_id)
     assert (whole.exit_code, {line[:8] for line in whole.stdout.splitlines()}) == (0, {"ok      "})
     content = blob.read_bytes()
     blob.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    result = run("models", "verify", spec.model_id)
-    repo = "/".join(spec.model_id.split("/")[:2])
+    result = run("models", "verify", model.model_id)
+    repo = "/".join(model.model_id.split("/")[:2])
     assert f"damaged  {file}" in result.stdout
     assert f"damaged: {file}; remove it with llmcli models rm {repo}," in failed(result, 5)
     assert hub.requests == []

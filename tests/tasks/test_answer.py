@@ -8,8 +8,8 @@ import torch
 from llmcli.data.rows import Row
 from llmcli.engines.pytorch.loading import load
 from llmcli.errors import ModelUnsuitable, UsageError
-from llmcli.spec import BatchSpec, ModelSpec
-from llmcli.spec.tasks import AnswerSpec
+from llmcli.spec import BatchOptions, ModelSpec
+from llmcli.spec.tasks import AnswerOptions
 from llmcli.tasks.answer import answer
 from tests.conftest import MORE_WORDS, WORDS, word_tokenizer
 
@@ -60,7 +60,7 @@ def test_answers_are_the_best_of_all_spans(reader, longest):
     order = sorted(spans, key=lambda place: -spans[place])[:4]
     total = sum(math.exp(score) for score in spans.values())
     (result,) = answer(
-        reader, rows("who sat ?", CONTEXT), AnswerSpec(top=4, max_answer_tokens=longest)
+        reader, rows("who sat ?", CONTEXT), AnswerOptions(top=4, max_answer_tokens=longest)
     )
     assert [(one.start, one.end) for one in result.answers] == order
     for one in result.answers:
@@ -80,7 +80,7 @@ def test_a_long_context_is_read_in_windows_that_overlap(reader, monkeypatch):
     assert len(reader.tokenizer(LONG)["input_ids"]) > 24
     order = sorted(spans, key=lambda place: -spans[place])[:3]
     (result,) = answer(
-        reader, rows("who ran ?", LONG), AnswerSpec(top=3), BatchSpec(on_overflow="window")
+        reader, rows("who ran ?", LONG), AnswerOptions(top=3), BatchOptions(on_overflow="window")
     )
     assert [(one.start, one.end) for one in result.answers] == order
     assert result.overflow == "window"
@@ -90,11 +90,11 @@ def test_a_long_context_is_read_in_windows_that_overlap(reader, monkeypatch):
 def test_other_ways_to_read_a_long_context(reader):
     for how in ("truncate", "split"):
         (result,) = answer(
-            reader, rows("who ran ?", LONG), AnswerSpec(), BatchSpec(on_overflow=how)
+            reader, rows("who ran ?", LONG), AnswerOptions(), BatchOptions(on_overflow=how)
         )
         assert result.overflow == how and result.answer in LONG
     (result,) = answer(
-        reader, rows("who ran ?", LONG), AnswerSpec(), BatchSpec(on_overflow="error")
+        reader, rows("who ran ?", LONG), AnswerOptions(), BatchOptions(on_overflow="error")
     )
     assert "the model takes 24" in result.error
 
@@ -103,7 +103,7 @@ def test_no_answer_is_weighed_against_the_best_span(reader):
     spans, none = all_spans(reader, "who sat ?", CONTEXT, 30)
     margin = none - max(spans.values())
     for threshold, has_answer in ((margin + 0.1, True), (margin - 0.1, False)):
-        spec = AnswerSpec(no_answer=True, no_answer_threshold=threshold)
+        spec = AnswerOptions(no_answer=True, no_answer_threshold=threshold)
         (result,) = answer(reader, rows("who sat ?", CONTEXT), spec)
         assert result.no_answer_margin == pytest.approx(margin, abs=1e-4)
         assert (result.answer is not None) == has_answer
@@ -118,8 +118,10 @@ def test_no_answer_is_weighed_against_the_best_span(reader):
 @pytest.mark.parametrize("size", [None, 1, 2])
 def test_batches_change_no_answer(reader, size):
     contexts = [CONTEXT, "a dog", "it is good ? it is bad . the cat ran", "this"]
-    alone = [next(answer(reader, rows("who ?", one), AnswerSpec())) for one in contexts]
-    together = answer(reader, rows("who ?", *contexts), AnswerSpec(), BatchSpec(batch_size=size))
+    alone = [next(answer(reader, rows("who ?", one), AnswerOptions())) for one in contexts]
+    together = answer(
+        reader, rows("who ?", *contexts), AnswerOptions(), BatchOptions(batch_size=size)
+    )
     for one, other in zip(together, alone, strict=True):
         assert one.answer == other.answer
         assert one.score == pytest.approx(other.score, abs=1e-5)
@@ -127,26 +129,26 @@ def test_batches_change_no_answer(reader, size):
 
 def test_offsets_count_characters_of_the_text_as_given(reader):
     context = "  看看\tthe   cat\n sat é dog "
-    (result,) = answer(reader, rows("who ?", context), AnswerSpec(top=9))
+    (result,) = answer(reader, rows("who ?", context), AnswerOptions(top=9))
     for one in result.answers:
         assert context[one.start : one.end] == one.answer == one.answer.strip() != ""
 
 
 def test_a_question_or_text_that_is_empty_fails(reader):
-    results = list(answer(reader, [Row(1, "", pair="a"), Row(2, "who", pair=" ")], AnswerSpec()))
+    results = list(answer(reader, [Row(1, "", pair="a"), Row(2, "who", pair=" ")], AnswerOptions()))
     assert [one.error for one in results] == ["the text is empty", "the second text is empty"]
 
 
 def test_a_tokenizer_without_offsets_is_refused(reader, monkeypatch):
     monkeypatch.setattr(type(reader.tokenizer), "is_fast", False)
     with pytest.raises(ModelUnsuitable, match="does not tell where"):
-        next(answer(reader, rows("who ?", "cat"), AnswerSpec()))
+        next(answer(reader, rows("who ?", "cat"), AnswerOptions()))
 
 
 @pytest.mark.parametrize("model", ["tiny_chat", "tiny_gpt2", "tiny_marian"])
 def test_a_model_that_writes_answers_greedily(request, model):
     loaded = load(ModelSpec(str(request.getfixturevalue(model))), ("reader", "causal", "seq2seq"))
-    spec = AnswerSpec(max_answer_tokens=6)
+    spec = AnswerOptions(max_answer_tokens=6)
     question, context = "who?", "a cat"
     (result,) = answer(loaded, rows(question, context), spec)
     tokenizer = loaded.tokenizer
@@ -175,13 +177,13 @@ def test_a_model_that_writes_answers_greedily(request, model):
 def test_a_writing_model_takes_a_long_context_in_parts(tiny_chat):
     loaded = load(ModelSpec(str(tiny_chat)), ("causal",))
     long = rows("who?", " ".join(f"cat {n}." for n in range(200)))
-    spec = AnswerSpec(max_answer_tokens=4, top=9)
-    (refused,) = answer(loaded, long, spec, BatchSpec(on_overflow="error"))
+    spec = AnswerOptions(max_answer_tokens=4, top=9)
+    (refused,) = answer(loaded, long, spec, BatchOptions(on_overflow="error"))
     assert "see --on-overflow" in refused.error
-    (cut,) = answer(loaded, long, spec, BatchSpec(on_overflow="truncate"))
+    (cut,) = answer(loaded, long, spec, BatchOptions(on_overflow="truncate"))
     assert (cut.overflow, len(cut.answers)) == ("truncate", 1)
     for how in ("window", "split"):
-        (result,) = answer(loaded, long, spec, BatchSpec(on_overflow=how))
+        (result,) = answer(loaded, long, spec, BatchOptions(on_overflow=how))
         assert result.overflow == how and len(result.answers) > 1
         scores = [one.score for one in result.answers]
         assert scores == sorted(scores, reverse=True) and result.score == scores[0]
@@ -201,7 +203,7 @@ def test_a_pair_without_a_token_between_is_told_apart(tmp_path):
     GPT2ForQuestionAnswering(config).save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
     loaded = load(ModelSpec(str(tmp_path)), ("reader",))
-    (result,) = answer(loaded, rows("who sat ?", CONTEXT), AnswerSpec(top=3))
+    (result,) = answer(loaded, rows("who sat ?", CONTEXT), AnswerOptions(top=3))
     inputs = tokenizer("who sat ?", CONTEXT, return_tensors="pt")
     inputs.pop("token_type_ids", None)
     with torch.no_grad():
@@ -217,4 +219,4 @@ def test_a_pair_without_a_token_between_is_told_apart(tmp_path):
 def test_a_model_that_writes_cannot_say_that_there_is_no_answer(tiny_gpt2):
     loaded = load(ModelSpec(str(tiny_gpt2)), ("causal",))
     with pytest.raises(UsageError, match="--no-answer"):
-        next(answer(loaded, rows("who?", "a cat"), AnswerSpec(no_answer=True)))
+        next(answer(loaded, rows("who?", "a cat"), AnswerOptions(no_answer=True)))

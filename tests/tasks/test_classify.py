@@ -10,8 +10,8 @@ from llmcli.data.rows import Failure, Row
 from llmcli.engines.pytorch.loading import load
 from llmcli.errors import ModelUnsuitable, UsageError
 from llmcli.inference.likelihood import Likelihood
-from llmcli.spec import BatchSpec, ModelSpec
-from llmcli.spec.tasks import ClassifySpec
+from llmcli.spec import BatchOptions, ModelSpec
+from llmcli.spec.tasks import ClassifyOptions
 from llmcli.tasks.classify import classify
 from tests.conftest import MORE_WORDS, WORDS, make_causal, word_tokenizer
 
@@ -46,19 +46,19 @@ def constant(classifier, monkeypatch):
 
 
 def test_every_label_comes_with_its_softmax_the_best_first(constant):
-    (result,) = classify(constant, rows("the cat"), ClassifySpec())
+    (result,) = classify(constant, rows("the cat"), ClassifyOptions())
     assert [one.label for one in result.scores] == ["mad", "glad", "sad"]
     assert [one.score for one in result.scores] == pytest.approx([5 / 8, 2 / 8, 1 / 8])
     assert (result.label, result.score) == ("mad", pytest.approx(5 / 8))
 
 
 def test_multi_label_scores_each_for_itself(constant):
-    (result,) = classify(constant, rows("the cat"), ClassifySpec(multi_label=True))
+    (result,) = classify(constant, rows("the cat"), ClassifyOptions(multi_label=True))
     assert scores(result) == pytest.approx({"sad": 1 / 2, "glad": 2 / 3, "mad": 5 / 6})
 
 
 def test_top_leaves_the_best(constant):
-    (result,) = classify(constant, rows("the cat"), ClassifySpec(top=2))
+    (result,) = classify(constant, rows("the cat"), ClassifyOptions(top=2))
     assert [one.label for one in result.scores] == ["mad", "glad"]
 
 
@@ -73,7 +73,7 @@ def test_top_leaves_the_best(constant):
 )
 def test_the_checkpoint_says_what_its_numbers_are(constant, monkeypatch, problem, expected):
     monkeypatch.setattr(constant.model.config, "problem_type", problem)
-    (result,) = classify(constant, rows("the cat"), ClassifySpec())
+    (result,) = classify(constant, rows("the cat"), ClassifyOptions())
     assert [scores(result)[name] for name in ("sad", "glad", "mad")] == pytest.approx(expected)
 
 
@@ -83,13 +83,13 @@ def test_scores_equal_those_of_transformers(classifier):
     )
     expected = [{one["label"]: one["score"] for one in found} for found in oracle(TEXTS)]
     for size in (None, 1, 3):
-        found = classify(classifier, rows(*TEXTS), ClassifySpec(), BatchSpec(batch_size=size))
+        found = classify(classifier, rows(*TEXTS), ClassifyOptions(), BatchOptions(batch_size=size))
         for result, wanted in zip(found, expected, strict=True):
             assert scores(result) == pytest.approx(wanted, abs=1e-6)
 
 
 def test_a_pair_is_read_as_one(classifier):
-    (result,) = classify(classifier, rows("who sat ?", pair="the cat"), ClassifySpec())
+    (result,) = classify(classifier, rows("who sat ?", pair="the cat"), ClassifyOptions())
     inputs = classifier.tokenizer("who sat ?", "the cat", return_tensors="pt")
     with torch.no_grad():
         expected = classifier.model(**inputs).logits[0].softmax(-1).tolist()
@@ -110,24 +110,32 @@ def test_windows_are_averaged_by_their_size(classifier):
     weights = [len(window) / sum(map(len, windows)) for window in windows]
     each = [logits_of(classifier, window).softmax(-1) for window in windows]
     expected = sum(one * weight for one, weight in zip(each, weights, strict=True)).tolist()
-    (result,) = classify(classifier, rows(LONG), ClassifySpec(), BatchSpec(on_overflow="window"))
+    (result,) = classify(
+        classifier, rows(LONG), ClassifyOptions(), BatchOptions(on_overflow="window")
+    )
     assert [scores(result)[name] for name in ("sad", "glad", "mad")] == pytest.approx(expected)
     assert result.overflow == "window"
 
 
 def test_a_long_text_is_cut_split_or_refused(classifier):
     ids = classifier.tokenizer(LONG)["input_ids"]
-    (result,) = classify(classifier, rows(LONG), ClassifySpec(), BatchSpec(on_overflow="truncate"))
+    (result,) = classify(
+        classifier, rows(LONG), ClassifyOptions(), BatchOptions(on_overflow="truncate")
+    )
     expected = logits_of(classifier, [*ids[:15], 3]).softmax(-1).tolist()
     assert [scores(result)[name] for name in ("sad", "glad", "mad")] == pytest.approx(expected)
-    (result,) = classify(classifier, rows(LONG), ClassifySpec(), BatchSpec(on_overflow="split"))
+    (result,) = classify(
+        classifier, rows(LONG), ClassifyOptions(), BatchOptions(on_overflow="split")
+    )
     assert result.overflow == "split"
-    (result,) = classify(classifier, rows(LONG), ClassifySpec(), BatchSpec(on_overflow="error"))
+    (result,) = classify(
+        classifier, rows(LONG), ClassifyOptions(), BatchOptions(on_overflow="error")
+    )
     assert isinstance(result, Failure) and "the model takes 16" in result.error
 
 
 def test_a_text_that_fits_is_not_marked(classifier):
-    (result,) = classify(classifier, rows("the cat"), ClassifySpec(), BatchSpec())
+    (result,) = classify(classifier, rows("the cat"), ClassifyOptions(), BatchOptions())
     assert result.overflow is None
 
 
@@ -136,7 +144,7 @@ def test_nan_is_an_error_of_its_row(classifier, monkeypatch):
     weight = embedding.weight.detach().clone()
     weight[classifier.tokenizer.convert_tokens_to_ids("dog")] = math.nan
     monkeypatch.setattr(embedding.weight, "data", weight)
-    results = list(classify(classifier, rows(*TEXTS), ClassifySpec()))
+    results = list(classify(classifier, rows(*TEXTS), ClassifyOptions()))
     assert [isinstance(one, Failure) for one in results] == [False, True, False, False]
     assert "NaN" in results[1].error
 
@@ -148,7 +156,7 @@ LABELS = ("good", "bad", "cat")
 def test_zero_shot_equals_the_pipeline_of_transformers(tiny_nli, multi):
     loaded = load_classifier(tiny_nli)
     oracle = pipeline("zero-shot-classification", model=loaded.model, tokenizer=loaded.tokenizer)
-    how = ClassifySpec(labels=LABELS, hypothesis_template="it is {} .", multi_label=multi)
+    how = ClassifyOptions(labels=LABELS, hypothesis_template="it is {} .", multi_label=multi)
     for result, text in zip(classify(loaded, rows(*TEXTS), how), TEXTS, strict=True):
         expected = oracle(text, list(LABELS), hypothesis_template="it is {} .", multi_label=multi)
         wanted = dict(zip(expected["labels"], expected["scores"], strict=True))
@@ -157,7 +165,7 @@ def test_zero_shot_equals_the_pipeline_of_transformers(tiny_nli, multi):
 
 def test_zero_shot_through_a_causal_model_is_the_likelihood_of_each_label(tiny_gpt2):
     loaded = load_classifier(tiny_gpt2)
-    how = ClassifySpec(labels=("cat", "dog", "the moon"), hypothesis_template="It was {}.")
+    how = ClassifyOptions(labels=("cat", "dog", "the moon"), hypothesis_template="It was {}.")
     results = list(classify(loaded, rows("Once upon a time", "hello"), how))
     model = AutoModelForCausalLM.from_pretrained(tiny_gpt2).eval()
     for result, text in zip(results, ("Once upon a time", "hello"), strict=True):
@@ -176,21 +184,21 @@ def test_zero_shot_through_a_causal_model_is_the_likelihood_of_each_label(tiny_g
 
 def test_long_texts_are_read_in_windows_by_a_causal_model_too(tiny_gpt2):
     loaded = load_classifier(tiny_gpt2)
-    how = ClassifySpec(labels=("cat", "dog"))
-    (result,) = classify(loaded, rows("a cat sat " * 40), how, BatchSpec(on_overflow="window"))
+    how = ClassifyOptions(labels=("cat", "dog"))
+    (result,) = classify(loaded, rows("a cat sat " * 40), how, BatchOptions(on_overflow="window"))
     assert result.overflow == "window"
     assert sum(scores(result).values()) == pytest.approx(1)
-    (result,) = classify(loaded, rows("a cat sat " * 40), how, BatchSpec(on_overflow="error"))
+    (result,) = classify(loaded, rows("a cat sat " * 40), how, BatchOptions(on_overflow="error"))
     assert "fit beside the other texts" in result.error
 
 
 def test_a_model_that_knows_no_entailment_is_refused(classifier):
     with pytest.raises(ModelUnsuitable, match="sad, glad, mad: --labels needs"):
-        next(classify(classifier, rows("cat"), ClassifySpec(labels=LABELS)))
+        next(classify(classifier, rows("cat"), ClassifyOptions(labels=LABELS)))
 
 
 def test_a_causal_model_scores_no_label_for_itself(tiny_gpt2):
-    how = ClassifySpec(labels=LABELS, multi_label=True)
+    how = ClassifyOptions(labels=LABELS, multi_label=True)
     with pytest.raises(UsageError, match="--multi-label"):
         next(classify(load_classifier(tiny_gpt2), rows("cat"), how))
 
@@ -204,8 +212,8 @@ def test_a_causal_classifier_without_a_padding_token_takes_batches(bpe, tmp_path
     AutoModelForSequenceClassification.from_config(config).save_pretrained(tmp_path)
     bpe.save_pretrained(tmp_path)
     loaded = load_classifier(tmp_path)
-    together = [one.score for one in classify(loaded, rows(*TEXTS), ClassifySpec())]
-    alone = [next(classify(loaded, rows(text), ClassifySpec())).score for text in TEXTS]
+    together = [one.score for one in classify(loaded, rows(*TEXTS), ClassifyOptions())]
+    alone = [next(classify(loaded, rows(text), ClassifyOptions())).score for text in TEXTS]
     assert together == pytest.approx(alone, abs=1e-6)
 
 
@@ -232,8 +240,8 @@ BART = {
 def test_a_model_that_looks_at_the_last_place_gets_no_padding(tmp_path):
     tokenizer = word_tokenizer(WORDS + MORE_WORDS)
     loaded = save_classifier(tmp_path, tokenizer, vocab_size=len(tokenizer), num_labels=3, **XLNET)
-    together = [scores(one) for one in classify(loaded, rows(*TEXTS), ClassifySpec())]
-    alone = [scores(next(classify(loaded, rows(text), ClassifySpec()))) for text in TEXTS]
+    together = [scores(one) for one in classify(loaded, rows(*TEXTS), ClassifyOptions())]
+    alone = [scores(next(classify(loaded, rows(text), ClassifyOptions()))) for text in TEXTS]
     for one, other in zip(together, alone, strict=True):
         assert one == pytest.approx(other, abs=1e-6)
 
@@ -243,8 +251,8 @@ def test_a_batch_is_filled_with_what_the_model_looks_for(tmp_path):
     settings = {"model_type": "gpt2", "n_embd": 16, "n_layer": 1, "n_head": 2, "num_labels": 2}
     tokenizer = word_tokenizer(WORDS + MORE_WORDS)
     loaded = save_classifier(tmp_path, tokenizer, vocab_size=22, pad_token_id=1, **settings)
-    together = [one.score for one in classify(loaded, rows(*TEXTS), ClassifySpec())]
-    alone = [next(classify(loaded, rows(text), ClassifySpec())).score for text in TEXTS]
+    together = [one.score for one in classify(loaded, rows(*TEXTS), ClassifyOptions())]
+    alone = [next(classify(loaded, rows(text), ClassifyOptions())).score for text in TEXTS]
     assert together == pytest.approx(alone, abs=1e-6)
 
 
@@ -253,20 +261,20 @@ def test_special_tokens_that_are_typed_are_text(tmp_path):
     tokenizer = word_tokenizer(WORDS + MORE_WORDS)
     ends = {"eos_token_id": 3, "pad_token_id": 0, "bos_token_id": 2, "decoder_start_token_id": 3}
     loaded = save_classifier(tmp_path, tokenizer, vocab_size=len(tokenizer), **BART, **ends)
-    found = list(classify(loaded, rows("the cat", "a [SEP] dog", "[PAD]"), ClassifySpec()))
+    found = list(classify(loaded, rows("the cat", "a [SEP] dog", "[PAD]"), ClassifyOptions()))
     assert not any(isinstance(one, Failure) for one in found)
 
 
 def test_labels_without_a_name_get_one(classifier, monkeypatch):
     monkeypatch.setattr(classifier.model.config, "id2label", {1: "a", 2: "b", 9: "c"})
-    (result,) = classify(classifier, rows("the cat"), ClassifySpec())
+    (result,) = classify(classifier, rows("the cat"), ClassifyOptions())
     assert set(scores(result)) == {"LABEL_0", "a", "b"}
 
 
 def test_likelihoods_do_not_depend_on_the_batch_where_padding_is_taken_for_text(bpe, tmp_path):
     settings = {"model_type": "rwkv", "hidden_size": 16, "num_hidden_layers": 2}
     loaded = load_classifier(make_causal(bpe, tmp_path / "rwkv", **settings))
-    how = ClassifySpec(labels=("cat", "the moon"))
+    how = ClassifyOptions(labels=("cat", "the moon"))
     texts = ("a", "Once upon a time there was")
     together = [scores(one) for one in classify(loaded, rows(*texts), how)]
     alone = [scores(next(classify(loaded, rows(text), how))) for text in texts]
@@ -282,7 +290,7 @@ def test_long_texts_are_split_between_sentences_for_a_causal_model(tiny_gpt2, mo
         Likelihood, "logprobs", lambda self, units: seen.extend(units) or work(self, units)
     )
     text = "One day the cat saw a dog. " * 8
-    how = ClassifySpec(labels=("cat", "dog"))
-    list(classify(loaded, rows(text), how, BatchSpec(on_overflow="split")))
+    how = ClassifyOptions(labels=("cat", "dog"))
+    list(classify(loaded, rows(text), how, BatchOptions(on_overflow="split")))
     parts = {loaded.tokenizer.decode(unit.ids).split("\n")[0] for unit in seen}
     assert len(seen) > 2 and all(part.strip().endswith("dog.") for part in parts)

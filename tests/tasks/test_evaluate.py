@@ -12,7 +12,7 @@ from sklearn import metrics as sklearn
 
 from llmcli.errors import InputError
 from llmcli.evaluation.examples import Example
-from llmcli.spec.tasks import EvaluateSpec
+from llmcli.spec.tasks import EvaluateOptions
 from llmcli.tasks.compare import compare
 from llmcli.tasks.evaluate import evaluate
 from tests.conftest import STORY
@@ -29,7 +29,7 @@ TEXTS = [
 ]
 GOLD = ["sad", "glad", "mad", "glad", "sad", "glad", "mad", "sad"]
 LEVELS = ["easy", "hard"] * 4
-CLASSIFICATION = EvaluateSpec("classification")
+CLASSIFICATION = EvaluateOptions("classification")
 
 
 def write_rows(path, rows):
@@ -80,7 +80,7 @@ def test_what_is_told_of_a_classification():
 
 def test_the_mistakes_that_the_model_was_surest_of_come_first():
     made = examples(list("aaaa"), list("bbab"), [0.6, 0.9, 1.0, 0.7])
-    found = evaluate(made, EvaluateSpec("classification", mistakes=2), ["a", "b"])
+    found = evaluate(made, EvaluateOptions("classification", mistakes=2), ["a", "b"])
     assert [one.row for one in found.mistakes] == [2, 4]
 
 
@@ -91,7 +91,7 @@ def test_slices_by_column_and_length():
             [("a", 1, "x"), ("b", 2, "x"), ("a", 30, "y"), ("a", 40, "x")], 1
         )
     ]
-    found = evaluate(made, EvaluateSpec("classification", by=("level", "length")), ["a", "b"])
+    found = evaluate(made, EvaluateOptions("classification", by=("level", "length")), ["a", "b"])
     told = [(one.by, one.value, one.rows, one.measures[0].value) for one in found.slices]
     assert told == [
         ("level", "x", 3, 2 / 3),
@@ -106,22 +106,22 @@ def test_slices_by_column_and_length():
 def test_intervals_are_repeatable_and_can_be_left_out():
     made = examples(list("ab" * 20), list("abab" * 5 + "bbbb" * 5))
     first, again, other = (
-        evaluate(made, EvaluateSpec("classification", seed=seed), ["a", "b"]).measures[1]
+        evaluate(made, EvaluateOptions("classification", seed=seed), ["a", "b"]).measures[1]
         for seed in (1, 1, 2)
     )
     assert first == again != other
-    none = evaluate(made, EvaluateSpec("classification", bootstrap=0), ["a", "b"]).measures[0]
+    none = evaluate(made, EvaluateOptions("classification", bootstrap=0), ["a", "b"]).measures[0]
     assert (none.low, none.high) == (None, None)
 
 
 def test_tags():
     gold = [("B-PER", "I-PER", "O"), ("O", "B-LOC")]
     said = [("B-PER", "O", "O"), ("O", "B-LOC")]
-    found = evaluate(examples(gold, said), EvaluateSpec("token-classification"))
+    found = evaluate(examples(gold, said), EvaluateOptions("token-classification"))
     told = {one.name: one.value for one in found.measures}
     assert told == {"precision": 0.5, "recall": 0.5, "f1": 0.5, "tag_accuracy": 4 / 5}
     with pytest.raises(InputError, match="line 1: 1 tags were predicted for 3"):
-        evaluate(examples(gold[:1], [("O",)]), EvaluateSpec("token-classification"))
+        evaluate(examples(gold[:1], [("O",)]), EvaluateOptions("token-classification"))
 
 
 def test_compare_by_hand():

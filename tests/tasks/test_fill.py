@@ -10,8 +10,8 @@ from transformers import pipeline
 from llmcli.data.rows import Failure, Row
 from llmcli.engines.pytorch.loading import load
 from llmcli.errors import ModelUnsuitable
-from llmcli.spec import BatchSpec, ModelSpec
-from llmcli.spec.tasks import FillSpec
+from llmcli.spec import BatchOptions, ModelSpec
+from llmcli.spec.tasks import FillOptions
 from llmcli.tasks.fill import fill
 
 
@@ -35,7 +35,7 @@ TEXTS = ["the [MASK] sat", "[MASK]", "is it good ? it is [MASK] .", "who ran on 
 @pytest.mark.parametrize("size", [None, 1, 3])
 def test_candidates_equal_those_of_transformers(masked, size):
     oracle = pipeline("fill-mask", model=masked.model, tokenizer=masked.tokenizer, top_k=4)
-    results = fill(masked, rows(*TEXTS), FillSpec(top=4), BatchSpec(batch_size=size))
+    results = fill(masked, rows(*TEXTS), FillOptions(top=4), BatchOptions(batch_size=size))
     for result, text in zip(results, TEXTS, strict=True):
         (gap,) = result.gaps
         expected = [one for one in oracle(text) if one["token_str"] != "[MASK]"]
@@ -47,7 +47,7 @@ def test_candidates_equal_those_of_transformers(masked, size):
 
 
 def test_any_spelling_of_the_mask_will_do(masked):
-    one, other = fill(masked, rows("the [MASK] sat", "the <mask> sat"), FillSpec())
+    one, other = fill(masked, rows("the [MASK] sat", "the <mask> sat"), FillOptions())
     assert one.filled == other.filled
     assert one.gaps[0].candidates == other.gaps[0].candidates
 
@@ -55,7 +55,7 @@ def test_any_spelling_of_the_mask_will_do(masked):
 def test_several_gaps_are_filled_together_as_well_as_a_search_of_all_pairs(masked, monkeypatch):
     monkeypatch.setattr("llmcli.tasks.fill.BEAMS", 30)  # more than the vocabulary has
     text = "the [MASK] ran on [MASK]"
-    (result,) = fill(masked, rows(text), FillSpec(top=1))
+    (result,) = fill(masked, rows(text), FillOptions(top=1))
     mask = masked.tokenizer.mask_token_id
     ids = masked.tokenizer(text)["input_ids"]
     first, second = [at for at, token in enumerate(ids) if token == mask]
@@ -74,7 +74,7 @@ def test_several_gaps_are_filled_together_as_well_as_a_search_of_all_pairs(maske
 
 
 def test_targets_are_compared(masked):
-    (result,) = fill(masked, rows("the [MASK] sat"), FillSpec(targets=("dog", "cat")))
+    (result,) = fill(masked, rows("the [MASK] sat"), FillOptions(targets=("dog", "cat")))
     ids = masked.tokenizer("the [MASK] sat")["input_ids"]
     found = logprobs(masked, ids, 2).exp()
     by_word = {one.word: one.probability for one in result.gaps[0].candidates}
@@ -86,7 +86,7 @@ def test_targets_are_compared(masked):
 
 
 def test_a_target_of_two_tokens_is_the_product_of_both(masked):
-    (result,) = fill(masked, rows("the [MASK] sat"), FillSpec(targets=("cat", "dog ran")))
+    (result,) = fill(masked, rows("the [MASK] sat"), FillOptions(targets=("cat", "dog ran")))
     word = next(one for one in result.gaps[0].candidates if one.word == "dog ran")
     dog, ran = masked.tokenizer.convert_tokens_to_ids(["dog", "ran"])
     mask = masked.tokenizer.mask_token_id
@@ -100,17 +100,17 @@ def test_a_target_of_two_tokens_is_the_product_of_both(masked):
 def test_of_a_long_text_what_is_around_the_gap_is_read(masked):
     words = "the cat sat on mats a dog ran".split()
     text = " ".join([*words, *words, "[MASK]", *words])
-    (result,) = fill(masked, rows(text), FillSpec(), BatchSpec(on_overflow="window"))
+    (result,) = fill(masked, rows(text), FillOptions(), BatchOptions(on_overflow="window"))
     assert result.overflow == "window"
-    (cut,) = fill(masked, rows(text), FillSpec(), BatchSpec(on_overflow="truncate"))
+    (cut,) = fill(masked, rows(text), FillOptions(), BatchOptions(on_overflow="truncate"))
     assert isinstance(cut, Failure) and "do not fit" in cut.error
-    (refused,) = fill(masked, rows(text), FillSpec(), BatchSpec(on_overflow="error"))
+    (refused,) = fill(masked, rows(text), FillOptions(), BatchOptions(on_overflow="error"))
     assert "the model takes 16" in refused.error
 
 
 def test_rows_that_cannot_be_filled_fail_alone(masked):
     texts = ["no gap", "", "the [MASK]"]
-    results = list(fill(masked, rows(*texts), FillSpec()))
+    results = list(fill(masked, rows(*texts), FillOptions()))
     assert [isinstance(one, Failure) for one in results] == [True, True, False]
     assert "write [MASK]" in results[0].error
 
@@ -120,7 +120,7 @@ def test_a_model_without_a_mask_is_refused(masked, monkeypatch):
     if masked.tokenizer.mask_token is not None:
         pytest.skip("this tokenizer keeps its mask token elsewhere")
     with pytest.raises(ModelUnsuitable, match="no mask token"):
-        next(fill(masked, rows("the [MASK]"), FillSpec()))
+        next(fill(masked, rows("the [MASK]"), FillOptions()))
 
 
 def test_a_vocabulary_with_spaces_in_its_tokens_doubles_none(bpe, tmp_path):
@@ -148,7 +148,7 @@ def test_a_vocabulary_with_spaces_in_its_tokens_doubles_none(bpe, tmp_path):
     loaded = load(ModelSpec(str(tmp_path)), ("masked",))
     cat = tokenizer(" cat", add_special_tokens=False)["input_ids"]
     assert len(cat) == 1
-    spec = FillSpec(targets=("cat",))
+    spec = FillOptions(targets=("cat",))
     one, other = fill(loaded, rows("a [MASK] sat", "[MASK] sat, a[MASK]!"), spec)
     assert one.filled == "a cat sat"
     assert other.filled == "cat sat, a cat!"
@@ -157,12 +157,12 @@ def test_a_vocabulary_with_spaces_in_its_tokens_doubles_none(bpe, tmp_path):
 
 def test_a_target_of_several_tokens_has_room_in_a_full_model(masked):
     text = " ".join(["[MASK]", *["cat"] * 13])  # with [CLS] and [SEP], all that it takes
-    spec = FillSpec(targets=("dog", "a dog ran"))
-    (result,) = fill(masked, rows(text), spec, BatchSpec(on_overflow="window"))
+    spec = FillOptions(targets=("dog", "a dog ran"))
+    (result,) = fill(masked, rows(text), spec, BatchOptions(on_overflow="window"))
     assert len(result.gaps[0].candidates) == 2
 
 
 def test_ids_that_no_token_has_fill_no_gap(masked, monkeypatch):
     monkeypatch.setattr(type(masked.tokenizer), "__len__", lambda self: 9)
-    (result,) = fill(masked, rows("the [MASK] sat"), FillSpec(top=22))
+    (result,) = fill(masked, rows("the [MASK] sat"), FillOptions(top=22))
     assert all(one.id < 9 for one in result.gaps[0].candidates if one.probability > 0)

@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from llmcli.errors import InputError, Interrupted, UsageError
 from llmcli.spec import ModelSpec
-from llmcli.spec.training import TrainingSpec
+from llmcli.spec.training import Training
 from llmcli.tasks.finetune import finetune
 from llmcli.training.checkpoints import last_whole
 from llmcli.training.trainer import checkpoint_root
@@ -59,7 +59,7 @@ def spec(files, tmp_path):
             "log_steps": 1,
             "dtype": "float32",
         }
-        return TrainingSpec(**{**settings, **changes})
+        return Training(**{**settings, **changes})
 
     return make
 

@@ -10,7 +10,7 @@ import pytest
 from llmcli.cli.checkup import checkup_text
 from llmcli.errors import UsageError
 from llmcli.spec import ModelSpec
-from llmcli.spec.training import TrainingSpec
+from llmcli.spec.training import Training
 from llmcli.tasks.finetune import check, finetune
 from llmcli.training.checkup.duplicates import key_of, leaks, repeats
 from llmcli.training.checkup.findings import lengths_of
@@ -29,7 +29,7 @@ def examine(tmp_path):
         files = {"train": (write_rows(tmp_path / "train.jsonl", train),)}
         if held_out is not None:
             files["eval"] = (write_rows(tmp_path / "eval.jsonl", held_out),)
-        spec = TrainingSpec(**{"output": "", "eval_fraction": 0.0, **files, **changes})
+        spec = Training(**{"output": "", "eval_fraction": 0.0, **files, **changes})
         before = sorted(os.listdir(tmp_path))
         (found,) = check(spec, None if spec.from_scratch else ModelSpec(str(base)))
         assert sorted(os.listdir(tmp_path)) == before
@@ -171,7 +171,7 @@ def test_questions_of_squads_json_are_told_by_their_place(tiny_encoder, tmp_path
     asked = [{"context": "the cat", "qas": [good, {"id": "y", "question": 7, "answers": []}]}]
     path = tmp_path / "train.json"
     path.write_text(json.dumps({"data": [{"paragraphs": asked}, {"paragraphs": "none"}]}))
-    spec = TrainingSpec((str(path),), "", task="question-answering", eval_fraction=0.0)
+    spec = Training((str(path),), "", task="question-answering", eval_fraction=0.0)
     (found,) = check(spec, ModelSpec(str(tiny_encoder)))
     assert [(one.line, one.place) for one in found.problems] == [
         (None, "article 1, paragraph 1, question 2"),
@@ -239,8 +239,8 @@ def test_blocks_are_those_that_are_learnt(tiny_gpt2, tmp_path):
     files = (str(tmp_path / "a.txt"), write_rows(tmp_path / "b.jsonl", rows))
     base = ModelSpec(str(tiny_gpt2))
     settings = {"block_size": 16, "eval_fraction": 0.1, "max_steps": 1, "dtype": "float32"}
-    (found,) = check(TrainingSpec(files, "", **settings), base)
-    trained = finetune(TrainingSpec(files, str(tmp_path / "out"), **settings), base)
+    (found,) = check(Training(files, "", **settings), base)
+    trained = finetune(Training(files, str(tmp_path / "out"), **settings), base)
     numbers = dict(found.numbers)
     assert numbers["train_blocks"] * 16 == trained.train_tokens
     assert numbers["validation_blocks"] * 16 == trained.eval_tokens
@@ -291,7 +291,7 @@ def test_a_file_that_is_not_there_is_one_of_the_problems(run, tiny_encoder, tmp_
     words = ["finetune", "-q", "--task", "classification", "-m", tiny_encoder, "--train", data]
     shown = run(*words, "--train", tmp_path / "none.jsonl", "--check")
     assert shown.exit_code == 1 and "none.jsonl: cannot read" in shown.stdout
-    alone = check(TrainingSpec(("no.jsonl",), "", task="classification"), ModelSpec("no-model"))[0]
+    alone = check(Training(("no.jsonl",), "", task="classification"), ModelSpec("no-model"))[0]
     assert alone.findings == () and alone.files[0].rows == 0  # nothing was looked at
 
 

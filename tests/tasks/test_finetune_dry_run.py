@@ -11,7 +11,7 @@ from transformers import AutoModelForSequenceClassification
 
 from llmcli.errors import InputError
 from llmcli.spec import ModelSpec
-from llmcli.spec.training import LoraSpec, TrainingSpec
+from llmcli.spec.training import LoraOptions, Training
 from llmcli.tasks.finetune import estimate, finetune
 from llmcli.training.estimate import disk_of, load_of
 from llmcli.training.objectives.base import Examples
@@ -37,7 +37,7 @@ def spec(tmp_path):
         data = write_rows(tmp_path / "train.jsonl", texts() if rows is None else rows)
         settings = {"task": "classification", "batch_size": 8, "dtype": "float32"}
         settings |= {"eval_fraction": 0.1, "output": ""}
-        return TrainingSpec((data,), **{**settings, **changes})
+        return Training((data,), **{**settings, **changes})
 
     return make
 
@@ -85,7 +85,7 @@ def test_a_checkpoint_is_as_large_as_estimated(tiny_encoder, spec, tmp_path):
 def test_adapters_are_small(tiny_encoder, spec):
     pytest.importorskip("peft")
     base = ModelSpec(str(tiny_encoder))
-    found = estimate(spec(adapters=LoraSpec(lora=True, lora_rank=2)), base)
+    found = estimate(spec(adapters=LoraOptions(lora=True, lora_rank=2)), base)
     assert found.learnt < found.parameters / 2
     assert found.checkpoint_bytes == 12 * found.learnt
 
@@ -95,7 +95,7 @@ def test_frozen_weights_have_no_moments(tiny_classifier):
     for parameter in model.base_model.parameters():
         parameter.requires_grad = False
     head = sum(one.numel() for one in model.classifier.parameters())
-    spec = TrainingSpec((), "", save_dtype="bfloat16", save_total_limit=3)
+    spec = Training((), "", save_dtype="bfloat16", save_total_limit=3)
     checkpoint, count, final = disk_of(model, spec, validates=False)
     assert checkpoint == 4 * model.num_parameters() + 8 * head
     assert count == 4 and final == 2 * model.num_parameters()

@@ -6,7 +6,7 @@ import torch
 from llmcli.data.rows import Failure, Row
 from llmcli.decoding.validation import check_decoding
 from llmcli.errors import UsageError
-from llmcli.spec import BatchSpec, ChatSpec, DecodingSpec, ModelSpec
+from llmcli.spec import BatchOptions, Chat, Decoding, ModelSpec
 from llmcli.tasks.generate import generate, stream
 
 PROMPTS = ["Once upon a time", "我明天要去看电影。", "a", "The cat sat on the moon and"]
@@ -17,7 +17,7 @@ def rows(*texts):
 
 
 def continue_one(loaded, text, **settings):
-    (result,) = generate(loaded, rows(text), DecodingSpec(**settings), ChatSpec())
+    (result,) = generate(loaded, rows(text), Decoding(**settings), Chat())
     return result
 
 
@@ -34,21 +34,20 @@ def test_greedy_text_equals_that_of_transformers(gpt2, prompt):
 
 
 def test_the_same_seed_gives_the_same_text_alone_in_a_batch_or_streamed(gpt2):
-    spec = DecodingSpec(temperature=1.0, seed=5, max_new_tokens=30)
-    alone = [next(generate(gpt2, rows(text), spec, ChatSpec())).text for text in PROMPTS]
+    spec = Decoding(temperature=1.0, seed=5, max_new_tokens=30)
+    alone = [next(generate(gpt2, rows(text), spec, Chat())).text for text in PROMPTS]
     batch = [
-        one.text
-        for one in generate(gpt2, rows(*PROMPTS), spec, ChatSpec(), BatchSpec(batch_size=4))
+        one.text for one in generate(gpt2, rows(*PROMPTS), spec, Chat(), BatchOptions(batch_size=4))
     ]
     streamed = []
     for text in PROMPTS:
         pieces = []
         watch = {"on_start": lambda row: None, "on_text": pieces.append}
-        list(stream(gpt2, rows(text), spec, ChatSpec(), **watch))
+        list(stream(gpt2, rows(text), spec, Chat(), **watch))
         streamed.append("".join(pieces))
     assert alone == batch == streamed
-    other = DecodingSpec(temperature=1.0, seed=6, max_new_tokens=30)
-    assert next(generate(gpt2, rows(PROMPTS[0]), other, ChatSpec())).text != alone[0]
+    other = Decoding(temperature=1.0, seed=6, max_new_tokens=30)
+    assert next(generate(gpt2, rows(PROMPTS[0]), other, Chat())).text != alone[0]
 
 
 def test_greedy_decoding_reports_no_seed(gpt2):
@@ -60,7 +59,7 @@ def test_several_sequences_of_one_prompt_differ_and_repeat(gpt2):
 
     def texts():
         found = generate(
-            gpt2, rows("a", "b"), DecodingSpec(**settings), ChatSpec(), BatchSpec(batch_size=2)
+            gpt2, rows("a", "b"), Decoding(**settings), Chat(), BatchOptions(batch_size=2)
         )
         return [(one.row.number, one.index, one.text) for one in found]
 
@@ -71,8 +70,8 @@ def test_several_sequences_of_one_prompt_differ_and_repeat(gpt2):
 
 
 def test_beams_come_best_first_with_their_scores(gpt2):
-    spec = DecodingSpec(num_beams=3, num_return_sequences=3, max_new_tokens=8)
-    scores = [one.score for one in generate(gpt2, rows("a cat"), spec, ChatSpec())]
+    spec = Decoding(num_beams=3, num_return_sequences=3, max_new_tokens=8)
+    scores = [one.score for one in generate(gpt2, rows("a cat"), spec, Chat())]
     assert scores == sorted(scores, reverse=True)
 
 
@@ -106,8 +105,8 @@ def test_by_default_text_stops_where_the_context_ends(gpt2):
 
 def test_a_row_that_cannot_be_continued_fails_alone(gpt2):
     texts = rows("a", "cat " * 100, "b") + [Row(4, "", error="not JSON")]
-    spec = DecodingSpec(max_new_tokens=3)
-    results = list(generate(gpt2, texts, spec, ChatSpec(), BatchSpec(batch_size=4)))
+    spec = Decoding(max_new_tokens=3)
+    results = list(generate(gpt2, texts, spec, Chat(), BatchOptions(batch_size=4)))
     assert [isinstance(one, Failure) for one in results] == [False, True, False, True]
     assert "takes 64" in results[1].error
     assert results[3].error == "not JSON"
@@ -131,9 +130,9 @@ def test_a_chat_model_gets_its_template(tiny_chat):
     from llmcli.inference.prompts import encode_prompt
 
     loaded = load_causal(ModelSpec(str(tiny_chat)))
-    plain = encode_prompt(loaded, "hello cat", ChatSpec())
-    chat = encode_prompt(loaded, "hello cat", ChatSpec(chat=True))
-    system = encode_prompt(loaded, "hello cat", ChatSpec(system="be a dog"))
+    plain = encode_prompt(loaded, "hello cat", Chat())
+    chat = encode_prompt(loaded, "hello cat", Chat(chat=True))
+    system = encode_prompt(loaded, "hello cat", Chat(system="be a dog"))
     decode = loaded.tokenizer.decode
     assert decode(plain) == "hello cat"
     assert decode(chat) == "<user>hello cat\n<assistant>"
@@ -143,10 +142,10 @@ def test_a_chat_model_gets_its_template(tiny_chat):
 @pytest.mark.parametrize(
     "spec",
     [
-        DecodingSpec(num_beams=2, top_k=5),
-        DecodingSpec(num_beams=2, num_return_sequences=3),
-        DecodingSpec(num_return_sequences=2),
-        DecodingSpec(num_return_sequences=2, temperature=0),
+        Decoding(num_beams=2, top_k=5),
+        Decoding(num_beams=2, num_return_sequences=3),
+        Decoding(num_return_sequences=2),
+        Decoding(num_return_sequences=2, temperature=0),
     ],
 )
 def test_settings_that_contradict_one_another_are_refused(spec):

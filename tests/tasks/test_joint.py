@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from llmcli.errors import InputError, Interrupted
 from llmcli.spec import ModelSpec
-from llmcli.spec.training import TrainingSpec
+from llmcli.spec.training import Training
 from llmcli.tasks.finetune import finetune
 from tests.tasks.test_training_tasks import encoder, moods, write_rows  # noqa: F401
 
@@ -41,7 +41,7 @@ def parts(tmp_path, encoder):  # noqa: F811
 def settings(parts, folder, **changes):
     own = {"output": str(folder), "parts": str(parts), "max_steps": 12, "eval_steps": 6}
     own |= {"learning_rate": 3e-3, "save_steps": 4, "dtype": "float32", "device": "cpu"}
-    return TrainingSpec((), **{**own, **changes})
+    return Training((), **{**own, **changes})
 
 
 def test_all_heads_are_in_one_folder_with_one_body(run, encoder, parts, tmp_path):  # noqa: F811

@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 
 from llmcli.errors import InputError, UsageError
 from llmcli.spec import ModelSpec
-from llmcli.spec.training import LoraSpec, TrainingSpec
+from llmcli.spec.training import LoraOptions, Training
 from llmcli.tasks.finetune import finetune
 from tests.conftest import MORE_WORDS, WORDS, make_bert, make_marian
 
@@ -54,7 +54,7 @@ def fit(tmp_path):
             "eval_steps": 20,
             "dtype": "float32",
         }
-        spec = TrainingSpec(**{**settings, **changes})
+        spec = Training(**{**settings, **changes})
         return finetune(spec, None if spec.from_scratch else ModelSpec(str(base)))
 
     return train
@@ -117,7 +117,7 @@ def test_several_labels_at_once(run, encoder, fit, tmp_path):
 def test_a_csv_file_has_several_labels_between_semicolons(encoder, tmp_path):
     data = tmp_path / "rows.csv"
     data.write_text("text,label\n" + 'the cat,"a;b"\nthe dog,b\nit,\n' * 4)
-    spec = TrainingSpec(
+    spec = Training(
         (str(data),),
         str(tmp_path / "model"),
         task="classification",
@@ -297,7 +297,7 @@ def test_adapters_learn_and_are_used_or_merged(run, encoder, fit, tmp_path):
         encoder,
         moods(),
         "classification",
-        adapters=LoraSpec(lora=True, lora_rank=4),
+        adapters=LoraOptions(lora=True, lora_rank=4),
         output=str(tmp_path / "apart"),
         **settings,
     )
@@ -305,7 +305,7 @@ def test_adapters_learn_and_are_used_or_merged(run, encoder, fit, tmp_path):
         encoder,
         moods(),
         "classification",
-        adapters=LoraSpec(lora=True, lora_rank=4, merge=True),
+        adapters=LoraOptions(lora=True, lora_rank=4, merge=True),
         output=str(tmp_path / "whole"),
         **settings,
     )
@@ -357,7 +357,7 @@ def test_class_weights_make_up_for_rare_labels(encoder, tmp_path):
     from llmcli.training.preparation import Data, class_weights
 
     rows = [Row(at, "x", {"label": "a" if at < 9 else "b"}) for at in range(12)]
-    spec = TrainingSpec(
+    spec = Training(
         (), "", task="classification", label_column="label", class_weights=("balanced",)
     )
     weights = class_weights(spec, Data(rows, [], ["a", "b"]), ["a", "b"])

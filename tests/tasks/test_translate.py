@@ -7,8 +7,8 @@ from transformers import T5Config, T5ForConditionalGeneration
 from llmcli.data.rows import Failure, Row
 from llmcli.engines.pytorch.loading import load
 from llmcli.errors import ModelUnsuitable, UsageError
-from llmcli.spec import BatchSpec, ModelSpec
-from llmcli.spec.tasks import TranslateSpec
+from llmcli.spec import BatchOptions, ModelSpec
+from llmcli.spec.tasks import TranslateOptions
 from llmcli.tasks.translate import translate
 from tests.conftest import make_marian
 
@@ -54,8 +54,8 @@ def reference(loaded, text, **settings):
 )
 @pytest.mark.parametrize("size", [None, 1, 3])
 def test_translations_equal_those_of_generate(marian, settings, size):
-    spec = TranslateSpec(**settings, split_sentences=False)
-    found = list(translate(marian, rows(*SENTENCES), spec, BatchSpec(batch_size=size)))
+    spec = TranslateOptions(**settings, split_sentences=False)
+    found = list(translate(marian, rows(*SENTENCES), spec, BatchOptions(batch_size=size)))
     for number, text in enumerate(SENTENCES, 1):
         mine = [one for one in found if one.row.number == number]
         texts, scores = reference(marian, text, **settings)
@@ -81,7 +81,7 @@ def test_the_checkpoints_own_settings_are_heeded(tiny_marian, rule):
     loaded = load_translator(tiny_marian)
     for name, value in rule.items():
         setattr(loaded.model.generation_config, name, value)
-    found = translate(loaded, rows(*SENTENCES), TranslateSpec(split_sentences=False))
+    found = translate(loaded, rows(*SENTENCES), TranslateOptions(split_sentences=False))
     for result, text in zip(found, SENTENCES, strict=True):
         texts, scores = reference(loaded, text)
         assert result.translation == texts[0]
@@ -92,12 +92,12 @@ def test_a_setting_that_is_not_known_is_refused(tiny_marian):
     loaded = load_translator(tiny_marian)
     loaded.model.generation_config.encoder_no_repeat_ngram_size = 3
     with pytest.raises(ModelUnsuitable, match="encoder_no_repeat_ngram_size"):
-        next(translate(loaded, rows("cat"), TranslateSpec()))
+        next(translate(loaded, rows("cat"), TranslateOptions()))
 
 
 def test_a_text_is_translated_sentence_by_sentence_and_put_together_again(marian):
     text = "\n  The cat. The dog!\n\n- One day\n- moon.\n***\n"
-    (result,) = translate(marian, rows(text), TranslateSpec())
+    (result,) = translate(marian, rows(text), TranslateOptions())
     one, two, three, four = (
         reference(marian, part)[0][0] for part in ("The cat.", "The dog!", "One day", "moon.")
     )
@@ -106,7 +106,7 @@ def test_a_text_is_translated_sentence_by_sentence_and_put_together_again(marian
 
 
 def test_several_translations_are_the_best_ways_to_choose_among_sentences(marian):
-    spec = TranslateSpec(num_beams=4, num_return_sequences=4)
+    spec = TranslateOptions(num_beams=4, num_return_sequences=4)
     found = list(translate(marian, rows("The cat. The dog!"), spec))
     first, one = reference(marian, "The cat.", num_beams=4, num_return_sequences=4)
     second, other = reference(marian, "The dog!", num_beams=4, num_return_sequences=4)
@@ -123,7 +123,7 @@ def test_several_translations_are_the_best_ways_to_choose_among_sentences(marian
 
 def test_a_blank_line_stays_blank_and_an_empty_field_fails(marian):
     blank, empty = translate(
-        marian, [Row(1, " "), Row(2, "", fields={"text": ""})], TranslateSpec()
+        marian, [Row(1, " "), Row(2, "", fields={"text": ""})], TranslateOptions()
     )
     assert (blank.translation, blank.score, blank.sentences) == (" ", None, ())
     assert isinstance(empty, Failure) and empty.error == "the text is empty"
@@ -131,22 +131,24 @@ def test_a_blank_line_stays_blank_and_an_empty_field_fails(marian):
 
 def test_a_sentence_that_is_too_long_is_cut_or_refused(marian):
     long = "the cat sat on a mat and looked at the moon, " * 6
-    (refused,) = translate(marian, rows(long), TranslateSpec(), BatchSpec(on_overflow="error"))
+    (refused,) = translate(
+        marian, rows(long), TranslateOptions(), BatchOptions(on_overflow="error")
+    )
     assert "the model takes 48" in refused.error
     for how in ("split", "window"):
-        (result,) = translate(marian, rows(long), TranslateSpec(), BatchSpec(on_overflow=how))
+        (result,) = translate(marian, rows(long), TranslateOptions(), BatchOptions(on_overflow=how))
         assert result.overflow == how
         sources = [sentence.source for sentence in result.sentences]
         assert " ".join(sources) == long.strip()
         assert all(len(marian.tokenizer(one)["input_ids"]) <= 48 for one in sources)
-    (cut,) = translate(marian, rows(long), TranslateSpec(), BatchSpec(on_overflow="truncate"))
+    (cut,) = translate(marian, rows(long), TranslateOptions(), BatchOptions(on_overflow="truncate"))
     assert len(cut.sentences) == 1 and cut.overflow == "truncate"
 
 
 def test_languages_that_the_model_does_not_know_are_refused(marian):
     with pytest.raises(ModelUnsuitable, match="translates from en to fr: not from or to de"):
-        next(translate(marian, rows("cat"), TranslateSpec(to_lang="de")))
-    (result,) = translate(marian, rows("cat"), TranslateSpec(from_lang="en-US", to_lang="fr"))
+        next(translate(marian, rows("cat"), TranslateOptions(to_lang="de")))
+    (result,) = translate(marian, rows("cat"), TranslateOptions(from_lang="en-US", to_lang="fr"))
     assert (result.from_lang, result.to_lang) == ("en-US", "fr")
 
 
@@ -159,12 +161,12 @@ def test_a_model_of_several_languages_is_told_which(tmp_path):
         additional_special_tokens=[">>fra<<", ">>cmn_Hans<<"],
     )
     loaded = load_translator(folder)
-    (result,) = translate(loaded, rows("cat"), TranslateSpec(to_lang="zh"))
+    (result,) = translate(loaded, rows("cat"), TranslateOptions(to_lang="zh"))
     assert result.translation == reference(loaded, ">>cmn_Hans<< cat")[0][0]
     with pytest.raises(UsageError, match="--to-lang"):
-        next(translate(loaded, rows("cat"), TranslateSpec()))
+        next(translate(loaded, rows("cat"), TranslateOptions()))
     with pytest.raises(ModelUnsuitable, match="does not know de"):
-        next(translate(loaded, rows("cat"), TranslateSpec(to_lang="de")))
+        next(translate(loaded, rows("cat"), TranslateOptions(to_lang="de")))
 
 
 @pytest.fixture
@@ -189,20 +191,20 @@ def t5(bpe, tmp_path):
 
 
 def test_t5_is_told_in_words(t5):
-    spec = TranslateSpec(from_lang="en", to_lang="zh-Hans")
+    spec = TranslateOptions(from_lang="en", to_lang="zh-Hans")
     (result,) = translate(t5, rows("the cat"), spec)
     assert result.translation == reference(t5, "translate English to Chinese: the cat")[0][0]
     with pytest.raises(UsageError, match="name the languages"):
-        next(translate(t5, rows("cat"), TranslateSpec()))
+        next(translate(t5, rows("cat"), TranslateOptions()))
 
 
 def test_t5s_own_words_come_first(t5):
     own = {"translation_en_to_fr": {"prefix": "say in French: "}}
     t5.model.config.task_specific_params = own
-    (result,) = translate(t5, rows("the cat"), TranslateSpec(from_lang="en", to_lang="fr"))
+    (result,) = translate(t5, rows("the cat"), TranslateOptions(from_lang="en", to_lang="fr"))
     assert result.translation == reference(t5, "say in French: the cat")[0][0]
 
 
 def test_more_tokens_than_the_model_can_write_are_refused(marian):
     with pytest.raises(UsageError, match="-n 100 is more than the 47"):
-        next(translate(marian, rows("cat"), TranslateSpec(max_new_tokens=100)))
+        next(translate(marian, rows("cat"), TranslateOptions(max_new_tokens=100)))

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from llmcli.arrays import Bools, Floats, Integers, require_numbers
-from llmcli.decoding.steps import Decoding, Hypothesis, Step
+from llmcli.decoding.steps import Hypothesis, Step, StepStream
 from llmcli.engines.base import Inputs, Outputs, Request
 from llmcli.engines.ct2.heads import Head
 from llmcli.models.architectures import Kind
-from llmcli.spec import DecodingSpec, EngineName
+from llmcli.spec import Decoding, EngineName
 from llmcli.system.machine import physical_cores
 
 CLASSES: dict[Kind, str] = {"causal": "Generator", "seq2seq": "Translator"}
@@ -70,10 +70,10 @@ class Ct2Engine:
         assert self._head is not None  # of an encoder
         return self._head(np.array(out.last_hidden_state), places)
 
-    def decode(self, request: Request, spec: DecodingSpec) -> Decoding:
+    def decode(self, request: Request, options: Decoding) -> StepStream:
         return _Greedy(self, request)
 
-    def search(self, request: Request, spec: DecodingSpec) -> list[list[Hypothesis]]:
+    def search(self, request: Request, options: Decoding) -> list[list[Hypothesis]]:
         rules, end_tokens = request.rules, request.end_tokens
         limit = max(request.limits)
         # A model that is made to end at the limit writes one token less of its own.
@@ -82,11 +82,11 @@ class Ct2Engine:
             return [[Hypothesis((), 0.0, True)] for _ in request.prompts]
         found = self.model.translate_batch(
             [_words(source) for source in request.sources or ()],
-            beam_size=spec.num_beams,
-            num_hypotheses=spec.num_return_sequences,
+            beam_size=options.num_beams,
+            num_hypotheses=options.num_return_sequences,
             patience=PATIENCE,
             length_penalty=rules.length_penalty,
-            no_repeat_ngram_size=spec.no_repeat_ngram_size,
+            no_repeat_ngram_size=options.no_repeat_ngram_size,
             suppress_sequences=[_words(one) for one in rules.banned] or None,
             end_token=sorted(end_tokens),
             return_end_token=True,

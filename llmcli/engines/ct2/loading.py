@@ -32,7 +32,7 @@ class Settings:
 
 
 def load_converted(
-    spec: ModelSpec,
+    model: ModelSpec,
     checkpoint: Checkpoint,
     kind: Kind,
     settings: dict[str, Any],
@@ -49,7 +49,7 @@ def load_converted(
     context = context_length(settings)
     if context is None and settings["model_type"] != "t5":
         raise NotForCt2("its config.json does not say how many positions it has")
-    dtype: Dtype = "int8" if spec.dtype == "int8" else "float32"
+    dtype: Dtype = "int8" if model.dtype == "int8" else "float32"
     full = with_defaults(settings)
     try:
         # The tokenizer is read beside the weights: for a large vocabulary it takes a third as long.
@@ -60,7 +60,7 @@ def load_converted(
             if folder is None:
                 reading.result()  # raises before a conversion that would be for nothing
                 if sum(path.stat().st_size for path in weight_files(checkpoint)) > NOTABLE:
-                    note(f"[converting {spec.model_id} for the ct2 engine: once, into the cache]")
+                    note(f"[converting {model.model_id} for the ct2 engine: once, into the cache]")
                 folder = converted(checkpoint, kind, dtype)
             make_ready((folder / "model.bin").stat().st_size)
             engine = Ct2Engine(folder, kind, head)

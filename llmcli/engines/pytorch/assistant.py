@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from llmcli.decoding.speculative import Assisted, Lookup, Reader
-from llmcli.decoding.steps import Decoding
+from llmcli.decoding.steps import StepStream
 from llmcli.engines.base import Loaded, Request
 from llmcli.engines.pytorch.engine import TorchEngine, decoder
 from llmcli.errors import ModelUnsuitable
-from llmcli.spec import DecodingSpec
+from llmcli.spec import Decoding
 
 
 class DraftModel:
@@ -64,9 +64,9 @@ class Assistant(TorchEngine):
                 f"{loaded.checkpoint.model_id}; take a smaller model of the same family, or lookup"
             )
 
-    def decode(self, request: Request, spec: DecodingSpec) -> Decoding:
+    def decode(self, request: Request, options: Decoding) -> StepStream:
         (prompt,), (limit,) = request.prompts, request.limits
-        return decoder(self.state(prompt, limit), request, spec)
+        return decoder(self.state(prompt, limit), request, options)
 
     def state(self, prompt: Sequence[int], limit: int) -> Assisted:
         """A text to be continued. limit: new tokens allowed."""

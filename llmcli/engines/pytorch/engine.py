@@ -11,9 +11,9 @@ from llmcli.arrays import Bools, Floats, require_numbers
 from llmcli.decoding.beam_search import beam_search
 from llmcli.decoding.encoder_decoder import CachedSeq2Seq
 from llmcli.decoding.loop import Cached, Decoder, State
-from llmcli.decoding.steps import Decoding, Hypothesis
+from llmcli.decoding.steps import Hypothesis, StepStream
 from llmcli.engines.base import Engine, Inputs, Outputs, Request
-from llmcli.spec import DecodingSpec, EngineName
+from llmcli.spec import Decoding, EngineName
 
 LOGITS = 1 << 26  # numbers that are held at once at most
 # Of two logits. Of 4,000 reviews, MiniLM's differences in bfloat16 were off by 0.07 at most.
@@ -49,16 +49,16 @@ class TorchEngine:
             ends=taken("end_logits"),
         )
 
-    def decode(self, request: Request, spec: DecodingSpec) -> Decoding:
-        return decoder(Cached(self._model, request.prompts), request, spec)
+    def decode(self, request: Request, options: Decoding) -> StepStream:
+        return decoder(Cached(self._model, request.prompts), request, options)
 
     @torch.inference_mode()
-    def search(self, request: Request, spec: DecodingSpec) -> list[list[Hypothesis]]:
+    def search(self, request: Request, options: Decoding) -> list[list[Hypothesis]]:
         prompts, state = request.prompts, self._state(request)
         return beam_search(
             state,
             prompts,
-            spec,
+            options,
             limits=request.limits,
             end_tokens=request.end_tokens,
             rules=request.rules,
@@ -122,12 +122,12 @@ class Rechecked(TorchEngine):
         return out
 
 
-def decoder(state: State, request: Request, spec: DecodingSpec) -> Decoder:
+def decoder(state: State, request: Request, options: Decoding) -> Decoder:
     """The decoding loop for a request. state: a model that was fed its prompts."""
     return Decoder(
         state,
         request.prompts,
-        spec,
+        options,
         limits=request.limits,
         seeds=request.seeds,
         end_tokens=request.end_tokens,

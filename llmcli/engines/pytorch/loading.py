@@ -48,22 +48,22 @@ AUTO_CLASSES = {
 }
 
 
-def load_causal(spec: ModelSpec) -> Loaded:
+def load_causal(model: ModelSpec) -> Loaded:
     """Load a model that predicts the next token. Raises ModelNotFound, ModelUnsuitable."""
-    return load(spec, ("causal",))
+    return load(model, ("causal",))
 
 
-def load(spec: ModelSpec, kinds: tuple[Kind, ...]) -> Loaded:
+def load(model: ModelSpec, kinds: tuple[Kind, ...]) -> Loaded:
     """Load a model of one of `kinds` in evaluation mode, with its head and its tokenizer.
 
     Raises ModelNotFound; ModelUnsuitable if it is of another kind, is damaged, or lacks
     weights that its architecture needs.
     """
 
-    return _load(spec, lambda settings: choose_kind(spec.model_id, settings, kinds))
+    return _load(model, lambda settings: choose_kind(model.model_id, settings, kinds))
 
 
-def load_encoder(spec: ModelSpec) -> Loaded:
+def load_encoder(model: ModelSpec) -> Loaded:
     """Load what a model of any kind has below its head, in evaluation mode, with its tokenizer.
 
     Of a sequence-to-sequence model, that is its encoder. Raises as `load` does.
@@ -78,7 +78,7 @@ def load_encoder(spec: ModelSpec) -> Loaded:
             return AutoModelForTextEncoding  # T5's encoder alone
         return AutoModelForSeq2SeqLM if kind_of(settings) == "seq2seq" else AutoModel
 
-    loaded = _load(spec, kind_for, class_for)
+    loaded = _load(model, kind_for, class_for)
     if loaded.kind == "seq2seq":
         encoder = loaded.model.get_encoder()
         return replace(loaded, model=encoder, engine=TorchEngine(encoder))
@@ -171,26 +171,26 @@ def _load_adapted(
     return _ready(model, tokenizer, kind, context, checkpoint, placement)
 
 
-def load_tokenizer(spec: ModelSpec) -> Any:
+def load_tokenizer(model: ModelSpec) -> Any:
     """Load a checkpoint's tokenizer alone. Raises ModelNotFound, ModelUnsuitable."""
-    checkpoint = hub.resolve(spec)
+    checkpoint = hub.resolve(model)
     with errors_explained(checkpoint):
-        return _tokenizer(checkpoint, spec)
+        return _tokenizer(checkpoint, model)
 
 
-def _common(checkpoint: Checkpoint, spec: ModelSpec) -> dict[str, Any]:
+def _common(checkpoint: Checkpoint, model: ModelSpec) -> dict[str, Any]:
     gguf = {"gguf_file": checkpoint.gguf_file} if checkpoint.gguf_file else {}
-    return {"local_files_only": True, "trust_remote_code": spec.trust_remote_code, **gguf}
+    return {"local_files_only": True, "trust_remote_code": model.trust_remote_code, **gguf}
 
 
-def _config(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
-    return AutoConfig.from_pretrained(checkpoint.folder, **_common(checkpoint, spec))
+def _config(checkpoint: Checkpoint, model: ModelSpec) -> Any:
+    return AutoConfig.from_pretrained(checkpoint.folder, **_common(checkpoint, model))
 
 
-def _tokenizer(checkpoint: Checkpoint, spec: ModelSpec) -> Any:
+def _tokenizer(checkpoint: Checkpoint, model: ModelSpec) -> Any:
     if checkpoint.gguf_file is None:
         check_tokenizer(checkpoint)
-    return AutoTokenizer.from_pretrained(checkpoint.folder, **_common(checkpoint, spec))
+    return AutoTokenizer.from_pretrained(checkpoint.folder, **_common(checkpoint, model))
 
 
 UNUSED = ("pooler.",)  # of an encoder: its token states are pooled by us

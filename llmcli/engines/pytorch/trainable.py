@@ -61,9 +61,9 @@ def load_trainable(
     return _ready(model, tokenizer, kind, context, checkpoint, placement), sorted(new)
 
 
-def known_labels(spec: ModelSpec) -> list[str]:
+def known_labels(model: ModelSpec) -> list[str]:
     """The labels that a checkpoint was trained with; none where it has but placeholders."""
-    settings = read_config(hub.resolve(spec))
+    settings = read_config(hub.resolve(model))
     names = settings.get("id2label")
     if not isinstance(names, dict) or not isinstance(settings.get("label2id"), dict):
         return []
@@ -163,6 +163,6 @@ def load_tokenizer_folder(folder: Path) -> Any:
     return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
 
 
-def folder_of(spec: ModelSpec) -> Path:
+def folder_of(model: ModelSpec) -> Path:
     """Where a checkpoint lies."""
-    return hub.resolve(spec).folder
+    return hub.resolve(model).folder

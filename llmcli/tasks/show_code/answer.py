@@ -3,7 +3,7 @@
 from llmcli.inference.prompts import CHAT, PLAIN, SEQ2SEQ
 from llmcli.models.architectures import Kind, choose_kind
 from llmcli.spec import ModelSpec
-from llmcli.spec.tasks import AnswerSpec
+from llmcli.spec.tasks import AnswerOptions
 from llmcli.tasks.show_code.load import load_lines, local_config
 
 _SPANS = """
@@ -52,19 +52,19 @@ print(tokenizer.decode(new, skip_special_tokens=True).strip(){line})
 _SHOW_ALL = "print(tokenizer.decode(output[0], skip_special_tokens=True).strip())\n"
 
 
-def answer_code(spec: ModelSpec, how: AnswerSpec, question: str, context: str) -> str:
+def answer_code(model: ModelSpec, options: AnswerOptions, question: str, context: str) -> str:
     """A script that prints the answers to a question about a text, the best first.
 
     Raises ModelUnsuitable as the command would. A model that is not on this machine is taken to
     be extractive.
     """
-    config = local_config(spec)
+    config = local_config(model)
     kinds: tuple[Kind, ...] = ("reader", "causal", "seq2seq")
-    kind = "reader" if config is None else choose_kind(spec.model_id, config, kinds)
+    kind = "reader" if config is None else choose_kind(model.model_id, config, kinds)
     texts = {"question": repr(question), "context": repr(context)}
     if kind == "reader":
-        body = _SPANS.format(**texts, longest=how.max_answer_tokens - 1, top=how.top)
-        return load_lines(spec, "AutoModelForQuestionAnswering") + body
+        body = _SPANS.format(**texts, longest=options.max_answer_tokens - 1, top=options.top)
+        return load_lines(model, "AutoModelForQuestionAnswering") + body
     if kind == "seq2seq":
         parts = {
             "form": _form(SEQ2SEQ),
@@ -75,15 +75,15 @@ def answer_code(spec: ModelSpec, how: AnswerSpec, question: str, context: str) -
         auto_class = "AutoModelForSeq2SeqLM"
     else:
         auto_class = "AutoModelForCausalLM"
-        chat = _has_chat_template(spec)
+        chat = _has_chat_template(model)
         parts = {
             "greedy": "",
             "form": _form(CHAT if chat else PLAIN),
             "inputs": _CHAT_INPUTS if chat else _PLAIN_INPUTS,
             "show": _SHOW_NEW.format(line="" if chat else '.split("\\n")[0]'),
         }
-    body = _WRITE.format(**texts, **parts, longest=how.max_answer_tokens)
-    return load_lines(spec, auto_class) + body
+    body = _WRITE.format(**texts, **parts, longest=options.max_answer_tokens)
+    return load_lines(model, auto_class) + body
 
 
 def _form(template: str) -> str:
@@ -91,7 +91,7 @@ def _form(template: str) -> str:
     return f"f{template!r}"
 
 
-def _has_chat_template(spec: ModelSpec) -> bool:
+def _has_chat_template(model: ModelSpec) -> bool:
     from llmcli.engines.pytorch.loading import load_tokenizer
 
-    return bool(load_tokenizer(spec).chat_template)
+    return bool(load_tokenizer(model).chat_template)

@@ -4,7 +4,7 @@ from typing import Any
 
 from llmcli.models.architectures import Kind, choose_kind
 from llmcli.spec import ModelSpec
-from llmcli.spec.tasks import ClassifySpec
+from llmcli.spec.tasks import ClassifyOptions
 from llmcli.tasks.show_code.load import load_lines, local_config
 
 _HEAD = """
@@ -66,31 +66,33 @@ for at in scores.argsort(descending=True){top}:
 """
 
 
-def classify_code(spec: ModelSpec, how: ClassifySpec, text: str, pair: str | None) -> str:
+def classify_code(model: ModelSpec, options: ClassifyOptions, text: str, pair: str | None) -> str:
     """A script that prints the labels of a text with their scores, the best first.
 
     Raises ModelUnsuitable as the command would, as far as can be told without fetching the model.
     """
-    config = local_config(spec)
-    kinds: tuple[Kind, ...] = ("classifier", "causal") if how.labels else ("classifier",)
-    kind = "classifier" if config is None else choose_kind(spec.model_id, config, kinds)
-    top = "" if how.top is None else f"[:{how.top}]"
+    config = local_config(model)
+    kinds: tuple[Kind, ...] = ("classifier", "causal") if options.labels else ("classifier",)
+    kind = "classifier" if config is None else choose_kind(model.model_id, config, kinds)
+    top = "" if options.top is None else f"[:{options.top}]"
     if kind == "causal":
         body = _LIKELIHOOD.format(
-            text=repr(text), labels=list(how.labels), template=repr(how.hypothesis_template)
+            text=repr(text), labels=list(options.labels), template=repr(options.hypothesis_template)
         )
-        return load_lines(spec, "AutoModelForCausalLM") + body + _SHOW.format(top=top)
-    if how.labels:
+        return load_lines(model, "AutoModelForCausalLM") + body + _SHOW.format(top=top)
+    if options.labels:
         body = _ENTAILMENT.format(
             text=repr(text),
-            labels=list(how.labels),
-            template=repr(how.hypothesis_template),
-            scores=_EACH if how.multi_label else "scores = logits[:, entails].softmax(-1)",
+            labels=list(options.labels),
+            template=repr(options.hypothesis_template),
+            scores=_EACH if options.multi_label else "scores = logits[:, entails].softmax(-1)",
         )
     else:
         texts = "text" if pair is None else f"text, {pair!r}"
-        body = _HEAD.format(text=repr(text), texts=texts, scores=_scores(config, how.multi_label))
-    return load_lines(spec, "AutoModelForSequenceClassification") + body + _SHOW.format(top=top)
+        body = _HEAD.format(
+            text=repr(text), texts=texts, scores=_scores(config, options.multi_label)
+        )
+    return load_lines(model, "AutoModelForSequenceClassification") + body + _SHOW.format(top=top)
 
 
 def _scores(config: dict[str, Any] | None, multi_label: bool) -> str:

@@ -5,7 +5,7 @@ from llmcli.inference.pooling import Pooling, read_pooling
 from llmcli.models import hub
 from llmcli.models.architectures import kind_of
 from llmcli.spec import ModelSpec
-from llmcli.spec.tasks import EmbedSpec
+from llmcli.spec.tasks import EmbedOptions
 from llmcli.tasks.show_code.load import load_lines, local_config
 
 _EMBED = """
@@ -28,25 +28,25 @@ _POOLED = {
 }
 
 
-def embed_code(spec: ModelSpec, how: EmbedSpec, text: str) -> str:
+def embed_code(model: ModelSpec, options: EmbedOptions, text: str) -> str:
     """A script that prints the vector of a text.
 
     Raises UsageError for a checkpoint whose steps are more than these few lines. One that is
     not on this machine is taken to pool by the mean.
     """
-    checkpoint = hub.resolve_local(spec) or hub.cached_checkpoint(spec)
+    checkpoint = hub.resolve_local(model) or hub.cached_checkpoint(model)
     pooling = Pooling() if checkpoint is None else read_pooling(checkpoint)
-    modes = pooling.modes if how.pooling is None else (how.pooling,)
+    modes = pooling.modes if options.pooling is None else (options.pooling,)
     if pooling.steps or len(modes) > 1 or modes[0] not in _POOLED:
-        raise UsageError(f"--show-code does not cover all steps of {spec.model_id}")
-    prompt = pooling.prompt("document", "passage") if how.prompt is None else how.prompt
-    normalize = pooling.normalize if how.normalize is None else how.normalize
+        raise UsageError(f"--show-code does not cover all steps of {model.model_id}")
+    prompt = pooling.prompt("document", "passage") if options.prompt is None else options.prompt
+    normalize = pooling.normalize if options.normalize is None else options.normalize
     written = prompt + text
-    config = local_config(spec)
+    config = local_config(model)
     if config is not None and kind_of(config) == "seq2seq":
-        loading = load_lines(spec, "AutoModelForSeq2SeqLM", ".get_encoder()")
+        loading = load_lines(model, "AutoModelForSeq2SeqLM", ".get_encoder()")
     else:
-        loading = load_lines(spec, "AutoModel")
+        loading = load_lines(model, "AutoModel")
     return loading + _EMBED.format(
         text=repr(written.lower() if pooling.lowercase else written),
         pooled=_POOLED[modes[0]],

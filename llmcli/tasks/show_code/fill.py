@@ -3,7 +3,7 @@
 from llmcli.errors import UsageError
 from llmcli.models.architectures import choose_kind
 from llmcli.spec import ModelSpec
-from llmcli.spec.tasks import FillSpec
+from llmcli.spec.tasks import FillOptions
 from llmcli.tasks.show_code.load import load_lines, local_config
 
 _READ = """
@@ -50,31 +50,35 @@ print(tokenizer.decode(beams[0][1][0], skip_special_tokens=True))
 """
 
 
-def fill_code(spec: ModelSpec, how: FillSpec, text: str) -> str:
+def fill_code(model: ModelSpec, options: FillOptions, text: str) -> str:
     """A script that prints the words for each gap of a text, and the text filled.
 
     Raises ModelUnsuitable as the command would, UsageError for several gaps with targets and for
     targets of several tokens.
     """
-    config = local_config(spec)
+    config = local_config(model)
     if config is not None:
-        choose_kind(spec.model_id, config, ("masked",))
-    show = _TARGETS.format(targets=list(how.targets)) if how.targets else _TOP.format(top=how.top)
+        choose_kind(model.model_id, config, ("masked",))
+    show = (
+        _TARGETS.format(targets=list(options.targets))
+        if options.targets
+        else _TOP.format(top=options.top)
+    )
     several = sum(text.count(spelling) for spelling in ("[MASK]", "<mask>")) > 1
-    if several and how.targets:
+    if several and options.targets:
         raise UsageError("--show-code with --targets is for a text with one gap")
-    _require_single_tokens(spec, how)
+    _require_single_tokens(model, options)
     body = _READ.format(text=repr(text), show=show)
-    return load_lines(spec, "AutoModelForMaskedLM") + body + (_TOGETHER if several else "")
+    return load_lines(model, "AutoModelForMaskedLM") + body + (_TOGETHER if several else "")
 
 
-def _require_single_tokens(spec: ModelSpec, how: FillSpec) -> None:
-    if not how.targets or local_config(spec) is None:
+def _require_single_tokens(model: ModelSpec, options: FillOptions) -> None:
+    if not options.targets or local_config(model) is None:
         return
     from llmcli.engines.pytorch.loading import load_tokenizer
     from llmcli.inference.gaps import target_tokens
 
-    tokenizer = load_tokenizer(spec)
-    for word in how.targets:
+    tokenizer = load_tokenizer(model)
+    for word in options.targets:
         if len(target_tokens(tokenizer, word)) > 1:
             raise UsageError(f"--show-code takes targets of one token; {word!r} has more")

@@ -21,17 +21,17 @@ print(predicted_text)
 """
 
 
-def forward_code(spec: ModelSpec, text: str) -> str:
+def forward_code(model: ModelSpec, text: str) -> str:
     """A script of the article's lines: one forward pass, argmax, decode.
 
     Raises ModelUnsuitable as the command would. A model that is not on this machine is taken
     to be causal.
     """
-    config = local_config(spec)
+    config = local_config(model)
     wanted: tuple[Kind, ...] = ("causal", "masked")
-    kind = "causal" if config is None else choose_kind(spec.model_id, config, wanted)
+    kind = "causal" if config is None else choose_kind(model.model_id, config, wanted)
     masked = kind == "masked"
     auto_class = "AutoModelForMaskedLM" if masked else "AutoModelForCausalLM"
-    return load_lines(spec, auto_class) + _FORWARD.format(
+    return load_lines(model, auto_class) + _FORWARD.format(
         text=repr(text), cut="" if masked else "[:, :-1]"
     )

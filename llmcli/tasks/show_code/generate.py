@@ -4,7 +4,7 @@ from typing import Any
 
 from llmcli.decoding.validation import DEFAULT_NEW_TOKENS, check_decoding
 from llmcli.models.architectures import choose_kind, context_length
-from llmcli.spec import ChatSpec, DecodingSpec, ModelSpec
+from llmcli.spec import Chat, Decoding, ModelSpec
 from llmcli.tasks.show_code.load import load_lines, local_config
 
 _GENERATE = """
@@ -35,7 +35,7 @@ torch.manual_seed({seed})  # repeatable; llmcli draws other numbers from its see
 """
 
 
-def generate_code(spec: ModelSpec, decoding: DecodingSpec, chat: ChatSpec, prompt: str) -> str:
+def generate_code(model: ModelSpec, decoding: Decoding, chat: Chat, prompt: str) -> str:
     """A script that prints what `llmcli generate` prints for one prompt.
 
     Where it samples, its text is another one: transformers draws its random numbers otherwise.
@@ -43,11 +43,11 @@ def generate_code(spec: ModelSpec, decoding: DecodingSpec, chat: ChatSpec, promp
     fetching the model.
     """
     check_decoding(decoding)
-    config = local_config(spec)
+    config = local_config(model)
     if config is not None:
-        choose_kind(spec.model_id, config, ("causal",))
+        choose_kind(model.model_id, config, ("causal",))
     cut = "".join(f"    text = text.split({stop!r})[0]\n" for stop in decoding.stop)
-    return load_lines(spec, "AutoModelForCausalLM") + _GENERATE.format(
+    return load_lines(model, "AutoModelForCausalLM") + _GENERATE.format(
         prompt=repr(prompt),
         encode=_encode(chat, prompt),
         seed=_SEED.format(seed=decoding.seed)
@@ -58,7 +58,7 @@ def generate_code(spec: ModelSpec, decoding: DecodingSpec, chat: ChatSpec, promp
     )
 
 
-def _encode(chat: ChatSpec, prompt: str) -> str:
+def _encode(chat: Chat, prompt: str) -> str:
     if not chat.is_on:
         text = "prompt" if prompt else "tokenizer.bos_token"
         return f'inputs = tokenizer({text}, return_tensors="pt").to(model.device)'
@@ -71,7 +71,7 @@ def _encode(chat: ChatSpec, prompt: str) -> str:
     )
 
 
-def _arguments(decoding: DecodingSpec, config: dict[str, Any] | None) -> list[str]:
+def _arguments(decoding: Decoding, config: dict[str, Any] | None) -> list[str]:
     length: int | str = decoding.max_new_tokens or DEFAULT_NEW_TOKENS
     context = None if config is None else context_length(config)
     if decoding.max_new_tokens is None and context is not None:

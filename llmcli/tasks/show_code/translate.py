@@ -7,7 +7,7 @@ from llmcli.inference.translation.languages import base, is_unspaced
 from llmcli.inference.translation.layout import Piece, pieces, put_together
 from llmcli.models.architectures import choose_kind
 from llmcli.spec import ModelSpec
-from llmcli.spec.tasks import TranslateSpec
+from llmcli.spec.tasks import TranslateOptions
 from llmcli.tasks.show_code.load import load_lines, local_config
 
 _TRANSLATE = """{language}
@@ -29,40 +29,40 @@ for translation in translations:
 """
 
 
-def translate_code(spec: ModelSpec, how: TranslateSpec, text: str) -> str:
+def translate_code(model: ModelSpec, options: TranslateOptions, text: str) -> str:
     """A script that prints the translation of a text, whose sentences it lists.
 
-    how: its languages are tags. Raises ModelUnsuitable and UsageError as the command would; of a
-    model that is not on this machine, no language code is known.
+    options: its languages are tags. Raises ModelUnsuitable and UsageError as the command would.
+    The language codes of a model that is not on this machine are unknown.
     """
-    direction = _direction(spec, how)
+    direction = _direction(model, options)
     language = base(direction.source or "en")
-    layout = pieces(text, language, split=how.split_sentences)
+    layout = pieces(text, language, split=options.split_sentences)
     sentences = [piece.text for piece in layout if piece.is_sentence]
     prefixed = f"[{direction.prefix!r} + text for text in sentences]"
     body = _TRANSLATE.format(
         language=_language(direction),
         sentences=_listed(sentences),
         texts=prefixed if direction.prefix else "sentences",
-        arguments="".join(f", {argument}" for argument in _arguments(how, direction)),
+        arguments="".join(f", {argument}" for argument in _arguments(options, direction)),
     )
-    if how.num_return_sequences > 1:
+    if options.num_return_sequences > 1:
         body += _SHOW_SEVERAL
     else:
         body += _SHOW.format(layout=repr(_template(layout, direction)))
-    return load_lines(spec, "AutoModelForSeq2SeqLM") + body
+    return load_lines(model, "AutoModelForSeq2SeqLM") + body
 
 
-def _direction(spec: ModelSpec, how: TranslateSpec) -> Direction:
-    config = local_config(spec)
+def _direction(model: ModelSpec, options: TranslateOptions) -> Direction:
+    config = local_config(model)
     if config is None:
-        return Direction(how.from_lang, how.to_lang)
-    choose_kind(spec.model_id, config, ("seq2seq",))
+        return Direction(options.from_lang, options.to_lang)
+    choose_kind(model.model_id, config, ("seq2seq",))
     from llmcli.engines.pytorch.loading import load_tokenizer
 
-    tokenizer = load_tokenizer(spec)
+    tokenizer = load_tokenizer(model)
     return find_direction(
-        spec.model_id, tokenizer, SimpleNamespace(**config), how.from_lang, how.to_lang
+        model.model_id, tokenizer, SimpleNamespace(**config), options.from_lang, options.to_lang
     )
 
 
@@ -88,14 +88,16 @@ def _language(direction: Direction) -> str:
     return f"\ntokenizer.src_lang = {direction.source_code!r}"
 
 
-def _arguments(how: TranslateSpec, direction: Direction) -> list[str]:
+def _arguments(options: TranslateOptions, direction: Direction) -> list[str]:
     names = (
         *("num_beams", "max_new_tokens", "length_penalty", "repetition_penalty"),
         "no_repeat_ngram_size",
     )
-    told = [f"{name}={getattr(how, name)}" for name in names if getattr(how, name) is not None]
-    if how.num_return_sequences > 1:
-        told.append(f"num_return_sequences={how.num_return_sequences}")
+    told = [
+        f"{name}={getattr(options, name)}" for name in names if getattr(options, name) is not None
+    ]
+    if options.num_return_sequences > 1:
+        told.append(f"num_return_sequences={options.num_return_sequences}")
     if direction.forced_first is not None:
         told.append(f"forced_bos_token_id={direction.forced_first}")
     if direction.start is not None:

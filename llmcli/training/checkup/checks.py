@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from llmcli.data.squad import Question
-from llmcli.spec.training import TrainingSpec
+from llmcli.spec.training import Training
 from llmcli.training.checkup.duplicates import Answers, Key, key_of, leaks, repeats
 from llmcli.training.checkup.findings import Finding, LabelCount, finding
 from llmcli.training.checkup.rows import Item, answers_of, texts_of
@@ -16,34 +16,34 @@ UNKNOWN = 0.01  # of the tokens
 UNBALANCED = 10.0  # the most common label's rows over those of the rarest
 
 
-def empty_texts(spec: TrainingSpec, items: Sequence[Item]) -> Iterator[Finding]:
+def empty_texts(options: Training, items: Sequence[Item]) -> Iterator[Finding]:
     """Rows of which a text is blank."""
-    blank = [one.where for one in items if not all(map(str.strip, texts_of(spec, one.row)))]
+    blank = [one.where for one in items if not all(map(str.strip, texts_of(options, one.row)))]
     yield finding("empty_texts", "rows with an empty text", blank)
 
 
-def _key(spec: TrainingSpec, row: Any, *, source_alone: bool = False) -> Key:
-    texts = texts_of(spec, row)
-    if spec.task in ("translation", "seq2seq"):
+def _key(options: Training, row: Any, *, source_alone: bool = False) -> Key:
+    texts = texts_of(options, row)
+    if options.task in ("translation", "seq2seq"):
         told = [str(row.fields.get(name)) for name in ("from", "to")]
         return key_of([*told, *(texts[:1] if source_alone else texts)])
     return key_of(texts)
 
 
 def repeated(
-    spec: TrainingSpec, train: Sequence[Item], held_out: Sequence[Item]
+    options: Training, train: Sequence[Item], held_out: Sequence[Item]
 ) -> Iterator[Finding]:
     """Rows that repeat one another, contradict one another, or are in both parts of the data."""
-    answers = [answers_of(spec, one.row) for one in train]
+    answers = [answers_of(options, one.row) for one in train]
     known = [one for one in answers if one is not None]
-    found = repeats([_key(spec, one.row) for one in train], known or None)
+    found = repeats([_key(options, one.row) for one in train], known or None)
     same = [f"{train[a].where} = {train[b].place_from(train[a])}" for a, b in found.pairs]
     yield finding("duplicates", "training rows repeat an earlier one", same)
     if known:
         yield Finding(
             "conflicting_duplicates",
             "training rows have the text of another, but not its label"
-            if has_labels(spec)
+            if has_labels(options)
             else "training rows ask what another asks, but with other answers",
             found.conflicting_rows,
             is_problem=True,
@@ -54,13 +54,13 @@ def repeated(
             ),
         )
     both = leaks(
-        [_key(spec, one.row, source_alone=True) for one in train],
-        [_key(spec, one.row, source_alone=True) for one in held_out],
+        [_key(options, one.row, source_alone=True) for one in train],
+        [_key(options, one.row, source_alone=True) for one in held_out],
     )
     what = {"translation": "source", "seq2seq": "source", "question-answering": "question"}
     yield finding(
         "leakage",
-        f"validation rows have a {what.get(spec.task, 'text')} that is in the training rows",
+        f"validation rows have a {what.get(options.task, 'text')} that is in the training rows",
         [f"{held_out[a].where} = {train[b].place_from(held_out[a])}" for a, b in both],
         problem=True,
     )
@@ -79,9 +79,9 @@ def _said(answers: Answers) -> str:
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 
-def label_findings(spec: TrainingSpec, labels: Sequence[LabelCount]) -> Iterator[Finding]:
+def label_findings(options: Training, labels: Sequence[LabelCount]) -> Iterator[Finding]:
     """Labels that are rare, unbalanced, or in the validation data alone."""
-    if not has_labels(spec):
+    if not has_labels(options):
         return
     unseen = [f"{one.label} ({one.validation:,})" for one in labels if not one.train]
     yield finding("unseen_labels", "labels of validation are not in the training rows", unseen)

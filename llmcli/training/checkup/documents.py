@@ -10,7 +10,7 @@ import numpy as np
 from llmcli.data.rows import Piece, data_kind, read_documents, read_rows
 from llmcli.errors import InputError
 from llmcli.spec import ModelSpec
-from llmcli.spec.training import TrainingSpec
+from llmcli.spec.training import Training
 from llmcli.training.checkup.checks import unknown_token, unknown_tokens
 from llmcli.training.checkup.duplicates import Key, key_of, leaks, repeats
 from llmcli.training.checkup.findings import (
@@ -56,10 +56,10 @@ class Stream:
     """The ids of the first block."""
 
 
-def examine_text(spec: TrainingSpec, base: ModelSpec | None, note: Note) -> Checkup:
+def examine_text(options: Training, base: ModelSpec | None, note: Note) -> Checkup:
     """Look for all that is wrong with text for a causal language model.
 
-    spec: filled in. A new tokenizer is learnt only where all rows can be read. Raises what
+    options: filled in. A new tokenizer is learnt only where all rows can be read. Raises what
     loading the model raises.
     """
     tokenizer: Any = None
@@ -67,31 +67,33 @@ def examine_text(spec: TrainingSpec, base: ModelSpec | None, note: Note) -> Chec
     try:
         nothing = Data([], [])
         model, tokenizer = (
-            model_for(spec, base, nothing, note) if base else made_for(spec, nothing, Path(), note)
+            model_for(options, base, nothing, note)
+            if base
+            else made_for(options, nothing, Path(), note)
         )
-        size = limit_of(spec, model)
+        size = limit_of(options, model)
     except InputError as error:
         if base:
             raise
         broken = [str(error)]
-    fraction = 0.0 if spec.eval else spec.eval_fraction or 0.0
-    train = read_stream(spec, spec.train, tokenizer, size, fraction)
-    checked = read_stream(spec, spec.eval, tokenizer, size, 0.0, use="validation")
+    fraction = 0.0 if options.eval else options.eval_fraction or 0.0
+    train = read_stream(options, options.train, tokenizer, size, fraction)
+    checked = read_stream(options, options.eval, tokenizer, size, 0.0, use="validation")
     problems = train.problems + checked.problems
     if broken and not problems:
-        problems.append(Problem(spec.from_scratch or "", None, "", broken[0]))
+        problems.append(Problem(options.from_scratch or "", None, "", broken[0]))
     kept = [one for one in train.documents if not one.is_held_out]
     held = [one for one in train.documents if one.is_held_out] + checked.documents
     own = sum(one.tokens for one in kept) - train.held_out_tokens
     other = sum(one.tokens for one in held) + train.held_out_tokens
     if tokenizer is not None and own < size and not problems:
         reason = f"the training text has {own} tokens, one block needs {size}"
-        problems.append(Problem(spec.train[0], None, "", reason))
+        problems.append(Problem(options.train[0], None, "", reason))
     sizes = [one.tokens for one in kept]
     sample = shortened([(tokenizer.decode(train.start), False)]) if train.start else ()
     return Checkup(
-        task=spec.task,
-        model=base.model_id if base else spec.from_scratch or "",
+        task=options.task,
+        model=base.model_id if base else options.from_scratch or "",
         files=tuple(train.files + checked.files),
         problems=tuple(problems),
         findings=(*_findings(kept, held), unknown_tokens(train.unknown, own + other)),
@@ -102,7 +104,7 @@ def examine_text(spec: TrainingSpec, base: ModelSpec | None, note: Note) -> Chec
 
 
 def read_stream(
-    spec: TrainingSpec,
+    options: Training,
     paths: tuple[str, ...],
     tokenizer: Any,
     size: int,
@@ -118,7 +120,7 @@ def read_stream(
     for path in paths:
         documents, problems = len(found.documents), len(found.problems)
         try:
-            _read(spec, path, tokenizer, size, fraction, found)
+            _read(options, path, tokenizer, size, fraction, found)
         except InputError as error:
             found.problems.append(problem_of(path, "", error))
         new = found.documents[documents:]
@@ -139,11 +141,11 @@ def data_kind_or_none(path: str) -> str | None:
 
 
 def _read(
-    spec: TrainingSpec, path: str, tokenizer: Any, size: int, fraction: float, found: Stream
+    options: Training, path: str, tokenizer: Any, size: int, fraction: float, found: Stream
 ) -> None:
     is_text = data_kind(path) == ".txt"
     first = len(found.documents)
-    pieces = _pieces(path, spec.columns[0], is_text, found)
+    pieces = _pieces(path, options.columns[0], is_text, found)
     if tokenizer is None:
         for _ in pieces:
             pass

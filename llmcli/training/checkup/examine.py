@@ -14,7 +14,7 @@ from torch import Tensor
 from llmcli.data.squad import Question
 from llmcli.errors import InputError
 from llmcli.spec import ModelSpec
-from llmcli.spec.training import TrainingSpec
+from llmcli.spec.training import Training
 from llmcli.training.checkup.checks import (
     answer_findings,
     empty_texts,
@@ -78,21 +78,21 @@ class Measured:
     usable: list[Item] = field(default_factory=list)
 
 
-def examine_all(spec: TrainingSpec, base: ModelSpec | None, note: Note) -> list[Checkup]:
+def examine_all(options: Training, base: ModelSpec | None, note: Note) -> list[Checkup]:
     """Examine the data of a run; of a joint run, part by part. spec: filled in."""
-    if spec.parts and base:
+    if options.parts and base:
         found = []
-        for values in read_parts(spec.parts):
+        for values in read_parts(options.parts):
             is_embedding = values["task"] == "embedding"
-            alone = part_alone(spec, base, values)
+            alone = part_alone(options, base, values)
             most = values.get("limit")
             found.append(examine(alone, base, note, most=most, is_embedding=is_embedding))
         return found
-    return [examine_text(spec, base, note) if packs(spec) else examine(spec, base, note)]
+    return [examine_text(options, base, note) if packs(options) else examine(options, base, note)]
 
 
 def examine(
-    spec: TrainingSpec,
+    options: Training,
     base: ModelSpec | None,
     note: Note,
     *,
@@ -101,59 +101,61 @@ def examine(
 ) -> Checkup:
     """Look for all that is wrong with the rows of a run whose text is not packed.
 
-    spec: filled in. most: rows to train on, at most. is_embedding: the texts alone are learnt
+    options: filled in. most: rows to train on, at most. is_embedding: the texts alone are learnt
     from, by another model's vectors. Raises what loading the model raises.
     """
-    train, held_out = read_items(spec, spec.train, "train"), Reading()
-    if spec.eval:
-        held_out = read_items(spec, spec.eval, "validation")
+    train, held_out = read_items(options, options.train, "train"), Reading()
+    if options.eval:
+        held_out = read_items(options, options.eval, "validation")
     else:
-        kept, held = hold_out(train.items, spec.eval_fraction or 0.0)
+        kept, held = hold_out(train.items, options.eval_fraction or 0.0)
         train, held_out = replace(train, items=kept), Reading(held)
     if most:
         train = replace(train, items=train.items[:most])
     problems = train.problems + held_out.problems
-    labels, missing = _labels(spec, train.items, held_out.items)
+    labels, missing = _labels(options, train.items, held_out.items)
     order = sorted_labels({one.label for one in labels if one.train})
     problems += missing
     found = Measured()
     checked = Measured()
     samples: tuple[Sample, ...] = ()
-    if train.items and (order or not has_labels(spec)):
-        objective = _objective(spec, base, train.items, held_out.items, order, is_embedding, note)
+    if train.items and (order or not has_labels(options)):
+        objective = _objective(
+            options, base, train.items, held_out.items, order, is_embedding, note
+        )
         note(f"tokens: counting those of {len(train.items) + len(held_out.items):,} rows")
-        found = _measured(spec, objective, train.items, problems)
-        checked = _measured(spec, objective, held_out.items, problems)
+        found = _measured(options, objective, train.items, problems)
+        checked = _measured(options, objective, held_out.items, problems)
         samples = _samples(objective, found.usable)
-    is_asked = spec.task == "question-answering"
+    is_asked = options.task == "question-answering"
     told = [
-        *empty_texts(spec, train.items + held_out.items),
-        *repeated(spec, train.items, held_out.items),
+        *empty_texts(options, train.items + held_out.items),
+        *repeated(options, train.items, held_out.items),
         *(shared_contexts(train.items, held_out.items) if is_asked else ()),
-        *label_findings(spec, labels),
-        *_own_findings(spec, train.items + held_out.items, found),
+        *label_findings(options, labels),
+        *_own_findings(options, train.items + held_out.items, found),
     ]
     return Checkup(
-        task="embedding" if is_embedding else spec.task,
-        model=base.model_id if base else spec.from_scratch or "",
+        task="embedding" if is_embedding else options.task,
+        model=base.model_id if base else options.from_scratch or "",
         files=tuple(train.files + held_out.files),
         problems=tuple(problems),
         findings=tuple(told) if train.items else (),
         labels=tuple(labels),
         lengths=lengths_of(found.lengths, "row"),
-        numbers=tuple(_numbers(spec, found, checked, objective.limit)) if found.usable else (),
+        numbers=tuple(_numbers(options, found, checked, objective.limit)) if found.usable else (),
         samples=samples,
     )
 
 
 def _labels(
-    spec: TrainingSpec, train: Sequence[Item], held_out: Sequence[Item]
+    options: Training, train: Sequence[Item], held_out: Sequence[Item]
 ) -> tuple[list[LabelCount], list[Problem]]:
     """How often each label occurs, and what makes them too few."""
-    if not has_labels(spec):
+    if not has_labels(options):
         return [], []
     counts, checked = (
-        Counter(one for item in items for one in labels_of(spec, item.row))
+        Counter(one for item in items for one in labels_of(options, item.row))
         for items in (train, held_out)
     )
     order = [*sorted_labels(set(counts)), *sorted_labels(set(checked) - set(counts))]
@@ -161,7 +163,7 @@ def _labels(
     if len(counts) < 2 and train:
         what = f"only {next(iter(counts))!r}" if counts else "none"
         reason = f"there must be two labels or more; the training rows have {what}"
-        problems.append(Problem(spec.train[0], None, "", reason))
+        problems.append(Problem(options.train[0], None, "", reason))
     return label_counts(counts, checked, order), problems
 
 
@@ -176,7 +178,7 @@ class _Texts(Likeness):
 
 
 def _objective(
-    spec: TrainingSpec,
+    options: Training,
     base: ModelSpec | None,
     train: Sequence[Item],
     held_out: Sequence[Item],
@@ -186,21 +188,21 @@ def _objective(
 ) -> RowObjective:
     data = Data([one.row for one in train], [one.row for one in held_out], labels)
     if base:
-        model, tokenizer = model_for(spec, base, data, note)
+        model, tokenizer = model_for(options, base, data, note)
     else:
-        model, tokenizer = made_for(spec, data, Path(), note)
+        model, tokenizer = made_for(options, data, Path(), note)
     if is_embedding:
-        return _Texts(model, tokenizer, spec.block_size or 128, None, None)
-    return make_objective(spec, model, tokenizer, data, base.model_id if base else "the model")
+        return _Texts(model, tokenizer, options.block_size or 128, None, None)
+    return make_objective(options, model, tokenizer, data, base.model_id if base else "the model")
 
 
-def _chunks(spec: TrainingSpec, items: Sequence[Item]) -> Iterator[list[Item]]:
+def _chunks(options: Training, items: Sequence[Item]) -> Iterator[list[Item]]:
     """Stretches of rows; of translations, each of one direction, so that they keep their order."""
 
     def direction(item: Item) -> str:
         return repr([item.row.fields.get("from"), item.row.fields.get("to")])
 
-    if spec.task == "translation":
+    if options.task == "translation":
         items = sorted(items, key=direction)
         groups = [list(some) for _, some in groupby(items, direction)]
     else:
@@ -211,17 +213,17 @@ def _chunks(spec: TrainingSpec, items: Sequence[Item]) -> Iterator[list[Item]]:
 
 
 def _measured(
-    spec: TrainingSpec, objective: RowObjective, items: Sequence[Item], problems: list[Problem]
+    options: Training, objective: RowObjective, items: Sequence[Item], problems: list[Problem]
 ) -> Measured:
     """Tokenize all rows, uncut for their lengths, then as they are learnt."""
     found = Measured()
     unknown = unknown_token(objective.tokenizer)
     uncut = copy(objective)
     uncut.limit = UNCUT
-    for chunk in _chunks(spec, items):
+    for chunk in _chunks(options, items):
         usable, features, _ = _made(uncut, chunk, problems)
         found.lengths += map(size_of, features)
-        if spec.task == "translation":
+        if options.task == "translation":
             pairs = zip(usable, features, strict=True)
             found.unequal += [item for item, one in pairs if _is_unequal(one)]
         if any(_longest_side(one) > objective.limit for one in features):
@@ -231,7 +233,7 @@ def _measured(
         found.examples += len(features)
         found.tokens += sum(map(size_of, features))
         found.unknown += sum(list(f["input_ids"]).count(unknown) for f in features)
-        if spec.task == "causal-lm":
+        if options.task == "causal-lm":
             found.silent += len(usable) - len(features)
             found.learnt += sum(sum(one != NO_LABEL for one in f["labels"]) for f in features)
     return found
@@ -280,7 +282,7 @@ def _samples(objective: RowObjective, items: Sequence[Item]) -> tuple[Sample, ..
 
 
 def _numbers(
-    spec: TrainingSpec, found: Measured, checked: Measured, limit: int
+    options: Training, found: Measured, checked: Measured, limit: int
 ) -> Iterator[tuple[str, float]]:
     yield "limit", limit
     yield "train_rows", len(found.usable)
@@ -288,29 +290,29 @@ def _numbers(
     yield "train_tokens", found.tokens
     yield "validation_examples", checked.examples
     yield "validation_tokens", checked.tokens
-    if spec.task == "causal-lm":
+    if options.task == "causal-lm":
         yield "learnt_share", found.learnt / max(1, found.tokens)
 
 
-def _own_findings(spec: TrainingSpec, items: Sequence[Item], found: Measured) -> Iterator[Finding]:
+def _own_findings(options: Training, items: Sequence[Item], found: Measured) -> Iterator[Finding]:
     """What a task alone can have."""
-    if spec.task == "question-answering":
+    if options.task == "question-answering":
         yield from answer_findings(items)
-    if spec.task in ("translation", "seq2seq"):
+    if options.task in ("translation", "seq2seq"):
         same = [
             one.where for one in items if normalized(one.row.text) == normalized(one.row.pair or "")
         ]
         yield finding("equal_pairs", "rows have the same source and target", same)
     if not found.usable:
         return
-    if spec.task == "translation":
+    if options.task == "translation":
         unequal = [one.where for one in found.unequal]
         text = f"training rows have a side more than {LONGER:.0f} times as long as the other"
         yield finding("unequal_lengths", text, unequal)
-    if spec.task == "causal-lm":
+    if options.task == "causal-lm":
         text = "training conversations whose answers are all cut away"
         yield finding("nothing_learnt", text, [], count=found.silent)
-    if spec.task not in ("question-answering", "masked-lm"):  # these have windows instead
+    if options.task not in ("question-answering", "masked-lm"):  # these have windows instead
         text = "training rows are longer than the limit and cut"
         yield finding("cut", text, [], count=found.cut)
     yield unknown_tokens(found.unknown, found.tokens)

@@ -7,7 +7,7 @@ from typing import Any
 from llmcli.data.rows import read_rows
 from llmcli.data.squad import Question, each_question
 from llmcli.errors import InputError
-from llmcli.spec.training import TrainingSpec
+from llmcli.spec.training import Training
 from llmcli.training.checkup.duplicates import Answers, normalized
 from llmcli.training.checkup.findings import FileCount, Problem
 from llmcli.training.objectives.conversation import turns
@@ -41,13 +41,13 @@ class Reading:
     files: list[FileCount] = field(default_factory=list)
 
 
-def read_items(spec: TrainingSpec, paths: Sequence[str], use: str) -> Reading:
+def read_items(options: Training, paths: Sequence[str], use: str) -> Reading:
     """The rows of files that can be used, and what is wrong with all others."""
     found = Reading()
     for path in paths:
         items, problems = len(found.items), len(found.problems)
         try:
-            for place, row in _each(spec, path):
+            for place, row in _each(options, path):
                 if isinstance(row, InputError):
                     found.problems.append(problem_of(path, place, row))
                 else:
@@ -67,42 +67,42 @@ def problem_of(path: str, place: str, error: InputError) -> Problem:
     return Problem(path, line, place, reason)
 
 
-def _each(spec: TrainingSpec, path: str) -> Iterator[tuple[str, Any]]:
-    if spec.task == "question-answering":
+def _each(options: Training, path: str) -> Iterator[tuple[str, Any]]:
+    if options.task == "question-answering":
         yield from each_question(path)
         return
-    columns = () if spec.task == "token-classification" else spec.columns
+    columns = () if options.task == "token-classification" else options.columns
     for row in read_rows(path, columns):
         place = f"line {row.number}"
         if row.error is not None:
             yield place, InputError(row.error)
             continue
         try:
-            answers_of(spec, row)
-            texts_of(spec, row)
+            answers_of(options, row)
+            texts_of(options, row)
         except InputError as error:
             yield place, error
         else:
             yield place, row
 
 
-def texts_of(spec: TrainingSpec, row: Any) -> tuple[str, ...]:
+def texts_of(options: Training, row: Any) -> tuple[str, ...]:
     """What a row says, without what is to be learnt of it, unless that is the text itself."""
     if isinstance(row, Question):
         return (row.question, row.context)
-    if spec.task == "token-classification":
-        return (" ".join(words_and_tags(row, spec.columns[0], spec.label_column or "")[0]),)
-    if spec.task == "causal-lm":
+    if options.task == "token-classification":
+        return (" ".join(words_and_tags(row, options.columns[0], options.label_column or "")[0]),)
+    if options.task == "causal-lm":
         return tuple(text for one in turns(row) for text in (one["role"], one["content"]))
     return (row.text,) if row.pair is None else (row.text, row.pair)
 
 
-def answers_of(spec: TrainingSpec, row: Any) -> Answers | None:
+def answers_of(options: Training, row: Any) -> Answers | None:
     """What a row teaches: rows of the same text must have one of these in common."""
     if isinstance(row, Question):
         return frozenset(normalized(one.text) for one in row.answers) or frozenset({""})
-    if spec.task == "classification":
-        return frozenset({"\0".join(sorted(labels_of(spec, row)))})
-    if spec.task == "token-classification":
-        return frozenset({"\0".join(labels_of(spec, row))})
+    if options.task == "classification":
+        return frozenset({"\0".join(sorted(labels_of(options, row)))})
+    if options.task == "token-classification":
+        return frozenset({"\0".join(labels_of(options, row))})
     return None
