@@ -10,6 +10,7 @@ import click
 
 from llmcli.cli import process
 from llmcli.cli.config import config_option, user_defaults
+from llmcli.cli.flags import with_flags
 from llmcli.errors import Interrupted, LlmcliError, is_out_of_memory
 
 # What --help says of each command, so that it need not be imported for that.
@@ -55,8 +56,7 @@ class Root(click.Group):
         try:
             return super().invoke(ctx)
         except LlmcliError as error:
-            wished_for = isinstance(error, Interrupted)
-            click.echo(str(error) if wished_for else f"Error: {error}", err=True)
+            self._report(ctx, error)
             ctx.exit(error.exit_code)
         except BrokenPipeError:  # whoever reads has enough, as `head` does
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -67,8 +67,21 @@ class Root(click.Group):
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
-            click.echo("Error: out of memory: try a smaller --batch-size or model", err=True)
+            self._report(
+                ctx, LlmcliError("out of memory: try a smaller `batch_size` or a smaller model")
+            )
             ctx.exit(1)
+
+    def _report(self, ctx: click.Context, error: LlmcliError) -> None:
+        """Print an expected failure as one line; with LLMCLI_DEBUG=1, its traceback first."""
+        if os.environ.get("LLMCLI_DEBUG", "0") not in ("", "0"):
+            import traceback
+
+            traceback.print_exc()
+        command = self.get_command(ctx, ctx.invoked_subcommand or "")
+        message = with_flags(str(error), command or self)
+        was_asked_for = isinstance(error, Interrupted)
+        click.echo(message if was_asked_for else f"Error: {message}", err=True)
 
 
 @click.group(

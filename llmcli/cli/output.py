@@ -9,6 +9,7 @@ from typing import Protocol, TextIO
 
 import click
 
+from llmcli.cli.flags import with_flags
 from llmcli.data.resumable import Done, Part, Run, explained
 from llmcli.data.rows import parquet_library
 from llmcli.data.writers import Record, RecordWriter, make_writer, print_to
@@ -105,9 +106,9 @@ class Output:
         return self.path is None and self.format in ("text", "table")
 
     def note(self, line: str) -> None:
-        """Say something that was decided for the user."""
+        """Report a choice that was made for the user."""
         if not self.quiet:
-            click.echo(line, err=True)
+            click.echo(with_flags(line), err=True)
 
     def detail(self, line: str) -> None:
         """Say it only if -v asks."""

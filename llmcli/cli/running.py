@@ -10,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from llmcli import __version__
+from llmcli.cli.flags import with_flags
 from llmcli.cli.options import ENCODER, STARTER, TRANSLATOR
 from llmcli.cli.output import Output
 from llmcli.cli.progress import Progress
@@ -151,7 +152,7 @@ def _kept(row: Row, own: Record) -> Record:
 
 def error_record(failure: Failure) -> Record:
     """What a row that failed is written as: its other fields, its number and the error."""
-    own = {"row": failure.row.number, ERROR: failure.error}
+    own = {"row": failure.row.number, ERROR: with_flags(failure.error)}
     return {**_kept(failure.row, own), **own}
 
 

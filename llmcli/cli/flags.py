@@ -1,0 +1,56 @@
+"""Names of settings in messages, as the flags that a user types.
+
+Below the command line a setting is named as its field, in backquotes: `num_beams`. That is right
+for those who call llmcli from Python. Here it becomes --num-beams.
+"""
+
+import re
+
+import click
+
+FIELD = re.compile(r"`([a-z][a-z0-9_]*)`(?:=(?=\S))?")
+
+
+def with_flags(message: str, command: click.Command | None = None) -> str:
+    """A message with the settings of a command as flags; other names stay as they are.
+
+    command: None is the command that runs.
+
+    >>> decode = click.Command("decode", params=[click.Option(["-n", "--num-beams"])])
+    >>> with_flags("`num_beams` 4 contradicts `seed`", decode)
+    '--num-beams 4 contradicts `seed`'
+    >>> with_flags("try `num_beams`=2", decode)
+    'try --num-beams 2'
+    """
+    if command is None:
+        context = click.get_current_context(silent=True)
+        if context is None:
+            return message
+        command = context.command
+    flags = _flags(command)
+
+    def flag(match: re.Match[str]) -> str:
+        name = match[1]
+        if name not in flags:
+            return match[0]
+        return flags[name] + (" " if match[0].endswith("=") else "")
+
+    return FIELD.sub(flag, message)
+
+
+def _flags(command: click.Command) -> dict[str, str]:
+    """The longest spelling of each option, by the name of its field; of a group, its commands'."""
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        names = command.list_commands(context)
+        commands = [command.get_command(context, name) for name in names]
+        parts = [_flags(child) for child in commands if child is not None]
+        return {name: flag for part in parts for name, flag in part.items()}
+    flags = {
+        str(option.name): max(option.opts, key=len)
+        for option in command.params
+        if isinstance(option, click.Option)
+    }
+    if "model_id" in flags:
+        flags["model"] = flags["model_id"]
+    return flags
