@@ -45,7 +45,7 @@ def test_an_encoder_is_timed(run, tiny_encoder):
 
 
 def test_an_engine_that_cannot_run_it_says_why(run, bpe, tmp_path):
-    from tests.conftest import BLOOM, make_causal
+    from tests.tiny_models import BLOOM, make_causal
 
     folder = make_causal(bpe, tmp_path / "bloom", **BLOOM)
     result = run("bench", "-m", folder, *SMALL, "--engine", "ct2", "--dtype", "float32")

@@ -11,7 +11,7 @@ from llmcli.decoding.kv_cache import ROOM, RoomyLayer, joined, with_room
 from llmcli.decoding.loop import Cached
 from llmcli.engines.pytorch.loading import load_causal
 from llmcli.spec import ModelSpec
-from tests.conftest import BLOOM, GPT2, LLAMA, MAMBA, make_causal
+from tests.tiny_models import BLOOM, GPT2, LLAMA, MAMBA, make_causal
 
 
 def states(rows, tokens, seed):

@@ -8,7 +8,7 @@ from llmcli.decoding.beam_search import beam_search
 from llmcli.decoding.loop import Cached, Decoder
 from llmcli.decoding.steps import sequence_seed
 from llmcli.spec import Decoding
-from tests.conftest import BLOOM, GPT2, LLAMA, MAMBA, make_causal
+from tests.tiny_models import BLOOM, GPT2, LLAMA, MAMBA, make_causal
 
 PROMPTS = [[5, 9, 12], [7], [40, 41, 42, 43, 44, 45, 46], [100, 200, 100]]
 END = frozenset({0})

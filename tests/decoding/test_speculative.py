@@ -12,7 +12,7 @@ from llmcli.engines.pytorch.loading import load_causal
 from llmcli.errors import ModelUnsuitable
 from llmcli.spec import Chat, Decoding, ModelSpec
 from llmcli.tasks.generate import generate, stream
-from tests.conftest import BLOOM, GPT2, LLAMA, MAMBA, make_causal
+from tests.tiny_models import BLOOM, GPT2, LLAMA, MAMBA, make_causal
 
 PROMPTS = [
     [7],

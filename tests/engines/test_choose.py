@@ -121,7 +121,7 @@ def test_torch_does_what_ct2_does_not_and_says_why(run, tiny_gpt2, words, why):
 
 
 def test_a_model_that_ct2_does_not_know_runs_on_torch(run, bpe, tmp_path, monkeypatch):
-    from tests.conftest import BLOOM, make_causal
+    from tests.tiny_models import BLOOM, make_causal
 
     folder = make_causal(bpe, tmp_path / "bloom", **BLOOM)
     words = ("generate", "the cat", "-m", folder, "-n", "5")

@@ -18,7 +18,7 @@ from llmcli.inference import surprisal as perplexity
 from llmcli.inference.surprisal import Scoring, Stretch, stretches
 from llmcli.spec import AUTO_BATCH, BatchOptions, ModelSpec
 from llmcli.spec.tasks import EvaluateOptions, PerplexityOptions
-from tests.conftest import STORY, make_causal
+from tests.tiny_models import STORY, make_causal
 
 WIDE = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
 HOW = EvaluateOptions("causal-lm")
@@ -90,7 +90,7 @@ def test_batches_change_nothing(gpt2, size):
 
 
 def test_a_recurrent_model_is_scored_in_batches_as_alone(bpe, tmp_path):
-    from tests.conftest import MAMBA
+    from tests.tiny_models import MAMBA
 
     loaded = load_causal(ModelSpec(str(make_causal(bpe, tmp_path / "mamba", **MAMBA))))
     scoring = Scoring(loaded, PerplexityOptions(block_size=16))

@@ -11,7 +11,7 @@ from llmcli.errors import ModelUnsuitable, UsageError
 from llmcli.spec import BatchOptions, ModelSpec
 from llmcli.spec.tasks import AnswerOptions
 from llmcli.tasks.answer import answer
-from tests.conftest import MORE_WORDS, WORDS, word_tokenizer
+from tests.tiny_models import MORE_WORDS, WORDS, word_tokenizer
 
 CONTEXT = "the cat sat on mats . a dog ran ."
 LONG = " ".join(["the cat sat on mats .", "a dog ran .", "who is it ? it is this dog ."] * 2)

@@ -13,7 +13,7 @@ from llmcli.inference.likelihood import Likelihood
 from llmcli.spec import BatchOptions, ModelSpec
 from llmcli.spec.tasks import ClassifyOptions
 from llmcli.tasks.classify import classify
-from tests.conftest import MORE_WORDS, WORDS, make_causal, word_tokenizer
+from tests.tiny_models import MORE_WORDS, WORDS, make_causal, word_tokenizer
 
 TEXTS = ["the cat sat", "a dog", "this is good . it is bad ?", "cat"]
 LONG = " ".join(["the cat sat on mats .", "a dog ran ?", "is it good this", "bad dog who"] * 2)

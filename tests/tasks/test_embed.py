@@ -13,7 +13,7 @@ from llmcli.errors import InputError, ModelUnsuitable
 from llmcli.spec import BatchOptions, ModelSpec
 from llmcli.spec.tasks import EmbedOptions
 from llmcli.tasks.embed import embed, embed_query, rank
-from tests.conftest import MORE_WORDS, WORDS, make_bert
+from tests.tiny_models import MORE_WORDS, WORDS, make_bert
 
 TEXTS = ["the cat sat", "a dog", "this is good . it is bad ?", "cat"]
 

@@ -15,7 +15,7 @@ from llmcli.evaluation.examples import Example
 from llmcli.spec.tasks import EvaluateOptions
 from llmcli.tasks.compare import compare
 from llmcli.tasks.evaluate import evaluate
-from tests.conftest import STORY
+from tests.tiny_models import STORY
 
 TEXTS = [
     "the cat sat on mats",

@@ -11,7 +11,7 @@ from llmcli.errors import InputError, UsageError
 from llmcli.spec import ModelSpec
 from llmcli.spec.training import LoraOptions, Training
 from llmcli.tasks.finetune import finetune
-from tests.conftest import MORE_WORDS, WORDS, make_bert, make_marian
+from tests.tiny_models import MORE_WORDS, WORDS, make_bert, make_marian
 
 ALL_WORDS = WORDS + MORE_WORDS
 

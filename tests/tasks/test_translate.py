@@ -10,7 +10,7 @@ from llmcli.errors import ModelUnsuitable, UsageError
 from llmcli.spec import BatchOptions, ModelSpec
 from llmcli.spec.tasks import TranslateOptions
 from llmcli.tasks.translate import translate
-from tests.conftest import make_marian
+from tests.tiny_models import make_marian
 
 SENTENCES = ["The cat sat on a mat.", "hello cat!", "One day the cat saw a dog.", "moon", "They"]
 

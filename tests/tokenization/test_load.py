@@ -12,7 +12,7 @@ from jinja2 import TemplateError
 
 from llmcli.models.checkpoint import STARTERS, Checkpoint
 from llmcli.tokenization.load import OWN, NotLight, load_tokenizer
-from tests.conftest import STORY, make_marian
+from tests.tiny_models import STORY, make_marian
 
 TEXTS = [
     "",

@@ -85,7 +85,7 @@ def test_words_of_a_wordpiece_vocabulary_keep_their_spaces(tiny_bert):
 
 
 def test_the_space_before_the_first_word_is_kept_after_a_prompt():
-    from tests.conftest import metaspace_tokenizer
+    from tests.tiny_models import metaspace_tokenizer
 
     tokenizer = metaspace_tokenizer()
     prompt, new = [1, 2], [3, 4]

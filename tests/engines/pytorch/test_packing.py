@@ -27,7 +27,7 @@ from llmcli.errors import ModelUnsuitable
 from llmcli.spec import ModelSpec
 from llmcli.system.machine import has_int8_products
 from llmcli.system.memory import forget
-from tests.conftest import make_causal
+from tests.tiny_models import make_causal
 
 pytestmark = pytest.mark.skipif(
     packing.platform.machine() not in ("x86_64", "AMD64"), reason="nothing is packed elsewhere"
