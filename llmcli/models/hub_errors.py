@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 from llmcli.errors import LlmcliError, ModelNotFound
@@ -16,18 +17,27 @@ from llmcli.spec import ModelSpec
 CONNECT_SECONDS = 10.0  # a network that swallows packets would keep us waiting for minutes
 
 
+def http_library() -> Any:
+    """The HTTP library of the installed huggingface_hub: httpx of 1.x, httpx2 of 2.x."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    base = next(parent for parent in HfHubHTTPError.__mro__ if parent.__name__ == "HTTPError")
+    return import_module(base.__module__.partition(".")[0])
+
+
 @contextmanager
 def hub_errors_explained(model: ModelSpec) -> Iterator[None]:
     """Turn every failure of huggingface_hub into one line; keep its own lines off stderr."""
-    from httpx2 import HTTPError, InvalidURL
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
+    http = http_library()
     _prepare()
     try:
         yield
     except LocalEntryNotFoundError as error:  # its cause says why the hub did not help
         raise _explained(error.__cause__ or error, model) from None
-    except (HTTPError, InvalidURL, OSError, RuntimeError) as error:  # RuntimeError: hf_xet
+    except (http.HTTPError, http.InvalidURL, OSError, RuntimeError) as error:
+        # RuntimeError is hf_xet's
         raise _explained(error, model) from None
     except HFValidationError:
         name = model.model_id
@@ -42,7 +52,6 @@ def hub_errors_explained(model: ModelSpec) -> Iterator[None]:
 
 def _prepare() -> None:
     """Silence huggingface_hub's log, draw its progress bars for a person alone, never hang."""
-    from httpx2 import Timeout
     from huggingface_hub import get_session
     from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]
     from huggingface_hub.utils.logging import set_verbosity
@@ -51,21 +60,21 @@ def _prepare() -> None:
     warnings.filterwarnings("ignore", "Not enough free disk space")
     if not sys.stderr.isatty():
         disable_progress_bars()
-    get_session().timeout = Timeout(None, connect=CONNECT_SECONDS)
+    get_session().timeout = http_library().Timeout(None, connect=CONNECT_SECONDS)
 
 
 def _explained(error: BaseException, model: ModelSpec) -> LlmcliError:
-    from httpx2 import HTTPError, InvalidURL, ReadError, RemoteProtocolError
     from huggingface_hub import errors as hub
 
+    http = http_library()
     name = model.model_id
     if isinstance(error, hub.HfHubHTTPError):
         return _answered(error, model)
     if isinstance(error, (hub.LocalEntryNotFoundError, hub.OfflineModeIsEnabled)):
         return not_here(model)
-    if isinstance(error, (ReadError, RemoteProtocolError, RuntimeError)):
+    if isinstance(error, (http.ReadError, http.RemoteProtocolError, RuntimeError)):
         return _broke_off(error, name)
-    if isinstance(error, (HTTPError, InvalidURL, hub.FileMetadataError)):
+    if isinstance(error, (http.HTTPError, http.InvalidURL, hub.FileMetadataError)):
         return ModelNotFound(
             f"cannot reach {_endpoint()} for {name}: check the network, set HF_ENDPOINT to a "
             "mirror, or give a local folder"

@@ -26,7 +26,7 @@ from tests.fakehub import FakeHub, Files, commit_of
 
 Patch, Run = pytest.MonkeyPatch, Callable[..., Result]
 MODEL, GGUF = ModelSpec("owner/name"), ModelSpec("owner/gguf/tiny.gguf")
-for_each_kind = pytest.mark.parametrize("spec", [MODEL, GGUF], ids=["model", "gguf"])
+for_each_kind = pytest.mark.parametrize("model", [MODEL, GGUF], ids=["model", "gguf"])
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_a_hub_id_is_downloaded_without_what_is_not_needed(hub: FakeHub, files: 
     assert all((found.folder / name).read_bytes() == files[name] for name in wanted)
 
 
-@pytest.mark.parametrize("spec", [MODEL, GGUF, ModelSpec("owner/name", revision="v1")], ids=str)
+@pytest.mark.parametrize("model", [MODEL, GGUF, ModelSpec("owner/name", revision="v1")], ids=str)
 def test_what_is_cached_is_used_without_a_request(hub: FakeHub, model: ModelSpec) -> None:
     hub.tags["v1"] = hub.repos["owner/name"]
     first = resolve(model)
@@ -337,7 +337,7 @@ def test_rm_frees_what_a_pull_took(hub: FakeHub, cache: Path, run: Run, broken: 
 
 
 @pytest.mark.parametrize(  # README.md: git's SHA-1; the others: SHA-256
-    ("spec", "file"), [(MODEL, "model.safetensors"), (MODEL, "README.md"), (GGUF, "tiny.gguf")]
+    ("model", "file"), [(MODEL, "model.safetensors"), (MODEL, "README.md"), (GGUF, "tiny.gguf")]
 )
 def test_verify_finds_a_flipped_bit_offline(
     hub: FakeHub, run: Run, model: ModelSpec, file: str
