@@ -279,22 +279,22 @@ def plan_of(model: ModelSpec, baseline: BaselineSpec, shared: dict[str, Any]) ->
     """The plan of a command. Raises UsageError for options that do not go with its task."""
     from dataclasses import replace
 
-    how: EvaluateOptions = shared["how"]
+    options: EvaluateOptions = shared["options"]
     translate: TranslateOptions = shared["translate"]
     perplexity: PerplexityOptions = shared["perplexity"]
-    if how.task != "causal-lm" and (baseline.baseline or perplexity != PerplexityOptions()):
+    if options.task != "causal-lm" and (baseline.baseline or perplexity != PerplexityOptions()):
         raise UsageError("--baseline, --block-size, --stride and --bos go with --task causal-lm")
-    if how.task != "translation" and (translate != TranslateOptions() or how.bleu_tokenize):
+    if options.task != "translation" and (translate != TranslateOptions() or options.bleu_tokenize):
         raise UsageError("-f, -t and --bleu-tokenize go with --task translation")
-    if how.task != "question-answering" and how.characters:
+    if options.task != "question-answering" and options.characters:
         raise UsageError("--characters goes with --task question-answering")
-    if how.task != "classification" and how.label_map:
+    if options.task != "classification" and options.label_map:
         raise UsageError("--label-map goes with --task classification")
-    tokenize = how.bleu_tokenize
-    if how.task == "translation" and tokenize is None:
+    tokenize = options.bleu_tokenize
+    if options.task == "translation" and tokenize is None:
         tokenize = "zh" if _is_chinese(translate.to_lang) else "13a"
-    how = replace(how, bleu_tokenize=tokenize)
-    return Plan(how, shared["data"], model, perplexity, translate, shared["batch"], baseline)
+    options = replace(options, bleu_tokenize=tokenize)
+    return Plan(options, shared["data"], model, perplexity, translate, shared["batch"], baseline)
 
 
 def _is_chinese(language: str | None) -> bool:
