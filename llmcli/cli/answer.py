@@ -16,7 +16,7 @@ from llmcli.spec import BatchOptions, InputOptions, ModelSpec
 from llmcli.spec.tasks import AnswerOptions
 
 if TYPE_CHECKING:
-    from llmcli.tasks.answer import Answer
+    from llmcli.inference.answers import Answer
 
 
 answer_options = gather(
@@ -87,7 +87,7 @@ def answer(
         write_code(answer_code(model, options, question, text or ""), out)
         return
     rows = rows_of(source, text)
-    from llmcli.tasks.answer import READERS, torch_alone
+    from llmcli.inference.answers import READERS, torch_alone
     from llmcli.tasks.answer import answer as run
 
     loaded = load_announced(model, out, *READERS, source=source, reject=torch_alone)

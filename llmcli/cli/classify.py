@@ -21,8 +21,8 @@ from llmcli.spec import BatchOptions, InputOptions, ModelSpec
 from llmcli.spec.tasks import ClassifyOptions
 
 if TYPE_CHECKING:
+    from llmcli.inference.classification import Classification
     from llmcli.models.architectures import Kind
-    from llmcli.tasks.classify import Classification
 
 ENTAILMENT = "facebook/bart-large-mnli"
 

@@ -16,7 +16,7 @@ from llmcli.spec.tasks import POOLING_MODES, EmbedOptions
 
 if TYPE_CHECKING:
     from llmcli.engines.base import Loaded
-    from llmcli.tasks.embed import Embedding
+    from llmcli.inference.embedding import Embedding
 
 
 embed_options = gather(
@@ -117,7 +117,7 @@ def embed(
 
 
 def _announce_pooling(loaded: "Loaded", options: EmbedOptions, out: Output) -> None:
-    from llmcli.tasks.embed import pooling_of
+    from llmcli.inference.embedding import pooling_of
 
     pooling = pooling_of(loaded, options)
     told = (

@@ -78,7 +78,8 @@ def _collect(
 def _classified(plan: Plan, out: Output) -> Predictions:
     rows = gold_rows(plan)
     loaded = _load(plan, out, "classifier")
-    from llmcli.tasks.classify import classify, label_names
+    from llmcli.inference.classification import label_names
+    from llmcli.tasks.classify import classify
 
     batch = replace(plan.batch, on_overflow="window")
     results = classify(loaded, rows, ClassifyOptions(), batch)
@@ -90,7 +91,8 @@ def _classified(plan: Plan, out: Output) -> Predictions:
 
 def _answered(plan: Plan, out: Output) -> Predictions:
     rows = gold_rows(plan)
-    from llmcli.tasks.answer import READERS, answer, torch_alone
+    from llmcli.inference.answers import READERS, torch_alone
+    from llmcli.tasks.answer import answer
 
     loaded = _load(plan, out, *READERS, reject=torch_alone)
 
@@ -107,7 +109,8 @@ def _answered(plan: Plan, out: Output) -> Predictions:
 def _translated(plan: Plan, out: Output) -> Predictions:
     spec = with_tags(plan.translate)
     rows = gold_rows(plan)
-    from llmcli.tasks.translate import torch_alone, translate
+    from llmcli.inference.translation.translator import torch_alone
+    from llmcli.tasks.translate import translate
 
     loaded = _load(plan, out, "seq2seq", reject=lambda loaded: torch_alone(loaded, spec))
 
@@ -152,7 +155,7 @@ def _retrieved(
 ) -> Predictions:
     """Each query with the ranks of its texts among all different texts of the file."""
     from llmcli.evaluation.retrieval import query_ranks
-    from llmcli.tasks.embed import pooling_of
+    from llmcli.inference.embedding import pooling_of
 
     texts = list(dict.fromkeys(row.pair or "" for row in rows))
     place = {text: at for at, text in enumerate(texts)}

@@ -111,7 +111,7 @@ def translate(
             f"--num-return-sequences {options.num_return_sequences} is more than "
             f"--num-beams {beams}"
         )
-    from llmcli.tasks.translate import torch_alone
+    from llmcli.inference.translation.translator import torch_alone
     from llmcli.tasks.translate import translate as run
 
     loaded = load_announced(

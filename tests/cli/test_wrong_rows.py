@@ -56,7 +56,7 @@ C = "{tiny_classifier}"
         ("answer -i {texts} --column question", USAGE, "name two columns"),
         ("answer -i - --context-file -", USAGE, "not both"),
         ("answer hi --context a --no-answer -m {tiny_gpt2}", USAGE, "--no-answer needs"),
-        ("translate hi -n 100 -m {tiny_marian}", USAGE, "-n 100 is more than the 47"),
+        ("translate hi -n 100 -m {tiny_marian}", USAGE, "--max-new-tokens 100 is more than the 47"),
         ("generate hi --chat --on-overflow truncate", USAGE, "would cut the chat template"),
         ("fill '[MASK]' --targets 'a dog' --show-code -m {tiny_masked}", USAGE, "has more"),
         ("embed -i - --input-format parquet", INPUT, "read from files alone"),

@@ -75,7 +75,7 @@ def test_answers_are_the_best_of_all_spans(reader, longest):
 
 
 def test_a_long_context_is_read_in_windows_that_overlap(reader, monkeypatch):
-    monkeypatch.setattr("llmcli.tasks.answer.OVERLAP", 5)
+    monkeypatch.setattr("llmcli.inference.answers.OVERLAP", 5)
     spans, _ = all_spans(reader, "who ran ?", LONG, 30, overlap=5)
     assert len(reader.tokenizer(LONG)["input_ids"]) > 24
     order = sorted(spans, key=lambda place: -spans[place])[:3]
@@ -141,7 +141,7 @@ def test_a_question_or_text_that_is_empty_fails(reader):
 
 def test_a_tokenizer_without_offsets_is_refused(reader, monkeypatch):
     monkeypatch.setattr(type(reader.tokenizer), "is_fast", False)
-    with pytest.raises(ModelUnsuitable, match="does not tell where"):
+    with pytest.raises(ModelUnsuitable, match="gives no character offsets"):
         next(answer(reader, rows("who ?", "cat"), AnswerOptions()))
 
 
@@ -218,5 +218,5 @@ def test_a_pair_without_a_token_between_is_told_apart(tmp_path):
 
 def test_a_model_that_writes_cannot_say_that_there_is_no_answer(tiny_gpt2):
     loaded = load(ModelSpec(str(tiny_gpt2)), ("causal",))
-    with pytest.raises(UsageError, match="--no-answer"):
+    with pytest.raises(UsageError, match="`no_answer`"):
         next(answer(loaded, rows("who?", "a cat"), AnswerOptions(no_answer=True)))

@@ -193,13 +193,13 @@ def test_long_texts_are_read_in_windows_by_a_causal_model_too(tiny_gpt2):
 
 
 def test_a_model_that_knows_no_entailment_is_refused(classifier):
-    with pytest.raises(ModelUnsuitable, match="sad, glad, mad: --labels needs"):
+    with pytest.raises(ModelUnsuitable, match="sad, glad, mad: `labels` needs"):
         next(classify(classifier, rows("cat"), ClassifyOptions(labels=LABELS)))
 
 
 def test_a_causal_model_scores_no_label_for_itself(tiny_gpt2):
     how = ClassifyOptions(labels=LABELS, multi_label=True)
-    with pytest.raises(UsageError, match="--multi-label"):
+    with pytest.raises(UsageError, match="`multi_label`"):
         next(classify(load_classifier(tiny_gpt2), rows("cat"), how))
 
 

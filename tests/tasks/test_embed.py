@@ -152,7 +152,7 @@ def test_the_nearest_rows_come_first(encoder, top):
 def test_a_failed_row_is_told_before_the_ranking(encoder):
     found = list(ranked(encoder, [*rows("cat"), Row(2, " ")], EmbedOptions(), "cat", 5))
     assert found[0].error == "the text is empty" and found[1].rank == 1
-    with pytest.raises(InputError, match="--query: the text is empty"):
+    with pytest.raises(InputError, match="`query`: the text is empty"):
         embed_query(encoder, " ", EmbedOptions(), "window")
 
 

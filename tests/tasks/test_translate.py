@@ -206,5 +206,5 @@ def test_t5s_own_words_come_first(t5):
 
 
 def test_more_tokens_than_the_model_can_write_are_refused(marian):
-    with pytest.raises(UsageError, match="-n 100 is more than the 47"):
+    with pytest.raises(UsageError, match="`max_new_tokens` 100 is more than the 47"):
         next(translate(marian, rows("cat"), TranslateOptions(max_new_tokens=100)))

@@ -1,0 +1,113 @@
+"""Classification by a trained head, and the result that every way of classifying gives."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from llmcli.arrays import Floats, require_numbers, sigmoid, softmax, weighted_mean
+from llmcli.data.rows import Failure, Row
+from llmcli.engines.base import Loaded
+from llmcli.inference.batches import Job
+from llmcli.inference.encoding import Fitting, Window, collate, encode_rows, input_limit, pad_token
+from llmcli.spec import Overflow
+from llmcli.spec.tasks import ClassifyOptions
+
+BUDGET = 4096  # tokens of a batch, padding included
+
+
+@dataclass(frozen=True, slots=True)
+class LabelScore:
+    """A label with its probability; of a regression model, with the number it computes."""
+
+    label: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """The labels of one text, or of one pair of texts."""
+
+    row: Row
+    text: str
+    pair: str | None
+    label: str
+    """The label with the highest score."""
+    score: float
+    scores: tuple[LabelScore, ...]
+    """Every label, or the `top` best, in descending order of score."""
+    overflow: Overflow | None
+
+
+class HeadClassifier:
+    """Classifies rows with a model that has a classification head."""
+
+    window_rows = 1024
+    budget = BUDGET
+    needs_text = True
+    copies = 1
+
+    def __init__(self, loaded: Loaded, options: ClassifyOptions, on_overflow: Overflow) -> None:
+        self._loaded, self._top = loaded, options.top
+        self._pad = pad_token(loaded)
+        self._fitting = Fitting(input_limit(loaded), on_overflow)
+        self._names = label_names(loaded)
+        self._activation = activation(loaded, options.multi_label)
+
+    def prepare(self, rows: Sequence[Row]) -> list[Job[Window] | Failure]:
+        """Tokenize the texts of rows, each in as many windows as it needs."""
+        texts = [row.text for row in rows]
+        return encode_rows(self._loaded.tokenizer, rows, texts, self._fitting)
+
+    def run(self, units: Sequence[Window]) -> list[Floats]:
+        """Scores (L,) of each window."""
+        return list(self._activation(class_logits(self._loaded, units, self._pad)))
+
+    def finish(self, job: Job[Window], outputs: Sequence[Floats]) -> list[Classification]:
+        """The mean of the windows' scores, weighted by their numbers of tokens."""
+        scores = weighted_mean(outputs, [unit.size for unit in job.units])
+        return [make_classification(job, self._names, scores, self._top)]
+
+
+def class_logits(loaded: Loaded, units: Sequence[Window], pad: int) -> Floats:
+    """Logits (B, L) of a classifier."""
+    logits = loaded.engine.run(collate(units, pad)).logits
+    assert logits is not None  # a classifier has them
+    return logits
+
+
+def make_classification(
+    job: Job[Any], names: Sequence[str], scores: Floats, top: int | None
+) -> Classification:
+    """Rank the labels of a row by their scores (L,). Raises ModelUnsuitable where one is NaN."""
+    require_numbers(scores)
+    order = np.argsort(-scores, kind="stable").tolist()
+    ranked = tuple(LabelScore(names[at], scores[at].item()) for at in order)
+    row, best = job.row, ranked[0]
+    return Classification(
+        row, row.text, row.pair, best.label, best.score, ranked[:top], job.overflow
+    )
+
+
+def label_names(loaded: Loaded) -> list[str]:
+    """The names that a checkpoint gives its classes, in the order of its logits."""
+    config = loaded.config
+    return [str(config.id2label.get(at, f"LABEL_{at}")) for at in range(config.num_labels)]
+
+
+def activation(loaded: Loaded, multi_label: bool) -> Callable[[Floats], Floats]:
+    """The function from logits (B, L) to scores: softmax over the classes, or sigmoid of each.
+
+    multi_label: sigmoid, whatever the checkpoint says. Otherwise the configuration is read as the
+    text-classification pipeline of transformers reads it: sigmoid for multi-label models and for a
+    single output, the logits themselves for a regression, else softmax.
+    """
+    config = loaded.config
+    if multi_label or config.problem_type == "multi_label_classification":
+        return sigmoid
+    if config.problem_type == "regression":
+        return lambda logits: logits
+    if config.num_labels == 1:
+        return sigmoid
+    return softmax
