@@ -39,7 +39,10 @@ def with_flags(message: str, command: click.Command | None = None) -> str:
 
 
 def _flags(command: click.Command) -> dict[str, str]:
-    """The longest spelling of each option, by the name of its field; of a group, its commands'."""
+    """Each option by the name of its field: its longest spelling, or -m for the model.
+
+    A group has the options of its commands.
+    """
     if isinstance(command, click.Group):
         context = click.Context(command)
         names = command.list_commands(context)
@@ -52,5 +55,5 @@ def _flags(command: click.Command) -> dict[str, str]:
         if isinstance(option, click.Option)
     }
     if "model_id" in flags:
-        flags["model"] = flags["model_id"]
+        flags["model"] = "-m"
     return flags

@@ -104,7 +104,11 @@ def load_for(
     """
     from llmcli.engines.choose import Job, load
 
-    loaded = load(model, Job(kinds, needs, _file_bytes(source), reject, writes), out.note)
+    loaded = load(
+        model,
+        Job(kinds, needs, _file_bytes(source), reject, writes),
+        lambda line: out.note(f"[{line}]"),
+    )
     announce_loaded(loaded, out)
     return loaded
 

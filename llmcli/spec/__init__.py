@@ -19,8 +19,8 @@ ENGINES: tuple[EngineChoice, ...] = ("auto", "torch", "ct2")
 class ModelSpec:
     """Which checkpoint to load, and where to put it."""
 
-    model_id: str
-    """A starter name, a local folder, a GGUF file or a hub id."""
+    model_id: str = ""
+    """A starter name, a local folder, a GGUF file or a hub id; empty: the task's default."""
     revision: str | None = None
     """Branch, tag or commit on the hub; None is the main branch."""
     device: str = "auto"

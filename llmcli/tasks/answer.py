@@ -4,10 +4,30 @@ from collections.abc import Iterable, Iterator
 
 from llmcli.data.rows import Failure, Row
 from llmcli.engines.base import Loaded
-from llmcli.inference.answers import Answer, ExtractiveReader, GenerativeReader
+from llmcli.engines.choose import Job as Purpose
+from llmcli.inference.answers import (
+    READERS,
+    Answer,
+    ExtractiveReader,
+    GenerativeReader,
+    torch_alone,
+)
 from llmcli.inference.batches import process
-from llmcli.spec import AUTO_BATCH, BatchOptions
+from llmcli.inference.loading import load_model
+from llmcli.models.starters import ANSWER, Note, ignore
+from llmcli.spec import AUTO_BATCH, BatchOptions, ModelSpec
 from llmcli.spec.tasks import AnswerOptions
+
+
+def load(model: ModelSpec | None, *, work_bytes: int | None = None, note: Note = ignore) -> Loaded:
+    """Load an extractive question answering model, or one that writes answers.
+
+    model: None, or one without a name, takes the task's default. work_bytes: size of the texts,
+    0 where it is unknown; None for a text or two. note: is told of choices made for the user.
+    Raises ModelNotFound, ModelUnsuitable.
+    """
+    purpose = Purpose(READERS, file_bytes=work_bytes, reject=torch_alone)
+    return load_model(model, ANSWER, purpose, note)
 
 
 def answer(

@@ -14,6 +14,7 @@ from llmcli.models import hub
 from llmcli.models.architectures import kinds_of
 from llmcli.models.checkpoint import Checkpoint, check, read_config, weight_files
 from llmcli.models.safetensors import Tensors
+from llmcli.models.starters import GENERATE, Note, choose_model, ignore
 from llmcli.spec import Dtype, EngineName, ModelSpec
 from llmcli.spec.tasks import BenchOptions
 from llmcli.system.machine import Machine, has_fast_bfloat16, has_int8_products
@@ -41,6 +42,11 @@ class Row:
     """Tokens/s of one text that the memory allows: bandwidth by the bytes read for a token."""
     prefill_limit: float | None
     """Prompt tokens/s that the arithmetic allows."""
+
+
+def named_model(model: ModelSpec | None, note: Note = ignore) -> ModelSpec:
+    """The model to time: the one that the user named, else the default, of which `note` is told."""
+    return choose_model(model, GENERATE, note)
 
 
 def choices(model: ModelSpec) -> list[tuple[EngineName, Dtype]]:

@@ -4,11 +4,41 @@ from collections.abc import Iterable, Iterator
 
 from llmcli.data.rows import Failure, Row
 from llmcli.engines.base import Loaded
+from llmcli.engines.choose import Job as Purpose
+from llmcli.errors import UsageError
 from llmcli.inference.batches import process
 from llmcli.inference.classification import Classification, HeadClassifier
+from llmcli.inference.loading import load_model
 from llmcli.inference.zero_shot import EntailmentClassifier, LikelihoodClassifier
-from llmcli.spec import AUTO_BATCH, BatchOptions
+from llmcli.models.architectures import Kind
+from llmcli.models.starters import CLASSIFY, ENTAILMENT, Note, ignore
+from llmcli.spec import AUTO_BATCH, BatchOptions, ModelSpec
 from llmcli.spec.tasks import ClassifyOptions
+
+
+def load(
+    model: ModelSpec | None,
+    options: ClassifyOptions,
+    *,
+    work_bytes: int | None = None,
+    note: Note = ignore,
+) -> Loaded:
+    """Load a text classifier; for `options.labels`, one for entailment or a causal model.
+
+    model: None, or one without a name, takes the task's default. work_bytes: size of the texts,
+    0 where it is unknown; None for a text or two. note: is told of choices made for the user.
+    Raises ModelNotFound, ModelUnsuitable; UsageError for settings that contradict one another.
+    """
+    check_options(options)
+    kinds: tuple[Kind, ...] = ("classifier", "causal") if options.labels else ("classifier",)
+    default = ENTAILMENT if options.labels else CLASSIFY
+    return load_model(model, default, Purpose(kinds, file_bytes=work_bytes), note)
+
+
+def check_options(options: ClassifyOptions) -> None:
+    """Raise UsageError for settings with which every text would get the same label."""
+    if len(options.labels) == 1 and not options.multi_label:
+        raise UsageError(f"one label, {options.labels[0]!r}, is always right: add others")
 
 
 def classify(

@@ -8,10 +8,20 @@ import numpy as np
 
 from llmcli.data.rows import Failure, Row
 from llmcli.engines.base import Loaded
+from llmcli.engines.choose import Job as Purpose
 from llmcli.errors import InputError
 from llmcli.inference.batches import process
-from llmcli.inference.embedding import Embedding, Vector, document_embedder, query_embedder
-from llmcli.spec import AUTO_BATCH, BatchOptions, Overflow
+from llmcli.inference.embedding import (
+    Embedding,
+    Vector,
+    document_embedder,
+    pooling_of,
+    query_embedder,
+)
+from llmcli.inference.loading import load_model
+from llmcli.inference.pooling import Pooling
+from llmcli.models.starters import EMBED, Note, ignore
+from llmcli.spec import AUTO_BATCH, BatchOptions, ModelSpec, Overflow
 from llmcli.spec.tasks import EmbedOptions
 
 
@@ -26,6 +36,37 @@ class Ranked:
     """The cosine of the angle between the vectors, from -1 to 1."""
     text: str
     overflow: Overflow | None
+
+
+def load(
+    model: ModelSpec | None,
+    options: EmbedOptions,
+    *,
+    work_bytes: int | None = None,
+    note: Note = ignore,
+) -> Loaded:
+    """Load any model below its head.
+
+    model: None, or one without a name, takes the task's default. work_bytes: size of the texts,
+    0 where it is unknown; None for a text or two. note: is told of choices made for the user,
+    of the pooling too, where neither the user nor the checkpoint names one.
+    Raises ModelNotFound, ModelUnsuitable.
+    """
+    loaded = load_model(model, EMBED, Purpose((), file_bytes=work_bytes), note)
+    pooling = pooling_of(loaded, options)
+    if options.pooling is None and not pooling.is_own:
+        note(f"{describe(pooling)}: the model does not say which; `pooling` does")
+    return loaded
+
+
+def describe(pooling: Pooling) -> str:
+    """How vectors are made, in a few words.
+
+    >>> describe(Pooling(("mean",), normalize=True))
+    'pooling: mean, normalized'
+    """
+    normalized = "normalized" if pooling.normalize else "not normalized"
+    return f"pooling: {' and '.join(pooling.modes)}, {normalized}"
 
 
 def embed(

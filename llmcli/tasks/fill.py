@@ -9,6 +9,7 @@ import numpy as np
 from llmcli.arrays import Floats, log_softmax, require_numbers, top
 from llmcli.data.rows import Failure, Row
 from llmcli.engines.base import Loaded
+from llmcli.engines.choose import Job as Purpose
 from llmcli.errors import InputError, ModelUnsuitable
 from llmcli.inference.batches import process
 from llmcli.inference.encoding import Fitting, Window, collate, encode, input_limit, pad_token
@@ -22,7 +23,9 @@ from llmcli.inference.gaps import (
     target_tokens,
     window_of_masks,
 )
-from llmcli.spec import AUTO_BATCH, BatchOptions, Overflow
+from llmcli.inference.loading import load_model
+from llmcli.models.starters import FILL, Note, ignore
+from llmcli.spec import AUTO_BATCH, BatchOptions, ModelSpec, Overflow
 from llmcli.spec.tasks import FillOptions
 
 LOGITS = 1 << 25  # numbers that one batch computes at most: tokens times vocabulary
@@ -61,6 +64,16 @@ class Filled:
     """Of these words together, in nats: each given those before it."""
     gaps: tuple[Gap, ...]
     overflow: Overflow | None
+
+
+def load(model: ModelSpec | None, *, work_bytes: int | None = None, note: Note = ignore) -> Loaded:
+    """Load a masked language model.
+
+    model: None, or one without a name, takes the task's default. work_bytes: size of the texts,
+    0 where it is unknown; None for a text or two. note: is told of choices made for the user.
+    Raises ModelNotFound, ModelUnsuitable.
+    """
+    return load_model(model, FILL, Purpose(("masked",), file_bytes=work_bytes), note)
 
 
 def fill(

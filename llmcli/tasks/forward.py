@@ -10,8 +10,11 @@ from torch import Tensor
 from llmcli.arrays import require_numbers
 from llmcli.data.rows import Failure, Row, failed
 from llmcli.engines.base import Loaded
+from llmcli.engines.pytorch import loading
 from llmcli.errors import InputError
 from llmcli.models.architectures import Kind
+from llmcli.models.starters import GENERATE, Note, choose_model, ignore
+from llmcli.spec import ModelSpec
 from llmcli.tokenization.text_stream import token_namer
 
 
@@ -51,6 +54,15 @@ class Forward:
     """Causal: decode(predicted_ids[:, :-1]), the article's line. Masked: of all positions."""
     mean_nats: float | None
     perplexity: float | None
+
+
+def load(model: ModelSpec | None, *, note: Note = ignore) -> Loaded:
+    """Load a causal or a masked language model, on torch.
+
+    model: None, or one without a name, takes the default. note: is told so.
+    Raises ModelNotFound, ModelUnsuitable.
+    """
+    return loading.load(choose_model(model, GENERATE, note), ("causal", "masked"))
 
 
 def forward(loaded: Loaded, rows: Iterable[Row], *, top: int = 1) -> Iterator[Forward | Failure]:

@@ -7,12 +7,16 @@ from typing import Any, Literal
 
 from llmcli.data.rows import Failure, Row, failed
 from llmcli.decoding.steps import Hypothesis, Step, sequence_seed
-from llmcli.decoding.validation import DEFAULT_NEW_TOKENS, check_decoding
+from llmcli.decoding.validation import DEFAULT_NEW_TOKENS, check_decoding, torch_alone
 from llmcli.engines.base import Loaded, Request, end_tokens
-from llmcli.errors import InputError
+from llmcli.engines.choose import Job as Purpose
+from llmcli.engines.choose import load_on_torch
+from llmcli.errors import InputError, UsageError
 from llmcli.inference.batches import process
-from llmcli.inference.prompts import encode_prompt, room
-from llmcli.spec import AUTO_BATCH, BatchOptions, Chat, Decoding, Overflow
+from llmcli.inference.loading import load_model
+from llmcli.inference.prompts import encode_prompt, has_chat_template, room
+from llmcli.models.starters import GENERATE, Note, ignore
+from llmcli.spec import AUTO_BATCH, BatchOptions, Chat, Decoding, ModelSpec, Overflow
 from llmcli.tokenization.text_stream import TextStream, token_namer
 
 FinishReason = Literal["end", "stop", "length"]
@@ -84,6 +88,50 @@ class _Prompt:
         return (len(self.ids) + self.limit) * self.rows
 
 
+def load(
+    model: ModelSpec | None,
+    options: Decoding,
+    chat: Chat,
+    *,
+    work_bytes: int | None = None,
+    note: Note = ignore,
+) -> Loaded:
+    """Load a causal language model.
+
+    model: None, or one without a name, takes the task's default. work_bytes: size of the texts,
+    0 where it is unknown; None for a text or two. note: is told of choices made for the user.
+    Raises ModelNotFound, ModelUnsuitable; UsageError for settings that contradict one another.
+    """
+    check_decoding(options)
+    purpose = Purpose(("causal",), needs=torch_alone(options), file_bytes=work_bytes, writes=True)
+    loaded = load_model(model, GENERATE, purpose, note)
+    if has_chat_template(loaded) and not chat.is_on:
+        note("this model has a chat template; `chat` uses it")
+    return loaded
+
+
+def load_draft(model: ModelSpec | None, options: Decoding) -> Loaded | None:
+    """Load the smaller model that `options.assist` names, if it names one.
+
+    model: the larger one, whose device, dtype and so on it shares.
+    """
+    if options.assist is None or options.assist == "lookup":
+        return None
+    smaller = replace(model or ModelSpec(), model_id=options.assist, revision=None)
+    return load_on_torch(smaller, ("causal",))
+
+
+def check_options(options: Decoding, chat: Chat, batch: BatchOptions) -> None:
+    """Raise UsageError for settings that contradict one another."""
+    check_decoding(options)
+    if chat.is_on and batch.on_overflow == "truncate":
+        raise UsageError(
+            "`on_overflow`=truncate would cut the chat template: shorten the text instead"
+        )
+    if options.assist and (batch.batch_size or 1) > 1:
+        raise UsageError("`assist` decodes one text at a time: leave out `batch_size`")
+
+
 def generate(
     loaded: Loaded,
     rows: Iterable[Row],
@@ -100,7 +148,7 @@ def generate(
     Raises UsageError for contradicting settings, ModelUnsuitable for a model that cannot be
     assisted, or not by this one.
     """
-    check_decoding(options)
+    check_options(options, chat, batch)
     if options.assist:
         batch = replace(batch, batch_size=1)
     work = _Work(loaded, options, chat, batch.on_overflow, draft)
@@ -123,7 +171,7 @@ def stream(
     on_start: called with each row that can be continued, before the work on it begins.
     on_text: called with each stretch of text as it is certain; beams come as a whole.
     """
-    check_decoding(options)
+    check_options(options, chat, BatchOptions(on_overflow=on_overflow))
     work = _Work(loaded, options, chat, on_overflow, draft)
     for row in rows:
         if row.error is not None:

@@ -10,6 +10,7 @@ from tokenizers import Tokenizer
 from llmcli.data.rows import Failure, Row, failed
 from llmcli.errors import InputError
 from llmcli.models import hub
+from llmcli.models.starters import GENERATE, Note, choose_model, ignore
 from llmcli.spec import ModelSpec
 from llmcli.tokenization import load as light
 from llmcli.tokenization.text_stream import is_byte_level
@@ -86,8 +87,12 @@ def _id(word: str) -> int:
     return int(word)
 
 
-def load_vocabulary(model: ModelSpec) -> Vocabulary:
-    """Load the tokenizer that `model` names. Raises ModelNotFound, ModelUnsuitable."""
+def load_vocabulary(model: ModelSpec | None, note: Note = ignore) -> Vocabulary:
+    """Load a model's tokenizer alone. Raises ModelNotFound, ModelUnsuitable.
+
+    model: None, or one without a name, takes the default. note: is told so.
+    """
+    model = choose_model(model, GENERATE, note)
     tokenizer: Any
     try:
         tokenizer = light.load_tokenizer(hub.resolve(model))

@@ -1,13 +1,66 @@
 """Texts in another language."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from llmcli.data.rows import Failure, Row
 from llmcli.engines.base import Loaded
+from llmcli.engines.choose import Job as Purpose
+from llmcli.engines.choose import load as load_on_engine
+from llmcli.errors import UsageError
 from llmcli.inference.batches import process
-from llmcli.inference.translation.translator import Translation, Translator
-from llmcli.spec import AUTO_BATCH, BatchOptions
+from llmcli.inference.translation.directions import default_model
+from llmcli.inference.translation.languages import find_language
+from llmcli.inference.translation.translator import Translation, Translator, torch_alone
+from llmcli.models.starters import Note, choose_model, ignore
+from llmcli.spec import AUTO_BATCH, BatchOptions, ModelSpec
 from llmcli.spec.tasks import TranslateOptions
+
+
+def load(
+    model: ModelSpec | None,
+    options: TranslateOptions,
+    *,
+    work_bytes: int | None = None,
+    note: Note = ignore,
+) -> Loaded:
+    """Load a sequence-to-sequence model for the languages of `options`.
+
+    model: None, or one without a name, takes the starter for the two languages, else the
+    opus-mt model of the hub. work_bytes: size of the texts, 0 where it is unknown; None for a text
+    or two. note: is told of choices made for the user.
+    Raises ModelNotFound, ModelUnsuitable; UsageError for an unknown language, where neither
+    languages nor a model are named, or for settings that contradict one another.
+    """
+    options = with_tags(options)
+    check_options(options)
+    if model is None or not model.model_id:
+        model = choose_model(model, default_model(options.from_lang, options.to_lang), note)
+    purpose = Purpose(
+        ("seq2seq",),
+        file_bytes=work_bytes,
+        reject=lambda loaded: torch_alone(loaded, options),
+    )
+    return load_on_engine(model, purpose, note)
+
+
+def with_tags(options: TranslateOptions) -> TranslateOptions:
+    """The settings with both languages as tags: `fr` for French, 法语 or fra.
+
+    Raises UsageError for a language that is not known.
+    """
+    return replace(
+        options,
+        from_lang=None if options.from_lang is None else find_language(options.from_lang),
+        to_lang=None if options.to_lang is None else find_language(options.to_lang),
+    )
+
+
+def check_options(options: TranslateOptions) -> None:
+    """Raise UsageError for settings that contradict one another."""
+    beams, several = options.num_beams, options.num_return_sequences
+    if beams is not None and several > beams:
+        raise UsageError(f"`num_return_sequences` {several} is more than `num_beams` {beams}")
 
 
 def translate(
@@ -15,8 +68,10 @@ def translate(
 ) -> Iterator[Translation | Failure]:
     """Yield the translations of each row in order, `num_return_sequences` a row.
 
-    options: its languages are tags, as `find_language` gives them.
+    options: its languages by tag or by name.
     Raises ModelUnsuitable where the model does not know a language, UsageError where it needs one
-    that is not given.
+    that is not given, or for settings that contradict one another.
     """
+    options = with_tags(options)
+    check_options(options)
     yield from process(Translator(loaded, options, batch.on_overflow), rows, batch)

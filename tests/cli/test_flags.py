@@ -4,11 +4,11 @@ from llmcli.cli.flags import with_flags
 from llmcli.cli.main import main
 
 
-def test_a_setting_of_any_command_becomes_its_longest_flag():
+def test_a_setting_of_any_command_becomes_its_longest_flag_and_the_model_m():
     generate = main.get_command(None, "generate")
     message = "`max_new_tokens` 9 is too many; set `model`, or `on_overflow`=truncate"
     assert with_flags(message, generate) == (
-        "--max-new-tokens 9 is too many; set --model, or --on-overflow truncate"
+        "--max-new-tokens 9 is too many; set -m, or --on-overflow truncate"
     )
 
 

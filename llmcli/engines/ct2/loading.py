@@ -60,7 +60,7 @@ def load_converted(
             if folder is None:
                 reading.result()  # raises before a conversion that would be for nothing
                 if sum(path.stat().st_size for path in weight_files(checkpoint)) > NOTABLE:
-                    note(f"[converting {model.model_id} for the ct2 engine: once, into the cache]")
+                    note(f"converting {model.model_id} for the ct2 engine: once, into the cache")
                 folder = converted(checkpoint, kind, dtype)
             make_ready((folder / "model.bin").stat().st_size)
             engine = Ct2Engine(folder, kind, head)

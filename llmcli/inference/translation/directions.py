@@ -6,6 +6,7 @@ from typing import Any
 
 from llmcli.errors import ModelUnsuitable, UsageError
 from llmcli.inference.translation.languages import base, closest, english_name
+from llmcli.models.starters import TRANSLATE, DefaultModel
 
 NLLB_CODE = re.compile(r"[a-z]{3}_[A-Z][a-z]{3}")  # eng_Latn
 T5 = ("t5", "mt5", "umt5", "longt5", "switch_transformers")
@@ -130,3 +131,28 @@ def model_for(source: str, target: str) -> str:
     """
     pair = (base(source), base(target))
     return f"Helsinki-NLP/opus-mt-{NAMES.get(pair, '-'.join(pair))}"
+
+
+# What the starter translates, by target; None: the source is not named.
+STARTER_SOURCES: dict[str, tuple[str | None, ...]] = {
+    "en": ("fr", "zh", None),
+    "fr": ("en", None),
+    "zh": ("en", None),
+}
+
+
+def default_model(source: str | None, target: str | None) -> DefaultModel:
+    """The model for two languages, by their tags: the starter where it knows them, else the hub's.
+
+    Raises UsageError where a language is not named and the starter does not do without.
+
+    >>> default_model("en", "zh-Hans").model_id, default_model("en", "de").model_id
+    ('marian-en-fr-zh', 'Helsinki-NLP/opus-mt-en-de')
+    """
+    if target is not None:
+        own = None if source is None else base(source)
+        if own in STARTER_SOURCES.get(base(target), ()):
+            return TRANSLATE
+    if source is None or target is None:
+        raise UsageError("name the languages, as in `from_lang`=en `to_lang`=fr, or the `model`")
+    return DefaultModel(model_for(source, target))
