@@ -6,15 +6,24 @@ import pytest
 
 from tests.docs import transcripts
 from tests.docs.pages import PAGES, by_id, page_id
-from tests.docs.transcripts import Step, rewrite, run, steps
+from tests.docs.preloaded import preloaded
+from tests.docs.transcripts import Step, environment, rewrite, run, steps
 
 WITH_TRANSCRIPTS = [page_id(page) for page in PAGES if steps(page.read_text("utf-8"))]
 
 
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory):
+    """A folder with an `llmcli` that starts at once."""
+    folder = tmp_path_factory.mktemp("preloaded")
+    with preloaded(folder, environment(folder, folder)) as programs:
+        yield programs
+
+
 @pytest.mark.parametrize("name", WITH_TRANSCRIPTS)
-def test_the_transcripts_of_a_page_are_what_its_commands_print(name):
+def test_the_transcripts_of_a_page_are_what_its_commands_print(name, programs):
     shown = steps(by_id(name).read_text("utf-8"))
-    for step, printed in zip(shown, run(step.command for step in shown), strict=True):
+    for step, printed in zip(shown, run((step.command for step in shown), programs), strict=True):
         assert step.matches(printed), f"$ {step.command}\n{printed}\nnot\n{step.output}"
 
 

@@ -83,16 +83,14 @@ def steps(text: str) -> list[Step]:
     return [step for block in BLOCK.findall(text) for step in steps_of(block)]
 
 
-def environment(folder: Path) -> dict[str, str]:
-    """Say what a transcript's commands see: this llmcli, no settings, no hub, no terminal."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("LLMCLI_", "HF_", "PYTEST_", "FORCE_COLOR"))
-    }
+def environment(programs: Path, folder: Path) -> dict[str, str]:
+    """Say what a transcript's commands see: these programs, no settings, no hub, no terminal."""
+    hidden = ("LLMCLI_", "HF_", "PYTEST_", "FORCE_COLOR")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
+    own = Path(sys.executable).parent
     return {
         **kept,
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PATH": os.pathsep.join([str(programs), str(own), os.environ["PATH"]]),
         "PYTHONPATH": str(ROOT),
         "PYTHONWARNINGS": "",
         "COLUMNS": "100",
@@ -104,8 +102,11 @@ def environment(folder: Path) -> dict[str, str]:
     }
 
 
-def run(commands: Iterable[str]) -> Iterator[str]:
-    """Run commands one after another in one new folder; yield what each prints."""
+def run(commands: Iterable[str], programs: Path | None = None) -> Iterator[str]:
+    """Run commands one after another in one new folder; yield what each prints.
+
+    programs: a folder with programs that go before others of their names.
+    """
     with tempfile.TemporaryDirectory() as parent:
         folder = Path(parent, "here")
         folder.mkdir()
@@ -113,7 +114,7 @@ def run(commands: Iterable[str]) -> Iterator[str]:
             process = subprocess.run(
                 ["bash", "-c", command],
                 cwd=folder,
-                env=environment(Path(parent)),
+                env=environment(programs or folder, Path(parent)),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
