@@ -2,9 +2,8 @@
 
 import textwrap
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -20,25 +19,6 @@ SHOWN_PLACES = 3  # of a finding
 SHOWN_LABELS = 20
 WIDTH = 40  # of the longest bar
 LINE = 96
-
-
-def checkup_record(checkups: "list[Checkup]") -> dict[str, Any]:
-    """All that was found, for JSON."""
-    return {
-        "ok": all(one.is_sound for one in checkups),
-        "checks": [
-            {
-                **asdict(one),
-                "ok": one.is_sound,
-                "numbers": dict(one.numbers),
-                "samples": [
-                    [{"text": text, "learnt": learnt} for text, learnt in sample]
-                    for sample in one.samples
-                ],
-            }
-            for one in checkups
-        ],
-    }
 
 
 def checkup_text(checkup: "Checkup", *, styled: bool) -> str:

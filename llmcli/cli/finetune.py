@@ -8,24 +8,24 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
-from pathlib import Path
+from dataclasses import replace
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
-from llmcli.cli.checkup import checkup_record, checkup_text, clock, estimate_text
+from llmcli.cli.checkup import checkup_text, clock, estimate_text
+from llmcli.cli.flags import with_flags
 from llmcli.cli.options import Option, gather, model_options
 from llmcli.cli.types import POSITIVE, CommaList, Real
 from llmcli.spec import DTYPES, ModelSpec
 from llmcli.spec.training import SCHEDULES, TASKS, LoraOptions, Training
 from llmcli.training.distributed import is_first
+from llmcli.training.results import Note
 
 if TYPE_CHECKING:
-    from llmcli.tasks.finetune import Trained
-    from llmcli.training.trainer import Progress
+    from llmcli.training.results import Event, Finetuned, Progress
 
 OF_TOKENS = ("causal-lm", "masked-lm", "translation", "seq2seq")
 DEFAULTS = Training(train=(), output="")
@@ -285,16 +285,10 @@ def finetune(
         raise click.UsageError("give --check or --dry-run, one at a time")
     if as_json and not (check or dry_run):
         raise click.UsageError("--json goes with --check and --dry-run")
-    if not training.output and not (check or dry_run):
-        raise click.UsageError("give --output DIR, the folder of the new model")
     source = click.get_current_context().get_parameter_source("model_id")
     if training.from_scratch and source is not ParameterSource.COMMANDLINE:
         model = replace(model, model_id="")  # a general setting, not meant for this run
-    if bool(training.train) == bool(training.parts):
-        raise click.UsageError("give --train FILE, or --parts FILE")
-    if bool(model.model_id) == bool(training.from_scratch):
-        raise click.UsageError("give either -m MODEL to start from, or --from-scratch CONFIG")
-    base = None if training.from_scratch else model
+    base = model if model.model_id else None
     screen = _Screen(quiet, of_tokens=training.task in OF_TOKENS and not training.parts)
     if check or dry_run:
         (_check if check else _estimate)(training, base, screen, as_json)
@@ -309,8 +303,7 @@ def finetune(
         result = run(
             training,
             base,
-            report=screen.show,
-            note=screen.note,
+            on_event=screen.take,
             should_stop=stop_asked,
         )
     screen.finish(result)
@@ -319,22 +312,22 @@ def finetune(
 def _check(training: Training, base: ModelSpec | None, screen: "_Screen", as_json: bool) -> None:
     from llmcli.tasks.finetune import check
 
-    found = check(training, base, note=screen.note)
+    result = check(training, base, on_event=screen.take)
     if as_json:
-        click.echo(json.dumps(checkup_record(found), ensure_ascii=False))
+        click.echo(json.dumps(result.to_dict(), ensure_ascii=False))
     else:
         styled = sys.stdout.isatty()
-        click.echo("\n\n\n".join(checkup_text(one, styled=styled) for one in found))
-    if not all(one.is_sound for one in found):
+        texts = [checkup_text(checkup, styled=styled) for checkup in result.checkups]
+        click.echo("\n\n\n".join(texts))
+    if not result.is_sound:
         click.get_current_context().exit(1)
 
 
 def _estimate(training: Training, base: ModelSpec | None, screen: "_Screen", as_json: bool) -> None:
-    from llmcli.tasks.finetune import estimate
+    from llmcli.tasks.finetune import dry_run
 
-    found = estimate(training, base, note=screen.note)
-    record = {**asdict(found), "disk_bytes": found.disk_bytes}
-    click.echo(json.dumps(record) if as_json else estimate_text(found))
+    result = dry_run(training, base, on_event=screen.take)
+    click.echo(json.dumps(result.to_dict()) if as_json else estimate_text(result))
 
 
 @contextmanager
@@ -379,9 +372,15 @@ class _Screen:
         if self._is_open:
             click.echo(err=True)
 
+    def take(self, event: "Event") -> None:
+        if isinstance(event, Note):
+            self.note(event.text)
+        else:
+            self.show(event)
+
     def note(self, line: str) -> None:
         if not self.quiet:
-            click.echo(line, err=True)
+            click.echo(with_flags(line), err=True)
 
     def show(self, progress: "Progress") -> None:
         if self.quiet:
@@ -394,19 +393,19 @@ class _Screen:
         else:
             click.echo(line, err=True)
 
-    def finish(self, result: "Trained") -> None:
+    def finish(self, result: "Finetuned") -> None:
         if self.speaks:
-            self._draw(Path(result.output))
+            self._draw(result)
             if result.metrics:
                 shown = _metrics(result.metrics["loss"], result.metrics, self.of_tokens)
                 self.note(f"on the held-out data: {shown}")
             click.echo(result.output)
 
-    def _draw(self, folder: Path) -> None:
+    def _draw(self, result: "Finetuned") -> None:
         """The loss curve, where there is more than a point."""
-        from llmcli.training.curves import chart, read_curves
+        from llmcli.training.curves import chart
 
-        training = read_curves(folder / "metrics.jsonl").training
+        training = result.curves.training
         if len(training) > 2 and not self.quiet:
             width = min(60, shutil.get_terminal_size().columns - 10)
             self.note("loss, over the steps:")

@@ -6,9 +6,15 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from llmcli.spec.training import Training
 from llmcli.system.hashes import SUMS, hash_file, read_sums, write_sums
 
 TRAINER_STATE = "trainer_state.json"
+
+
+def checkpoint_root(options: Training) -> Path:
+    """The folder with the checkpoints of a run."""
+    return Path(options.output) / "checkpoints"
 
 
 def move_into_place(written: Path, place: Path) -> None:

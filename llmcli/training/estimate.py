@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -63,6 +63,10 @@ class Estimate:
     def disk_bytes(self) -> int:
         """At most: all checkpoints that are kept, one that is being written, the model."""
         return self.checkpoint_bytes * self.checkpoints + self.model_bytes
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as plain values, for JSON."""
+        return {**asdict(self), "disk_bytes": self.disk_bytes}
 
 
 @dataclass(frozen=True, slots=True)

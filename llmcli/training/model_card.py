@@ -7,6 +7,7 @@ from typing import Any
 
 from llmcli.spec import ModelSpec
 from llmcli.spec.training import LoraOptions, Training
+from llmcli.training.results import Finetuned
 
 _CARD = """\
 ---
@@ -43,22 +44,22 @@ TAGS = {
 }
 
 
-def training_card(options: Training, base: ModelSpec | None, trained: dict[str, Any]) -> str:
+def training_card(options: Training, base: ModelSpec | None, result: Finetuned) -> str:
     """Say what was trained, on what, how, and how well it does on the held-out data."""
-    best = trained["best_step"]
+    best = result.best_step
     return _CARD.format(
         tag="text-classification" if options.parts else TAGS.get(options.task, options.task),
         base_line=f"base_model: {base.model_id}\n" if base else "",
         name=options.output.rstrip("/").rpartition("/")[2],
-        parameters=trained["parameters"],
+        parameters=result.parameters,
         origin=f"fine-tuned from {base.model_id}" if base else "trained from scratch",
         task="several tasks together" if options.parts else options.task,
-        measured=_measured(options, trained["metrics"]),
+        measured=_measured(options, result.metrics),
         files="\n".join(f"- {path}" for path in (*options.train, *options.eval, *_parts(options))),
-        train_tokens=trained["train_tokens"],
-        eval_tokens=trained["eval_tokens"],
+        train_tokens=result.train_tokens,
+        eval_tokens=result.eval_tokens,
         command=training_command(options, base),
-        steps=trained["steps"],
+        steps=result.steps,
         per_step=(options.batch_size or 0) * options.gradient_accumulation_steps,
         beta2=options.beta2,
         weight_decay=options.weight_decay,

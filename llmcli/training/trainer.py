@@ -1,58 +1,36 @@
 """The glue between a training run as the user sees it and transformers' Trainer."""
 
-import json
 import math
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import save_model
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from llmcli.errors import InputError, UsageError
 from llmcli.spec.training import Training
-from llmcli.training.checkpoints import best_step, keep_newest, lower_is_better, move_into_place
+from llmcli.training.checkpoints import (
+    best_step,
+    checkpoint_root,
+    keep_newest,
+    lower_is_better,
+    move_into_place,
+)
 from llmcli.training.distributed import world_size
 from llmcli.training.objectives.base import Dataset, Objective
 from llmcli.training.objectives.joint import JointModel
 from llmcli.training.objectives.sampler import Grouped
+from llmcli.training.results import Progress
 
 SCHEDULERS = {
     "cosine": "cosine",
     "linear": "linear",
     "constant": "constant_with_warmup",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where a run stands. Losses are in nats an item: a token, a text, the end of an answer."""
-
-    step: int
-    steps: int
-    loss: float | None = None
-    learning_rate: float | None = None
-    tokens_per_second: float | None = None
-    """Without padding, over all processes."""
-    seconds_left: float | None = None
-    eval_loss: float | None = None
-    metrics: dict[str, float] = field(default_factory=dict)
-    """The task's own, on the validation data."""
-
-    @property
-    def eval_perplexity(self) -> float | None:
-        return None if self.eval_loss is None else perplexity(self.eval_loss)
-
-
-def perplexity(nats: float) -> float:
-    """exp of the mean nats a token (Jelinek et al. 1977); infinite where that overflows."""
-    return math.exp(nats) if nats < 700 else math.inf
 
 
 class Run(Trainer):
@@ -252,25 +230,6 @@ def total_steps(options: Training, examples: int, processes: int = 1) -> int:
     return options.max_steps or max(1, math.ceil(per_epoch * options.epochs))
 
 
-def checkpoint_root(options: Training) -> Path:
-    """Where the checkpoints of a run lie."""
-    return Path(options.output) / "checkpoints"
-
-
-@contextmanager
-def disk_errors_explained(folder: str) -> Iterator[None]:
-    """Turn a disk that is full or cannot be written into one line."""
-    try:
-        yield
-    except (OSError, SafetensorError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"cannot write to {folder}: {reason}; mend that, then --resume") from None
-    except RuntimeError as error:
-        if "PytorchStreamWriter" not in str(error) and "write" not in str(error):
-            raise
-        raise InputError(f"cannot write to {folder}: mend that, then --resume") from None
-
-
 def _local(weight: Any) -> torch.Tensor:
     """The part of a weight that this process holds."""
     part: torch.Tensor = weight.to_local() if hasattr(weight, "to_local") else weight
@@ -355,10 +314,3 @@ def is_stuck(history: list[dict[str, Any]], metric: str, patience: int) -> bool:
     if len(values) <= patience:
         return False
     return bool(max(values[-patience:]) <= max(values[:-patience]))
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write whole or not at all."""
-    aside = path.with_name(path.name + ".part")
-    aside.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    aside.replace(path)

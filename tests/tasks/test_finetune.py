@@ -14,8 +14,8 @@ from llmcli.errors import InputError, Interrupted, UsageError
 from llmcli.spec import ModelSpec
 from llmcli.spec.training import Training
 from llmcli.tasks.finetune import finetune
-from llmcli.training.checkpoints import last_whole
-from llmcli.training.trainer import checkpoint_root
+from llmcli.training.checkpoints import checkpoint_root, last_whole
+from llmcli.training.results import Progress
 
 CONFIG = {
     "model_type": "gpt2",
@@ -72,6 +72,10 @@ def same_bits(one, other):
     return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
 
 
+def progress(events):
+    return [event for event in events if isinstance(event, Progress)]
+
+
 def stop_after(steps):
     """A should_stop that says yes after so many steps."""
     left = iter(range(steps - 1))
@@ -80,8 +84,8 @@ def stop_after(steps):
 
 def test_a_run_learns_and_leaves_an_ordinary_model_folder(spec, tmp_path):
     seen = []
-    result = finetune(spec(max_steps=40), None, report=seen.append)
-    losses = [one.loss for one in seen if one.loss is not None]
+    result = finetune(spec(max_steps=40), None, on_event=seen.append)
+    losses = [one.loss for one in progress(seen) if one.loss is not None]
     assert losses[0] == pytest.approx(math.log(280), abs=0.3)  # at first all tokens are alike
     assert losses[-1] < losses[0] - 1
     assert result.perplexity < 60
@@ -121,8 +125,8 @@ def test_the_perplexity_is_that_of_the_saved_model_on_the_held_out_text(
 
 def test_the_learning_rate_rises_then_falls_as_a_cosine(spec):
     seen = []
-    finetune(spec(max_steps=20, warmup=0.25), None, report=seen.append)
-    rates = [one.learning_rate for one in seen if one.learning_rate is not None]
+    finetune(spec(max_steps=20, warmup=0.25), None, on_event=seen.append)
+    rates = [one.learning_rate for one in progress(seen) if one.learning_rate is not None]
     assert max(rates) == pytest.approx(1e-2)
     assert rates.index(max(rates)) == 5  # a quarter of 20 steps
     assert rates[13] == pytest.approx(0.5e-2 * (1 + math.cos(math.pi * 8 / 15)), rel=1e-3)
@@ -135,9 +139,7 @@ def test_a_stopped_run_goes_on_and_ends_with_the_same_bits(spec, tmp_path):
     with pytest.raises(Interrupted, match="saved at step 5 of 12"):
         finetune(parts, None, should_stop=stop_after(5))
     resumed = spec(output=str(tmp_path / "parts"), resume=True)
-    notes = []
-    finetune(resumed, None, note=notes.append)
-    assert "resuming after step 5" in notes
+    assert "resuming after step 5" in finetune(resumed, None).notes
     assert same_bits(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
 
 
@@ -159,15 +161,14 @@ def test_a_single_step_changes_the_weights(spec, tmp_path):
     finetune(spec(max_steps=1, output=str(tmp_path / "one")), None)
     finetune(spec(max_steps=2, output=str(tmp_path / "two")), None)
     seen = []
-    finetune(spec(max_steps=1), None, report=seen.append)
-    assert seen[0].learning_rate == pytest.approx(1e-2)
+    finetune(spec(max_steps=1), None, on_event=seen.append)
+    assert progress(seen)[0].learning_rate == pytest.approx(1e-2)
     assert not same_bits(weights(tmp_path / "one"), weights(tmp_path / "two"))
 
 
 def test_resuming_from_nothing_says_so(spec):
-    notes = []
-    finetune(spec(max_steps=1, resume=True), None, note=notes.append)
-    assert any("no checkpoint" in note for note in notes)
+    result = finetune(spec(max_steps=1, resume=True), None)
+    assert any("no checkpoint" in note for note in result.notes)
 
 
 def test_resuming_with_other_settings_is_refused(spec):
@@ -205,8 +206,8 @@ def test_resuming_a_finished_run_makes_no_more_steps(spec, tmp_path):
 
 def test_the_losses_shown_are_those_of_the_final_perplexity(spec):
     seen = []
-    result = finetune(spec(), None, report=seen.append)
-    shown = [one.eval_perplexity for one in seen if one.eval_loss is not None][-1]
+    result = finetune(spec(), None, on_event=seen.append)
+    shown = [one.eval_perplexity for one in progress(seen) if one.eval_loss is not None][-1]
     assert shown == pytest.approx(result.perplexity, rel=1e-4)
 
 
@@ -214,7 +215,7 @@ def test_a_full_disk_is_one_line(spec, monkeypatch):
     def fail(*args, **more):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("llmcli.tasks.finetune.write_json", fail)
+    monkeypatch.setattr("llmcli.training.output_folder.write_json", fail)
     with pytest.raises(InputError, match="cannot write to .*: No space left on device"):
         finetune(spec(), None)
 

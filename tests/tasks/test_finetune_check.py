@@ -31,7 +31,7 @@ def examine(tmp_path):
             files["eval"] = (write_rows(tmp_path / "eval.jsonl", held_out),)
         spec = Training(**{"output": "", "eval_fraction": 0.0, **files, **changes})
         before = sorted(os.listdir(tmp_path))
-        (found,) = check(spec, None if spec.from_scratch else ModelSpec(str(base)))
+        (found,) = check(spec, None if spec.from_scratch else ModelSpec(str(base))).checkups
         assert sorted(os.listdir(tmp_path)) == before
         return found
 
@@ -172,7 +172,7 @@ def test_questions_of_squads_json_are_told_by_their_place(tiny_encoder, tmp_path
     path = tmp_path / "train.json"
     path.write_text(json.dumps({"data": [{"paragraphs": asked}, {"paragraphs": "none"}]}))
     spec = Training((str(path),), "", task="question-answering", eval_fraction=0.0)
-    (found,) = check(spec, ModelSpec(str(tiny_encoder)))
+    (found,) = check(spec, ModelSpec(str(tiny_encoder))).checkups
     assert [(one.line, one.place) for one in found.problems] == [
         (None, "article 1, paragraph 1, question 2"),
         (None, "article 2"),
@@ -239,7 +239,7 @@ def test_blocks_are_those_that_are_learnt(tiny_gpt2, tmp_path):
     files = (str(tmp_path / "a.txt"), write_rows(tmp_path / "b.jsonl", rows))
     base = ModelSpec(str(tiny_gpt2))
     settings = {"block_size": 16, "eval_fraction": 0.1, "max_steps": 1, "dtype": "float32"}
-    (found,) = check(Training(files, "", **settings), base)
+    (found,) = check(Training(files, "", **settings), base).checkups
     trained = finetune(Training(files, str(tmp_path / "out"), **settings), base)
     numbers = dict(found.numbers)
     assert numbers["train_blocks"] * 16 == trained.train_tokens
@@ -291,7 +291,8 @@ def test_a_file_that_is_not_there_is_one_of_the_problems(run, tiny_encoder, tmp_
     words = ["finetune", "-q", "--task", "classification", "-m", tiny_encoder, "--train", data]
     shown = run(*words, "--train", tmp_path / "none.jsonl", "--check")
     assert shown.exit_code == 1 and "none.jsonl: cannot read" in shown.stdout
-    alone = check(Training(("no.jsonl",), "", task="classification"), ModelSpec("no-model"))[0]
+    spec = Training(("no.jsonl",), "", task="classification")
+    (alone,) = check(spec, ModelSpec("no-model")).checkups
     assert alone.findings == () and alone.files[0].rows == 0  # nothing was looked at
 
 

@@ -12,7 +12,7 @@ from transformers import AutoModelForSequenceClassification
 from llmcli.errors import InputError
 from llmcli.spec import ModelSpec
 from llmcli.spec.training import LoraOptions, Training
-from llmcli.tasks.finetune import estimate, finetune
+from llmcli.tasks.finetune import dry_run, finetune
 from llmcli.training.estimate import disk_of, load_of
 from llmcli.training.objectives.base import Examples
 
@@ -44,7 +44,7 @@ def spec(tmp_path):
 
 def test_steps_tokens_and_parameters_are_those_of_the_run(tiny_encoder, spec, tmp_path):
     base = ModelSpec(str(tiny_encoder))
-    found = estimate(spec(epochs=2), base)
+    found = dry_run(spec(epochs=2), base)
     trained = finetune(spec(epochs=2, output=str(tmp_path / "out")), base)
     assert (found.steps, found.tokens) == (trained.steps, trained.train_tokens)
     assert found.steps == 12 and found.steps_per_epoch == 6  # 45 rows in batches of 8, twice
@@ -61,7 +61,7 @@ def test_nothing_is_written_and_nothing_changes(tiny_encoder, spec, tmp_path, mo
     before = load_file(tiny_encoder / "model.safetensors")
     files = sorted(os.listdir(tmp_path))
     monkeypatch.chdir(tmp_path)
-    estimate(made, ModelSpec(str(tiny_encoder)))
+    dry_run(made, ModelSpec(str(tiny_encoder)))
     assert sorted(os.listdir(tmp_path)) == files
     after = load_file(tiny_encoder / "model.safetensors")
     assert all(torch.equal(before[name], after[name]) for name in before)
@@ -70,7 +70,7 @@ def test_nothing_is_written_and_nothing_changes(tiny_encoder, spec, tmp_path, mo
 def test_a_checkpoint_is_as_large_as_estimated(tiny_encoder, spec, tmp_path):
     base = ModelSpec(str(tiny_encoder))
     wide = spec(max_steps=2, save_steps=2, output=str(tmp_path / "out"))
-    found = estimate(wide, base)
+    found = dry_run(wide, base)
     finetune(wide, base)
     folder = tmp_path / "out" / "checkpoints" / "checkpoint-2"
     sizes = {path.name: path.stat().st_size for path in folder.iterdir()}
@@ -85,7 +85,7 @@ def test_a_checkpoint_is_as_large_as_estimated(tiny_encoder, spec, tmp_path):
 def test_adapters_are_small(tiny_encoder, spec):
     pytest.importorskip("peft")
     base = ModelSpec(str(tiny_encoder))
-    found = estimate(spec(adapters=LoraOptions(lora=True, lora_rank=2)), base)
+    found = dry_run(spec(adapters=LoraOptions(lora=True, lora_rank=2)), base)
     assert found.learnt < found.parameters / 2
     assert found.checkpoint_bytes == 12 * found.learnt
 
@@ -114,7 +114,7 @@ def test_padding_by_hand():
 def test_packed_text_has_no_padding(tiny_gpt2, spec):
     rows = [{"text": "The cat sat on a mat. " * 9}] * 9
     changes = {"task": "causal-lm", "block_size": 16, "gradient_accumulation_steps": 2}
-    found = estimate(spec(rows, **changes), ModelSpec(str(tiny_gpt2)))
+    found = dry_run(spec(rows, **changes), ModelSpec(str(tiny_gpt2)))
     assert found.padding == 0
     assert found.steps_per_epoch == -(-found.examples // 8) // 2 + (-(-found.examples // 8) % 2)
     assert found.tokens_per_step == found.tokens / found.steps_per_epoch
@@ -151,4 +151,4 @@ def test_the_command_tells_it_in_words(run, tiny_encoder, spec, tmp_path):
 
 def test_data_that_cannot_be_used_are_refused_as_in_a_run(tiny_encoder, spec):
     with pytest.raises(InputError, match="no field 'label'"):
-        estimate(spec([{"text": "the cat"}]), ModelSpec(str(tiny_encoder)))
+        dry_run(spec([{"text": "the cat"}]), ModelSpec(str(tiny_encoder)))

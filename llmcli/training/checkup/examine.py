@@ -28,6 +28,7 @@ from llmcli.training.checkup.documents import examine_text
 from llmcli.training.checkup.duplicates import normalized
 from llmcli.training.checkup.findings import (
     Checkup,
+    DataCheck,
     Finding,
     LabelCount,
     Problem,
@@ -44,6 +45,7 @@ from llmcli.training.objectives.distillation import Likeness
 from llmcli.training.preparation import (
     Data,
     Note,
+    filled_in,
     has_labels,
     hold_out,
     labels_of,
@@ -78,17 +80,19 @@ class Measured:
     usable: list[Item] = field(default_factory=list)
 
 
-def examine_all(options: Training, base: ModelSpec | None, note: Note) -> list[Checkup]:
-    """Examine the data of a run; of a joint run, part by part. spec: filled in."""
-    if options.parts and base:
-        found = []
-        for values in read_parts(options.parts):
-            is_embedding = values["task"] == "embedding"
-            alone = part_alone(options, base, values)
-            most = values.get("limit")
-            found.append(examine(alone, base, note, most=most, is_embedding=is_embedding))
-        return found
-    return [examine_text(options, base, note) if packs(options) else examine(options, base, note)]
+def examine_all(options: Training, base: ModelSpec | None, note: Note) -> DataCheck:
+    """Examine the data of a run; of a joint run, those of each task in turn."""
+    options = filled_in(options, base)
+    if not (options.parts and base):
+        examiner = examine_text if packs(options) else examine
+        return DataCheck((examiner(options, base, note),))
+    checkups = []
+    for values in read_parts(options.parts):
+        is_embedding = values["task"] == "embedding"
+        alone = part_alone(options, base, values)
+        most = values.get("limit")
+        checkups.append(examine(alone, base, note, most=most, is_embedding=is_embedding))
+    return DataCheck(tuple(checkups))
 
 
 def examine(

@@ -3,7 +3,8 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -108,6 +109,37 @@ class Checkup:
     def is_sound(self) -> bool:
         """True where there is no problem; warnings do not count."""
         return not self.problems and not any(one.is_problem and one.count for one in self.findings)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as plain values, for JSON."""
+        return {
+            **asdict(self),
+            "ok": self.is_sound,
+            "numbers": dict(self.numbers),
+            "samples": [
+                [{"text": text, "learnt": learnt} for text, learnt in sample]
+                for sample in self.samples
+            ],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class DataCheck:
+    """What was found in the data of a run: one checkup, or in a joint run one for each task."""
+
+    checkups: tuple[Checkup, ...]
+
+    @property
+    def is_sound(self) -> bool:
+        """True where no checkup found a problem."""
+        return all(checkup.is_sound for checkup in self.checkups)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as plain values, for JSON."""
+        return {
+            "ok": self.is_sound,
+            "checks": [checkup.to_dict() for checkup in self.checkups],
+        }
 
 
 def lengths_of(counts: Sequence[int], unit: str) -> Lengths | None:

@@ -1,0 +1,141 @@
+"""The folder of a run: who may write in it, the settings it keeps, and the finished model."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+
+from llmcli.engines.pytorch import saving
+from llmcli.errors import InputError, UsageError
+from llmcli.spec import ModelSpec
+from llmcli.spec.training import Training
+from llmcli.system.hashes import write_sums
+from llmcli.system.locks import locked
+from llmcli.training.checkpoints import checkpoint_root
+from llmcli.training.curves import save_png
+from llmcli.training.distributed import is_first
+from llmcli.training.joint import save_joint
+from llmcli.training.lora import merged
+from llmcli.training.model_card import training_card
+from llmcli.training.objectives.joint import Part
+from llmcli.training.preparation import Prepared
+from llmcli.training.results import Finetuned
+
+SETTINGS = "training.json"
+METRICS = "metrics.jsonl"
+CURVE = "loss.png"
+DECIDE_NOTHING = ("output", "resume", "device", "log_steps", "save_steps", "save_total_limit")
+"""Settings that a resumed run may change: the weights do not depend on them."""
+
+
+def kept_tokenizer(options: Training) -> Path:
+    """Where a run keeps its tokenizer, which it may have learnt, until it is finished."""
+    return checkpoint_root(options) / "tokenizer"
+
+
+def check_output(options: Training, base: ModelSpec | None) -> None:
+    """Make sure that the folder is free, or that a resumed run has the settings it began with.
+
+    Raises UsageError otherwise, InputError for settings that cannot be read.
+    """
+    folder = Path(options.output)
+    settings = folder / SETTINGS
+    if options.resume and settings.exists():
+        asked = settings_of(options, base)
+        try:
+            began = json.loads(settings.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise InputError(f"cannot read {settings}: {error}") from None
+        changed = [key for key in asked if asked[key] != began.get(key)]
+        if changed:
+            was = ", ".join(f"{key}={began.get(key)!r}" for key in changed)
+            raise UsageError(
+                f"`resume`: this run began with {was}: give the same, or a new `output`"
+            )
+    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        hint = "give `resume` to continue, or a new folder"
+        cure = hint if settings.exists() else "give a new folder"
+        raise UsageError(f"`output` {folder} is not empty: {cure}")
+
+
+@contextmanager
+def claimed(options: Training, base: ModelSpec | None, tokenizer: Any) -> Iterator[None]:
+    """Make the folder, with the settings and, for a resumed run to find it, the tokenizer.
+
+    No other run can work in it meanwhile. Raises UsageError where one does already.
+    """
+    if not is_first():
+        yield
+        return
+    root = checkpoint_root(options)
+    root.mkdir(parents=True, exist_ok=True)
+    with locked(root / "lock", f"`output` {options.output}: another run is at work there"):
+        tokenizer.save_pretrained(kept_tokenizer(options))
+        write_json(Path(options.output) / SETTINGS, settings_of(options, base))
+        yield
+
+
+def settings_of(options: Training, base: ModelSpec | None) -> dict[str, Any]:
+    """All that the result depends on, as JSON gives it back; the data files with their sizes."""
+    values = {key: value for key, value in asdict(options).items() if key not in DECIDE_NOTHING}
+    values["base"] = [base.model_id, base.revision] if base else None
+    config = [options.from_scratch] if options.from_scratch else []
+    files = [*options.train, *options.eval, *config]
+    values["bytes"] = {path: Path(path).stat().st_size for path in files if Path(path).is_file()}
+    result: dict[str, Any] = json.loads(json.dumps(values))
+    return result
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a file whole or not at all."""
+    aside = path.with_name(path.name + ".part")
+    aside.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    aside.replace(path)
+
+
+def save_finished(
+    options: Training,
+    base: ModelSpec | None,
+    result: Finetuned,
+    prepared: Prepared,
+    parts: list[Part],
+) -> None:
+    """Write the model aside, then move its files into place, the weights last."""
+    folder = Path(options.output)
+    aside = folder / "finished.part"
+    shutil.rmtree(aside, ignore_errors=True)
+    if parts and base:
+        save_joint(parts, prepared.tokenizer, base, aside, options.save_dtype)
+    else:
+        model = merged(prepared.model) if options.adapters.merge else prepared.model
+        saving.save(model, prepared.tokenizer, aside, options.save_dtype)
+    save_png(result.curves, aside / CURVE, folder.name)
+    card = training_card(options, base, result)
+    (aside / "README.md").write_text(card, encoding="utf-8")
+    write_sums(aside)
+    for path in sorted(aside.iterdir(), key=lambda path: path.suffix == ".safetensors"):
+        if path.is_dir():
+            shutil.rmtree(folder / path.name, ignore_errors=True)
+        path.replace(folder / path.name)
+    aside.rmdir()
+
+
+@contextmanager
+def disk_errors_explained(folder: str) -> Iterator[None]:
+    """Turn a disk that is full or cannot be written to into an InputError of one line."""
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(
+            f"cannot write to {folder}: {reason}; free some space there, then `resume`"
+        ) from None
+    except RuntimeError as error:
+        if "PytorchStreamWriter" not in str(error) and "write" not in str(error):
+            raise
+        raise InputError(f"cannot write to {folder}: free some space, then `resume`") from None
