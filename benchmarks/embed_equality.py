@@ -15,7 +15,8 @@ from itertools import islice
 import numpy as np
 import torch
 
-from llmcli.data.rows import Row, read_rows
+from llmcli.data.readers import read_rows
+from llmcli.data.rows import Row
 from llmcli.engines.pytorch.loading import load_encoder
 from llmcli.spec import BatchOptions, ModelSpec
 from llmcli.spec.tasks import EmbedOptions

@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from llmcli.cli.inputs import is_terminal, one_text, piped_text, rows_of, text_of_file
+from llmcli.cli.inputs import is_terminal, one_text, piped_text, rows_of
 from llmcli.cli.options import ENCODER, gather, input_options, model_options, task_options
 from llmcli.cli.output import Output
 from llmcli.cli.running import load_announced, write_code, write_results
 from llmcli.cli.types import POSITIVE, TEXT, Real
-from llmcli.data.writers import Record
+from llmcli.data.records import Record
+from llmcli.data.text_files import read_text
 from llmcli.errors import InputError
 from llmcli.spec import BatchOptions, InputOptions, ModelSpec
 from llmcli.spec.tasks import AnswerOptions
@@ -130,7 +131,7 @@ def _given(source: InputOptions, context: str | None, path: str | None) -> str |
     if path == "-" and source.input == "-":
         raise click.UsageError("stdin holds the questions or the text, not both")
     if path is not None:
-        context = piped_text() if path == "-" else text_of_file(path)
+        context = piped_text() if path == "-" else read_text(path)
     if context is not None and not context.strip():
         raise InputError("the text that the questions are about is empty")
     return context

@@ -16,7 +16,7 @@ from llmcli.cli.running import (
     write_results,
 )
 from llmcli.cli.types import POSITIVE, TEXT, CommaList
-from llmcli.data.writers import Record
+from llmcli.data.records import Record
 from llmcli.spec import BatchOptions, InputOptions, ModelSpec
 from llmcli.spec.tasks import ClassifyOptions
 

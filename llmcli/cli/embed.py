@@ -9,7 +9,7 @@ from llmcli.cli.options import ENCODER, gather, input_options, model_options, ta
 from llmcli.cli.output import Output
 from llmcli.cli.running import load_announced, record_of, write_code, write_results
 from llmcli.cli.types import POSITIVE, TEXT
-from llmcli.data.writers import Record
+from llmcli.data.records import Record
 from llmcli.errors import UsageError
 from llmcli.spec import FORMATS, BatchOptions, InputOptions, ModelSpec
 from llmcli.spec.tasks import POOLING_MODES, EmbedOptions

@@ -12,7 +12,7 @@ from llmcli.cli.predicting import COMMANDS, BaselineSpec, Data, Plan, from_file,
 from llmcli.cli.reporting import evaluation_text
 from llmcli.cli.running import announce_default, is_named_here
 from llmcli.cli.types import POSITIVE, BatchSize
-from llmcli.data.writers import Record
+from llmcli.data.records import Record
 from llmcli.errors import UsageError
 from llmcli.spec import BatchOptions, Format, ModelSpec
 from llmcli.spec.tasks import EVALUATION_TASKS, EvaluateOptions, PerplexityOptions, TranslateOptions

@@ -16,7 +16,7 @@ from llmcli.cli.output import Output, quoted
 from llmcli.cli.running import announce_default, announce_loaded, write_code, write_results
 from llmcli.cli.tables import show_table
 from llmcli.cli.types import POSITIVE
-from llmcli.data.writers import Record
+from llmcli.data.records import Record
 from llmcli.spec import BatchOptions, InputOptions, ModelSpec
 
 if TYPE_CHECKING:

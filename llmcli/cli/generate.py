@@ -23,7 +23,7 @@ from llmcli.cli.running import (
     write_code,
     write_results,
 )
-from llmcli.data.writers import Record
+from llmcli.data.records import Record
 from llmcli.decoding.validation import check_decoding, torch_alone
 from llmcli.errors import UsageError
 from llmcli.spec import BatchOptions, Chat, Decoding, InputOptions, ModelSpec, Overflow

@@ -7,8 +7,9 @@ from itertools import islice
 
 import click
 
-from llmcli.data.lines import is_unicode, open_text
-from llmcli.data.rows import Row, read_rows
+from llmcli.data.readers import read_rows
+from llmcli.data.rows import Row
+from llmcli.data.text_files import is_unicode
 from llmcli.errors import InputError
 from llmcli.spec import InputOptions
 
@@ -45,15 +46,6 @@ def _texts(source: InputOptions) -> list[str]:
     for text in texts:
         _require_unicode(text)
     return texts
-
-
-def text_of_file(path: str) -> str:
-    """A whole file as one text. Raises InputError where it cannot be read or is not UTF-8."""
-    with open_text(path) as file:
-        text = file.read()
-    if not is_unicode(text):
-        raise InputError(f"{path} is not UTF-8 text: convert it, with iconv for example")
-    return text
 
 
 def _piped() -> str:

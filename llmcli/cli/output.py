@@ -10,17 +10,13 @@ from typing import Protocol, TextIO
 import click
 
 from llmcli.cli.flags import with_flags
-from llmcli.data.resumable import Done, Part, Run, explained
-from llmcli.data.rows import parquet_library
-from llmcli.data.writers import Record, RecordWriter, make_writer, print_to
+from llmcli.data.formats import FILE_FORMATS, OUTPUT_SUFFIXES
+from llmcli.data.readers.parquet import parquet_library
+from llmcli.data.records import Record, print_to
+from llmcli.data.resumable import Done, Identity, Part, write_errors_explained
+from llmcli.data.writers import Layout, RecordWriter, open_writer
 from llmcli.errors import InputError, UsageError
 from llmcli.spec import FORMATS, Format, OutputOptions
-
-BY_SUFFIX: dict[str, Format] = {
-    **{".txt": "text", ".py": "text", ".json": "json", ".jsonl": "jsonl", ".csv": "csv"},
-    **{".parquet": "parquet", ".npy": "npy"},
-}
-FILES_ONLY = ("parquet", "npy")
 
 
 class Records(Protocol):
@@ -28,11 +24,11 @@ class Records(Protocol):
 
     after: int
     done: Done
-    drawn: Run
+    drawn: Identity
 
     def write(self, record: Record) -> None: ...
 
-    def remember(self, drawn: Run) -> None:
+    def remember(self, drawn: Identity) -> None:
         """Keep what was drawn at random for a run that takes this one up."""
 
 
@@ -43,12 +39,12 @@ class Stream:
         self._writer = writer
         self.after = 0
         self.done = Done()
-        self.drawn: Run = {}
+        self.drawn: Identity = {}
 
     def write(self, record: Record) -> None:
         self._writer.write(record)
 
-    def remember(self, drawn: Run) -> None: ...
+    def remember(self, drawn: Identity) -> None: ...
 
 
 class Output:
@@ -70,12 +66,12 @@ class Output:
         if self.path is None:
             return "text"
         suffix = self.path.suffix.lower()
-        if suffix not in BY_SUFFIX:
+        if suffix not in OUTPUT_SUFFIXES:
             raise UsageError(f"--output {self.path}: name it {self._known()}, or give --format")
-        return BY_SUFFIX[suffix]
+        return OUTPUT_SUFFIXES[suffix]
 
     def _known(self) -> str:
-        return " ".join(suffix for suffix, form in BY_SUFFIX.items() if form in self._forms)
+        return " ".join(suffix for suffix, form in OUTPUT_SUFFIXES.items() if form in self._forms)
 
     def _check_path(self) -> None:
         """Find out before any work whether the output file can be written."""
@@ -84,7 +80,7 @@ class Output:
             told = "only llmcli embed writes npy" if only else f"name it {self._known()}"
             raise UsageError(f"--output {self.path}: {told}")
         if self.path is None:
-            if self.format in FILES_ONLY:
+            if self.format in FILE_FORMATS:
                 raise UsageError(f"--format {self.format} is for files: add --output FILE")
             return
         if self.format == "table":
@@ -97,7 +93,7 @@ class Output:
             raise InputError(f"cannot write {self.path}: there is no folder {self.path.parent}")
         if not os.access(self.path.parent, os.W_OK):
             raise InputError(f"cannot write {self.path}: no permission in {self.path.parent}")
-        if self.format in FILES_ONLY and _is_stream(self.path):
+        if self.format in FILE_FORMATS and _is_stream(self.path):
             raise InputError(f"cannot write {self.format} to {self.path}: it is no ordinary file")
 
     @property
@@ -133,7 +129,7 @@ class Output:
 
     @contextmanager
     def records(
-        self, as_text: Callable[[Record], str], run: Callable[[], Run] | None = None
+        self, as_text: Callable[[Record], str], run: Callable[[], Identity] | None = None
     ) -> Iterator[Records]:
         """Open a writer of records. A file appears whole, at the end, or not at all.
 
@@ -167,7 +163,7 @@ class Output:
 
             writer = Table()
         else:
-            writer = make_writer(self.format, file, as_text)
+            writer = open_writer(self.format, file, Layout(as_text))
         yield Stream(writer)
         left_out = writer.close()
         if left_out:
@@ -181,7 +177,7 @@ class Output:
 
     def _leave(self, part: Part) -> None:
         if part.leave():
-            how = "; the same command with --resume goes on" if part.can_go_on else ""
+            how = "; the same command with --resume goes on" if part.can_be_resumed else ""
             self.note(f"[broken off: what was done is in {part.name}{how}]")
 
 
@@ -193,7 +189,7 @@ def _is_stream(path: Path) -> bool:
 @contextmanager
 def written(path: Path) -> Iterator[TextIO]:
     """Open a text file for writing, and close it. Raises InputError where either fails."""
-    with explained(path):
+    with write_errors_explained(path):
         file = path.open("w", encoding="utf-8", newline="")
     try:
         yield file
@@ -201,7 +197,7 @@ def written(path: Path) -> Iterator[TextIO]:
         with suppress(OSError):  # it would try to write once more what it could not
             file.close()
         raise
-    with explained(path):
+    with write_errors_explained(path):
         file.close()
 
 

@@ -11,7 +11,8 @@ import click
 from llmcli.cli.options import ENCODER, STARTER, TRANSLATOR
 from llmcli.cli.output import Output
 from llmcli.cli.running import is_default_model
-from llmcli.data.rows import Row, read_rows
+from llmcli.data.readers import read_rows
+from llmcli.data.rows import Row
 from llmcli.data.squad import is_squad_json, read_questions
 from llmcli.errors import InputError, RowsFailed
 from llmcli.evaluation.examples import Example, make_example, saved_answer

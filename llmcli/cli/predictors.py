@@ -241,7 +241,7 @@ def _perplexity(plan: Plan, out: Output) -> Predictions:
 
 
 def _training(path: str, scoring: Any, plan: Plan) -> list[list[int]]:
-    from llmcli.data.rows import read_documents
+    from llmcli.data.documents import read_documents
 
     column = (plan.data.columns or ("text",))[0]
     text, found = "", []

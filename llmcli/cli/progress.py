@@ -44,7 +44,7 @@ class Progress:
         now = time.monotonic()
         if now >= self._next:
             self._next = now + PAUSE
-            sys.stderr.write(CLEAR + self.line(result.row.place, now - self._began))
+            sys.stderr.write(CLEAR + self.line(result.row.fraction_read, now - self._began))
             sys.stderr.flush()
 
     def line(self, place: float | None, seconds: float) -> str:

@@ -4,7 +4,7 @@ import textwrap
 import unicodedata
 from collections.abc import Sequence
 
-from llmcli.data.writers import Record
+from llmcli.data.records import Record
 
 WIDTH = 96
 SHOWN_LABELS = 12  # of a confusion matrix; more of them cannot be read

@@ -14,18 +14,15 @@ from llmcli.cli.flags import with_flags
 from llmcli.cli.options import ENCODER, STARTER, TRANSLATOR
 from llmcli.cli.output import Output
 from llmcli.cli.progress import Progress
-from llmcli.data.resumable import Done, Run
+from llmcli.data.records import ERROR, Record, text_of
+from llmcli.data.resumable import Done, Identity
 from llmcli.data.rows import Failure, Row
-from llmcli.data.writers import Record, text_of
 from llmcli.errors import RowsFailed
 from llmcli.spec import BatchOptions, InputOptions, ModelSpec, Overflow
 
 if TYPE_CHECKING:
     from llmcli.engines.base import Loaded
     from llmcli.models.architectures import Kind
-
-ERROR = "error"  # the field of a record that only failed rows have
-
 
 STARTERS = {
     STARTER: "a small model of children's stories",
@@ -277,10 +274,12 @@ INDIFFERENT = (
 )
 
 
-def _identity(source: InputOptions, loaded: "Loaded", context: str | None) -> Callable[[], Run]:
+def _identity(
+    source: InputOptions, loaded: "Loaded", context: str | None
+) -> Callable[[], Identity]:
     """What makes a run the same as another: command, settings, versions, input and model."""
 
-    def identity() -> Run:
+    def identity() -> Identity:
         from importlib.metadata import version
 
         from llmcli.models.hub import fingerprint

@@ -2,7 +2,7 @@
 
 import sys
 
-from llmcli.data.writers import Record, cell, print_to
+from llmcli.data.records import Record, cell, print_to
 
 
 class Table:

@@ -12,8 +12,8 @@ from llmcli.cli.options import input_options, model_options, output_options
 from llmcli.cli.output import Output, quoted
 from llmcli.cli.running import announce_default, write_results
 from llmcli.cli.tables import show_table
+from llmcli.data.records import Record
 from llmcli.data.rows import Row
-from llmcli.data.writers import Record
 from llmcli.spec import BatchOptions, InputOptions, ModelSpec
 
 if TYPE_CHECKING:

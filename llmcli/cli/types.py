@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from llmcli.data.lines import is_unicode
+from llmcli.data.text_files import is_unicode
 
 POSITIVE = click.IntRange(min=1)
 

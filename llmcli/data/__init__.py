@@ -1,1 +1,1 @@
-"""Rows in (files and their columns), records out (writers, Parquet, resumable outputs)."""
+"""Rows in, records out: readers and writers of data files, and output files that can be resumed."""

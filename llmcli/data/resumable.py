@@ -1,31 +1,33 @@
-"""An output file in the making: FILE.part, from which it is made whole or taken up again.
+"""Output files that --resume can continue: FILE.part, which becomes FILE at the end.
 
-    FILE.part        what was done so far, a JSON object a line
-    FILE.part.json   the run that wrote it: command, settings, hashes of input and model
+    FILE.part        the results so far, a JSON object a line
+    FILE.part.json   the journal: command, settings, hashes of the input and the model
 
-However a run ends, the part holds whole rows and at most one broken one, which is done again.
+However a run ends, FILE.part holds complete rows, and at most one incomplete one, which is done
+again.
 """
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from llmcli.data.parquet import write_npy, write_parquet
-from llmcli.data.writers import Record, column_names, is_error, make_writer, to_json
+from llmcli.data.records import Record, Render, is_error, to_json
+from llmcli.data.writers import write_file
 from llmcli.errors import InputError
 from llmcli.spec import Format
 from llmcli.system.locks import lock
 
-Run = dict[str, Any]
+Identity = dict[str, Any]
+"""What makes a run the same as another: command, settings, versions, hashes."""
 
 
 @dataclass
 class Done:
-    """What rows came to."""
+    """How many rows were done, and how they ended."""
 
     total: int = 0
     failed: int = 0
@@ -33,57 +35,67 @@ class Done:
 
 
 class Part:
-    """The lines of FILE.part, written one by one."""
+    """FILE.part, written record by record."""
 
-    def __init__(self, target: Path, run: Run | None, resume: bool) -> None:
-        """run: what makes the run the same as another; None: it cannot be taken up again."""
+    def __init__(self, target: Path, identity: Identity | None, resume: bool) -> None:
+        """identity: of this run; None: the run cannot be resumed.
+
+        Raises InputError if the part was written by a different run, or is being written by one.
+        """
         self._target = target
         self._path = target.with_name(target.name + ".part")
         self._journal = target.with_name(target.name + ".part.json")
         self.after = 0
         """Rows up to this number are in the part."""
         self.done = Done()
-        self.drawn: Run = {}
+        self.drawn: dict[str, Any] = {}
         """What an earlier run drew at random."""
-        if resume and run is not None and self._path.exists() and self._path.stat().st_size:
-            self._check(run)
+        is_there = self._path.exists() and self._path.stat().st_size > 0
+        if resume and identity is not None and is_there:
+            self._check(identity)
             self._file = self._open()
             os.truncate(self._path, self._count())
         else:
-            self._file = self._begin(run)
+            self._file = self._begin(identity)
 
     @property
     def name(self) -> str:
+        """The path of the part."""
         return str(self._path)
+
+    @property
+    def can_be_resumed(self) -> bool:
+        """True if --resume would continue it."""
+        return self._journal.exists()
 
     def write(self, record: Record) -> None:
         """Add a record, and hand it to the operating system."""
-        with explained(self._path):
+        with write_errors_explained(self._path):
             self._file.write(to_json(record).encode() + b"\n")
             self._file.flush()
 
-    def remember(self, drawn: Run) -> None:
-        """Keep what was drawn at random for a run that takes this one up."""
+    def remember(self, drawn: dict[str, Any]) -> None:
+        """Keep what was drawn at random for a run that resumes this one."""
         if self._journal.exists():
-            with explained(self._journal):
+            with write_errors_explained(self._journal):
                 self._write_journal({**self._read_journal(), "drawn": drawn})
 
-    def finish(self, form: Format, as_text: Callable[[Record], str]) -> None:
-        """Put the whole file in its place."""
-        with explained(self._target):
+    def finish(self, form: Format, as_text: Render) -> None:
+        """Make the whole file from the part, in its format, and remove the part."""
+        with write_errors_explained(self._target):
             self._file.close()
             if form == "jsonl":
                 self._path.replace(self._target)
             else:
                 new = self._target.with_name(self._target.name + ".new")
-                self._convert(new, form, as_text)
+                write_file(form, new, self._records, as_text)
                 new.replace(self._target)
                 self._path.unlink()
             self._journal.unlink(missing_ok=True)
 
     def leave(self) -> bool:
-        """Close the file; what it holds stays, if it is something: then True."""
-        with suppress(OSError):  # it would try to write once more what it could not
+        """Close the part of an interrupted run; False: it was empty, and is removed."""
+        with suppress(OSError):  # closing would try again to write what could not be written
             self._file.close()
         if self._path.stat().st_size:
             return True
@@ -91,52 +103,47 @@ class Part:
         self._journal.unlink(missing_ok=True)
         return False
 
-    @property
-    def can_go_on(self) -> bool:
-        """True where --resume would take it up."""
-        return self._journal.exists()
-
-    def _begin(self, run: Run | None) -> IO[bytes]:
-        with explained(self._path):
+    def _begin(self, identity: Identity | None) -> IO[bytes]:
+        with write_errors_explained(self._path):
             file = self._open()
-            self._journal.unlink(missing_ok=True)  # at no time has a part the journal of another
+            self._journal.unlink(missing_ok=True)  # a part never has the journal of another run
             if file.tell():
                 os.truncate(self._path, 0)
-            if run is not None:
-                self._write_journal({"run": run})
+            if identity is not None:
+                self._write_journal({"run": identity})
             return file
 
-    def _write_journal(self, content: Run) -> None:
-        aside = self._journal.with_name(self._journal.name + ".new")
-        aside.write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
-        aside.replace(self._journal)
+    def _write_journal(self, content: dict[str, Any]) -> None:
+        new = self._journal.with_name(self._journal.name + ".new")
+        new.write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
+        new.replace(self._journal)
 
-    def _read_journal(self) -> Run:
-        try:
-            content: Run = json.loads(self._journal.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+    def _read_journal(self) -> dict[str, Any]:
+        content: Any = None
+        with suppress(OSError, ValueError):
+            content = json.loads(self._journal.read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
             raise InputError(
                 f"cannot resume {self._path}: {self._journal.name}, which says how it was made, "
-                "is missing or damaged; leave out --resume to begin anew"
-            ) from None
+                "is missing or damaged; leave out `resume` to start over"
+            )
         return content
 
-    def _check(self, run: Run) -> None:
+    def _check(self, identity: Identity) -> None:
         """Raise InputError if another run wrote the part."""
         journal = self._read_journal()
         before = journal.get("run", {})
-        changed = [name for name in {**run, **before} if run.get(name) != before.get(name)]
-        if changed:
-            name = changed[0]
-            told = _told(name, before.get(name), run.get(name))
-            raise InputError(
-                f"cannot resume {self._path}: {told}; leave out --resume to begin anew"
-            )
+        for name in {**identity, **before}:
+            if identity.get(name) != before.get(name):
+                change = _change(name, before.get(name), identity.get(name))
+                raise InputError(
+                    f"cannot resume {self._path}: {change}; leave out `resume` to start over"
+                )
         self.drawn = journal.get("drawn", {})
 
     def _open(self) -> IO[bytes]:
         """Open the part, and keep other runs out of it."""
-        with explained(self._path):
+        with write_errors_explained(self._path):
             file = self._path.open("ab")
         try:
             lock(file)
@@ -148,7 +155,10 @@ class Part:
         return file
 
     def _count(self) -> int:
-        """Count what was done, but for the last row, which may be broken; return its place."""
+        """Count the rows that were done, except the last, which may be incomplete.
+
+        Returns the place in the file, in bytes, where that last row begins.
+        """
         size = place = 0
         row: int | None = None
         records: list[Record] = []
@@ -171,22 +181,9 @@ class Part:
         with self._path.open("rb") as file:
             yield from map(json.loads, file)
 
-    def _convert(self, new: Path, form: Format, as_text: Callable[[Record], str]) -> None:
-        if form == "parquet":
-            write_parquet(self._records, new)
-        elif form == "npy":
-            write_npy(self._records, new)
-        else:
-            names = column_names(self._records()) if form == "csv" else ()
-            with new.open("w", encoding="utf-8", newline="") as file:
-                writer = make_writer(form, file, as_text, names)
-                for record in self._records():
-                    writer.write(record)
-                writer.close()
-
 
 def _whole_lines(path: Path) -> Iterator[tuple[bytes, Record]]:
-    """The lines of a part, and what they say, up to the first that is broken off."""
+    """The lines of a part with their records, up to the first line that is incomplete."""
     with path.open("rb") as file:
         for line in file:
             try:
@@ -198,23 +195,17 @@ def _whole_lines(path: Path) -> Iterator[tuple[bytes, Record]]:
             yield line, record
 
 
-def _told(name: str, before: Any, now: Any) -> str:
-    if name == "input":
-        return "the input has changed since"
-    if name == "model":
-        return "the model has changed since"
-    if name == "context":
-        return "the context has changed since"
-    return f"{name} was {_shown(before)} and is {_shown(now)} now"
-
-
-def _shown(value: Any) -> str:
-    return "not given" if value is None else str(value)
+def _change(name: str, before: Any, now: Any) -> str:
+    """What differs between two runs, in words."""
+    if name in ("input", "model", "context"):
+        return f"the {name} has changed since"
+    old, new = ("not given" if value is None else str(value) for value in (before, now))
+    return f"{name} was {old} and is {new} now"
 
 
 @contextmanager
-def explained(path: Path) -> Iterator[None]:
-    """Turn a failure to write into one line."""
+def write_errors_explained(path: Path) -> Iterator[None]:
+    """Turn a failure to write into InputError."""
     try:
         yield
     except BrokenPipeError:

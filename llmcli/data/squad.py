@@ -3,11 +3,12 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from llmcli.data.lines import PACKED, damage_explained, is_unicode, open_text
-from llmcli.data.rows import Row, read_rows
+from llmcli.data.formats import suffix_of
+from llmcli.data.readers import read_rows
+from llmcli.data.rows import Row
+from llmcli.data.text_files import read_text
 from llmcli.errors import InputError
 
 Object = dict[str, Any]
@@ -15,14 +16,14 @@ Object = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer that is right."""
+    """One correct answer."""
 
     text: str
     start: int | None
-    """Where it begins in the context, in characters; None where the file does not say."""
+    """Where it begins in the context, in characters; None if the file does not say."""
 
     def is_in(self, context: str) -> bool:
-        """True where the context has this very text at `start`."""
+        """True if the context has exactly this text at `start`."""
         return self.start is not None and context.startswith(self.text, self.start)
 
 
@@ -31,58 +32,52 @@ class Question:
     """A question about a context."""
 
     id: str
-    """What the file calls it, else its place there, counted from 1."""
+    """Its id in the file, else its position there, counted from 1."""
     question: str
     """May be blank, as a few are in published data."""
     context: str
     answers: tuple[Answer, ...]
-    """All that are right; none where the context does not say (SQuAD 2)."""
+    """All correct answers; empty if the context has no answer (SQuAD 2)."""
     fields: Object = field(default_factory=dict)
-    """What else the file says of it: the article's title, or other columns."""
+    """The file's other fields: the article's title, or other columns."""
 
 
 def read_questions(path: str) -> Iterator[Question]:
     """Yield the questions of a file in order.
 
-    A .json file is SQuAD's: {"data": [{"title", "paragraphs": [{"context", "qas": [{"id",
-    "question", "answers": [{"text", "answer_start"}]}]}]}]}; it is held whole. Of .jsonl, .csv,
+    A .json file has SQuAD's form: {"data": [{"title", "paragraphs": [{"context", "qas": [{"id",
+    "question", "answers": [{"text", "answer_start"}]}]}]}]}; it is held in memory. In .jsonl, .csv,
     .tsv and .parquet, a row is a question: columns question and context, and answers as {"text":
     [...], "answer_start": [...]} (in .csv as JSON), or answer and, if known, answer_start.
-    All may be packed with gzip or xz. Raises InputError, with the place, for the first question
-    that cannot be used: data with known answers is to be whole.
+    All may be compressed with gzip or xz. Raises InputError, with the place, for the first question
+    that cannot be used: data with known answers must be complete.
     Source of the format: Rajpurkar et al. 2016, "SQuAD".
     """
-    for place, found in each_question(path):
-        if isinstance(found, InputError):
-            raise InputError(f"{path}, {place}: {found}")
-        yield found
+    for place, question in each_question(path):
+        if isinstance(question, InputError):
+            raise InputError(f"{path}, {place}: {question}")
+        yield question
 
 
 def each_question(path: str) -> Iterator[tuple[str, Question | InputError]]:
-    """The questions of a file with their places in it, or what is wrong with them.
+    """Yield the questions of a file with their places in it, or the error of each bad one.
 
-    Raises InputError where the whole file cannot be used.
+    Raises InputError if the whole file cannot be used.
     """
     yield from _nested(path, _read_json(path)) if is_squad_json(path) else _flat(path)
 
 
 def is_squad_json(path: str) -> bool:
-    """True for the name of a .json file, packed or not.
+    """True for the name of a .json file, compressed or not.
 
     >>> is_squad_json("dev.json.xz"), is_squad_json("dev.jsonl")
     (True, False)
     """
-    suffixes = [suffix.lower() for suffix in Path(path).suffixes]
-    if suffixes and suffixes[-1] in PACKED:
-        suffixes.pop()
-    return suffixes[-1:] == [".json"]
+    return suffix_of(path) == ".json"
 
 
 def _read_json(path: str) -> Any:
-    with open_text(path) as file, damage_explained(path):
-        text = file.read()
-    if not is_unicode(text):
-        raise InputError(f"{path} is not UTF-8 text: convert it, with iconv for example")
+    text = read_text(path)
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -101,26 +96,26 @@ def _nested(path: str, content: Any) -> Iterator[tuple[str, Question | InputErro
             yield place, error
             continue
         for p, paragraph in enumerate(paragraphs, 1):
-            for q, found in enumerate(_of_paragraph(paragraph, number, title), 1):
+            for q, question in enumerate(_of_paragraph(paragraph, number, title), 1):
                 number += 1
-                yield f"{place}, paragraph {p}, question {q}", found
+                yield f"{place}, paragraph {p}, question {q}", question
 
 
 def _of_paragraph(paragraph: Object, before: int, title: Object) -> Iterator[Question | InputError]:
-    """before: how many questions came before in the file."""
+    """before: how many questions came before this paragraph in the file."""
     try:
         context = _text(paragraph, "context")
         questions = _objects(paragraph.get("qas"), "qas")
     except InputError as error:
         yield error
         return
-    for number, asked in enumerate(questions, before + 1):
+    for number, entry in enumerate(questions, before + 1):
         try:
             yield Question(
-                id=str(asked.get("id", number)),
-                question=_text(asked, "question"),
+                id=str(entry.get("id", number)),
+                question=_text(entry, "question"),
                 context=context,
-                answers=_listed(asked.get("answers"), context),
+                answers=_listed(entry.get("answers"), context),
                 fields=title,
             )
         except InputError as error:
@@ -128,15 +123,15 @@ def _of_paragraph(paragraph: Object, before: int, title: Object) -> Iterator[Que
 
 
 def _objects(value: Any, what: str) -> list[Object]:
-    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
-        raise InputError(f"{what} is no list of objects, as SQuAD's JSON has it")
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise InputError(f"{what} is not a list of objects, as in SQuAD's JSON")
     return value
 
 
 def _text(source: Object, name: str) -> str:
     value = source.get(name)
     if not isinstance(value, str):
-        raise InputError(f"{name!r} is no text but {value!r}")
+        raise InputError(f"{name!r} is not text but {value!r}")
     return value
 
 
@@ -145,11 +140,10 @@ OWN = ("id", "question", "context", "answers", "answer", "answer_start", "is_imp
 
 def _flat(path: str) -> Iterator[tuple[str, Question | InputError]]:
     for row in read_rows(path, ("question", "context")):
-        place = f"line {row.number}"
         try:
-            yield place, _of_row(row)
+            yield row.where, _of_row(row)
         except InputError as error:
-            yield place, error
+            yield row.where, error
 
 
 def _of_row(row: Row) -> Question:
@@ -166,12 +160,12 @@ def _of_row(row: Row) -> Question:
 
 
 def read_answers(fields: Object, place: str) -> tuple[Answer, ...]:
-    """The right answers of a row: its `answers`, or its `answer` and `answer_start`.
+    """The correct answers of a row: its `answers`, or its `answer` and `answer_start`.
 
     >>> read_answers({"answer": "in Paris", "answer_start": "3"}, "line 1")
     (Answer(text='in Paris', start=3),)
 
-    Raises InputError, which begins with `place`, where they are not there or are malformed.
+    Raises InputError, which begins with `place`, if they are missing or malformed.
     """
     try:
         return _answers(fields)
@@ -196,8 +190,8 @@ def _answers(fields: Object) -> tuple[Answer, ...]:
         raise InputError("no field 'answers' and no 'answer'")
     if fields["answer"] in (None, ""):
         return ()
-    one = {"text": fields["answer"], "answer_start": fields.get("answer_start")}
-    return _listed([one], context)
+    answer = {"text": fields["answer"], "answer_start": fields.get("answer_start")}
+    return _listed([answer], context)
 
 
 def _zipped(value: Object) -> list[Object]:
@@ -215,15 +209,15 @@ def _zipped(value: Object) -> list[Object]:
 
 def _listed(value: Any, context: str | None) -> tuple[Answer, ...]:
     if not isinstance(value, list):
-        raise InputError("'answers' is no list")
-    found = []
-    for one in value:
-        text = one.get("text") if isinstance(one, dict) else one
-        start = one.get("answer_start") if isinstance(one, dict) else None
+        raise InputError("'answers' is not a list")
+    answers = []
+    for item in value:
+        text = item.get("text") if isinstance(item, dict) else item
+        start = item.get("answer_start") if isinstance(item, dict) else None
         if not isinstance(text, str):
-            raise InputError(f"an answer is no text but {text!r}")
-        found.append(Answer(text, _start(start, context)))
-    return tuple(found)
+            raise InputError(f"an answer is not text but {text!r}")
+        answers.append(Answer(text, _start(start, context)))
+    return tuple(answers)
 
 
 def _start(value: Any, context: str | None) -> int | None:
@@ -234,5 +228,5 @@ def _start(value: Any, context: str | None) -> int | None:
     except (TypeError, ValueError):
         start = -1
     if isinstance(value, float) or start < 0 or (context is not None and start > len(context)):
-        raise InputError(f"answer_start {value!r} is no place in the context")
+        raise InputError(f"answer_start {value!r} is not a position in the context")
     return start

@@ -5,7 +5,9 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from llmcli.arrays import Doubles
-from llmcli.data.rows import Failure, Row, data_kind, read_documents
+from llmcli.data.documents import read_documents
+from llmcli.data.formats import input_format
+from llmcli.data.rows import Failure, Row
 from llmcli.engines.base import Loaded
 from llmcli.evaluation.examples import Example, Surprisal, groups_of
 from llmcli.evaluation.ngrams import Ngrams, cross_fitted
@@ -17,7 +19,7 @@ from llmcli.spec.tasks import EvaluateOptions
 
 def is_document(path: str) -> bool:
     """True for a file that is one text: .txt, or stdin."""
-    return path == "-" or data_kind(path) == ".txt"
+    return input_format(path) == "txt"
 
 
 def read_document(path: str) -> Row:

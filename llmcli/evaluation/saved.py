@@ -4,9 +4,10 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 
-from llmcli.data.lines import damage_explained, is_unicode, open_text
-from llmcli.data.rows import Row, read_rows
+from llmcli.data.readers import read_rows
+from llmcli.data.rows import Row
 from llmcli.data.squad import is_squad_json
+from llmcli.data.text_files import read_text
 from llmcli.errors import InputError
 from llmcli.spec import InputFormat
 
@@ -50,10 +51,9 @@ def _named(row: Row) -> Row:
 
 
 def _json(path: str) -> Iterator[Row]:
-    with open_text(path) as file, damage_explained(path):
-        text = file.read()
+    text = read_text(path)
     try:
-        content = json.loads(text) if is_unicode(text) else None
+        content = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not JSON: {error}") from None
     if isinstance(content, dict) and all(isinstance(one, str) for one in content.values()):

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from llmcli.data.rows import Piece, data_kind, read_documents
+from llmcli.data.documents import Piece, read_documents
+from llmcli.data.formats import input_format
 
 Ids = NDArray[np.uint32]
 
@@ -34,7 +35,7 @@ def encode_files(
     held: list[Ids] = []
     every = round(1 / held_out) if held_out else 0
     for path in files:
-        is_text = data_kind(path) == ".txt"
+        is_text = input_format(path) == "txt"
         pieces = encode_pieces(
             tokenizer, read_documents(path, column), batch=4 if is_text else 1000
         )

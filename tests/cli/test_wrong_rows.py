@@ -59,7 +59,7 @@ C = "{tiny_classifier}"
         ("translate hi -n 100 -m {tiny_marian}", USAGE, "--max-new-tokens 100 is more than the 47"),
         ("generate hi --chat --on-overflow truncate", USAGE, "would cut the chat template"),
         ("fill '[MASK]' --targets 'a dog' --show-code -m {tiny_masked}", USAGE, "has more"),
-        ("embed -i - --input-format parquet", INPUT, "read from files alone"),
+        ("embed -i - --input-format parquet", INPUT, "read from files only"),
         ("translate hi", USAGE, "name the languages"),
         ("translate hi -f en -t qq", USAGE, "no language 'qq' is known"),
         ("translate hi -f en -t de --offline", NOT_FOUND, "Helsinki-NLP/opus-mt-en-de"),

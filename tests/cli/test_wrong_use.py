@@ -44,7 +44,7 @@ def assert_one_line(result, code, telling):
         ("generate hi -o out.pdf", USAGE, "name it .txt"),
         ("generate hi -i file.txt", USAGE, "not both"),
         ("generate -i nowhere.txt", INPUT, "cannot read nowhere.txt"),
-        ("generate -i prompts.docx", INPUT, "cannot tell what"),
+        ("generate -i prompts.docx", INPUT, "cannot tell the format"),
         ("generate hi -o no/such/folder/out.txt", INPUT, "there is no folder"),
         ("generate hi -o {tmp} --format json", INPUT, "it is a folder"),
         ("generate hi --temperature nan", USAGE, "not a finite number"),
@@ -242,7 +242,7 @@ def test_running_out_of_memory_is_one_line(run, tiny_gpt2, monkeypatch):
     result = run("generate", "hi", "-m", tiny_gpt2)
     assert (result.exit_code, result.stderr) == (
         1,
-        "Error: out of memory: try a smaller --batch-size or model\n",
+        "Error: out of memory: try a smaller --batch-size or a smaller model\n",
     )
 
 

@@ -177,7 +177,7 @@ def test_questions_of_squads_json_are_told_by_their_place(tiny_encoder, tmp_path
         (None, "article 1, paragraph 1, question 2"),
         (None, "article 2"),
     ]
-    assert [one.reason for one in found.problems][0] == "'question' is no text but 7"
+    assert [one.reason for one in found.problems][0] == "'question' is not text but 7"
 
 
 def test_translations_that_are_no_translations(tiny_marian, examine):

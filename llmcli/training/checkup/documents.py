@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from llmcli.data.rows import Piece, data_kind, read_documents, read_rows
+from llmcli.data.documents import Piece, read_documents
+from llmcli.data.formats import input_format
+from llmcli.data.readers import read_rows
 from llmcli.errors import InputError
 from llmcli.spec import ModelSpec
 from llmcli.spec.training import Training
@@ -125,17 +127,17 @@ def read_stream(
             found.problems.append(problem_of(path, "", error))
         new = found.documents[documents:]
         bad = sum(bool(one.place) for one in found.problems[problems:])
-        if data_kind_or_none(path) != ".txt":
+        if format_or_none(path) != "txt":
             for number, one in enumerate(new, 1):
                 one.is_held_out = bool(every) and number % every == 0
         found.files.append(FileCount(path, use, len(new) + bad, bad))
     return found
 
 
-def data_kind_or_none(path: str) -> str | None:
+def format_or_none(path: str) -> str | None:
     """The kind of a file; None where its name does not say."""
     try:
-        return data_kind(path)
+        return input_format(path)
     except InputError:
         return None
 
@@ -143,7 +145,7 @@ def data_kind_or_none(path: str) -> str | None:
 def _read(
     options: Training, path: str, tokenizer: Any, size: int, fraction: float, found: Stream
 ) -> None:
-    is_text = data_kind(path) == ".txt"
+    is_text = input_format(path) == "txt"
     first = len(found.documents)
     pieces = _pieces(path, options.columns[0], is_text, found)
     if tokenizer is None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from llmcli.data.rows import read_rows
+from llmcli.data.readers import read_rows
 from llmcli.data.squad import Question, each_question
 from llmcli.errors import InputError
 from llmcli.spec.training import Training

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from llmcli.data.rows import Row, read_rows
+from llmcli.data.readers import read_rows
+from llmcli.data.rows import Row
 from llmcli.errors import InputError
 
 NO_LABEL = -100  # what a loss leaves out

@@ -3,7 +3,8 @@ import lzma
 
 import pytest
 
-from llmcli.data.rows import read_documents, read_rows
+from llmcli.data.documents import read_documents
+from llmcli.data.readers import read_rows
 from llmcli.errors import InputError
 
 
@@ -75,7 +76,7 @@ def test_a_bad_row_carries_its_error_and_the_others_go_on(tmp_path, name, conten
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.pdf", "x", "cannot tell what .* is by its name"),
+        ("a.pdf", "x", "cannot tell the format of .* from its name"),
         ("a.csv", "id\n1\n", "no column 'text'; it has 'id'"),
         ("a.csv", "", "no column 'text'; it has none"),
         ("a.jsonl.gz", "this is not packed", "damaged"),
@@ -135,7 +136,7 @@ def test_parquet_rows_keep_their_fields(tmp_path):
     assert [(row.number, row.text) for row in rows] == [(1, "cat"), (2, ""), (3, "dog")]
     assert rows[0].fields == {"text": "cat", "id": 1}
     assert rows[1].error == "field 'text' is NoneType, not text"
-    assert rows[-1].place == 1
+    assert rows[-1].fraction_read == 1
 
 
 @pytest.mark.parametrize(
@@ -200,7 +201,7 @@ def test_broken_quotes_in_a_csv_are_an_error_of_their_row(tmp_path):
 
 def test_the_place_in_the_file_is_told(tmp_path):
     path = write(tmp_path, "a.txt", "line\n" * 100_000)
-    places = [row.place for row in read_rows(path)]
+    places = [row.fraction_read for row in read_rows(path)]
     assert places == sorted(places)
     assert 0 < places[0] < 0.1 and places[-1] == 1
 
@@ -232,7 +233,7 @@ def test_a_pipe_with_a_name_is_refused(tmp_path):
     import os
 
     os.mkfifo(tmp_path / "a.txt")
-    with pytest.raises(InputError, match="no regular file: pipe it in"):
+    with pytest.raises(InputError, match="not a regular file: pipe it in"):
         read_rows(str(tmp_path / "a.txt"))
 
 

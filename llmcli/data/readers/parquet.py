@@ -1,0 +1,58 @@
+"""Parquet, read by pyarrow a few rows at a time."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from llmcli.data.readers.base import Source
+from llmcli.data.rows import Row
+from llmcli.errors import InputError
+
+ROWS = 256  # held at a time
+
+
+def read(source: Source) -> Iterator[Row]:
+    """The rows of a Parquet file. Raises InputError for stdin, or without pyarrow."""
+    if source.path == "-":
+        raise InputError("Parquet is read from files only: reading it needs random access")
+    parquet_library()
+    return _rows(source)
+
+
+def _rows(source: Source) -> Iterator[Row]:
+    parquet = parquet_library()
+    from pyarrow import ArrowException
+
+    try:
+        with parquet.ParquetFile(source.path, pre_buffer=False) as file:
+            source.require_columns(file.schema_arrow.names)
+            number = 0
+            for batch in file.iter_batches(batch_size=ROWS, use_threads=False):
+                for fields in _as_python(batch):
+                    number += 1
+                    yield source.row(number, fields, number / file.metadata.num_rows)
+    except (ArrowException, OSError, OverflowError) as error:
+        raise InputError(f"{source.path} is damaged: {str(error).splitlines()[0]}") from None
+
+
+def _as_python(batch: Any) -> list[dict[str, Any]]:
+    """The rows of a batch as Python values; a column without such (nanoseconds) as text."""
+    columns: dict[str, list[Any]] = {}
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        try:
+            columns[name] = column.to_pylist()
+        except ValueError:
+            columns[name] = column.cast("string").to_pylist()
+    return [
+        dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
+    ]
+
+
+def parquet_library() -> Any:
+    """pyarrow.parquet. Raises InputError, with the command that installs it, if it is missing."""
+    try:
+        from pyarrow import parquet
+    except ImportError:
+        raise InputError(
+            "Parquet files need the pyarrow package: pip install 'llmcli[parquet]'"
+        ) from None
+    return parquet

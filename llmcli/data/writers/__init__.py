@@ -1,0 +1,59 @@
+"""Writers of results, a module for each format.
+
+To add a format, add its name to `Format` in spec/, its suffix to data/formats.py and a module here:
+with a class `Writer`, or, for a format that is written as a whole file, a function `write`.
+"""
+
+import importlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TextIO
+
+from llmcli.data.formats import FILE_FORMATS
+from llmcli.data.records import Record, Render, column_names
+from llmcli.spec import Format
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What a format may need to know about the records."""
+
+    as_text: Render
+    """The text of a record."""
+    columns: tuple[str, ...] = ()
+    """All fields of all records; empty: not known before the first record."""
+
+
+class RecordWriter(Protocol):
+    """Writes records to an open file, one by one."""
+
+    def write(self, record: Record) -> None: ...
+
+    def close(self) -> list[str]:
+        """Write what comes after the last record; return the fields that were left out."""
+
+
+def open_writer(form: Format, file: TextIO, layout: Layout) -> RecordWriter:
+    """The writer of a format, on an open file."""
+    writer: RecordWriter = _module(form).Writer(file, layout)
+    return writer
+
+
+def write_file(
+    form: Format, path: Path, records: Callable[[], Iterator[Record]], as_text: Render
+) -> None:
+    """Write a whole file. `records` yields all records, and may be called several times."""
+    if form in FILE_FORMATS:
+        _module(form).write(path, records)
+        return
+    columns = tuple(column_names(records())) if form == "csv" else ()
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = open_writer(form, file, Layout(as_text, columns))
+        for record in records():
+            writer.write(record)
+        writer.close()
+
+
+def _module(form: Format) -> Any:
+    return importlib.import_module(f"{__name__}.{form}")
