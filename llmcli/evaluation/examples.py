@@ -9,6 +9,7 @@ from typing import Any
 from llmcli.data.rows import Row
 from llmcli.data.squad import read_answers
 from llmcli.errors import InputError
+from llmcli.evaluation.labels import label_text
 from llmcli.spec.tasks import EvaluateOptions, EvaluationTask
 
 Fields = Mapping[str, Any]
@@ -144,15 +145,6 @@ def _checked(value: Any, column: str, task: EvaluationTask, place: str) -> Any:
     if not isinstance(value, str):
         raise InputError(f"{place}: {column!r} is no text but {_shown(value)}")
     return (value,)
-
-
-def label_text(value: Any, place: str) -> str:
-    """A label as text: 1, 1.0 and "1" are the same."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, (str, int)) or value == "":
-        raise InputError(f"{place}: the label is no text or whole number but {_shown(value)}")
-    return str(value)
 
 
 def tags_of(value: Any, column: str, place: str) -> tuple[str, ...]:

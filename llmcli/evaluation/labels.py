@@ -2,8 +2,27 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from llmcli.errors import InputError
+
+
+def label_text(value: Any, place: str) -> str:
+    """A label of a file as text, the same for training and for evaluation.
+
+    Files without numbers have the same labels as files with them: 1, 1.0 and "1" are one label.
+    Raises InputError, which begins with `place`, for null, lists, objects and blank texts.
+
+    >>> label_text(1.0, "line 1"), label_text(" good ", "line 2"), label_text(True, "line 3")
+    ('1', 'good', 'True')
+    """
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    text = str(value).strip()
+    if not isinstance(value, (str, int, float)) or not text:
+        shown = repr(value) if len(repr(value)) <= 60 else f"{repr(value)[:60]}..."
+        raise InputError(f"{place}: {shown} is not a label: use text, a number, true or false")
+    return text
 
 
 @dataclass(frozen=True, slots=True)

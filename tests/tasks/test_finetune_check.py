@@ -60,7 +60,7 @@ def test_all_rows_that_cannot_be_used_are_told_with_line_and_reason(tiny_encoder
     assert [(one.line, one.reason) for one in found.problems] == [
         (3, "field 'text' is int, not text"),
         (4, "no field 'text'; it has 'label'"),
-        (5, "None is no label"),
+        (5, "None is not a label: use text, a number, true or false"),
     ]
     assert [(one.rows, one.unusable) for one in found.files] == [(5, 3)]
     assert not found.is_sound and found.lengths is not None  # the others are examined all the same

@@ -400,7 +400,11 @@ def test_every_objective_knows_the_names_of_its_metrics(encoder, fit):
 WRONG = [
     ("classification", [{"text": "the cat"}], "no field 'label'"),
     ("classification", [{"text": "the cat", "label": "a"}] * 9, "two labels or more"),
-    ("classification", [{"text": "the cat", "label": None}] * 9, "None is no label"),
+    (
+        "classification",
+        [{"text": "the cat", "label": None}] * 9,
+        "None is not a label: use text, a number, true or false",
+    ),
     ("classification", [{"text": "the cat", "label": ["a"]}] * 9, "give --multi-label"),
     ("classification", [{"txt": "the cat", "label": "a"}] * 9, "no field 'text'"),
     ("classification", [{"text": 5, "label": "a"}] * 9, "is int, not text"),

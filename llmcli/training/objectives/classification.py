@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from llmcli.data.rows import Row
 from llmcli.errors import InputError
+from llmcli.evaluation.labels import label_text
 from llmcli.evaluation.metrics import accuracy, confusion_matrix, macro_f1, ratio
 from llmcli.training.objectives.base import (
     Batch,
@@ -37,20 +38,10 @@ def row_labels(row: Row, column: str, multi: bool) -> tuple[str, ...]:
             value = [one.strip() for one in value.split(BETWEEN) if one.strip()]
         if not isinstance(value, list):
             raise InputError(f"{place}: {column!r} is no list of labels but {value!r}")
-        return tuple(dict.fromkeys(_label(one, place) for one in value))
+        return tuple(dict.fromkeys(label_text(one, place) for one in value))
     if isinstance(value, list):
         raise InputError(f"{place}: {column!r} is a list of labels: give --multi-label")
-    return (_label(value, place),)
-
-
-def _label(value: Any, place: str) -> str:
-    """A label as text: 1, 1.0 and "1" are one, as in files that have no numbers."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    text = value.strip() if isinstance(value, str) else str(value)
-    if value is None or isinstance(value, (dict, list)) or not text:
-        raise InputError(f"{place}: {value!r} is no label")
-    return text
+    return (label_text(value, place),)
 
 
 def sorted_labels(labels: set[str]) -> list[str]:
