@@ -11,7 +11,6 @@ from llmcli.cli.output import Output
 from llmcli.cli.running import (
     is_default_model,
     load_announced,
-    record_of,
     write_code,
     write_results,
 )
@@ -120,20 +119,12 @@ def classify(
         loaded=loaded,
         as_text=lambda record: _line(record, 1 if options.top is None else options.top),
         show=None if is_file or out.format != "text" else _show,
-        record=_record,
     )
 
 
 def _line(record: Record, count: int) -> str:
     """The best labels, each with its score, tabs between them."""
     return "\t".join(f"{one['label']}\t{one['score']:.4f}" for one in record["scores"][:count])
-
-
-def _record(result: "Classification") -> Record:
-    record = record_of(result)
-    if result.pair is None:
-        del record["pair"]
-    return record
 
 
 def _show(result: "Classification", out: Output) -> None:

@@ -7,16 +7,14 @@ import click
 from llmcli.cli.inputs import one_text, rows_of
 from llmcli.cli.options import ENCODER, gather, input_options, model_options, task_options
 from llmcli.cli.output import Output
-from llmcli.cli.running import load_announced, record_of, write_code, write_results
+from llmcli.cli.running import load_announced, write_code, write_results
 from llmcli.cli.types import POSITIVE, TEXT
-from llmcli.data.records import Record
 from llmcli.errors import UsageError
 from llmcli.spec import FORMATS, BatchOptions, InputOptions, ModelSpec
 from llmcli.spec.tasks import POOLING_MODES, EmbedOptions
 
 if TYPE_CHECKING:
     from llmcli.engines.base import Loaded
-    from llmcli.inference.embedding import Embedding
 
 
 embed_options = gather(
@@ -103,7 +101,6 @@ def embed(
             batch,
             loaded=loaded,
             as_text=lambda record: " ".join(map(str, record["embedding"])),
-            record=_record,
         )
     else:
         wanted = embed_query(loaded, query, options, batch.on_overflow)
@@ -127,10 +124,3 @@ def _announce_pooling(loaded: "Loaded", options: EmbedOptions, out: Output) -> N
         out.note(f"[{told}: the model does not say which; --pooling does]")
     else:
         out.detail(told)
-
-
-def _record(result: "Embedding") -> Record:
-    record = record_of(result)
-    # nine digits tell all float32 numbers apart, and are half as long as Python's own
-    record["embedding"] = [float(f"{value:.9g}") for value in result.embedding.tolist()]
-    return record

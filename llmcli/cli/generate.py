@@ -19,7 +19,6 @@ from llmcli.cli.running import (
     Tally,
     announce_loaded,
     load_announced,
-    record_of,
     write_code,
     write_results,
 )
@@ -106,7 +105,6 @@ def generate(
             batch,
             loaded=loaded,
             as_text=show.as_text,
-            record=_record,
         )
         if decoding.assist:
             out.detail(f"all texts: {_rate(show.new_tokens, show.passes)}")
@@ -176,15 +174,6 @@ class _Show:
     def as_text(self, record: Record) -> str:
         prompt = record["prompt"] if self.echo else ""
         return f"{prompt}{record['text']}"
-
-
-def _record(result: "Generation") -> Record:
-    """A record for a program: the same for the same text, so without what it took."""
-    record = record_of(result)
-    del record["seconds"], record["passes"]
-    if result.logprobs is None:
-        del record["logprobs"]
-    return record
 
 
 def _summary(result: "Generation") -> str:

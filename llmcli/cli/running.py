@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, fields, is_dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +15,9 @@ from llmcli.cli.options import ENCODER, STARTER, TRANSLATOR
 from llmcli.cli.output import Output
 from llmcli.cli.progress import Progress
 from llmcli.data.records import ERROR, Record, text_of
+from llmcli.data.results import plain
 from llmcli.data.resumable import Done, Identity
-from llmcli.data.rows import Failure, Row
+from llmcli.data.rows import Failure
 from llmcli.errors import RowsFailed
 from llmcli.spec import BatchOptions, InputOptions, ModelSpec, Overflow
 
@@ -122,39 +123,9 @@ def _file_bytes(source: InputOptions) -> int | None:
         return 0
 
 
-def record_of(result: Any) -> Record:
-    """A result as a record: the other fields of its row, its number, then its own fields.
-
-    A field of the row that the result has too is kept as `input_...`; the text itself is not,
-    for the result has it.
-    """
-    names = [field.name for field in fields(result) if field.name != "row"]
-    own = {"row": result.row.number, **{name: _plain(getattr(result, name)) for name in names}}
-    return {**_kept(result.row, own), **own}
-
-
-def _plain(value: Any) -> Any:
-    """A value as JSON has it: dataclasses as objects, tuples as lists."""
-    if isinstance(value, (tuple, list)):
-        return [_plain(one) for one in value]
-    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
-
-
-def _kept(row: Row, own: Record) -> Record:
-    kept: Record = {}
-    for key, value in row.fields.items():
-        if key in own and key in row.columns:
-            continue
-        while key in own or key == ERROR or key in kept:
-            key = f"input_{key}"
-        kept[key] = value
-    return kept
-
-
 def error_record(failure: Failure) -> Record:
     """What a row that failed is written as: its other fields, its number and the error."""
-    own = {"row": failure.row.number, ERROR: with_flags(failure.error)}
-    return {**_kept(failure.row, own), **own}
+    return failure.to_dict() | {ERROR: with_flags(failure.error)}
 
 
 def write_code(code: str, out: Output) -> None:
@@ -228,7 +199,6 @@ def write_results(
     *,
     as_text: Callable[[Record], str],
     show: Callable[[Any, Output], None] | None = None,
-    record: Callable[[Any], Record] = record_of,
     loaded: "Loaded | None" = None,
     context: str | None = None,
 ) -> None:
@@ -258,7 +228,7 @@ def write_results(
             writer.remember({"seed": batch.seed})
             results = start(batch, lambda found: progress.count(tally.count(found)))
             for result in tally.successes(results, writer.write):
-                writer.write(record(result))
+                writer.write(result.to_dict())
     tally.check(out, batch.on_overflow)
 
 
@@ -300,7 +270,7 @@ def _identity(
             "input": hash_file(Path(str(source.input))),
             "context": context and hashlib.sha256(context.encode()).hexdigest(),
             "model": fingerprint(loaded.checkpoint),
-            **{name: _plain(value) for name, value in settings.items()},
+            **{name: plain(value) for name, value in settings.items()},
         }
 
     return identity

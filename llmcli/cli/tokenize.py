@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -117,7 +117,7 @@ def _show(result: "Tokenized", out: Output) -> None:
 def _count(vocabulary: "Vocabulary", rows: Iterator[Row], special: bool, out: Output) -> None:
     from llmcli.tasks.tokenize import count
 
-    total = asdict(count(vocabulary, rows, special=special))
+    total = count(vocabulary, rows, special=special).to_dict()
     with out.records(lambda record: str(record["tokens"])) as writer:
         writer.write(total)
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from llmcli.data.records import ERROR, Record
 from llmcli.errors import InputError, LlmcliError
 
 
@@ -32,6 +33,21 @@ class Row:
         """The row's place in its file, as error messages name it: `line 7`."""
         return f"line {self.number}"
 
+    def fields_beside(self, own: Record) -> Record:
+        """The row's fields that a record keeps beside its own.
+
+        The texts are left out if the record has them; another field of the same name, or one
+        called `error`, becomes `input_...`.
+        """
+        kept: Record = {}
+        for key, value in self.fields.items():
+            if key in own and key in self.columns:
+                continue
+            while key in own or key == ERROR or key in kept:
+                key = f"input_{key}"
+            kept[key] = value
+        return kept
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -44,6 +60,11 @@ class Failure:
     def error(self) -> str:
         """The reason, in one line."""
         return str(self.cause)
+
+    def to_dict(self) -> Record:
+        """The record of a failed row: its other fields, its number and the error."""
+        own = {"row": self.row.number, ERROR: self.error}
+        return {**self.row.fields_beside(own), **own}
 
 
 def failed(row: Row) -> Failure:

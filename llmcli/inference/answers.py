@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from llmcli.arrays import Floats, require_numbers
+from llmcli.data.results import Result
 from llmcli.data.rows import Failure, Row
 from llmcli.engines.base import Loaded
 from llmcli.errors import InputError, ModelUnsuitable, UsageError
@@ -37,10 +38,9 @@ class ScoredAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Result):
     """The answer to one question."""
 
-    row: Row
     question: str
     answer: str | None
     """None: the context does not say."""

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from llmcli.arrays import Floats, require_numbers, sigmoid, softmax, weighted_mean
+from llmcli.data.records import Record
+from llmcli.data.results import Result, record_of
 from llmcli.data.rows import Failure, Row
 from llmcli.engines.base import Loaded
 from llmcli.inference.batches import Job
@@ -26,10 +28,9 @@ class LabelScore:
 
 
 @dataclass(frozen=True, slots=True)
-class Classification:
+class Classification(Result):
     """The labels of one text, or of one pair of texts."""
 
-    row: Row
     text: str
     pair: str | None
     label: str
@@ -38,6 +39,10 @@ class Classification:
     scores: tuple[LabelScore, ...]
     """Every label, or the `top` best, in descending order of score."""
     overflow: Overflow | None
+
+    def to_dict(self) -> Record:
+        """The result as JSON has it; of one text, without `pair`."""
+        return record_of(self, without=("pair",) if self.pair is None else ())
 
 
 class HeadClassifier:

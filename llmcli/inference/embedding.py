@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from llmcli.arrays import Floats, require_numbers, weighted_mean
+from llmcli.data.records import Record
+from llmcli.data.results import Result, record_of
 from llmcli.data.rows import Failure, Row
 from llmcli.engines.base import Loaded
 from llmcli.errors import ModelUnsuitable
@@ -19,14 +21,19 @@ Vector = np.ndarray[tuple[int], np.dtype[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
-class Embedding:
+class Embedding(Result):
     """One text as a vector."""
 
-    row: Row
     text: str
     embedding: Vector
     """(D,) float32."""
     overflow: Overflow | None
+
+    def to_dict(self) -> Record:
+        """The result as JSON has it, the vector as a list of numbers."""
+        # Nine digits distinguish all float32 numbers, and are half as long as Python's own.
+        numbers = [float(f"{value:.9g}") for value in self.embedding.tolist()]
+        return record_of(self) | {"embedding": numbers}
 
 
 def pooling_of(loaded: Loaded, options: EmbedOptions) -> Pooling:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from llmcli.data.results import Result
 from llmcli.data.rows import Failure, Row
 from llmcli.engines.base import Loaded
 from llmcli.engines.choose import Job as Purpose
@@ -26,10 +27,9 @@ from llmcli.spec.tasks import EmbedOptions
 
 
 @dataclass(frozen=True, slots=True)
-class Ranked:
+class Ranked(Result):
     """One text with its similarity to the query."""
 
-    row: Row
     rank: int
     """From 1, the most similar."""
     similarity: float

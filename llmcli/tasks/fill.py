@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from llmcli.arrays import Floats, log_softmax, require_numbers, top
+from llmcli.data.results import Result
 from llmcli.data.rows import Failure, Row
 from llmcli.engines.base import Loaded
 from llmcli.engines.choose import Job as Purpose
@@ -53,10 +54,9 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
-class Filled:
+class Filled(Result):
     """A text with its gaps filled."""
 
-    row: Row
     text: str
     filled: str
     """With the words that are best together."""

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from llmcli.arrays import require_numbers
+from llmcli.data.results import Result
 from llmcli.data.rows import Failure, Row, failed
 from llmcli.engines.base import Loaded
 from llmcli.engines.pytorch import loading
@@ -43,10 +44,9 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
-class Forward:
+class Forward(Result):
     """The whole pass."""
 
-    row: Row
     text: str
     kind: Kind
     positions: tuple[Position, ...]

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from llmcli.data.records import Record
+from llmcli.data.results import Result, record_of
 from llmcli.data.rows import Failure, Row, failed
 from llmcli.decoding.steps import Hypothesis, Step, sequence_seed
 from llmcli.decoding.validation import DEFAULT_NEW_TOKENS, check_decoding, torch_alone
@@ -42,10 +44,9 @@ class TokenStep:
 
 
 @dataclass(frozen=True, slots=True)
-class Generation:
+class Generation(Result):
     """One continuation of one prompt."""
 
-    row: Row
     prompt: str
     text: str
     """What the model wrote, without the prompt, ending before a stop string."""
@@ -65,7 +66,12 @@ class Generation:
     overflow: Overflow | None = None
     """truncate: the prompt was too long, and its beginning was left out."""
     passes: int | None = None
-    """With --assist: how often the model was run."""
+    """With `assist`: how often the model was run."""
+
+    def to_dict(self) -> Record:
+        """The result as JSON has it: the same for the same text, so without time and passes."""
+        logprobs = ("logprobs",) if self.logprobs is None else ()
+        return record_of(self, without=("seconds", "passes", *logprobs))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from tokenizers import Tokenizer
 
+from llmcli.data.records import Record
+from llmcli.data.results import Result
 from llmcli.data.rows import Failure, Row, failed
 from llmcli.errors import InputError
 from llmcli.models import hub
@@ -18,20 +20,18 @@ from llmcli.tokenization.vocabulary import Token, Vocabulary
 
 
 @dataclass(frozen=True, slots=True)
-class Tokenized:
+class Tokenized(Result):
     """One text and its tokens."""
 
-    row: Row
     text: str
     count: int
     tokens: tuple[Token, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(Result):
     """One list of ids and what they spell."""
 
-    row: Row
     ids: tuple[int, ...]
     text: str
 
@@ -43,6 +43,10 @@ class Count:
     texts: int
     tokens: int
     characters: int
+
+    def to_dict(self) -> Record:
+        """The sizes as JSON has them."""
+        return asdict(self)
 
 
 def tokenize(

@@ -118,7 +118,11 @@ def test_parquet_rows(tmp_path):
             "has 1 texts, but not as many starts",
         ),
         ("a.jsonl", {**ROW, "answers": [3]}, "an answer is not text but 3"),
-        ("a.jsonl", {**ROW, "answer": "x", "answer_start": 999}, "answer_start 999 is not a position"),
+        (
+            "a.jsonl",
+            {**ROW, "answer": "x", "answer_start": 999},
+            "answer_start 999 is not a position",
+        ),
         ("a.jsonl", {**ROW, "answer": "x", "answer_start": "b"}, "answer_start 'b' is no place"),
         ("a.jsonl", {**ROW, "answer": "x", "answer_start": 1.5}, "answer_start 1.5 is no place"),
         ("a.pdf", "", "cannot tell the format"),

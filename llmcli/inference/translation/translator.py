@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from llmcli.data.results import Result
 from llmcli.data.rows import Failure, Row
 from llmcli.decoding.generation_config import read_rules
 from llmcli.decoding.steps import Hypothesis
@@ -32,10 +33,9 @@ class Sentence:
 
 
 @dataclass(frozen=True, slots=True)
-class Translation:
+class Translation(Result):
     """One translation of one text."""
 
-    row: Row
     text: str
     translation: str
     index: int

@@ -1,0 +1,45 @@
+"""Results of tasks, and the records that `to_dict()` gives of them and `--json` prints."""
+
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any
+
+from llmcli.data.records import Record
+from llmcli.data.rows import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a task made of one row. Each task adds fields of its own."""
+
+    row: Row
+    notes: tuple[str, ...] = field(default=(), repr=False, compare=False, kw_only=True)
+    """Choices that were made for the user: a starter was loaded, a text was cut. No part of the
+    record."""
+
+    def to_dict(self) -> Record:
+        """The result as JSON has it; docs/results.md lists the fields."""
+        return record_of(self)
+
+
+def record_of(result: Result, *, without: tuple[str, ...] = ()) -> Record:
+    """The other fields of a result's row, the row's number, then the result's own fields.
+
+    A field of the row whose name the result has too becomes `input_...`; the text itself is
+    left out, since the result has it. without: fields that are no part of the record.
+    """
+    names = [one.name for one in fields(result) if one.name not in ("row", "notes", *without)]
+    own = {"row": result.row.number, **{name: plain(getattr(result, name)) for name in names}}
+    return {**result.row.fields_beside(own), **own}
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON has it: dataclasses as objects, tuples as lists.
+
+    >>> plain(((1, 2), None))
+    [[1, 2], None]
+    """
+    if isinstance(value, (tuple, list)):
+        return [plain(item) for item in value]
+    if is_dataclass(value) and not isinstance(value, type):
+        return {one.name: plain(getattr(value, one.name)) for one in fields(value)}
+    return value
