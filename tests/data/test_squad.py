@@ -123,8 +123,16 @@ def test_parquet_rows(tmp_path):
             {**ROW, "answer": "x", "answer_start": 999},
             "answer_start 999 is not a position",
         ),
-        ("a.jsonl", {**ROW, "answer": "x", "answer_start": "b"}, "answer_start 'b' is no place"),
-        ("a.jsonl", {**ROW, "answer": "x", "answer_start": 1.5}, "answer_start 1.5 is no place"),
+        (
+            "a.jsonl",
+            {**ROW, "answer": "x", "answer_start": "b"},
+            "answer_start 'b' is not a position",
+        ),
+        (
+            "a.jsonl",
+            {**ROW, "answer": "x", "answer_start": 1.5},
+            "answer_start 1.5 is not a position",
+        ),
         ("a.pdf", "", "cannot tell the format"),
         ("a.txt", "hello", "one text a line"),
     ],
