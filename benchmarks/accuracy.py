@@ -18,7 +18,7 @@ from common import arguments, compressed_lines, evenly, pairs
 
 from llmcli.data.rows import Row
 from llmcli.engines.base import Request, end_tokens
-from llmcli.engines.choose import Job, load
+from llmcli.engines.choose import Purpose, load
 from llmcli.spec import Decoding, ModelSpec
 from llmcli.spec.tasks import ClassifyOptions, EmbedOptions, TranslateOptions
 from llmcli.system.machine import has_int8_products
@@ -78,7 +78,7 @@ def compare(name, model, kinds, work):
     reference = None
     for engine, dtype in CHOICES:
         spec = replace(ModelSpec(model), engine=engine, dtype=dtype)
-        found, quality = work(load(spec, Job(kinds)))
+        found, quality = work(load(spec, Purpose(kinds)))
         reference = found if reference is None else reference
         if isinstance(found, np.ndarray):
             cosines = (found * reference).sum(1)

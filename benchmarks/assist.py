@@ -13,9 +13,9 @@ import statistics
 import sys
 import time
 
-from llmcli.decoding.loop import Cached, Decoder
+from llmcli.decoding.loop import CachedCausal, DecodingLoop
 from llmcli.engines.choose import load_on_torch
-from llmcli.engines.pytorch.assistant import Assistant
+from llmcli.engines.pytorch.assistant import AssistedEngine
 from llmcli.spec import Decoding, ModelSpec
 
 CODE = """\
@@ -47,8 +47,10 @@ PROMPTS = {
 def continued(loaded, ids, tokens, assistant):
     """The new tokens, the passes of the model, and seconds."""
     began = time.perf_counter()
-    state = assistant.state(ids, tokens) if assistant else Cached(loaded.model, [ids])
-    decoder = Decoder(state, [ids], Decoding(), limits=[tokens], seeds=[0], end_tokens=frozenset())
+    state = assistant.state(ids, tokens) if assistant else CachedCausal(loaded.network, [ids])
+    decoder = DecodingLoop(
+        state, [ids], Decoding(), limits=[tokens], seeds=[0], end_tokens=frozenset()
+    )
     found = []
     while decoder.running:
         found += [step.token for step in decoder.step()]
@@ -63,10 +65,10 @@ def main():
     parser.add_argument("--draft")
     options = parser.parse_args()
     loaded = load_on_torch(ModelSpec(options.model), ("causal",))
-    ways = {"plain": None, "lookup": Assistant(loaded, None)}
+    ways = {"plain": None, "lookup": AssistedEngine(loaded, None)}
     if options.draft:
         draft = load_on_torch(ModelSpec(options.draft), ("causal",))
-        ways[options.draft] = Assistant(loaded, draft)
+        ways[options.draft] = AssistedEngine(loaded, draft)
     good = True
     print(f"{'text':10} {'assist':20} {'tokens/s':>9} {'a pass':>7} {'speed':>6}  tokens")
     for name, prompt in PROMPTS.items():

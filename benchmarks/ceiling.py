@@ -20,7 +20,7 @@ import prompts
 from tokenizers import Tokenizer
 
 from llmcli.system.machine import measure
-from llmcli.system.roofline import Decoder, prefill_flops
+from llmcli.system.roofline import DecoderSizes, prefill_flops
 
 LIMIT = 512  # tokens of a review
 
@@ -53,7 +53,7 @@ def decoder_work(folder: Path, sizes: Sequence[int], new: int) -> float:
     """Operations of reading each prompt and of writing `new` tokens to it."""
     about = json.loads((folder / "config.json").read_text())
     width, layers, vocabulary = (about[name] for name in ("n_embd", "n_layer", "vocab_size"))
-    model = Decoder(12 * layers * width * width, vocabulary * width, layers, width, width)
+    model = DecoderSizes(12 * layers * width * width, vocabulary * width, layers, width, width)
     step = 2 * (model.layer_parameters + model.output_parameters)
     return sum(
         prefill_flops(model, n)

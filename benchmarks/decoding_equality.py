@@ -15,7 +15,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from llmcli.decoding.beam_search import beam_search
-from llmcli.decoding.loop import Cached, Decoder
+from llmcli.decoding.loop import CachedCausal, DecodingLoop
 from llmcli.engines.base import end_tokens
 from llmcli.engines.pytorch.loading import load_causal
 from llmcli.errors import ModelUnsuitable
@@ -50,7 +50,7 @@ def load(name):
         prompts = [torch.randint(3, 3000, (n,), generator=draw).tolist() for n in sizes]
         return model, [[1], *prompts], frozenset({1, 2})
     prompts = [loaded.tokenizer(text)["input_ids"] for text in TEXTS]
-    return loaded.model, prompts, end_tokens(loaded)
+    return loaded.network, prompts, end_tokens(loaded)
 
 
 def theirs(model, prompt, tokens, ends, **settings):
@@ -73,8 +73,8 @@ def trimmed(ids, ends):
 
 
 def ours(model, prompts, tokens, ends, **settings):
-    decoder = Decoder(
-        Cached(model, prompts),
+    decoder = DecodingLoop(
+        CachedCausal(model, prompts),
         prompts,
         Decoding(**settings),
         limits=[tokens] * len(prompts),
@@ -91,7 +91,7 @@ def ours(model, prompts, tokens, ends, **settings):
 def searched(model, prompts, spec, tokens, ends):
     """The best hypothesis of each prompt."""
     limits = [tokens] * len(prompts)
-    state = Cached(model, prompts)
+    state = CachedCausal(model, prompts)
     found = beam_search(state, prompts, spec, limits=limits, end_tokens=ends)
     return [list(hypotheses[0].tokens) for hypotheses in found]
 

@@ -33,7 +33,7 @@ def ours(loaded, texts, size):
 def theirs(loaded, text):
     inputs = loaded.tokenizer(text, return_tensors="pt", truncation=True, max_length=loaded.context)
     with torch.no_grad():
-        hidden = loaded.model(**inputs).last_hidden_state  # (1, T, D)
+        hidden = loaded.network(**inputs).last_hidden_state  # (1, T, D)
     return hidden[0].mean(0).numpy()
 
 

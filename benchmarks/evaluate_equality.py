@@ -84,7 +84,7 @@ def perplexity(options):
         labels = window.clone()
         labels[:, : done - begin] = -100
         with torch.no_grad():
-            loss = loaded.model(window, labels=labels).loss
+            loss = loaded.network(window, labels=labels).loss
         scored = int((labels[:, 1:] != -100).sum())
         total, count, done = total + loss.item() * scored, count + scored, end
         if end == len(ids):

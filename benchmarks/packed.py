@@ -44,7 +44,7 @@ def main() -> None:
     rows = []
     for dtype in ("float32", "bfloat16"):
         loaded = load_causal(ModelSpec(str(folder), dtype=dtype, device="cpu"))
-        models = {PEER: loaded.model, "packed": copy.deepcopy(loaded.model)}
+        models = {PEER: loaded.network, "packed": copy.deepcopy(loaded.network)}
         began = time.perf_counter()
         pack(models["packed"])
         print(f"{dtype}: packed in {time.perf_counter() - began:.2f} s", file=sys.stderr)

@@ -32,7 +32,7 @@ def ours(loaded, texts, **how):
 def theirs(loaded, text):
     inputs = loaded.tokenizer(text, return_tensors="pt")
     with torch.no_grad():
-        ids = loaded.model.generate(**inputs)
+        ids = loaded.network.generate(**inputs)
     return loaded.tokenizer.decode(ids[0], skip_special_tokens=True).strip()
 
 

@@ -28,20 +28,21 @@ def starter():
 @pytest.mark.parametrize("settings", [{}, {"num_beams": 3}, {"repetition_penalty": 1.2}], ids=str)
 def test_tokens_equal_those_of_transformers(starter, settings):
     from llmcli.decoding.beam_search import beam_search
-    from llmcli.decoding.loop import Cached
+    from llmcli.decoding.loop import CachedCausal
 
     prompts = [starter.tokenizer(text)["input_ids"] for text in PROMPTS]
     theirs = [
-        trimmed(reference(starter.model, prompt, limit=40, **settings)[0], 0) for prompt in prompts
+        trimmed(reference(starter.network, prompt, limit=40, **settings)[0], 0)
+        for prompt in prompts
     ]
     spec = Decoding(**settings)
     if spec.num_beams > 1:
-        state = Cached(starter.model, prompts)  # all prompts in one batch
+        state = CachedCausal(starter.network, prompts)  # all prompts in one batch
         limits = [40] * len(prompts)
         found = beam_search(state, prompts, spec, limits=limits, end_tokens=frozenset({0}))
         assert [list(best.tokens) + [0] * best.ended for best, *_ in found] == theirs
     else:
-        assert decode(starter.model, prompts, spec, limit=40) == theirs
+        assert decode(starter.network, prompts, spec, limit=40) == theirs
 
 
 def test_it_loads_with_the_classes_of_the_article_and_gives_what_forward_shows(run):

@@ -88,10 +88,10 @@ def answer(
         write_code(answer_code(model, options, question, text or ""), out)
         return
     rows = rows_of(source, text)
-    from llmcli.inference.answers import READERS, torch_alone
+    from llmcli.inference.answers import READERS, WRITING
     from llmcli.tasks.answer import answer as run
 
-    loaded = load_announced(model, out, *READERS, source=source, reject=torch_alone)
+    loaded = load_announced(model, out, *READERS, source=source, decoding=WRITING)
     write_results(
         lambda batch, watch: watch(run(loaded, rows, options, batch)),
         source,

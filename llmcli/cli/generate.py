@@ -23,7 +23,7 @@ from llmcli.cli.running import (
     write_results,
 )
 from llmcli.data.records import Record
-from llmcli.decoding.validation import check_decoding, torch_alone
+from llmcli.decoding.validation import check_decoding
 from llmcli.errors import UsageError
 from llmcli.spec import BatchOptions, Chat, Decoding, InputOptions, ModelSpec, Overflow
 
@@ -81,8 +81,7 @@ def generate(
     from llmcli.tasks.generate import generate as run
     from llmcli.tasks.generate import stream
 
-    needs = torch_alone(decoding)
-    loaded = load_announced(model, out, "causal", source=source, needs=needs, writes=True)
+    loaded = load_announced(model, out, "causal", source=source, decoding={"causal": decoding})
     if has_chat_template(loaded) and not chat.is_on:
         out.note("[this model has a chat template; --chat uses it]")
     draft = _draft(decoding, model, out)

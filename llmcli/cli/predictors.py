@@ -50,9 +50,9 @@ def from_model(plan: Plan, out: Output) -> Predictions:
     return runners[task](plan, out)
 
 
-def _load(plan: Plan, out: Output, *kinds: "Kind", **torch_alone: Any) -> "Loaded":
+def _load(plan: Plan, out: Output, *kinds: "Kind", **generation: Any) -> "Loaded":
     source = InputOptions(input=plan.data.input, limit=plan.data.limit)
-    return load_for(plan.model, out, *kinds, source=source, **torch_alone)
+    return load_for(plan.model, out, *kinds, source=source, **generation)
 
 
 def _collect(
@@ -91,10 +91,10 @@ def _classified(plan: Plan, out: Output) -> Predictions:
 
 def _answered(plan: Plan, out: Output) -> Predictions:
     rows = gold_rows(plan)
-    from llmcli.inference.answers import READERS, torch_alone
+    from llmcli.inference.answers import READERS, WRITING
     from llmcli.tasks.answer import answer
 
-    loaded = _load(plan, out, *READERS, reject=torch_alone)
+    loaded = _load(plan, out, *READERS, decoding=WRITING)
 
     results = answer(loaded, rows, AnswerOptions(), replace(plan.batch, on_overflow="window"))
     return _collect(
@@ -109,10 +109,10 @@ def _answered(plan: Plan, out: Output) -> Predictions:
 def _translated(plan: Plan, out: Output) -> Predictions:
     spec = with_tags(plan.translate)
     rows = gold_rows(plan)
-    from llmcli.inference.translation.translator import torch_alone
+    from llmcli.inference.translation.translator import decoding_of
     from llmcli.tasks.translate import translate
 
-    loaded = _load(plan, out, "seq2seq", reject=lambda loaded: torch_alone(loaded, spec))
+    loaded = _load(plan, out, "seq2seq", decoding_of=lambda loaded: decoding_of(loaded, spec))
 
     results = translate(loaded, rows, spec, replace(plan.batch, on_overflow="split"))
     return _collect(plan, out, results, lambda one: Said(one.translation), plan.model.model_id)

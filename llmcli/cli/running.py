@@ -70,8 +70,8 @@ def announce_default(model: ModelSpec, out: Output, command: str | None = None) 
 def announce_loaded(loaded: "Loaded", out: Output) -> None:
     """Say where a model lies and how it runs, if -v asks."""
     out.detail(f"model: {loaded.checkpoint.path}; running on {loaded.placement.reason}")
-    if loaded.why:
-        out.detail(f"engine: {loaded.engine.name}, not ct2: {loaded.why}")
+    if loaded.engine_reason:
+        out.detail(f"engine: {loaded.engine.name}, not ct2: {loaded.engine_reason}")
 
 
 def load_announced(
@@ -90,21 +90,18 @@ def load_for(
     out: Output,
     *kinds: "Kind",
     source: InputOptions,
-    needs: str | None = None,
-    reject: "Callable[[Loaded], str | None] | None" = None,
-    writes: bool = False,
+    **generation: Any,
 ) -> "Loaded":
     """Load a model for a task, saying how it runs.
 
-    kinds: what it may be; none: any, without its head. source: the texts. needs, reject: what
-    torch alone does of the task, told before and after a model is loaded for ct2. writes: it is
-    to continue texts.
+    kinds: what it may be; none: any, without its head. source: the texts. generation: the fields
+    `decoding` and `decoding_of` of a Purpose.
     """
-    from llmcli.engines.choose import Job, load
+    from llmcli.engines.choose import Purpose, load
 
     loaded = load(
         model,
-        Job(kinds, needs, _file_bytes(source), reject, writes),
+        Purpose(kinds, _file_bytes(source), **generation),
         lambda line: out.note(f"[{line}]"),
     )
     announce_loaded(loaded, out)

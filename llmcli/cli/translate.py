@@ -111,11 +111,15 @@ def translate(
             f"--num-return-sequences {options.num_return_sequences} is more than "
             f"--num-beams {beams}"
         )
-    from llmcli.inference.translation.translator import torch_alone
+    from llmcli.inference.translation.translator import decoding_of
     from llmcli.tasks.translate import translate as run
 
     loaded = load_announced(
-        model, out, "seq2seq", source=source, reject=lambda loaded: torch_alone(loaded, options)
+        model,
+        out,
+        "seq2seq",
+        source=source,
+        decoding_of=lambda loaded: decoding_of(loaded, options),
     )
     write_results(
         lambda batch, watch: watch(run(loaded, rows, options, batch)),

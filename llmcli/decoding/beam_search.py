@@ -9,12 +9,12 @@ from torch import Tensor
 
 from llmcli.arrays import require_numbers
 from llmcli.decoding.generation_config import FREE, GONE, Rules
-from llmcli.decoding.loop import State
+from llmcli.decoding.loop import DecodingState
 from llmcli.decoding.sampling import penalize, penalizes
 from llmcli.decoding.steps import Hypothesis
 from llmcli.spec import Decoding
 
-Candidate = tuple[int, int, float]  # of a search: beam, token, log-probability of the whole
+_Candidate = tuple[int, int, float]  # of a search: beam, token, log-probability of the whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class _Search:
 
 @torch.inference_mode()
 def beam_search(
-    state: State,
+    state: DecodingState,
     prompts: Sequence[Sequence[int]],
     options: Decoding,
     *,
@@ -95,14 +95,14 @@ def _scores(
     return rules.apply(logits, histories, length=length, last=last, ends=ends)
 
 
-def _best(scores: Tensor, searches: Sequence[_Search], count: int) -> list[list[Candidate]]:
+def _best(scores: Tensor, searches: Sequence[_Search], count: int) -> list[list[_Candidate]]:
     """The best extensions of each search, best first. scores: of their beams, (beams, V)."""
     before = [beam.logprob for search in searches for beam in search.beams]
     best = scores.topk(min(count, scores.shape[-1]))  # NaN would be the best of all
     require_numbers(best.values)
     whole = best.values + torch.tensor(before, device=scores.device)[:, None]
     beams = iter(zip(best.indices.tolist(), whole.tolist(), strict=True))
-    found: list[list[Candidate]] = []
+    found: list[list[_Candidate]] = []
     for search in searches:
         candidates = [
             (origin, token, score)
@@ -116,7 +116,7 @@ def _best(scores: Tensor, searches: Sequence[_Search], count: int) -> list[list[
 
 def _extend(
     search: _Search,
-    candidates: Sequence[Candidate],
+    candidates: Sequence[_Candidate],
     width: int,
     rules: Rules,
     length: int,

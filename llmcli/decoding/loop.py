@@ -11,13 +11,13 @@ from llmcli.arrays import require_numbers
 from llmcli.decoding.generation_config import FREE, Rules
 from llmcli.decoding.kv_cache import is_joinable, joined, may_be_joined, with_room
 from llmcli.decoding.sampling import draw, narrow, penalize
-from llmcli.decoding.steps import Candidate, Step
+from llmcli.decoding.steps import Step, TokenLogprob
 from llmcli.spec import Decoding
 
 READ_AT_ONCE = 1024  # tokens of prompts, padding included, on a CPU
 
 
-class State(Protocol):
+class DecodingState(Protocol):
     """A model with what it was fed so far, a row for each text that is being written."""
 
     def logits(self) -> Tensor:
@@ -30,7 +30,7 @@ class State(Protocol):
         """Go on with these rows, in this order; a row may be named more than once."""
 
 
-class Cached:
+class CachedCausal:
     """A model that is fed a batch of prompts and then one token a row at a time.
 
     Prompts are padded on the left: all rows end at the same place. Positions are counted from
@@ -74,7 +74,7 @@ class Cached:
         caches, logits = [], []
         for rows in parts:
             prompts = [self._ids[row, -lengths[row] :].tolist() for row in rows]
-            own = Cached(self._model, prompts)
+            own = CachedCausal(self._model, prompts)
             logits.append(own.last_logits(1)[:, -1])
             if not is_joinable(own._cache):
                 return None
@@ -128,7 +128,7 @@ def _parts(lengths: Sequence[int]) -> Iterator[list[int]]:
     yield part
 
 
-class Decoder:
+class DecodingLoop:
     """Greedy decoding or sampling for a batch of prompts, one token a row at each step.
 
     A row leaves the batch when it ends: with an end-of-text token, with its last allowed token,
@@ -138,7 +138,7 @@ class Decoder:
 
     def __init__(
         self,
-        state: State,
+        state: DecodingState,
         prompts: Sequence[Sequence[int]],
         options: Decoding,
         *,
@@ -238,7 +238,7 @@ class Decoder:
                 token in self._ends,
                 logprobs[at, token].item(),
                 tuple(
-                    Candidate(candidate, value)
+                    TokenLogprob(candidate, value)
                     for candidate, value in zip(
                         best.indices[at].tolist(), best.values[at].tolist(), strict=True
                     )

@@ -27,7 +27,7 @@ class Drafter(Protocol):
         """At most so many tokens that may follow `ids`, a text that only grows at its end."""
 
 
-class Lookup:
+class PromptLookup:
     """Guesses that a text goes on as it did where it last had the same tokens in a row."""
 
     def __init__(self) -> None:
@@ -35,10 +35,12 @@ class Lookup:
         self._known = 0
 
     def draft(self, ids: Sequence[int], most: int) -> list[int]:
-        """What followed the last 3 tokens, else 2, else 1; a text that repeats does so on.
+        """What followed the last 3 tokens, else 2, else 1; what repeats goes on repeating.
 
-        >>> Lookup().draft([7, 8, 9, 5, 7, 8], most=3), Lookup().draft([7, 8, 9], most=3)
-        ([9, 5, 7], [])
+        >>> PromptLookup().draft([7, 8, 9, 5, 7, 8], most=3)
+        [9, 5, 7]
+        >>> PromptLookup().draft([7, 8, 9], most=3)
+        []
         """
         for at in range(max(1, self._known), len(ids)):
             for size in range(1, min(LONGEST, at) + 1):
@@ -52,7 +54,7 @@ class Lookup:
         return []
 
 
-class Reader:
+class RewindableModel:
     """A causal model that reads one text, and can forget its end."""
 
     def __init__(self, model: Any) -> None:
@@ -89,8 +91,8 @@ class Reader:
             self.read -= tokens
 
 
-class Assisted:
-    """One text and its model, as a State of the decoding loop: most steps need no pass.
+class AssistedState:
+    """One text and its model, as a DecodingState of the decoding loop: most steps need no pass.
 
     How many tokens are guessed follows from how many were right: the next guess is twice as
     long after one that was right to its end, else one token longer than what was right.
@@ -98,7 +100,7 @@ class Assisted:
 
     def __init__(self, model: Any, drafter: Drafter, prompt: Sequence[int], limit: int) -> None:
         """limit: new tokens allowed. Raises ModelUnsuitable for a model that cannot do this."""
-        self._reader, self._drafter = Reader(model), drafter
+        self._reader, self._drafter = RewindableModel(model), drafter
         self._ids = list(prompt)
         self._most = len(prompt) + limit
         self._guesses = FIRST_GUESSES

@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class TokenLogprob:
     """A token that could come next, with its log-probability in nats."""
 
     token: int
@@ -24,7 +24,7 @@ class Step:
     """It is an end-of-text token, and not part of the text."""
     logprob: float
     """Log-probability under the model itself, in nats, before any filter; 0 if not asked for."""
-    best: tuple[Candidate, ...] = ()
+    best: tuple[TokenLogprob, ...] = ()
 
 
 class StepStream(Protocol):

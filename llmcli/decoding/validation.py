@@ -6,19 +6,6 @@ from llmcli.spec import Decoding
 DEFAULT_NEW_TOKENS = 256
 
 
-def torch_alone(options: Decoding) -> str | None:
-    """What of a plan the ct2 engine does not do, in a few words; None: nothing."""
-    asked = {
-        "it does not check guesses": options.assist is not None,
-        "it draws no tokens by a seed of each row": options.samples,
-        "its beam search is not that of transformers": options.num_beams > 1,
-        "it does not tell the likeliest tokens": options.logprobs > 0,
-        "it knows another repetition penalty": options.repetition_penalty != 1.0,
-        "it forbids no repeated n-grams of the prompt": options.no_repeat_ngram_size > 0,
-    }
-    return next((words for words, is_asked in asked.items() if is_asked), None)
-
-
 def check_decoding(options: Decoding) -> None:
     """Raise UsageError for settings that contradict one another."""
     if options.num_beams > 1 and options.samples:

@@ -15,54 +15,58 @@ if TYPE_CHECKING:
     import torch
 
 Inputs = dict[str, Integers]
-"""input_ids, attention_mask and perhaps token_type_ids, each (B, T)."""
+"""input_ids, and perhaps attention_mask and token_type_ids, each (B, T)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """What a model computed of a batch; a field is None where the model has no such head."""
+    """What a forward pass returns; a field is None where the model has no such head."""
 
     logits: Floats | None = None
-    """(B, L) of a classifier; (n, V) of the places that were asked for of a masked model."""
+    """(B, L) of a classifier; (B, T, V) of a language model, or (n, V) at selected positions."""
     hidden: Floats | None = None
     """(B, T, D) token states, of a model without a head."""
     starts: Floats | None = None
-    """(B, T) of a model that marks answers: does it begin here?"""
+    """(B, T) logits of an extractive question answering model: the answer starts here."""
     ends: Floats | None = None
+    """(B, T) logits: the answer ends here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Texts that a model is to continue, in token ids."""
+    """A batch of prompts to continue, as token ids."""
 
     prompts: Sequence[Sequence[int]]
-    """Of a sequence-to-sequence model, what its decoder begins with."""
+    """For a sequence-to-sequence model: what its decoder starts from, the same in each row."""
     limits: Sequence[int]
-    """New tokens allowed in each row."""
+    """Maximum number of new tokens of each row."""
     end_tokens: frozenset[int]
     seeds: Sequence[int] = ()
-    """Of each row, where tokens are drawn."""
+    """One for each row, if tokens are sampled."""
     sources: Sequence[Sequence[int]] | None = None
-    """What the encoder of a sequence-to-sequence model reads."""
+    """Input of the encoder of a sequence-to-sequence model."""
     rules: Rules = FREE
-    """Of a search."""
+    """What the checkpoint's generation config forces and forbids."""
     live: bool = False
-    """The steps are wanted as they are made."""
+    """Yield each step as soon as it is made, not when the row is finished."""
 
 
 class Engine(Protocol):
-    """What runs a model. Tasks see token ids and arrays alone."""
+    """Runs a model. Tasks exchange token ids and numpy arrays with it and see no framework.
+
+    Several threads may use one engine at the same time: a call keeps its state to itself.
+    """
 
     name: EngineName
 
-    def run(self, inputs: Inputs, places: Bools | None = None) -> Outputs:
-        """Run an encoder, with its head, over a batch.
+    def forward(self, inputs: Inputs, positions: Bools | None = None) -> Outputs:
+        """Run one forward pass over a batch: an encoder with its head, or a language model.
 
-        places: a mask (B, T) of the tokens whose logits are wanted of a masked model.
+        positions: a mask (B, T) of the tokens for which a masked model computes logits; None: all.
         """
 
     def decode(self, request: Request, options: Decoding) -> StepStream:
-        """Continue prompts with a causal model, greedily or by sampling."""
+        """Continue prompts token by token, greedily or by sampling."""
 
     def search(self, request: Request, options: Decoding) -> list[list[Hypothesis]]:
         """The best continuations of each prompt by beam search, best first."""
@@ -76,7 +80,7 @@ INT8 = "int8 (asked for: a little less exact)"
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """A device, a dtype and, in words, why these."""
+    """The device and dtype of a model, and the reason for them in words."""
 
     device: "str | torch.device"
     dtype: "str | torch.dtype"
@@ -85,42 +89,42 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A model ready to run, with its tokenizer."""
+    """A model ready to run, with its tokenizer. Nothing in it changes while it runs."""
 
-    model: Any
-    """Of transformers; None where ct2 runs it."""
+    network: Any
+    """The torch module; None if the engine is ct2."""
     tokenizer: Any
     kind: Kind
     context: int | None
-    """How many positions the model has; None where it sets no bound."""
+    """Maximum number of positions; None if the model sets no limit."""
     checkpoint: Checkpoint
     placement: Placement
     config: Any
     """The settings of config.json, as attributes."""
-    generation: Any
-    """Those of generation_config.json; None where the model generates nothing."""
+    generation_config: Any
+    """Those of generation_config.json; None if the model generates no text."""
     engine: Engine
-    why: str = ""
-    """Why torch runs it, where ct2 could have been meant."""
+    engine_reason: str = ""
+    """Why torch runs the model and not ct2; empty if ct2 runs it."""
 
-    def batch(self, spec: BatchOptions) -> BatchOptions:
-        """What the user asked for, or texts one by one where padding would change a result."""
+    def batch(self, batch: BatchOptions) -> BatchOptions:
+        """The options as given, or with one text a batch if padding would change a result."""
         config = self.config
         finds_end_by_padding = self.kind == "classifier" and not config.is_encoder_decoder
         tokens = (config.pad_token_id, self.tokenizer.pad_token_id)
-        has_none = finds_end_by_padding and not any(isinstance(one, int) for one in tokens)
-        if has_none or config.model_type in UNPADDABLE:
-            return replace(spec, batch_size=1)
-        return spec
+        has_no_padding = not any(isinstance(token, int) for token in tokens)
+        if (finds_end_by_padding and has_no_padding) or config.model_type in UNPADDABLE:
+            return replace(batch, batch_size=1)
+        return batch
 
 
-# RWKV takes padding for text; XLNet looks at the last place of a row, padding or not.
+# RWKV reads padding as text; XLNet classifies by the last position, even if it is padding.
 UNPADDABLE = ("rwkv", "xlnet")
 
 
 def end_tokens(loaded: Loaded) -> frozenset[int]:
-    """The tokens that end a text: the generation config's, else the tokenizer's own."""
-    ends: Any = loaded.generation.eos_token_id
+    """The end-of-text tokens of the generation config, else of the tokenizer."""
+    ends: Any = loaded.generation_config.eos_token_id
     if ends is None:
         ends = loaded.tokenizer.eos_token_id
     if ends is None:
@@ -129,8 +133,8 @@ def end_tokens(loaded: Loaded) -> frozenset[int]:
 
 
 def decoder_start(loaded: Loaded) -> list[int]:
-    """The tokens that a sequence-to-sequence model's decoder begins with."""
-    own = loaded.generation
-    known = (own.decoder_start_token_id, own.bos_token_id, loaded.config.pad_token_id, 0)
-    start = next(one for one in known if one is not None)
+    """The tokens that a sequence-to-sequence model's decoder starts from."""
+    config = loaded.generation_config
+    known = (config.decoder_start_token_id, config.bos_token_id, loaded.config.pad_token_id, 0)
+    start = next(token for token in known if token is not None)
     return list(start) if isinstance(start, list) else [start]

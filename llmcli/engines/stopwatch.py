@@ -52,10 +52,10 @@ class Speeds:
 
 def run(trial: Trial, began: float) -> Speeds:
     """Load a model and time it. began: when the process started. Raises as `load` does."""
-    from llmcli.engines.choose import Job, load
+    from llmcli.engines.choose import Purpose, load
 
-    job = Job((trial.kind,)) if trial.kind != "encoder" else Job(())  # type: ignore[arg-type]
-    loaded = load(trial.model, job)
+    kinds: Any = (trial.kind,) if trial.kind != "encoder" else ()
+    loaded = load(trial.model, Purpose(kinds))
     seconds = time.time() - began
     time_it = _encoder if trial.kind == "encoder" else _writer
     first, prefill, decode, batch = time_it(loaded, trial)
@@ -97,7 +97,7 @@ def _encoder(loaded: Any, trial: Trial) -> Timed:
         inputs = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
 
         def go() -> int:
-            loaded.engine.run(inputs)
+            loaded.engine.forward(inputs)
             return int(ids.size)
 
         return go

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from llmcli.arrays import Floats, require_numbers
 from llmcli.data.results import Result
@@ -12,16 +11,16 @@ from llmcli.engines.base import Loaded
 from llmcli.errors import InputError, ModelUnsuitable, UsageError
 from llmcli.inference.batches import Job
 from llmcli.inference.encoding import Fitting, Window, collate, encode_rows, input_limit, pad_token
+from llmcli.inference.generated_answers import DECODING, Reading, Source, Written
 from llmcli.inference.spans import SpanScores, best_spans
 from llmcli.models.architectures import Kind
-from llmcli.spec import Overflow
+from llmcli.spec import Decoding, Overflow
 from llmcli.spec.tasks import AnswerOptions
-
-if TYPE_CHECKING:
-    from llmcli.inference.generated_answers import Source, Written
 
 READERS: tuple[Kind, ...] = ("reader", "causal", "seq2seq")
 """The kinds of models that can answer questions."""
+WRITING: dict[Kind, Decoding] = {"causal": DECODING, "seq2seq": DECODING}
+"""How models that write their answers decode."""
 OVERLAP = 128  # tokens that two windows of a long context share
 
 
@@ -55,11 +54,6 @@ class Answer(Result):
     overflow: Overflow | None
 
 
-def torch_alone(loaded: Loaded) -> str | None:
-    """What the ct2 engine cannot do here, in a few words; None: nothing."""
-    return None if loaded.kind == "reader" else "it does not write answers with their scores"
-
-
 class ExtractiveReader:
     """Answers with a model that scores each token as the start and as the end of the answer."""
 
@@ -85,7 +79,7 @@ class ExtractiveReader:
 
     def run(self, units: Sequence[Window]) -> list[SpanScores]:
         """The start and end logits of the context's tokens in each window."""
-        out = self._loaded.engine.run(collate(units, self._pad))
+        out = self._loaded.engine.forward(collate(units, self._pad))
         assert out.starts is not None and out.ends is not None  # a reader has them
         return [
             self._scores(unit, start, end)
@@ -138,21 +132,19 @@ class GenerativeReader:
             raise UsageError(
                 "`no_answer` needs an extractive model; one that writes would make an answer up"
             )
-        from llmcli.inference.generated_answers import Reading
-
         self._reading = Reading(loaded, options, on_overflow)
         self.budget = self._reading.budget
         self._options = options
 
-    def prepare(self, rows: Sequence[Row]) -> "list[Job[Source] | Failure]":
+    def prepare(self, rows: Sequence[Row]) -> list[Job[Source] | Failure]:
         """Make a prompt of each question with its context, or one for each part of it."""
         return [self._reading.job(row) for row in rows]
 
-    def run(self, units: "Sequence[Source]") -> "list[Written]":
+    def run(self, units: Sequence[Source]) -> list[Written]:
         """Write an answer to each prompt."""
         return self._reading.write(units)
 
-    def finish(self, job: "Job[Source]", outputs: "Sequence[Written]") -> list[Answer]:
+    def finish(self, job: Job[Source], outputs: Sequence[Written]) -> list[Answer]:
         """The likeliest answers, with their places where the context has them word for word."""
         context = job.row.pair or ""
         answers = []

@@ -77,7 +77,7 @@ class HeadClassifier:
 
 def class_logits(loaded: Loaded, units: Sequence[Window], pad: int) -> Floats:
     """Logits (B, L) of a classifier."""
-    logits = loaded.engine.run(collate(units, pad)).logits
+    logits = loaded.engine.forward(collate(units, pad)).logits
     assert logits is not None  # a classifier has them
     return logits
 

@@ -93,7 +93,7 @@ class Embedder:
     def run(self, units: Sequence[Window]) -> list[Floats]:
         """A vector (D,) for each window."""
         inputs = collate(units, self._pad)
-        hidden = self._loaded.engine.run(inputs).hidden  # (B, T, D)
+        hidden = self._loaded.engine.forward(inputs).hidden  # (B, T, D)
         assert hidden is not None  # a model without a head has it
         mask = inputs["attention_mask"]  # (B, T)
         vectors = np.concatenate([pool(hidden, mask, mode) for mode in self._pooling.modes], -1)

@@ -4,13 +4,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
-
 from llmcli.data.rows import Failure, Row
-from llmcli.decoding.encoder_decoder import CachedSeq2Seq
 from llmcli.decoding.generation_config import FREE, Rules, read_rules
-from llmcli.decoding.loop import Cached, Decoder, State
-from llmcli.engines.base import Loaded, decoder_start, end_tokens
+from llmcli.engines.base import Loaded, Request, decoder_start, end_tokens
 from llmcli.errors import InputError
 from llmcli.inference.batches import Job
 from llmcli.inference.encoding import Fitting, cut_text
@@ -18,6 +14,7 @@ from llmcli.inference.prompts import CHAT, PLAIN, SEQ2SEQ, encode_prompt, has_ch
 from llmcli.spec import Chat, Decoding, Overflow
 from llmcli.spec.tasks import AnswerOptions
 
+DECODING = Decoding(logprobs=1)  # greedy; the log-probabilities give the score
 SLACK = 8  # tokens that a part may gain where it meets the words around it
 
 
@@ -50,10 +47,9 @@ class Reading:
     def __init__(self, loaded: Loaded, options: AnswerOptions, on_overflow: Overflow) -> None:
         self._loaded, self._spec, self._on_overflow = loaded, options, on_overflow
         self._is_chat = loaded.kind == "causal" and has_chat_template(loaded)
-        self._pad = int(loaded.tokenizer.pad_token_id or 0)
         self._rules: Rules = FREE
         if loaded.kind == "seq2seq":
-            self._rules = read_rules(loaded.generation, start=1)
+            self._rules = read_rules(loaded.generation_config, start=1)
 
     def job(self, row: Row) -> Job[Source] | Failure:
         """A question with its context in as many parts as it takes."""
@@ -76,34 +72,27 @@ class Reading:
         text = form.format(question=question, context=context)
         return encode_prompt(self._loaded, text, Chat(chat=self._is_chat))
 
-    @torch.inference_mode()
     def write(self, units: Sequence[Source]) -> list[Written]:
         """Answer greedily; a base model's answer is the rest of its line."""
         ids = [unit.ids for unit in units]
         seq2seq = self._loaded.kind == "seq2seq"
-        start = decoder_start(self._loaded)
-        model = self._loaded.model
-        state: State = (
-            CachedSeq2Seq(model, ids, start, self._pad) if seq2seq else Cached(model, ids)
-        )
-        decoder = Decoder(
-            state,
-            [start] * len(ids) if seq2seq else ids,
-            Decoding(logprobs=1),
-            limits=[unit.limit for unit in units],
-            seeds=[0] * len(ids),
-            end_tokens=end_tokens(self._loaded),
+        request = Request(
+            [decoder_start(self._loaded)] * len(ids) if seq2seq else ids,
+            [unit.limit for unit in units],
+            end_tokens(self._loaded),
+            sources=ids if seq2seq else None,
             rules=self._rules,
+            live=True,
         )
+        stream = self._loaded.engine.decode(request, DECODING)
         tokens: list[list[int]] = [[] for _ in ids]
         logprobs: list[list[float]] = [[] for _ in ids]
-        while decoder.running:
-            for step in decoder.step():
-                logprobs[step.row].append(step.logprob)
-                if not step.is_end:
-                    tokens[step.row].append(step.token)
-                    if not seq2seq and not self._is_chat and self._line_is_over(tokens[step.row]):
-                        decoder.stop(step.row)
+        for step in stream:
+            logprobs[step.row].append(step.logprob)
+            if not step.is_end:
+                tokens[step.row].append(step.token)
+                if not seq2seq and not self._is_chat and self._line_is_over(tokens[step.row]):
+                    stream.stop(step.row)
         return [self._written(*one) for one in zip(tokens, logprobs, strict=True)]
 
     def _line_is_over(self, tokens: list[int]) -> bool:

@@ -15,7 +15,7 @@ WEIGHT_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2, "int8": 1}
 
 
 @dataclass(frozen=True, slots=True)
-class Decoder:
+class DecoderSizes:
     """The sizes of a decoder that count. Vectors and matrices of all layers together."""
 
     layer_parameters: int
@@ -29,12 +29,12 @@ class Decoder:
     """Key heads times the size of a head: of the key, or the value, of one token in one layer."""
 
 
-def kv_cache_bytes(model: Decoder, length: int, bytes_per_number: int) -> int:
+def kv_cache_bytes(model: DecoderSizes, length: int, bytes_per_number: int) -> int:
     """Keys and values of `length` tokens in all layers."""
     return 2 * model.layers * model.kv_size * length * bytes_per_number
 
 
-def bytes_per_token(model: Decoder, dtype: str, length: int, kv_dtype: str = "float32") -> int:
+def bytes_per_token(model: DecoderSizes, dtype: str, length: int, kv_dtype: str = "float32") -> int:
     """Bytes that one step of decoding one text reads, `length` tokens being there before it.
 
     All weights once, the output matrix too, and all keys and values. Of the embeddings it reads
@@ -49,7 +49,7 @@ def decode_bound(bandwidth: float, read: int) -> float:
     return bandwidth * 1e9 / read
 
 
-def prefill_flops(model: Decoder, length: int) -> int:
+def prefill_flops(model: DecoderSizes, length: int) -> int:
     """Operations of reading a prompt of `length` tokens, logits being made of the last one only.
 
     A token attends to itself and to those before it: half of `length` on average, so that the
@@ -61,6 +61,6 @@ def prefill_flops(model: Decoder, length: int) -> int:
     return layers + attention + 2 * model.output_parameters
 
 
-def prefill_bound(gflops: float, model: Decoder, length: int) -> float:
+def prefill_bound(gflops: float, model: DecoderSizes, length: int) -> float:
     """Prompt tokens/s at the most: GFLOP/s over the operations of one token of the prompt."""
     return gflops * 1e9 * length / prefill_flops(model, length)

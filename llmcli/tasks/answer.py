@@ -4,13 +4,13 @@ from collections.abc import Iterable, Iterator
 
 from llmcli.data.rows import Failure, Row
 from llmcli.engines.base import Loaded
-from llmcli.engines.choose import Job as Purpose
+from llmcli.engines.choose import Purpose
 from llmcli.inference.answers import (
     READERS,
+    WRITING,
     Answer,
     ExtractiveReader,
     GenerativeReader,
-    torch_alone,
 )
 from llmcli.inference.batches import process
 from llmcli.inference.loading import load_model
@@ -26,7 +26,7 @@ def load(model: ModelSpec | None, *, work_bytes: int | None = None, note: Note =
     0 where it is unknown; None for a text or two. note: is told of choices made for the user.
     Raises ModelNotFound, ModelUnsuitable.
     """
-    purpose = Purpose(READERS, file_bytes=work_bytes, reject=torch_alone)
+    purpose = Purpose(READERS, file_bytes=work_bytes, decoding=WRITING)
     return load_model(model, ANSWER, purpose, note)
 
 

@@ -18,7 +18,7 @@ from llmcli.models.starters import GENERATE, Note, choose_model, ignore
 from llmcli.spec import Dtype, EngineName, ModelSpec
 from llmcli.spec.tasks import BenchOptions
 from llmcli.system.machine import Machine, has_fast_bfloat16, has_int8_products
-from llmcli.system.roofline import Decoder, bytes_per_token, decode_bound, prefill_bound
+from llmcli.system.roofline import DecoderSizes, bytes_per_token, decode_bound, prefill_bound
 
 CHOICES: tuple[tuple[EngineName, Dtype], ...] = (
     ("torch", "float32"),
@@ -113,7 +113,7 @@ def _tried(trial: Trial) -> tuple[Speeds | None, str | None]:
 
 
 def _limits(
-    model: Decoder | None, options: BenchOptions, dtype: Dtype, machine: Machine
+    model: DecoderSizes | None, options: BenchOptions, dtype: Dtype, machine: Machine
 ) -> tuple[float | None, float | None]:
     """Tokens/s of decoding and of reading the prompt at the most; None where it is not known."""
     if model is None:
@@ -125,7 +125,7 @@ def _limits(
     return decode_bound(machine.bandwidth, read), prefill
 
 
-def _sizes(checkpoint: Checkpoint) -> Decoder | None:
+def _sizes(checkpoint: Checkpoint) -> DecoderSizes | None:
     """The sizes of a causal model, from its configuration and the shapes of its weights."""
     if checkpoint.gguf_file is not None:
         return None
@@ -144,7 +144,7 @@ def _sizes(checkpoint: Checkpoint) -> Decoder | None:
     ]
     numbers = sum(map(math.prod, shapes.values()))
     head = config.get("head_dim") or width // heads
-    return Decoder(
+    return DecoderSizes(
         layer_parameters=numbers - sum(outside),
         output_parameters=config["vocab_size"] * width,
         layers=layers,

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from llmcli.data.rows import Failure, Row
 from llmcli.engines.base import Loaded
-from llmcli.engines.choose import Job as Purpose
+from llmcli.engines.choose import Purpose
 from llmcli.errors import UsageError
 from llmcli.inference.batches import process
 from llmcli.inference.classification import Classification, HeadClassifier

@@ -9,7 +9,7 @@ import numpy as np
 from llmcli.data.results import Result
 from llmcli.data.rows import Failure, Row
 from llmcli.engines.base import Loaded
-from llmcli.engines.choose import Job as Purpose
+from llmcli.engines.choose import Purpose
 from llmcli.errors import InputError
 from llmcli.inference.batches import process
 from llmcli.inference.embedding import (

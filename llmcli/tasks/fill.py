@@ -10,7 +10,7 @@ from llmcli.arrays import Floats, log_softmax, require_numbers, top
 from llmcli.data.results import Result
 from llmcli.data.rows import Failure, Row
 from llmcli.engines.base import Loaded
-from llmcli.engines.choose import Job as Purpose
+from llmcli.engines.choose import Purpose
 from llmcli.errors import InputError, ModelUnsuitable
 from llmcli.inference.batches import process
 from llmcli.inference.encoding import Fitting, Window, collate, encode, input_limit, pad_token
@@ -162,7 +162,7 @@ class _Work:
         for at in range(0, len(windows), each):
             inputs = collate(windows[at : at + each], self._pad)
             places = inputs["input_ids"] == self._mask_id  # (B, T)
-            logits = self._loaded.engine.run(inputs, places).logits  # (masks of the batch, V)
+            logits = self._loaded.engine.forward(inputs, places).logits  # (masks of the batch, V)
             assert logits is not None  # of a masked model
             require_numbers(logits)
             logprobs = log_softmax(logits)

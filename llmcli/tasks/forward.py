@@ -80,10 +80,9 @@ def forward(loaded: Loaded, rows: Iterable[Row], *, top: int = 1) -> Iterator[Fo
             yield Failure(row, error)
 
 
-@torch.inference_mode()
 def _forward_one(loaded: Loaded, row: Row, top: int) -> Forward:
-    ids = torch.tensor([_encode(loaded, row.text)], device=loaded.model.device)  # (1, T)
-    logits = loaded.model(ids).logits.float()  # (1, T, V)
+    ids = torch.tensor([_encode(loaded, row.text)])  # (1, T)
+    logits = torch.from_numpy(loaded.engine.forward({"input_ids": ids.numpy()}).logits)  # (1, T, V)
     require_numbers(logits)
     predicted_ids = logits.argmax(-1)  # (1, T)
     causal = loaded.kind == "causal"

@@ -9,10 +9,9 @@ from llmcli.data.records import Record
 from llmcli.data.results import Result, record_of
 from llmcli.data.rows import Failure, Row, failed
 from llmcli.decoding.steps import Hypothesis, Step, sequence_seed
-from llmcli.decoding.validation import DEFAULT_NEW_TOKENS, check_decoding, torch_alone
+from llmcli.decoding.validation import DEFAULT_NEW_TOKENS, check_decoding
 from llmcli.engines.base import Loaded, Request, end_tokens
-from llmcli.engines.choose import Job as Purpose
-from llmcli.engines.choose import load_on_torch
+from llmcli.engines.choose import Purpose, load_on_torch
 from llmcli.errors import InputError, UsageError
 from llmcli.inference.batches import process
 from llmcli.inference.loading import load_model
@@ -109,7 +108,7 @@ def load(
     Raises ModelNotFound, ModelUnsuitable; UsageError for settings that contradict one another.
     """
     check_decoding(options)
-    purpose = Purpose(("causal",), needs=torch_alone(options), file_bytes=work_bytes, writes=True)
+    purpose = Purpose(("causal",), file_bytes=work_bytes, decoding={"causal": options})
     loaded = load_model(model, GENERATE, purpose, note)
     if has_chat_template(loaded) and not chat.is_on:
         note("this model has a chat template; `chat` uses it")
@@ -213,9 +212,9 @@ class _Work:
         self._loaded, self._options, self._chat = loaded, options, chat
         self._on_overflow = on_overflow
         if options.assist:
-            from llmcli.engines.pytorch.assistant import Assistant
+            from llmcli.engines.pytorch.assistant import AssistedEngine
 
-            self._loaded = replace(loaded, engine=Assistant(loaded, draft))
+            self._loaded = replace(loaded, engine=AssistedEngine(loaded, draft))
 
     def prepare(self, rows: Sequence[Row]) -> list[_Prompt | Failure]:
         return [self._prepare(row) for row in rows]

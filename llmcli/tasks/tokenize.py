@@ -100,7 +100,7 @@ def load_vocabulary(model: ModelSpec | None, note: Note = ignore) -> Vocabulary:
     tokenizer: Any
     try:
         tokenizer = light.load_tokenizer(hub.resolve(model))
-    except light.NotLight:
+    except light.UnsupportedTokenizer:
         from llmcli.engines.pytorch.loading import load_tokenizer
 
         tokenizer = load_tokenizer(model)

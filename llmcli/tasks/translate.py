@@ -5,13 +5,13 @@ from dataclasses import replace
 
 from llmcli.data.rows import Failure, Row
 from llmcli.engines.base import Loaded
-from llmcli.engines.choose import Job as Purpose
+from llmcli.engines.choose import Purpose
 from llmcli.engines.choose import load as load_on_engine
 from llmcli.errors import UsageError
 from llmcli.inference.batches import process
 from llmcli.inference.translation.directions import default_model
 from llmcli.inference.translation.languages import find_language
-from llmcli.inference.translation.translator import Translation, Translator, torch_alone
+from llmcli.inference.translation.translator import Translation, Translator, decoding_of
 from llmcli.models.starters import Note, choose_model, ignore
 from llmcli.spec import AUTO_BATCH, BatchOptions, ModelSpec
 from llmcli.spec.tasks import TranslateOptions
@@ -39,7 +39,7 @@ def load(
     purpose = Purpose(
         ("seq2seq",),
         file_bytes=work_bytes,
-        reject=lambda loaded: torch_alone(loaded, options),
+        decoding_of=lambda loaded: decoding_of(loaded, options),
     )
     return load_on_engine(model, purpose, note)
 

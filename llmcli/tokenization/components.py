@@ -26,7 +26,7 @@ QWEN_WORDS = (
 """What Qwen's tokenizers cut a text into first."""
 
 
-class NotLight(Exception):
+class UnsupportedTokenizer(Exception):
     """A tokenizer is not known to come out equal here; the text says why, as "its ..."."""
 
 
@@ -46,8 +46,8 @@ def load_backend(folder: Path, name: str, given: dict[str, Any]) -> "Tokenizer":
         if {"vocab.json", "merges.txt"} <= there and name in ("GPT2Tokenizer", "RobertaTokenizer"):
             return Tokenizer(BPE(*BPE.read_file(files["vocab.json"], files["merges.txt"])))
     except Exception as error:  # the package raises nothing narrower
-        raise NotLight(f"its tokenizer cannot be read: {error}") from None
-    raise NotLight("it has no tokenizer.json")
+        raise UnsupportedTokenizer(f"its tokenizer cannot be read: {error}") from None
+    raise UnsupportedTokenizer("it has no tokenizer.json")
 
 
 def replace_parts(
@@ -96,15 +96,17 @@ def replace_parts(
         backend.decoder = decoders.ByteLevel()
     if any(token.normalized for token in backend.get_added_tokens_decoder().values()):
         if _state(backend.normalizer) != _state(normalizer):
-            raise NotLight("its tokenizer.json normalizes texts in another way than its class")
+            raise UnsupportedTokenizer(
+                "its tokenizer.json normalizes texts in another way than its class"
+            )
     backend.normalizer = normalizer
 
 
 def _check_model(backend: "Tokenizer", **wanted: Any) -> None:
     for key, value in wanted.items():
-        found = getattr(backend.model, key, NotLight)
+        found = getattr(backend.model, key, UnsupportedTokenizer)
         if found != value and not (value == "" and found is None):
-            raise NotLight(f"its tokenizer.json has another {key} than its class")
+            raise UnsupportedTokenizer(f"its tokenizer.json has another {key} than its class")
 
 
 def text_of(token: Any) -> Any:
@@ -125,7 +127,7 @@ def add_missing(backend: "Tokenizer", tokens: Sequence[Any]) -> None:
     for token in tokens:
         text = text_of(token)
         if text in found and not found[text].special:
-            raise NotLight(f"its token {text} is special, and is not")
+            raise UnsupportedTokenizer(f"its token {text} is special, and is not")
         rules = token if isinstance(token, dict) else {}
         rules = {key: value for key, value in rules.items() if key not in ("__type", "special")}
         if text not in found:
@@ -158,5 +160,7 @@ def replace_template(
         )
     elif name == "GPTNeoXTokenizer" or backend.post_processor is None:
         if settings.get("add_bos_token") or settings.get("add_eos_token"):
-            raise NotLight("its tokens of beginning and end are not those of a tokenizer.json")
+            raise UnsupportedTokenizer(
+                "its tokens of beginning and end are not those of a tokenizer.json"
+            )
         backend.post_processor = processors.TemplateProcessing(single="$A:0", pair="$A:0 $B:1")

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from llmcli.models.checkpoint import Checkpoint, read_json
 from llmcli.tokenization.classes import NAMED, FastTokenizer, MarianTokenizer
 from llmcli.tokenization.components import (
-    NotLight,
     Settings,
+    UnsupportedTokenizer,
     add_missing,
     load_backend,
     replace_parts,
@@ -25,7 +25,7 @@ from llmcli.tokenization.components import (
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-__all__ = ["FastTokenizer", "MarianTokenizer", "NotLight", "load_tokenizer"]
+__all__ = ["FastTokenizer", "MarianTokenizer", "UnsupportedTokenizer", "load_tokenizer"]
 
 GPT2 = dict.fromkeys(("unk", "bos", "eos"), "<|endoftext|>")
 BERT = {name: f"[{name.upper()}]" for name in ("unk", "sep", "pad", "cls", "mask")}
@@ -80,10 +80,11 @@ UNKNOWN = (
 def load_tokenizer(checkpoint: Checkpoint) -> FastTokenizer | MarianTokenizer:
     """Load a checkpoint's tokenizer without transformers.
 
-    Raises NotLight where it is not known to be the same, ModelUnsuitable for damaged settings.
+    Raises UnsupportedTokenizer where it is not known to be the same, ModelUnsuitable for damaged
+    settings.
     """
     if checkpoint.gguf_file is not None:
-        raise NotLight("its tokenizer is in a GGUF file")
+        raise UnsupportedTokenizer("its tokenizer is in a GGUF file")
     settings = _read(checkpoint, "tokenizer_config.json")
     try:
         _add_templates(checkpoint.folder, settings)
@@ -93,7 +94,7 @@ def load_tokenizer(checkpoint: Checkpoint) -> FastTokenizer | MarianTokenizer:
             return _load_marian(checkpoint, settings, given, extra)
         return _load_fast(checkpoint, name, settings, given, extra)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise NotLight(f"its tokenizer has unusual settings: {error}") from None
+        raise UnsupportedTokenizer(f"its tokenizer has unusual settings: {error}") from None
 
 
 def _load_fast(
@@ -120,9 +121,9 @@ def _add_templates(folder: Path, settings: Settings) -> None:
     for key, value in settings.items():
         own = key.removesuffix("_token") in NAMED or not key.endswith("_token")
         if (value and key in UNKNOWN) or not (own or isinstance(value, bool | None)):
-            raise NotLight(f"its tokenizer has the setting {key}")
+            raise UnsupportedTokenizer(f"its tokenizer has the setting {key}")
     if (folder / "additional_chat_templates").exists():
-        raise NotLight("it has several chat templates")
+        raise UnsupportedTokenizer("it has several chat templates")
     if (folder / "chat_template.jinja").is_file():
         settings["chat_template"] = (folder / "chat_template.jinja").read_text(encoding="utf-8")
     if isinstance(settings.get("chat_template"), list):
@@ -140,13 +141,13 @@ def _class(checkpoint: Checkpoint, settings: Settings) -> str:
     config = _read(checkpoint, "config.json")
     model = config.get("model_type", None if config else "")
     if model not in OWN:
-        raise NotLight(f"its model type is {model}")
+        raise UnsupportedTokenizer(f"its model type is {model}")
     own = OWN[model]
     if model == "qwen2":  # known to be named wrongly
         return "Qwen2Tokenizer"
     name = settings.get("tokenizer_class") or config.get("tokenizer_class") or own
     if name is None:
-        raise NotLight("its tokenizer is of no class")
+        raise UnsupportedTokenizer("its tokenizer is of no class")
     name = str(name).removesuffix("Fast")
     name = SAME.get(name, name)
     if "TokenizersBackend" in (own, name):
@@ -154,7 +155,7 @@ def _class(checkpoint: Checkpoint, settings: Settings) -> str:
     if name == "LlamaTokenizer" and _is_byte_level(checkpoint.folder):  # named wrongly, too
         return "TokenizersBackend"
     if name not in SPECIAL or (name == "MarianTokenizer") != (own == "MarianTokenizer"):
-        raise NotLight(f"its tokenizer is of class {name}")
+        raise UnsupportedTokenizer(f"its tokenizer is of class {name}")
     return name
 
 
@@ -175,12 +176,12 @@ def _special(
         given |= {one: named.pop(f"{one}_token") for one in NAMED if f"{one}_token" in named}
         more = named.pop(keys[1], [])
         if named:
-            raise NotLight(f"its special tokens have {next(iter(named))}")
+            raise UnsupportedTokenizer(f"its special tokens have {next(iter(named))}")
         if not any(key in settings for key in keys):
             extra = more
     everything = [*given.values(), *extra] if isinstance(extra, list) else [extra]
     if not all(one is None or isinstance(text_of(one), str) for one in everything):
-        raise NotLight("its special tokens are given in an unknown way")
+        raise UnsupportedTokenizer("its special tokens are given in an unknown way")
     return given, extra
 
 
@@ -199,7 +200,7 @@ def _check_added(checkpoint: Checkpoint, backend: "Tokenizer", settings: Setting
     else:
         agree &= _read(checkpoint, "added_tokens.json").items() <= places.items()
     if not agree:
-        raise NotLight("its added tokens are not those of its tokenizer.json")
+        raise UnsupportedTokenizer("its added tokens are not those of its tokenizer.json")
 
 
 def _listed(text: str) -> list[Any]:
@@ -215,15 +216,15 @@ def _load_marian(
     strange = ("tokenizer.json", "added_tokens.json")
     there = {name for name in (*names, *strange) if (checkpoint.folder / name).is_file()}
     if there != set(names):
-        raise NotLight("its files are not those of a Marian model")
+        raise UnsupportedTokenizer("its files are not those of a Marian model")
     rules = settings.get("added_tokens_decoder", {}).values()
     if any(rule.get(key) for rule in rules for key in ("lstrip", "rstrip", "single_word")):
-        raise NotLight("its added tokens take the spaces beside them")
+        raise UnsupportedTokenizer("its added tokens take the spaces beside them")
     if "model_input_names" in settings:
-        raise NotLight("it has model_input_names of its own")
+        raise UnsupportedTokenizer("it has model_input_names of its own")
     special = {one: text_of(given[one]) for one in NAMED if given.get(one) is not None}
     vocabulary = _read(checkpoint, "vocab.json")
     if not {"unk", "eos"} <= special.keys() or special["unk"] not in vocabulary:
-        raise NotLight("it lacks <unk> or </s>")
+        raise UnsupportedTokenizer("it lacks <unk> or </s>")
     more = [text_of(token) for token in extra]
     return MarianTokenizer(checkpoint.folder, vocabulary, settings, special, more)

@@ -112,7 +112,7 @@ def _part(
         teacher = loading.load_encoder(replace(base, model_id=name, device="cpu", dtype="float32"))
         size = alone.block_size or 128
         objective: Any = Likeness(
-            loaded.model, loaded.tokenizer, size, teacher.model, teacher.tokenizer
+            loaded.network, loaded.tokenizer, size, teacher.network, teacher.tokenizer
         )
     else:
         model, tokenizer = model_for(alone, base, data, note)

@@ -365,7 +365,7 @@ def model_for(options: Training, base: ModelSpec, data: Data, note: Note) -> tup
         loaded, new = _with_head(options, base, kind, data, note)
         if options.init_from is not None:
             other = replace(base, model_id=options.init_from, revision=None)
-            taken = trainable.take_weights(loaded.model, other, new)
+            taken = trainable.take_weights(loaded.network, other, new)
             if not taken:
                 raise InputError(f"--init-from {options.init_from} has none of {', '.join(new)}")
             note(f"weights of {options.init_from}: {', '.join(taken)}")
@@ -376,7 +376,7 @@ def model_for(options: Training, base: ModelSpec, data: Data, note: Note) -> tup
         raise ModelUnsuitable(
             f"the tokenizer of {base.model_id} has no token to end a document with"
         )
-    return loaded.model, _with_padding(loaded.model, loaded.tokenizer)
+    return loaded.network, _with_padding(loaded.network, loaded.tokenizer)
 
 
 def _with_head(

@@ -209,10 +209,10 @@ def test_an_input_file_is_looked_for_before_the_model(run):
 
 
 def test_ctrl_c_keeps_what_was_written_to_a_file(generate, tmp_path, monkeypatch):
-    from llmcli.decoding.loop import Decoder
+    from llmcli.decoding.loop import DecodingLoop
 
     calls = []
-    step = Decoder.step
+    step = DecodingLoop.step
 
     def interrupted(decoder):
         calls.append(1)
@@ -220,7 +220,7 @@ def test_ctrl_c_keeps_what_was_written_to_a_file(generate, tmp_path, monkeypatch
             raise KeyboardInterrupt
         return step(decoder)
 
-    monkeypatch.setattr(Decoder, "step", interrupted)
+    monkeypatch.setattr(DecodingLoop, "step", interrupted)
     (tmp_path / "p.txt").write_text("a\nb\n")
     target = tmp_path / "out.jsonl"
     result = generate("-i", tmp_path / "p.txt", "-o", target, "--batch-size", 1)
@@ -231,9 +231,9 @@ def test_ctrl_c_keeps_what_was_written_to_a_file(generate, tmp_path, monkeypatch
 
 
 def test_ctrl_c_keeps_what_was_streamed(generate, monkeypatch):
-    from llmcli.decoding.loop import Decoder
+    from llmcli.decoding.loop import DecodingLoop
 
-    step = Decoder.step
+    step = DecodingLoop.step
     calls = []
 
     def interrupted(decoder):
@@ -242,7 +242,7 @@ def test_ctrl_c_keeps_what_was_streamed(generate, monkeypatch):
             raise KeyboardInterrupt
         return step(decoder)
 
-    monkeypatch.setattr(Decoder, "step", interrupted)
+    monkeypatch.setattr(DecodingLoop, "step", interrupted)
     result = generate(PROMPT)
     assert result.exit_code == 130
     assert result.stdout.startswith(PROMPT) and len(result.stdout) > len(PROMPT) + 1

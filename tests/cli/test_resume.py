@@ -140,9 +140,9 @@ def test_every_format_can_be_taken_up(generate, whole, tmp_path):
 
 
 def test_a_drawn_seed_is_kept(generate, tmp_path, monkeypatch):
-    from llmcli.decoding.loop import Decoder
+    from llmcli.decoding.loop import DecodingLoop
 
-    target, steps, step = tmp_path / "out.jsonl", [], Decoder.step
+    target, steps, step = tmp_path / "out.jsonl", [], DecodingLoop.step
 
     def interrupted(decoder):
         steps.append(1)
@@ -150,7 +150,7 @@ def test_a_drawn_seed_is_kept(generate, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return step(decoder)
 
-    monkeypatch.setattr(Decoder, "step", interrupted)
+    monkeypatch.setattr(DecodingLoop, "step", interrupted)
     broken = generate(target, "--temperature", 1)
     assert broken.exit_code == 130
     assert "the same command with --resume goes on" in broken.stderr

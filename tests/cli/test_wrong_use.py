@@ -233,12 +233,12 @@ def test_a_model_that_computes_nan_is_refused(run, tiny_gpt2, tmp_path):
 
 
 def test_running_out_of_memory_is_one_line(run, tiny_gpt2, monkeypatch):
-    from llmcli.decoding.loop import Decoder
+    from llmcli.decoding.loop import DecodingLoop
 
     def fail(decoder):
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 GB")
 
-    monkeypatch.setattr(Decoder, "step", fail)
+    monkeypatch.setattr(DecodingLoop, "step", fail)
     result = run("generate", "hi", "-m", tiny_gpt2)
     assert (result.exit_code, result.stderr) == (
         1,

@@ -6,7 +6,7 @@ from transformers import AutoModelForCausalLM
 
 from llmcli.decoding.beam_search import beam_search
 from llmcli.decoding.generation_config import GONE, Rules
-from llmcli.decoding.loop import Cached, Decoder
+from llmcli.decoding.loop import CachedCausal, DecodingLoop
 from llmcli.errors import ModelUnsuitable
 from llmcli.spec import Decoding
 
@@ -45,8 +45,8 @@ def model(tiny_gpt2):
 
 def test_a_decoder_tells_the_probabilities_of_the_model_itself(model):
     def steps(rules):
-        decoder = Decoder(
-            Cached(model, PROMPTS),
+        decoder = DecodingLoop(
+            CachedCausal(model, PROMPTS),
             PROMPTS,
             Decoding(logprobs=1),
             limits=[1, 1],
@@ -63,7 +63,7 @@ def test_a_decoder_tells_the_probabilities_of_the_model_itself(model):
 
 
 def test_a_search_finds_nan(model):
-    class Damaged(Cached):
+    class Damaged(CachedCausal):
         def logits(self):
             found = super().logits()
             found[-1, 3] = float("nan")

@@ -8,7 +8,7 @@ from transformers.cache_utils import DynamicCache, DynamicLayer
 
 from llmcli.decoding import loop as decoding
 from llmcli.decoding.kv_cache import ROOM, RoomyLayer, joined, with_room
-from llmcli.decoding.loop import Cached
+from llmcli.decoding.loop import CachedCausal
 from llmcli.engines.pytorch.loading import load_causal
 from llmcli.spec import ModelSpec
 from tests.tiny_models import BLOOM, GPT2, LLAMA, MAMBA, make_causal
@@ -113,7 +113,7 @@ def test_prompts_that_are_read_in_parts_go_on_as_if_read_together(
     found = []
     for most in (8, 10_000):
         monkeypatch.setattr(decoding, "READ_AT_ONCE", most)
-        cached = Cached(loaded.model, PROMPTS)
+        cached = CachedCausal(loaded.network, PROMPTS)
         with torch.inference_mode():
             logits = [cached.logits()]
             for rows in ([0, 1, 2, 3, 4], [4, 1, 0], [2, 2, 1]):
@@ -125,7 +125,7 @@ def test_prompts_that_are_read_in_parts_go_on_as_if_read_together(
 
 
 def test_a_model_decodes_into_room(gpt2):
-    cached = Cached(gpt2.model, [[5, 6, 7], [8]])
+    cached = CachedCausal(gpt2.network, [[5, 6, 7], [8]])
     with torch.inference_mode():
         cached.logits()
         for token in range(3):

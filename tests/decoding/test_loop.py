@@ -5,7 +5,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from llmcli.decoding.beam_search import beam_search
-from llmcli.decoding.loop import Cached, Decoder
+from llmcli.decoding.loop import CachedCausal, DecodingLoop
 from llmcli.decoding.steps import sequence_seed
 from llmcli.spec import Decoding
 from tests.tiny_models import BLOOM, GPT2, LLAMA, MAMBA, make_causal
@@ -21,8 +21,8 @@ def model(request, bpe, tmp_path_factory):
 
 
 def decode(model, prompts, spec, *, limit=12, seeds=None, end=END):
-    decoder = Decoder(
-        Cached(model, prompts),
+    decoder = DecodingLoop(
+        CachedCausal(model, prompts),
         prompts,
         spec,
         limits=[limit] * len(prompts),
@@ -87,8 +87,8 @@ def test_sampled_rows_depend_on_their_own_seed_alone(model):
 
 
 def test_stop_ends_one_row_and_no_other(model):
-    decoder = Decoder(
-        Cached(model, PROMPTS[:2]),
+    decoder = DecodingLoop(
+        CachedCausal(model, PROMPTS[:2]),
         PROMPTS[:2],
         Decoding(),
         limits=[5, 5],
@@ -103,8 +103,8 @@ def test_stop_ends_one_row_and_no_other(model):
 
 
 def test_each_row_keeps_to_its_own_limit(model):
-    decoder = Decoder(
-        Cached(model, PROMPTS[:3]),
+    decoder = DecodingLoop(
+        CachedCausal(model, PROMPTS[:3]),
         PROMPTS[:3],
         Decoding(),
         limits=[2, 0, 3],
@@ -119,8 +119,8 @@ def test_each_row_keeps_to_its_own_limit(model):
 
 def test_logprobs_are_those_of_the_model_before_any_filter(model):
     spec = Decoding(temperature=0.5, top_k=2, logprobs=3, seed=1)
-    decoder = Decoder(
-        Cached(model, PROMPTS[:1]), PROMPTS[:1], spec, limits=[1], seeds=[1], end_tokens=END
+    decoder = DecodingLoop(
+        CachedCausal(model, PROMPTS[:1]), PROMPTS[:1], spec, limits=[1], seeds=[1], end_tokens=END
     )
     (step,) = decoder.step()
     with torch.no_grad():
@@ -145,7 +145,7 @@ def test_beams_equal_those_of_generate(model, beams, settings, end):
         model, prompt, end=end, num_beams=beams, num_return_sequences=beams, **settings
     )
     (found,) = beam_search(
-        Cached(model, [prompt]),
+        CachedCausal(model, [prompt]),
         [prompt],
         Decoding(num_beams=beams, num_return_sequences=beams, **settings),
         limits=[12],

@@ -1,13 +1,13 @@
-"""Assisted decoding writes what plain greedy decoding writes, token for token."""
+"""AssistedState decoding writes what plain greedy decoding writes, token for token."""
 
 import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
 from llmcli.data.rows import Row
-from llmcli.decoding.loop import Cached, Decoder
-from llmcli.decoding.speculative import Assisted, Lookup, Reader
-from llmcli.engines.pytorch.assistant import Assistant, DraftModel
+from llmcli.decoding.loop import CachedCausal, DecodingLoop
+from llmcli.decoding.speculative import AssistedState, PromptLookup, RewindableModel
+from llmcli.engines.pytorch.assistant import AssistedEngine, DraftModel
 from llmcli.engines.pytorch.loading import load_causal
 from llmcli.errors import ModelUnsuitable
 from llmcli.spec import Chat, Decoding, ModelSpec
@@ -64,7 +64,7 @@ class Oracle:
 
 def decode(state, prompt, spec, *, limit, end=frozenset()):
     """All steps of one text."""
-    decoder = Decoder(state, [prompt], spec, limits=[limit], seeds=[0], end_tokens=end)
+    decoder = DecodingLoop(state, [prompt], spec, limits=[limit], seeds=[0], end_tokens=end)
     steps = []
     while decoder.running:
         steps += decoder.step()
@@ -79,15 +79,15 @@ def tokens(steps):
 @pytest.mark.parametrize("prompt", PROMPTS, ids=str)
 def test_a_text_is_the_same_whatever_guesses_it(loaded, gpt2, prompt, settings):
     spec = Decoding(**settings)
-    plain = decode(Cached(loaded.model, [prompt]), prompt, spec, limit=24)
+    plain = decode(CachedCausal(loaded.network, [prompt]), prompt, spec, limit=24)
     whole = prompt + tokens(plain)
     drafters = [
-        Lookup(),
+        PromptLookup(),
         DraftModel(gpt2, 300),
         *(Oracle(whole, right) for right in (0, 2, 99)),
     ]
     for drafter in drafters:
-        state = Assisted(loaded.model, drafter, prompt, 24)
+        state = AssistedState(loaded.network, drafter, prompt, 24)
         steps = decode(state, prompt, spec, limit=24)
         assert tokens(steps) == tokens(plain), drafter
         assert [one.logprob for one in steps] == pytest.approx(
@@ -100,9 +100,9 @@ def test_a_text_is_the_same_whatever_guesses_it(loaded, gpt2, prompt, settings):
 
 @pytest.mark.parametrize("prompt", PROMPTS, ids=str)
 def test_an_end_token_within_a_draft_ends_the_text(loaded, prompt):
-    plain = tokens(decode(Cached(loaded.model, [prompt]), prompt, Decoding(), limit=24))
+    plain = tokens(decode(CachedCausal(loaded.network, [prompt]), prompt, Decoding(), limit=24))
     end = frozenset({plain[7]})
-    state = Assisted(loaded.model, Oracle(prompt + plain, 99), prompt, 24)
+    state = AssistedState(loaded.network, Oracle(prompt + plain, 99), prompt, 24)
     found = tokens(decode(state, prompt, Decoding(), limit=24, end=end))
     assert found == plain[: plain.index(plain[7]) + 1]
 
@@ -110,18 +110,18 @@ def test_an_end_token_within_a_draft_ends_the_text(loaded, prompt):
 @pytest.mark.parametrize("limit", [1, 2, 5, 57])
 def test_no_limit_is_passed_and_no_pass_is_longer_than_the_context(gpt2, limit):
     prompt = PROMPTS[1]  # 7 tokens and 57 are the 64 of the context
-    plain = decode(Cached(gpt2.model, [prompt]), prompt, Decoding(), limit=limit)
-    for drafter in (Lookup(), DraftModel(gpt2, 300)):
-        state = Assisted(gpt2.model, drafter, prompt, limit)
+    plain = decode(CachedCausal(gpt2.network, [prompt]), prompt, Decoding(), limit=limit)
+    for drafter in (PromptLookup(), DraftModel(gpt2, 300)):
+        state = AssistedState(gpt2.network, drafter, prompt, limit)
         assert tokens(decode(state, prompt, Decoding(), limit=limit)) == tokens(plain)
 
 
 def test_right_guesses_save_passes_and_wrong_ones_cost_none(gpt2):
     prompt = PROMPTS[1]
-    plain = tokens(decode(Cached(gpt2.model, [prompt]), prompt, Decoding(), limit=40))
+    plain = tokens(decode(CachedCausal(gpt2.network, [prompt]), prompt, Decoding(), limit=40))
 
     def passes(right):
-        state = Assisted(gpt2.model, Oracle(prompt + plain, right), prompt, 40)
+        state = AssistedState(gpt2.network, Oracle(prompt + plain, right), prompt, 40)
         decode(state, prompt, Decoding(), limit=40)
         return state.passes
 
@@ -156,8 +156,8 @@ def test_a_draft_model_reads_a_text_that_went_on_otherwise_as_if_anew(gpt2):
     ],
 )
 def test_lookup_takes_what_followed_the_longest_match(ids, expected):
-    assert Lookup().draft(ids, 3) == expected
-    step_by_step = Lookup()
+    assert PromptLookup().draft(ids, 3) == expected
+    step_by_step = PromptLookup()
     for end in range(1, len(ids)):
         step_by_step.draft(ids[:end], 3)
     assert step_by_step.draft(ids, 3) == expected
@@ -169,12 +169,12 @@ def test_a_model_that_cannot_forget_is_refused(bpe, tmp_path):
         name = settings["model_type"]
         model = AutoModelForCausalLM.from_pretrained(make_causal(bpe, tmp_path / name, **settings))
         with pytest.raises(ModelUnsuitable, match=f"a {name} model cannot take back"):
-            Reader(model)
+            RewindableModel(model)
 
 
 def test_a_draft_model_with_another_vocabulary_is_refused(gpt2, starter):
     with pytest.raises(ModelUnsuitable, match="its vocabulary is not that of"):
-        Assistant(starter, gpt2)
+        AssistedEngine(starter, gpt2)
 
 
 TEXTS = [
@@ -223,9 +223,9 @@ def test_a_model_guesses_all_that_it_writes_itself(starter):
 def test_logits_within_a_draft_are_those_of_one_pass(loaded):
     text = PROMPTS[3]
     with torch.inference_mode():
-        reader = Reader(loaded.model)
+        reader = RewindableModel(loaded.network)
         reader.logits(text[:6] + [99, 98, 97], 4)
         reader.forget(3)
         found = reader.logits(text, 7)
-        expected = loaded.model(torch.tensor([text])).logits[0, -7:]
+        expected = loaded.network(torch.tensor([text])).logits[0, -7:]
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)

@@ -105,11 +105,11 @@ def test_a_stream_and_a_file_write_the_same(run, tiny_gpt2, tmp_path):
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (("generate", "a", "--temperature", "0.8"), "it draws no tokens"),
+        (("generate", "a", "--temperature", "0.8"), "it does not sample"),
         (("generate", "a", "--num-beams", "2"), "its beam search"),
-        (("generate", "a", "--json", "--logprobs", "2"), "the likeliest tokens"),
+        (("generate", "a", "--json", "--logprobs", "2"), "log-probabilities of tokens"),
         (("generate", "a", "--repetition-penalty", "1.2"), "repetition penalty"),
-        (("generate", "a", "--no-repeat-ngram-size", "2"), "n-grams"),
+        (("generate", "a", "--no-repeat-ngram-size", "2"), "n-grams of the prompt"),
         (("generate", "a", "--dtype", "bfloat16"), "--dtype bfloat16 was asked for"),
     ],
 )
@@ -139,9 +139,9 @@ def test_int8_runs_on_torch_where_the_processor_has_it(run, tiny_gpt2, monkeypat
     shown = run(*words, "--engine", "auto")
     assert shown.exit_code == 0 and "by ct2, int8" in shown.stderr
     refused = run(*words, "--engine", "torch")
-    assert refused.exit_code == 2 and "for CPUs with VNNI" in refused.stderr
+    assert refused.exit_code == 2 and "needs a CPU with VNNI" in refused.stderr
     refused = run(*words, "--engine", "auto", "--temperature", "0.8")
-    assert refused.exit_code == 2 and "it draws no tokens" in refused.stderr
+    assert refused.exit_code == 2 and "it does not sample" in refused.stderr
     assert run("forward", "a", "-m", tiny_gpt2, "--dtype", "int8").exit_code == 2
     monkeypatch.setattr(engines, "has_int8_products", lambda: True)
     monkeypatch.setattr(packing, "round_to_int8", lambda model: None)  # on any processor
@@ -209,7 +209,7 @@ def test_hardware_decides_what_both_could_do(
 
 
 def test_close_labels_are_decided_in_float32():
-    from llmcli.engines.pytorch.engine import CLOSE, Rechecked
+    from llmcli.engines.pytorch.engine import CLOSE, RecheckedClassifier
 
     logits = torch.tensor([[2.0, 1.0, 0.0], [0.0, 1.0, 1.0 + CLOSE / 2], [1.0, 1.0, 9.0]])
     asked = []
@@ -224,23 +224,23 @@ def test_close_labels_are_decided_in_float32():
         def forward(self, input_ids):
             return SimpleNamespace(logits=logits.bfloat16())
 
-    engine = Rechecked(Half(), SimpleNamespace(run=exact))
-    found = engine.run({"input_ids": np.array([[1, 2], [3, 4], [5, 6]])})
+    engine = RecheckedClassifier(Half(), SimpleNamespace(forward=exact))
+    found = engine.forward({"input_ids": np.array([[1, 2], [3, 4], [5, 6]])})
     assert asked == [[[3, 4]]]
     assert found.logits.tolist() == [[2, 1, 0], [0, 5, 4], [1, 1, 9]]
     logits = logits[:, :1]
-    assert engine.run({"input_ids": np.array([[1], [2], [3]])}).logits.shape == (3, 1)
+    assert engine.forward({"input_ids": np.array([[1], [2], [3]])}).logits.shape == (3, 1)
     assert len(asked) == 1
 
 
 def test_streams_let_their_models_go(run, tiny_gpt2):
     run("generate", "a", "-m", tiny_gpt2, "-n", "1", "--engine", "ct2")  # converted
     code = (
-        "from llmcli.engines.choose import Job, load\n"
+        "from llmcli.engines.choose import Purpose, load\n"
         "from llmcli.engines.base import Request\n"
         "from llmcli.spec import Decoding, ModelSpec\n"
         "for _ in range(25):\n"
-        f"    loaded = load(ModelSpec({str(tiny_gpt2)!r}, engine='ct2'), Job(('causal',)))\n"
+        f"    loaded = load(ModelSpec({str(tiny_gpt2)!r}, engine='ct2'), Purpose(('causal',)))\n"
         "    request = Request([[5, 6], [7]], [9, 9], frozenset([0]), live=True)\n"
         "    steps = list(loaded.engine.decode(request, Decoding()))\n"
         "    assert len(steps) > 2\n"

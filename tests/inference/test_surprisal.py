@@ -8,7 +8,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from llmcli.data.rows import Failure, Row
-from llmcli.engines.choose import Job, load
+from llmcli.engines.choose import Purpose, load
 from llmcli.engines.pytorch.engine import TorchEngine
 from llmcli.engines.pytorch.loading import load_causal
 from llmcli.errors import UsageError
@@ -40,7 +40,7 @@ def loop_of_the_guide(loaded, ids, block, stride):
         labels = window.clone()
         labels[:, : done - begin] = -100
         with torch.no_grad():
-            logits = loaded.model(window).logits[0, :-1]
+            logits = loaded.network(window).logits[0, :-1]
         losses = torch.nn.functional.cross_entropy(logits, labels[0, 1:], reduction="none")
         total, count = total + losses.sum().item(), count + int((labels[0, 1:] != -100).sum())
         done = end
@@ -74,7 +74,7 @@ def test_the_first_token_is_scored_after_the_beginning_of_a_text(gpt2):
     with_start, without = score(gpt2, "the cat", bos=None), score(gpt2, "the cat", bos=False)
     assert len(with_start.nats) == len(without.nats) + 1
     with torch.no_grad():
-        logits = gpt2.model(torch.tensor([[gpt2.tokenizer.bos_token_id]])).logits[0, -1]
+        logits = gpt2.network(torch.tensor([[gpt2.tokenizer.bos_token_id]])).logits[0, -1]
     first = gpt2.tokenizer("the cat")["input_ids"][0]
     assert with_start.nats[0] == pytest.approx(-logits.log_softmax(-1)[first].item(), rel=1e-5)
 
@@ -101,7 +101,7 @@ def test_a_recurrent_model_is_scored_in_batches_as_alone(bpe, tmp_path):
 
 
 def test_ct2_is_as_surprised_as_torch(gpt2, tiny_gpt2):
-    light = load(ModelSpec(str(tiny_gpt2), engine="ct2"), Job(("causal",)))
+    light = load(ModelSpec(str(tiny_gpt2), engine="ct2"), Purpose(("causal",)))
     rows = [Row(1, TEXT), Row(2, "the cat"), Row(3, TEXT[:90])]
     scored = [
         list(score_texts(loaded, Scoring(loaded, PerplexityOptions(stride=40)), rows, AUTO_BATCH))

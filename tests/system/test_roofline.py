@@ -4,7 +4,7 @@ import pytest
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from llmcli.system.roofline import (
-    Decoder,
+    DecoderSizes,
     bytes_per_token,
     decode_bound,
     kv_cache_bytes,
@@ -14,14 +14,16 @@ from llmcli.system.roofline import (
 
 # a layer: attention 4*768^2 + 4*768, feed-forward 8*768^2 + 5*768, two norms 4*768; 1536 at the end
 LAYERS = 12 * (12 * 768**2 + 13 * 768) + 1536
-GPT2 = Decoder(
+GPT2 = DecoderSizes(
     layer_parameters=LAYERS,
     output_parameters=50_257 * 768,
     layers=12,
     attention_size=768,
     kv_size=768,
 )
-TINY = Decoder(layer_parameters=100, output_parameters=30, layers=2, attention_size=4, kv_size=2)
+TINY = DecoderSizes(
+    layer_parameters=100, output_parameters=30, layers=2, attention_size=4, kv_size=2
+)
 
 
 def test_the_sizes_of_gpt2_are_those_of_the_real_one():

@@ -40,7 +40,7 @@ def all_spans(reader, question, context, longest, *, room=24, overlap=0):
         whole = [2, *first, 3, *part, 3]
         types = [0] * (len(first) + 2) + [1] * (len(part) + 1)
         with torch.no_grad():
-            out = reader.model(torch.tensor([whole]), token_type_ids=torch.tensor([types]))
+            out = reader.network(torch.tensor([whole]), token_type_ids=torch.tensor([types]))
         start, end = out.start_logits[0].tolist(), out.end_logits[0].tolist()
         none = min(none, start[0] + end[0])
         skip = len(first) + 2
@@ -164,7 +164,7 @@ def test_a_model_that_writes_answers_greedily(request, model):
     inputs = tokenizer(prompt, return_tensors="pt")
     options = {"max_new_tokens": 6, "do_sample": False, "num_beams": 1}
     with torch.no_grad():
-        ids = loaded.model.generate(**inputs, **options)[0]
+        ids = loaded.network.generate(**inputs, **options)[0]
     new = ids if loaded.kind == "seq2seq" else ids[inputs["input_ids"].shape[1] :]
     text = tokenizer.decode(new, skip_special_tokens=True).strip()
     if model == "tiny_gpt2":
@@ -207,7 +207,7 @@ def test_a_pair_without_a_token_between_is_told_apart(tmp_path):
     inputs = tokenizer("who sat ?", CONTEXT, return_tensors="pt")
     inputs.pop("token_type_ids", None)
     with torch.no_grad():
-        out = loaded.model(**inputs)
+        out = loaded.network(**inputs)
     start, end = out.start_logits[0, 3:], out.end_logits[0, 3:]
     grid = (start[:, None] + end[None, :]).triu()
     grid[grid == 0] = -math.inf

@@ -39,7 +39,7 @@ def classifier(tiny_classifier):
 @pytest.fixture
 def constant(classifier, monkeypatch):
     """A head that says the same of every text: logits ln 1, ln 2, ln 5."""
-    head = classifier.model.classifier
+    head = classifier.network.classifier
     monkeypatch.setattr(head.weight, "data", torch.zeros_like(head.weight))
     monkeypatch.setattr(head.bias, "data", torch.tensor([1.0, 2.0, 5.0]).log())
     return classifier
@@ -72,14 +72,14 @@ def test_top_leaves_the_best(constant):
     ],
 )
 def test_the_checkpoint_says_what_its_numbers_are(constant, monkeypatch, problem, expected):
-    monkeypatch.setattr(constant.model.config, "problem_type", problem)
+    monkeypatch.setattr(constant.network.config, "problem_type", problem)
     (result,) = classify(constant, rows("the cat"), ClassifyOptions())
     assert [scores(result)[name] for name in ("sad", "glad", "mad")] == pytest.approx(expected)
 
 
 def test_scores_equal_those_of_transformers(classifier):
     oracle = pipeline(
-        "text-classification", model=classifier.model, tokenizer=classifier.tokenizer, top_k=None
+        "text-classification", model=classifier.network, tokenizer=classifier.tokenizer, top_k=None
     )
     expected = [{one["label"]: one["score"] for one in found} for found in oracle(TEXTS)]
     for size in (None, 1, 3):
@@ -92,14 +92,14 @@ def test_a_pair_is_read_as_one(classifier):
     (result,) = classify(classifier, rows("who sat ?", pair="the cat"), ClassifyOptions())
     inputs = classifier.tokenizer("who sat ?", "the cat", return_tensors="pt")
     with torch.no_grad():
-        expected = classifier.model(**inputs).logits[0].softmax(-1).tolist()
+        expected = classifier.network(**inputs).logits[0].softmax(-1).tolist()
     assert [scores(result)[name] for name in ("sad", "glad", "mad")] == pytest.approx(expected)
     assert result.pair == "the cat"
 
 
 def logits_of(classifier, ids):
     with torch.no_grad():
-        return classifier.model(torch.tensor([ids])).logits[0]
+        return classifier.network(torch.tensor([ids])).logits[0]
 
 
 def test_windows_are_averaged_by_their_size(classifier):
@@ -140,7 +140,7 @@ def test_a_text_that_fits_is_not_marked(classifier):
 
 
 def test_nan_is_an_error_of_its_row(classifier, monkeypatch):
-    embedding = classifier.model.bert.embeddings.word_embeddings
+    embedding = classifier.network.bert.embeddings.word_embeddings
     weight = embedding.weight.detach().clone()
     weight[classifier.tokenizer.convert_tokens_to_ids("dog")] = math.nan
     monkeypatch.setattr(embedding.weight, "data", weight)
@@ -155,7 +155,7 @@ LABELS = ("good", "bad", "cat")
 @pytest.mark.parametrize("multi", [False, True])
 def test_zero_shot_equals_the_pipeline_of_transformers(tiny_nli, multi):
     loaded = load_classifier(tiny_nli)
-    oracle = pipeline("zero-shot-classification", model=loaded.model, tokenizer=loaded.tokenizer)
+    oracle = pipeline("zero-shot-classification", model=loaded.network, tokenizer=loaded.tokenizer)
     how = ClassifyOptions(labels=LABELS, hypothesis_template="it is {} .", multi_label=multi)
     for result, text in zip(classify(loaded, rows(*TEXTS), how), TEXTS, strict=True):
         expected = oracle(text, list(LABELS), hypothesis_template="it is {} .", multi_label=multi)
@@ -266,7 +266,7 @@ def test_special_tokens_that_are_typed_are_text(tmp_path):
 
 
 def test_labels_without_a_name_get_one(classifier, monkeypatch):
-    monkeypatch.setattr(classifier.model.config, "id2label", {1: "a", 2: "b", 9: "c"})
+    monkeypatch.setattr(classifier.network.config, "id2label", {1: "a", 2: "b", 9: "c"})
     (result,) = classify(classifier, rows("the cat"), ClassifyOptions())
     assert set(scores(result)) == {"LABEL_0", "a", "b"}
 

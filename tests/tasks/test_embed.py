@@ -31,7 +31,7 @@ def ranked(loaded, texts, spec, query, top):
 def states(loaded, text):
     """The token states (T, D) of one text alone."""
     with torch.no_grad():
-        return loaded.model(**loaded.tokenizer(text, return_tensors="pt")).last_hidden_state[0]
+        return loaded.network(**loaded.tokenizer(text, return_tensors="pt")).last_hidden_state[0]
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def test_windows_are_averaged_by_their_size(encoder):
     ids = encoder.tokenizer(text)["input_ids"]
     windows = [[2, *ids[1:15], 3], [2, *ids[15:21], 3]]
     with torch.no_grad():
-        sums = [encoder.model(torch.tensor([w])).last_hidden_state[0].sum(0) for w in windows]
+        sums = [encoder.network(torch.tensor([w])).last_hidden_state[0].sum(0) for w in windows]
     (result,) = embed(encoder, rows(text), EmbedOptions(), BatchOptions(on_overflow="window"))
     np.testing.assert_allclose(result.embedding, (sums[0] + sums[1]) / (16 + 8), atol=1e-5)
     assert result.overflow == "window"
@@ -163,7 +163,7 @@ def test_models_with_a_head_are_embedded_without_it(request, model):
     assert {one.embedding.shape for one in found} == {found[0].embedding.shape}
     text = loaded.tokenizer("the cat", return_tensors="pt")
     with torch.no_grad():
-        expected = loaded.model(**text).last_hidden_state[0].mean(0)
+        expected = loaded.network(**text).last_hidden_state[0].mean(0)
     np.testing.assert_allclose(found[0].embedding, expected, atol=1e-5)
 
 

@@ -26,7 +26,7 @@ def masked(tiny_masked):
 
 def logprobs(loaded, ids, at):
     with torch.no_grad():
-        return loaded.model(torch.tensor([ids])).logits[0, at].log_softmax(-1)
+        return loaded.network(torch.tensor([ids])).logits[0, at].log_softmax(-1)
 
 
 TEXTS = ["the [MASK] sat", "[MASK]", "is it good ? it is [MASK] .", "who ran on the [MASK] ?"]
@@ -34,7 +34,7 @@ TEXTS = ["the [MASK] sat", "[MASK]", "is it good ? it is [MASK] .", "who ran on 
 
 @pytest.mark.parametrize("size", [None, 1, 3])
 def test_candidates_equal_those_of_transformers(masked, size):
-    oracle = pipeline("fill-mask", model=masked.model, tokenizer=masked.tokenizer, top_k=4)
+    oracle = pipeline("fill-mask", model=masked.network, tokenizer=masked.tokenizer, top_k=4)
     results = fill(masked, rows(*TEXTS), FillOptions(top=4), BatchOptions(batch_size=size))
     for result, text in zip(results, TEXTS, strict=True):
         (gap,) = result.gaps

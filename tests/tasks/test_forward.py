@@ -45,7 +45,7 @@ def test_perplexity_is_that_of_the_loss_of_transformers(gpt2):
     result = forward_one(gpt2, "Once upon a time a cat sat")
     ids = gpt2.tokenizer("Once upon a time a cat sat", return_tensors="pt")["input_ids"]
     with torch.no_grad():
-        loss = gpt2.model(ids, labels=ids).loss.item()
+        loss = gpt2.network(ids, labels=ids).loss.item()
     assert result.mean_nats == pytest.approx(loss, rel=1e-5)
     assert result.perplexity == pytest.approx(math.exp(loss), rel=1e-5)
 
@@ -68,7 +68,7 @@ def test_a_masked_model_predicts_the_token_at_its_own_place(tiny_bert):
     result = forward_one(loaded, "the cat [MASK] on mats")
     ids = loaded.tokenizer("the cat [MASK] on mats", return_tensors="pt")["input_ids"]
     with torch.no_grad():
-        logits = loaded.model(ids).logits[0]
+        logits = loaded.network(ids).logits[0]
     assert result.kind == "masked"
     assert [here.best[0].id for here in result.positions] == logits.argmax(-1).tolist()
     expected = -logits.log_softmax(-1)[torch.arange(len(ids[0])), ids[0]]

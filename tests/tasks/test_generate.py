@@ -26,7 +26,7 @@ def test_greedy_text_equals_that_of_transformers(gpt2, prompt):
     result = continue_one(gpt2, prompt, max_new_tokens=20)
     inputs = gpt2.tokenizer(prompt, return_tensors="pt")
     with torch.no_grad():
-        ids = gpt2.model.generate(**inputs, max_new_tokens=20, do_sample=False)
+        ids = gpt2.network.generate(**inputs, max_new_tokens=20, do_sample=False)
     new = ids[0, inputs["input_ids"].shape[1] :]
     assert result.text == gpt2.tokenizer.decode(new, skip_special_tokens=True)
     assert result.prompt_tokens == inputs["input_ids"].shape[1]
@@ -92,7 +92,7 @@ def test_an_end_token_is_a_reason_and_no_text(gpt2, monkeypatch):
     first = continue_one(gpt2, "Once", max_new_tokens=9, logprobs=1)
     ids = [step.id for step in first.logprobs]
     end = next(token for at, token in enumerate(ids) if at >= 2 and ids.index(token) == at)
-    monkeypatch.setattr(gpt2.model.generation_config, "eos_token_id", [end])
+    monkeypatch.setattr(gpt2.network.generation_config, "eos_token_id", [end])
     result = continue_one(gpt2, "Once", max_new_tokens=9)
     assert (result.finish_reason, result.new_tokens) == ("end", ids.index(end))
     assert result.text == gpt2.tokenizer.decode(ids[: ids.index(end)])

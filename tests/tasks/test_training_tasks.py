@@ -189,7 +189,7 @@ def test_a_masked_example_is_the_same_in_every_batch(tiny_masked):
     from llmcli.training.objectives.masked import Masked
 
     loaded = load(ModelSpec(str(tiny_masked)), ("masked",))
-    objective = Masked(loaded.model, loaded.tokenizer, 16, fraction=0.5, seed=7)
+    objective = Masked(loaded.network, loaded.tokenizer, 16, fraction=0.5, seed=7)
     found = objective.examples([Row(1, "the cat sat on mats"), Row(2, "a dog ran")])
     alone = objective.collate([found[1]])
     together = objective.collate([found[0], found[1]])
@@ -230,7 +230,7 @@ def test_only_what_the_assistant_says_is_learnt(tiny_chat):
     from llmcli.training.objectives.conversation import Conversation
 
     loaded = load_causal(ModelSpec(str(tiny_chat)))
-    objective = Conversation(loaded.model, loaded.tokenizer, 200)
+    objective = Conversation(loaded.network, loaded.tokenizer, 200)
     row = Row(1, "", {"prompt": "hello cat", "completion": "The cat sat."})
     (feature,) = objective.examples([row]).features
     learnt = [id for id, label in pairs(feature) if label != -100]
@@ -244,7 +244,7 @@ def test_a_model_without_a_template_learns_the_completion_and_its_end(tiny_gpt2)
     from llmcli.training.objectives.conversation import Conversation
 
     loaded = load_causal(ModelSpec(str(tiny_gpt2)))
-    objective = Conversation(loaded.model, loaded.tokenizer, 64)
+    objective = Conversation(loaded.network, loaded.tokenizer, 64)
     (feature,) = objective.examples([Row(1, "", {"prompt": "a cat", "response": "sat"})]).features
     learnt = [id for id, label in pairs(feature) if label != -100]
     assert loaded.tokenizer.decode(learnt) == "sat<|endoftext|>"

@@ -33,7 +33,7 @@ def reference(loaded, text, **settings):
     inputs = loaded.tokenizer(text, return_tensors="pt")
     settings = {"output_scores": True, "return_dict_in_generate": True, **settings}
     with torch.no_grad():
-        out = loaded.model.generate(**inputs, **settings)
+        out = loaded.network.generate(**inputs, **settings)
     texts = loaded.tokenizer.batch_decode(out.sequences, skip_special_tokens=True)
     return [text.strip() for text in texts], getattr(out, "sequences_scores", None)
 
@@ -80,7 +80,7 @@ def test_translations_equal_those_of_generate(marian, settings, size):
 def test_the_checkpoints_own_settings_are_heeded(tiny_marian, rule):
     loaded = load_translator(tiny_marian)
     for name, value in rule.items():
-        setattr(loaded.model.generation_config, name, value)
+        setattr(loaded.network.generation_config, name, value)
     found = translate(loaded, rows(*SENTENCES), TranslateOptions(split_sentences=False))
     for result, text in zip(found, SENTENCES, strict=True):
         texts, scores = reference(loaded, text)
@@ -90,7 +90,7 @@ def test_the_checkpoints_own_settings_are_heeded(tiny_marian, rule):
 
 def test_a_setting_that_is_not_known_is_refused(tiny_marian):
     loaded = load_translator(tiny_marian)
-    loaded.model.generation_config.encoder_no_repeat_ngram_size = 3
+    loaded.network.generation_config.encoder_no_repeat_ngram_size = 3
     with pytest.raises(ModelUnsuitable, match="encoder_no_repeat_ngram_size"):
         next(translate(loaded, rows("cat"), TranslateOptions()))
 
@@ -200,7 +200,7 @@ def test_t5_is_told_in_words(t5):
 
 def test_t5s_own_words_come_first(t5):
     own = {"translation_en_to_fr": {"prefix": "say in French: "}}
-    t5.model.config.task_specific_params = own
+    t5.network.config.task_specific_params = own
     (result,) = translate(t5, rows("the cat"), TranslateOptions(from_lang="en", to_lang="fr"))
     assert result.translation == reference(t5, "say in French: the cat")[0][0]
 

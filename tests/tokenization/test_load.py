@@ -11,7 +11,7 @@ import pytest
 from jinja2 import TemplateError
 
 from llmcli.models.checkpoint import STARTERS, Checkpoint
-from llmcli.tokenization.load import OWN, NotLight, load_tokenizer
+from llmcli.tokenization.load import OWN, UnsupportedTokenizer, load_tokenizer
 from tests.tiny_models import STORY, make_marian
 
 TEXTS = [
@@ -468,15 +468,15 @@ def test_what_is_not_known_to_be_equal_is_refused(
     kind: str, edit: Edit, reason: str, tmp_path: Path
 ) -> None:
     edit(make(kind, tmp_path))
-    with pytest.raises(NotLight, match=reason):
+    with pytest.raises(UnsupportedTokenizer, match=reason):
         load_tokenizer(checkpoint(tmp_path))
 
 
 def test_a_gguf_file_and_a_marian_of_two_vocabularies_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(NotLight, match="in a GGUF file"):
+    with pytest.raises(UnsupportedTokenizer, match="in a GGUF file"):
         load_tokenizer(Checkpoint("a", tmp_path, "local", gguf_file="a.gguf"))
     folder = make_marian(tmp_path / "marian", separate_vocabs=True)
-    with pytest.raises(NotLight, match="separate_vocabs"):
+    with pytest.raises(UnsupportedTokenizer, match="separate_vocabs"):
         load_tokenizer(checkpoint(folder))
 
 

@@ -30,10 +30,10 @@ PAUSE = 0.002  # seconds between two looks at work that goes on in another threa
 
 
 class Ct2Engine:
-    """Runs a converted model: an encoder, a causal model, or one that translates.
+    """Runs a converted model: an encoder, a causal model or a sequence-to-sequence model.
 
-    Of what `Engine` names it has what its kind of model does; the choice of an engine sees to it
-    that it is asked for nothing else.
+    Each kind of model supports those methods of `Engine` that make sense for it. The choice of an
+    engine makes sure that nothing is asked for that CTranslate2 would do differently.
     """
 
     name: EngineName = "ct2"
@@ -55,20 +55,21 @@ class Ct2Engine:
         """The Encoder, Generator or Translator of ctranslate2."""
         return self._held[0]
 
-    def run(self, inputs: Inputs, places: Bools | None = None) -> Outputs:
+    def forward(self, inputs: Inputs, positions: Bools | None = None) -> Outputs:
         import ctranslate2
 
         def view(values: Integers) -> Any:
             return ctranslate2.StorageView.from_array(np.ascontiguousarray(values, np.int32))
 
+        ids, mask = inputs["input_ids"], inputs.get("attention_mask")
+        lengths = np.full(len(ids), ids.shape[1]) if mask is None else mask.sum(-1)  # (B,)
+        if self._head is None:
+            return Outputs(logits=np.array(self.model.forward_batch(view(ids), view(lengths))))
         types = inputs.get("token_type_ids")
         out = self.model.forward_batch(
-            view(inputs["input_ids"]),
-            view(inputs["attention_mask"].sum(-1)),
-            token_type_ids=None if types is None else types.tolist(),
+            view(ids), view(lengths), token_type_ids=None if types is None else types.tolist()
         )
-        assert self._head is not None  # of an encoder
-        return self._head(np.array(out.last_hidden_state), places)
+        return self._head(np.array(out.last_hidden_state), positions)
 
     def decode(self, request: Request, options: Decoding) -> StepStream:
         return _Greedy(self, request)

@@ -8,30 +8,30 @@ import numpy as np
 
 from llmcli.arrays import Bools, Floats
 from llmcli.engines.base import Outputs
-from llmcli.engines.ct2.support import NotForCt2
+from llmcli.engines.ct2.support import UnsupportedByCt2
 from llmcli.models.architectures import Kind
 from llmcli.models.checkpoint import Checkpoint, weight_files
 from llmcli.models.safetensors import Tensors
 
 Head = Callable[[Floats, Bools | None], Outputs]
-"""From token states (B, T, D), and a mask (B, T) of the places that are wanted, to outputs."""
+"""From token states (B, T, D), and a mask (B, T) of the positions that are wanted, to outputs."""
 Step = Callable[[Floats], Floats]
 
 
 def read_head(checkpoint: Checkpoint, kind: Kind, settings: dict[str, Any]) -> Head:
-    """The head of a checkpoint, float32. Raises NotForCt2.
+    """The head of a checkpoint, float32. Raises UnsupportedByCt2.
 
     settings: the contents of config.json, with what they leave out.
     """
     if kind == "encoder":
-        return lambda hidden, places: Outputs(hidden=hidden)
+        return lambda hidden, positions: Outputs(hidden=hidden)
     build = HEADS.get((str(settings["model_type"]), kind))
     if build is None:
-        raise NotForCt2(f"the head of {settings['model_type']} as {kind} is not known")
+        raise UnsupportedByCt2(f"the head of {settings['model_type']} as {kind} is not known")
     try:
         return build(Tensors(weight_files(checkpoint)), settings)
     except KeyError as error:
-        raise NotForCt2(f"the checkpoint has no {error}") from None
+        raise UnsupportedByCt2(f"the checkpoint has no {error}") from None
 
 
 def _linear(weights: Tensors, name: str) -> Step:
@@ -42,7 +42,7 @@ def _linear(weights: Tensors, name: str) -> Step:
 def _classifier(*steps: Step) -> Head:
     """Logits of the first token's state."""
 
-    def head(hidden: Floats, places: Bools | None) -> Outputs:
+    def head(hidden: Floats, positions: Bools | None) -> Outputs:
         vectors = hidden[:, 0]
         for step in steps:
             vectors = step(vectors)
@@ -69,7 +69,7 @@ def _roberta_classifier(weights: Tensors, settings: dict[str, Any]) -> Head:
 def _reader(weights: Tensors, settings: dict[str, Any]) -> Head:
     both = _linear(weights, "qa_outputs")
 
-    def head(hidden: Floats, places: Bools | None) -> Outputs:
+    def head(hidden: Floats, positions: Bools | None) -> Outputs:
         scores = both(hidden)  # (B, T, 2)
         return Outputs(starts=scores[..., 0], ends=scores[..., 1])
 
@@ -85,15 +85,15 @@ def _masked(dense: str, norm: str, words: str, bias: str, output: str) -> Any:
     def build(weights: Tensors, settings: dict[str, Any]) -> Head:
         act = settings.get("hidden_act", settings.get("activation"))
         if act not in ("gelu", "gelu_python"):
-            raise NotForCt2(f"it does not know the activation {act} in a head")
+            raise UnsupportedByCt2(f"it does not know the activation {act} in a head")
         first = _linear(weights, dense)
         scale, shift = weights[f"{norm}.weight"], weights[f"{norm}.bias"]
         epsilon = settings.get("layer_norm_eps", 1e-12)
         matrix = weights[output if output in weights else words].T
         offset = weights[bias]
 
-        def head(hidden: Floats, places: Bools | None) -> Outputs:
-            states = gelu(first(hidden if places is None else hidden[places]))  # (n, D)
+        def head(hidden: Floats, positions: Bools | None) -> Outputs:
+            states = gelu(first(hidden if positions is None else hidden[positions]))  # (n, D)
             centred = states - states.mean(-1, keepdims=True)
             variance = (centred * centred).mean(-1, keepdims=True)
             states = centred / np.sqrt(variance + epsilon) * scale + shift

@@ -8,13 +8,13 @@ from llmcli.engines.base import INT8, Loaded, Placement
 from llmcli.engines.ct2.conversion import Dtype, conversion_of, converted, reason_against
 from llmcli.engines.ct2.engine import Ct2Engine
 from llmcli.engines.ct2.heads import read_head
-from llmcli.engines.ct2.support import NotForCt2, group_of, with_defaults
+from llmcli.engines.ct2.support import UnsupportedByCt2, group_of, with_defaults
 from llmcli.errors import ModelUnsuitable
 from llmcli.models.architectures import Kind, context_length
 from llmcli.models.checkpoint import Checkpoint, read_json, weight_files
 from llmcli.spec import ModelSpec
 from llmcli.system.memory import make_ready
-from llmcli.tokenization.load import NotLight, load_tokenizer
+from llmcli.tokenization.load import UnsupportedTokenizer, load_tokenizer
 
 NOTABLE = 100 << 20  # bytes of weights whose conversion takes longer than a moment
 
@@ -40,15 +40,15 @@ def load_converted(
 ) -> Loaded:
     """Convert a model, unless that was done before, and load it.
 
-    settings: the contents of its config.json. Raises NotForCt2 where torch must run it;
+    settings: the contents of its config.json. Raises UnsupportedByCt2 where torch must run it;
     InputError where the conversion cannot be kept; ModelNotFound for half a download.
     """
     reason = reason_against(settings, kind)
     if reason is not None:
-        raise NotForCt2(reason)
+        raise UnsupportedByCt2(reason)
     context = context_length(settings)
     if context is None and settings["model_type"] != "t5":
-        raise NotForCt2("its config.json does not say how many positions it has")
+        raise UnsupportedByCt2("its config.json does not say how many positions it has")
     dtype: Dtype = "int8" if model.dtype == "int8" else "float32"
     full = with_defaults(settings)
     try:
@@ -65,8 +65,8 @@ def load_converted(
             make_ready((folder / "model.bin").stat().st_size)
             engine = Ct2Engine(folder, kind, head)
             tokenizer = reading.result()
-    except (NotLight, ModelUnsuitable) as error:
-        raise NotForCt2(str(error)) from None
+    except (UnsupportedTokenizer, ModelUnsuitable) as error:
+        raise UnsupportedByCt2(str(error)) from None
     how = "float32 (exact)" if dtype == "float32" else INT8
     place = Placement("cpu", dtype, f"cpu by ct2, {how}")
     return Loaded(
@@ -77,7 +77,7 @@ def load_converted(
         checkpoint,
         place,
         config=Settings(_config(full)),
-        generation=_generation(checkpoint, full),
+        generation_config=_generation(checkpoint, full),
         engine=engine,
     )
 

@@ -2,13 +2,15 @@
 
 from typing import Any, Literal
 
+from llmcli.decoding.generation_config import FREE, Rules
 from llmcli.models.architectures import WORDS, Kind
+from llmcli.spec import Decoding
 
 Group = Literal["causal", "seq2seq", "encoder"]
 ENCODERS: tuple[Kind, ...] = ("classifier", "tagger", "reader", "masked", "encoder")
 
 
-class NotForCt2(Exception):
+class UnsupportedByCt2(Exception):
     """Why ct2 does not run a model, or what is asked of it, in a few words."""
 
 
@@ -196,6 +198,26 @@ def reason_against(settings: dict[str, Any], kind: Kind) -> str | None:
     if activation(full) not in ACTIVATIONS:
         return f"it does not know the activation {activation(full)}"
     return _reason_against_rope(full) or _reason_against_shape(full) or _reason_by_type(full)
+
+
+def reason_against_decoding(kind: Kind, options: Decoding, rules: Rules = FREE) -> str | None:
+    """Why CTranslate2 would not decode as transformers does, in a few words; None if it does.
+
+    rules: of a model's generation config, where they are known already.
+    """
+    is_causal = kind == "causal"
+    asked = {
+        "it does no speculative decoding": options.assist is not None,
+        "it does not sample with a seed for each row": options.samples,
+        "it returns no log-probabilities of tokens": options.logprobs > 0,
+        "its repetition penalty is another one": options.repetition_penalty != 1.0,
+        "its beam search is not that of transformers": is_causal and options.num_beams > 1,
+        "it lets n-grams of the prompt repeat": is_causal and options.no_repeat_ngram_size > 0,
+        "it does not force the first token": rules.forced_first is not None,
+        "it does not suppress tokens at the beginning": bool(rules.banned_first),
+        "it has no minimum length like that of transformers": rules.min_new_tokens > 0,
+    }
+    return next((reason for reason, is_asked in asked.items() if is_asked), None)
 
 
 def with_defaults(settings: dict[str, Any]) -> dict[str, Any]:

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from llmcli.decoding.speculative import Assisted, Lookup, Reader
+from llmcli.decoding.speculative import AssistedState, PromptLookup, RewindableModel
 from llmcli.decoding.steps import StepStream
 from llmcli.engines.base import Loaded, Request
-from llmcli.engines.pytorch.engine import TorchEngine, decoder
+from llmcli.engines.pytorch.engine import TorchEngine, decoding_loop
 from llmcli.errors import ModelUnsuitable
 from llmcli.spec import Decoding
 
@@ -15,9 +15,9 @@ class DraftModel:
 
     def __init__(self, draft: Loaded, vocabulary: int) -> None:
         """vocabulary: how many tokens the larger model has."""
-        self._reader = Reader(draft.model)
+        self._reader = RewindableModel(draft.network)
         self._context = draft.context
-        self._own = draft.model.get_input_embeddings().num_embeddings
+        self._own = draft.network.get_input_embeddings().num_embeddings
         self._vocabulary = vocabulary
         self._ids: list[int] = []  # what it has read
 
@@ -43,7 +43,7 @@ def _same(first: Sequence[int], second: Sequence[int]) -> int:
     return next((at for at, (a, b) in pairs if a != b), min(len(first), len(second)))
 
 
-class Assistant(TorchEngine):
+class AssistedEngine(TorchEngine):
     """The torch engine for one text at a time, with guesses."""
 
     def __init__(self, loaded: Loaded, draft: Loaded | None) -> None:
@@ -52,12 +52,12 @@ class Assistant(TorchEngine):
         Raises ModelUnsuitable where the two have not the same vocabulary, or one of them cannot
         take back what it has read.
         """
-        super().__init__(loaded.model)
+        super().__init__(loaded.network)
         self._draft = draft
-        Reader(loaded.model)
+        RewindableModel(loaded.network)
         if draft is None:
             return
-        Reader(draft.model)
+        RewindableModel(draft.network)
         if draft.tokenizer.get_vocab() != loaded.tokenizer.get_vocab():
             raise ModelUnsuitable(
                 f"--assist {draft.checkpoint.model_id}: its vocabulary is not that of "
@@ -66,10 +66,10 @@ class Assistant(TorchEngine):
 
     def decode(self, request: Request, options: Decoding) -> StepStream:
         (prompt,), (limit,) = request.prompts, request.limits
-        return decoder(self.state(prompt, limit), request, options)
+        return decoding_loop(self.state(prompt, limit), request, options)
 
-    def state(self, prompt: Sequence[int], limit: int) -> Assisted:
+    def state(self, prompt: Sequence[int], limit: int) -> AssistedState:
         """A text to be continued. limit: new tokens allowed."""
         vocabulary = self._model.get_input_embeddings().num_embeddings
-        drafter = Lookup() if self._draft is None else DraftModel(self._draft, vocabulary)
-        return Assisted(self._model, drafter, prompt, limit)
+        drafter = PromptLookup() if self._draft is None else DraftModel(self._draft, vocabulary)
+        return AssistedState(self._model, drafter, prompt, limit)

@@ -10,7 +10,7 @@ import torch
 from llmcli.arrays import Bools, Floats, require_numbers
 from llmcli.decoding.beam_search import beam_search
 from llmcli.decoding.encoder_decoder import CachedSeq2Seq
-from llmcli.decoding.loop import Cached, Decoder, State
+from llmcli.decoding.loop import CachedCausal, DecodingLoop, DecodingState
 from llmcli.decoding.steps import Hypothesis, StepStream
 from llmcli.engines.base import Engine, Inputs, Outputs, Request
 from llmcli.spec import Decoding, EngineName
@@ -29,9 +29,9 @@ class TorchEngine:
         self._model = model
 
     @torch.inference_mode()
-    def run(self, inputs: Inputs, places: Bools | None = None) -> Outputs:
+    def forward(self, inputs: Inputs, positions: Bools | None = None) -> Outputs:
         device = self._model.device
-        tensors = {name: torch.from_numpy(one).to(device) for name, one in inputs.items()}
+        tensors = {name: torch.from_numpy(ids).to(device) for name, ids in inputs.items()}
         out = self._model(**tensors)
 
         def taken(name: str, at: Bools | None = None) -> Any:
@@ -43,30 +43,30 @@ class TorchEngine:
             return found.float().cpu().numpy()
 
         return Outputs(
-            logits=taken("logits", places),
+            logits=taken("logits", positions),
             hidden=taken("last_hidden_state"),
             starts=taken("start_logits"),
             ends=taken("end_logits"),
         )
 
+    @torch.inference_mode()
     def decode(self, request: Request, options: Decoding) -> StepStream:
-        return decoder(Cached(self._model, request.prompts), request, options)
+        return decoding_loop(self._state(request), request, options)
 
     @torch.inference_mode()
     def search(self, request: Request, options: Decoding) -> list[list[Hypothesis]]:
-        prompts, state = request.prompts, self._state(request)
         return beam_search(
-            state,
-            prompts,
+            self._state(request),
+            request.prompts,
             options,
             limits=request.limits,
             end_tokens=request.end_tokens,
             rules=request.rules,
         )
 
-    def _state(self, request: Request) -> State:
+    def _state(self, request: Request) -> DecodingState:
         if request.sources is None:
-            return Cached(self._model, request.prompts)
+            return CachedCausal(self._model, request.prompts)
         pad = self._model.config.pad_token_id or 0
         return CachedSeq2Seq(self._model, request.sources, request.prompts[0], pad)
 
@@ -99,7 +99,7 @@ class TorchEngine:
         return scores
 
 
-class Rechecked(TorchEngine):
+class RecheckedClassifier(TorchEngine):
     """A classifier in bfloat16 that decides again in float32 between labels that are close.
 
     So its labels are those of float32, for the price of the few texts that leave it in doubt.
@@ -109,26 +109,27 @@ class Rechecked(TorchEngine):
         super().__init__(model)
         self._exact = exact
 
-    def run(self, inputs: Inputs, places: Bools | None = None) -> Outputs:
-        out = super().run(inputs, places)
+    def forward(self, inputs: Inputs, positions: Bools | None = None) -> Outputs:
+        out = super().forward(inputs, positions)
         logits = out.logits  # (B, L)
         if logits is None or logits.shape[-1] < 2:
             return out
         second, best = np.partition(logits, -2)[:, -2:].T
         close = best - second < CLOSE
         if close.any():
-            again = self._exact.run({name: rows[close] for name, rows in inputs.items()})
+            again = self._exact.forward({name: rows[close] for name, rows in inputs.items()})
             logits[close] = again.logits
         return out
 
 
-def decoder(state: State, request: Request, options: Decoding) -> Decoder:
+def decoding_loop(state: DecodingState, request: Request, options: Decoding) -> DecodingLoop:
     """The decoding loop for a request. state: a model that was fed its prompts."""
-    return Decoder(
+    return DecodingLoop(
         state,
         request.prompts,
         options,
         limits=request.limits,
         seeds=request.seeds,
         end_tokens=request.end_tokens,
+        rules=request.rules,
     )

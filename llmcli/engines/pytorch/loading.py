@@ -80,8 +80,8 @@ def load_encoder(model: ModelSpec) -> Loaded:
 
     loaded = _load(model, kind_for, class_for)
     if loaded.kind == "seq2seq":
-        encoder = loaded.model.get_encoder()
-        return replace(loaded, model=encoder, engine=TorchEngine(encoder))
+        encoder = loaded.network.get_encoder()
+        return replace(loaded, network=encoder, engine=TorchEngine(encoder))
     return loaded
 
 
@@ -134,7 +134,7 @@ def _ready(
         checkpoint,
         placement,
         config=model.config,
-        generation=getattr(model, "generation_config", None),
+        generation_config=getattr(model, "generation_config", None),
         engine=TorchEngine(model),
     )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from llmcli.data.results import Result
 from llmcli.data.rows import Failure, Row
-from llmcli.decoding.generation_config import read_rules
+from llmcli.decoding.generation_config import Rules, read_rules
 from llmcli.decoding.steps import Hypothesis
 from llmcli.engines.base import Loaded, Request, decoder_start, end_tokens
 from llmcli.errors import InputError, UsageError
@@ -58,17 +58,10 @@ def direction_of(loaded: Loaded, options: TranslateOptions) -> Direction:
     return find_direction(name, loaded.tokenizer, loaded.config, options.from_lang, options.to_lang)
 
 
-def torch_alone(loaded: Loaded, options: TranslateOptions) -> str | None:
-    """What the ct2 engine cannot do here, in a few words; None: nothing."""
+def decoding_of(loaded: Loaded, options: TranslateOptions) -> tuple[Decoding, Rules]:
+    """How a model generates translations, for the choice of an engine."""
     translator = Translator(loaded, options, "error")
-    rules, decoding = translator.rules, translator.decoding
-    asked = {
-        "it knows another repetition penalty": decoding.repetition_penalty != 1.0,
-        "it cannot force the first token": rules.forced_first is not None,
-        "it does not know rules for the first tokens": bool(rules.banned_first),
-        "it does not know a minimum length": rules.min_new_tokens > 0,
-    }
-    return next((words for words, is_asked in asked.items() if is_asked), None)
+    return translator.decoding, translator.rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +101,7 @@ class Translator:
     copies = 1
 
     def __init__(self, loaded: Loaded, options: TranslateOptions, on_overflow: Overflow) -> None:
-        config = loaded.generation
+        config = loaded.generation_config
         self._loaded, self._options, self._on_overflow = loaded, options, on_overflow
         self._direction = direction = direction_of(loaded, options)
         self._limit = input_limit(loaded)
@@ -116,7 +109,7 @@ class Translator:
         own = decoder_start(loaded)
         self._start = own if direction.start is None else [direction.start]
         self.rules = read_rules(
-            loaded.generation,
+            loaded.generation_config,
             start=len(self._start),
             forced_first=direction.forced_first,
             length_penalty=options.length_penalty,
@@ -255,7 +248,7 @@ def _max_new_tokens(loaded: Loaded, options: TranslateOptions, start: int) -> in
                 f"{loaded.checkpoint.model_id} can write"
             )
         return options.max_new_tokens
-    config = loaded.generation
+    config = loaded.generation_config
     if config.max_new_tokens:
         limit = int(config.max_new_tokens)
     elif config.max_length and config.max_length > start:

@@ -19,7 +19,7 @@ from transformers import (
 from transformers.activations import NewGELUActivation
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
-from llmcli.engines.choose import Job, load
+from llmcli.engines.choose import Purpose, load
 from llmcli.engines.pytorch import packing
 from llmcli.engines.pytorch.attention import attend
 from llmcli.engines.pytorch.packing import Int8Linear, PackedLinear, pack, round_to_int8
@@ -201,11 +201,11 @@ def test_a_model_on_torch_is_packed_and_keeps_no_second_copy(bpe, tmp_path, dtyp
     weights = (folder / "model.safetensors").rename(tmp_path / "blob")  # as the hub's cache has it
     (folder / "model.safetensors").symlink_to(weights)
     spec = ModelSpec(str(folder), engine="torch", device="cpu", dtype=dtype)
-    loaded = load(spec, Job(("causal",)))
+    loaded = load(spec, Purpose(("causal",)))
     new = PackedLinear if dtype == "float32" else Int8Linear
-    assert any(isinstance(one, new) for one in loaded.model.modules())
+    assert any(isinstance(one, new) for one in loaded.network.modules())
     assert resident(weights) * 1024 < weights.stat().st_size / 2
-    embedding = loaded.model.get_input_embeddings().weight
+    embedding = loaded.network.get_input_embeddings().weight
     assert torch.equal(embedding, load_file(weights)["transformer.wte.weight"])
 
 
