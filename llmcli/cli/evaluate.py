@@ -16,6 +16,7 @@ from llmcli.data.records import Record
 from llmcli.errors import UsageError
 from llmcli.spec import BatchOptions, Format, ModelSpec
 from llmcli.spec.tasks import EVALUATION_TASKS, EvaluateOptions, PerplexityOptions, TranslateOptions
+from llmcli.system.extras import require_extra
 
 if TYPE_CHECKING:
     from llmcli.cli.predicting import Predictions
@@ -290,6 +291,8 @@ def plan_of(model: ModelSpec, baseline: BaselineSpec, shared: dict[str, Any]) ->
         raise UsageError("--characters goes with --task question-answering")
     if options.task != "classification" and options.label_map:
         raise UsageError("--label-map goes with --task classification")
+    if options.task == "translation":
+        require_extra("sacrebleu", "scoring translations")
     tokenize = options.bleu_tokenize
     if options.task == "translation" and tokenize is None:
         tokenize = "zh" if _is_chinese(translate.to_lang) else "13a"

@@ -25,6 +25,7 @@ from llmcli.evaluation.examples import Example, Said, make_example
 from llmcli.evaluation.labels import Labels
 from llmcli.spec import InputOptions
 from llmcli.spec.tasks import AnswerOptions, ClassifyOptions, EmbedOptions
+from llmcli.system.extras import is_installed, missing
 
 if TYPE_CHECKING:
     from llmcli.engines.base import Loaded
@@ -230,7 +231,9 @@ def _perplexity(plan: Plan, out: Output) -> Predictions:
         return [row_example(*pair, plan.options) for pair in pairs]
 
     found.examples = examples([score.nats for score in scores])
-    if plan.baseline.baseline is not None and scores:
+    if plan.baseline.baseline is not None and not is_installed("nltk"):
+        out.note(f"left out: {missing('nltk', 'the n-gram baseline')}")
+    elif plan.baseline.baseline is not None and scores:
         order, train = plan.baseline.ngram_order, plan.baseline.baseline_train
         training = None if train is None else _training(train, scoring, plan)
         size = len(loaded.tokenizer)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from llmcli.arrays import Doubles, Integers
+from llmcli.system.extras import load_extra
 
 BINS = 15  # of the calibration error, as in Guo et al. 2017
 
@@ -185,14 +186,12 @@ class Translations:
         self, translations: Sequence[str], references: Sequence[Sequence[str]], tokenize: str
     ) -> None:
         """references: one or more for each. tokenize: how sacrebleu finds words: 13a, zh, char."""
-        from sacrebleu.metrics.bleu import BLEU
-        from sacrebleu.metrics.chrf import CHRF
-
+        sacrebleu = load_extra("sacrebleu.metrics", "scoring translations")
         most = max(map(len, references), default=1)
         streams: Any = [  # sacrebleu's own way round
             [own[at] if at < len(own) else None for own in references] for at in range(most)
         ]
-        self._bleu, self._chrf = BLEU(tokenize=tokenize), CHRF()
+        self._bleu, self._chrf = sacrebleu.BLEU(tokenize=tokenize), sacrebleu.CHRF()
         # What sacrebleu itself adds up over a corpus: tests hold that the sums are its scores.
         self._stats = [
             np.array(metric._extract_corpus_statistics(list(translations), streams))

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from llmcli.arrays import Doubles
+from llmcli.system.extras import load_extra
 
+NAME = "the n-gram baseline"
 FOLDS = 5
 Sequences = Sequence[Sequence[int]]
 
@@ -22,16 +24,13 @@ class Ngrams:
     """
 
     def __init__(self, sequences: Sequences, vocabulary: int, order: int = 3) -> None:
-        """order: 2 or more."""
-        from nltk.lm import NgramCounter, Vocabulary
-        from nltk.lm.api import LanguageModel
-        from nltk.lm.models import InterpolatedLanguageModel
-        from nltk.util import everygrams
-
+        """order: 2 or more. Raises InputError without nltk."""
+        nltk = load_extra("nltk.lm", NAME)
+        everygrams = load_extra("nltk.util", NAME).everygrams
         words = [[str(token) for token in one] for one in sequences]
-        counter = NgramCounter(everygrams(one, max_len=order) for one in words)
-        known = Vocabulary(token for one in words for token in one)
-        model: LanguageModel = InterpolatedLanguageModel(
+        counter = nltk.NgramCounter(everygrams(one, max_len=order) for one in words)
+        known = nltk.Vocabulary(token for one in words for token in one)
+        model: Any = nltk.models.InterpolatedLanguageModel(
             _smoothing(),
             order,
             vocabulary=known,
@@ -65,9 +64,9 @@ def _discount(counter: Any, order: int) -> float:
 
 def _smoothing() -> Any:
     """nltk's Kneser-Ney, which would go through all n-grams for each continuation count."""
-    from nltk.lm.smoothing import KneserNey
+    kneser_ney: Any = load_extra("nltk.lm.smoothing", NAME).KneserNey
 
-    class Indexed(KneserNey):  # type: ignore[misc]  # nltk has no types
+    class Indexed(kneser_ney):  # type: ignore[misc]  # nltk has no types
         def __init__(self, vocabulary: Any, counter: Any, *, size: int, **settings: Any) -> None:
             super().__init__(vocabulary, counter, **settings)
             self._size = size

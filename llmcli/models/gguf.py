@@ -6,6 +6,7 @@ from typing import Any
 
 from llmcli.errors import ModelUnsuitable
 from llmcli.models.checkpoint import Checkpoint, check_gguf
+from llmcli.system.extras import load_extra
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +24,10 @@ class GgufMetadata:
 def read_metadata(checkpoint: Checkpoint) -> GgufMetadata:
     """Read the header. Raises ModelUnsuitable if it is damaged or the package is missing."""
     check_gguf(checkpoint)
-    try:
-        from gguf import GGUFReader
-    except ImportError:
-        raise ModelUnsuitable(
-            f"{checkpoint.model_id} needs the gguf package: pip install 'llmcli[gguf]'"
-        ) from None
+    gguf = load_extra("gguf", checkpoint.model_id, ModelUnsuitable)
     path = checkpoint.path
     try:
-        reader = GGUFReader(path)
+        reader = gguf.GGUFReader(path)
     except (ValueError, IndexError, KeyError, OSError, struct.error) as error:
         raise ModelUnsuitable(f"{path} is damaged: {error}; copy it again") from None
     kind = str(_value(reader, "general.architecture"))

@@ -4,6 +4,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from llmcli.system.extras import load_extra
+
 Points = list[tuple[int, float]]
 
 
@@ -32,12 +34,9 @@ def read_curves(path: Path) -> Curves:
 
 
 def save_png(curves: Curves, path: Path, title: str) -> None:
-    """Draw both curves, whole or not at all."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 4.5), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
+    """Draw both curves, whole or not at all. Raises InputError without matplotlib."""
+    matplotlib = load_extra("matplotlib.figure", "a loss curve as PNG")
+    figure = matplotlib.Figure(figsize=(8, 4.5), dpi=120, layout="constrained")
     axes = figure.add_subplot()
     if curves.training:
         axes.plot(*zip(*curves.training, strict=True), label="training", linewidth=1, alpha=0.7)

@@ -7,6 +7,7 @@ from typing import Any
 
 from llmcli.spec import ModelSpec
 from llmcli.spec.training import LoraOptions, Training
+from llmcli.system.extras import is_installed
 from llmcli.training.results import Finetuned
 
 _CARD = """\
@@ -33,7 +34,7 @@ pipeline_tag: {tag}
 {steps:,} steps of {per_step:,} examples; AdamW (beta2 {beta2}, weight decay {weight_decay}),
 learning rate {learning_rate} with {warmup:.0%} warm-up and the schedule {schedule}, gradients
 clipped at {max_grad_norm}, seed {seed}.{taken} All settings are in `training.json`, the losses in
-`metrics.jsonl` and `loss.png`.
+`metrics.jsonl`{curve}.
 """
 
 TAGS = {
@@ -68,6 +69,7 @@ def training_card(options: Training, base: ModelSpec | None, result: Finetuned) 
         schedule=options.schedule,
         max_grad_norm=options.max_grad_norm,
         seed=options.seed,
+        curve=" and `loss.png`" if is_installed("matplotlib") else "",
         taken="" if best is None else f" The weights are those after step {best:,}.",
     )
 

@@ -14,6 +14,7 @@ from llmcli.engines.pytorch import saving
 from llmcli.errors import InputError, UsageError
 from llmcli.spec import ModelSpec
 from llmcli.spec.training import Training
+from llmcli.system.extras import is_installed
 from llmcli.system.hashes import write_sums
 from llmcli.system.locks import locked
 from llmcli.training.checkpoints import checkpoint_root
@@ -114,7 +115,8 @@ def save_finished(
     else:
         model = merged(prepared.model) if options.adapters.merge else prepared.model
         saving.save(model, prepared.tokenizer, aside, options.save_dtype)
-    save_png(result.curves, aside / CURVE, folder.name)
+    if is_installed("matplotlib"):
+        save_png(result.curves, aside / CURVE, folder.name)
     card = training_card(options, base, result)
     (aside / "README.md").write_text(card, encoding="utf-8")
     write_sums(aside)

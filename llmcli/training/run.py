@@ -12,6 +12,7 @@ from llmcli.engines.pytorch.device import choose_device, training_dtype
 from llmcli.errors import InputError, Interrupted, UsageError
 from llmcli.spec import ModelSpec
 from llmcli.spec.training import Training
+from llmcli.system.extras import is_installed, missing
 from llmcli.training.checkpoints import best_step, checkpoint_root, last_whole, read_state, step_of
 from llmcli.training.curves import read_curves
 from llmcli.training.distributed import is_first
@@ -19,6 +20,7 @@ from llmcli.training.estimate import STEPS, Estimate, estimate_of, pace_of
 from llmcli.training.joint import prepare_joint
 from llmcli.training.objectives.joint import Part
 from llmcli.training.output_folder import (
+    CURVE,
     METRICS,
     check_output,
     claimed,
@@ -43,6 +45,8 @@ def train(
     check_output(options, base)
     _require_files(options)
     note(f"learning rate: {options.learning_rate}")
+    if not is_installed("matplotlib"):
+        note("no loss curve: " + missing("matplotlib", CURVE))
     prepared, parts = _prepared(options, base, note)
     model = prepared.model
     model_class, parameters = type(model), model.num_parameters()

@@ -104,16 +104,6 @@ def test_wrong_use_is_one_line(run, request, tmp_path, words, code, telling):
     assert_one_line(result, code, telling)
 
 
-def test_pyarrow_is_asked_for_by_the_line_that_installs_it(run, tmp_path, monkeypatch):
-    import sys
-
-    monkeypatch.setitem(sys.modules, "pyarrow", None)
-    (tmp_path / "a.parquet").write_bytes(b"PAR1")
-    for words in (["-i", tmp_path / "a.parquet"], ["hi", "-o", tmp_path / "b.parquet"]):
-        result = run("classify", *words, "-q")
-        assert_one_line(result, INPUT, "pip install 'llmcli[parquet]'")
-
-
 @pytest.mark.parametrize(
     "words",
     ["classify hi --labels", "embed hi --query", "embed hi --prompt", "fill [MASK] --targets"],

@@ -6,6 +6,7 @@ from typing import Any
 from llmcli.data.readers.base import Source
 from llmcli.data.rows import Row
 from llmcli.errors import InputError
+from llmcli.system.extras import load_extra
 
 ROWS = 256  # held at a time
 
@@ -48,11 +49,5 @@ def _as_python(batch: Any) -> list[dict[str, Any]]:
 
 
 def parquet_library() -> Any:
-    """pyarrow.parquet. Raises InputError, with the command that installs it, if it is missing."""
-    try:
-        from pyarrow import parquet
-    except ImportError:
-        raise InputError(
-            "Parquet files need the pyarrow package: pip install 'llmcli[parquet]'"
-        ) from None
-    return parquet
+    """pyarrow.parquet. Raises InputError, with the pip line, where it is not installed."""
+    return load_extra("pyarrow.parquet", "a Parquet file")

@@ -26,6 +26,7 @@ from llmcli.engines.ct2.support import group_of, reason_against
 from llmcli.errors import InputError, LlmcliError, ModelUnsuitable
 from llmcli.models.architectures import Kind
 from llmcli.models.checkpoint import Checkpoint, read_adapters, read_config
+from llmcli.system.extras import require_extra
 
 __all__ = ["conversion_of", "converted", "is_converted", "reason_against"]
 Dtype = Literal["float32", "int8"]
@@ -84,8 +85,7 @@ def _require_convertible(checkpoint: Checkpoint, kind: Kind) -> None:
     reason = reason_against(read_config(checkpoint), kind)
     if reason is not None:
         raise ModelUnsuitable(f"{name} cannot be run by ct2: {reason}")
-    if engine_version() is None:
-        raise InputError("ctranslate2 is not installed: pip install ctranslate2")
+    require_extra("ctranslate2", "the ct2 engine")
 
 
 def _convert_apart(checkpoint: Checkpoint, target: Path, dtype: str) -> None:

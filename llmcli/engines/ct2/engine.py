@@ -17,6 +17,7 @@ from llmcli.engines.base import Inputs, Outputs, Request
 from llmcli.engines.ct2.heads import Head
 from llmcli.models.architectures import Kind
 from llmcli.spec import Decoding, EngineName
+from llmcli.system.extras import load_extra
 from llmcli.system.machine import physical_cores
 
 CLASSES: dict[Kind, str] = {"causal": "Generator", "seq2seq": "Translator"}
@@ -39,9 +40,8 @@ class Ct2Engine:
     name: EngineName = "ct2"
 
     def __init__(self, folder: Path, kind: Kind, head: Head | None = None) -> None:
-        """folder: of a conversion. head: of an encoder."""
-        import ctranslate2
-
+        """folder: of a conversion. head: of an encoder. Raises InputError without ctranslate2."""
+        ctranslate2 = load_extra("ctranslate2", "the ct2 engine")
         ctranslate2.set_log_level(logging.ERROR)  # its warnings are not for users of this program
         opened = getattr(ctranslate2, CLASSES.get(kind, "Encoder"))
         model = opened(str(folder), device="cpu", intra_threads=threads())

@@ -13,6 +13,7 @@ from llmcli.errors import ModelUnsuitable
 from llmcli.models.architectures import Kind, context_length
 from llmcli.models.checkpoint import Checkpoint, read_json, weight_files
 from llmcli.spec import ModelSpec
+from llmcli.system.extras import require_extra
 from llmcli.system.memory import make_ready
 from llmcli.tokenization.load import UnsupportedTokenizer, load_tokenizer
 
@@ -40,9 +41,11 @@ def load_converted(
 ) -> Loaded:
     """Convert a model, unless that was done before, and load it.
 
-    settings: the contents of its config.json. Raises UnsupportedByCt2 where torch must run it;
-    InputError where the conversion cannot be kept; ModelNotFound for half a download.
+    settings: the contents of its config.json. Raises UnsupportedByCt2 where torch must run
+    it; InputError without ctranslate2, or where the conversion cannot be kept; ModelNotFound for
+    half a download.
     """
+    require_extra("ctranslate2", "the ct2 engine")
     reason = reason_against(settings, kind)
     if reason is not None:
         raise UnsupportedByCt2(reason)

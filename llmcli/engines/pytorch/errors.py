@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 
 from llmcli.errors import LlmcliError, ModelUnsuitable
 from llmcli.models.checkpoint import Checkpoint
+from llmcli.system.extras import PIP_NAMES, missing
 
 
 @contextlib.contextmanager
@@ -28,7 +29,7 @@ def errors_explained(checkpoint: Checkpoint) -> Iterator[None]:
     except LlmcliError:
         raise
     except ImportError as error:
-        raise ModelUnsuitable(f"{name} {_missing_package(str(error))}") from None
+        raise ModelUnsuitable(_missing_package(name, str(error))) from None
     except (MemoryError, torch.OutOfMemoryError):
         raise ModelUnsuitable(f"{name} does not fit into memory: try --dtype bfloat16") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
@@ -60,11 +61,11 @@ def _silent_gguf(checkpoint: Checkpoint) -> Iterator[None]:
         reader.tqdm = bar
 
 
-def _missing_package(message: str) -> str:
-    for extra in ("gguf", "sentencepiece"):
-        if extra in message.lower():
-            return f"needs the {extra} package: pip install 'llmcli[{extra}]'"
-    return f"needs a package that is not installed: {_first_line(message)}"
+def _missing_package(name: str, message: str) -> str:
+    for package in PIP_NAMES:
+        if package in message.lower():
+            return missing(package, name)
+    return f"{name} needs a package that is not installed: {_first_line(message)}"
 
 
 def _one_line(name: str, error: Exception) -> str:

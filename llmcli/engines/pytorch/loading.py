@@ -22,7 +22,7 @@ from llmcli.engines.base import Loaded, Placement
 from llmcli.engines.pytorch.device import place
 from llmcli.engines.pytorch.engine import TorchEngine
 from llmcli.engines.pytorch.errors import errors_explained
-from llmcli.errors import InputError, ModelUnsuitable
+from llmcli.errors import ModelUnsuitable
 from llmcli.models import hub
 from llmcli.models.architectures import (
     Kind,
@@ -34,6 +34,7 @@ from llmcli.models.architectures import (
 )
 from llmcli.models.checkpoint import Checkpoint, check, check_tokenizer, read_adapters
 from llmcli.spec import ModelSpec
+from llmcli.system.extras import load_extra
 
 logging.set_verbosity_error()
 logging.disable_progress_bar()  # stderr is ours: cli/output.py draws what the user sees
@@ -210,9 +211,5 @@ def _require_all_weights(checkpoint: Checkpoint, found: dict[str, Any]) -> None:
 
 
 def peft_library() -> Any:
-    """peft. Raises InputError, with the cure, where it is not installed."""
-    try:
-        import peft
-    except ImportError:
-        raise InputError("--lora needs the peft package: pip install 'llmcli[lora]'") from None
-    return peft
+    """peft. Raises InputError, with the pip line, where it is not installed."""
+    return load_extra("peft", "a model with LoRA adapters")
