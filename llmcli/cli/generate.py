@@ -30,7 +30,7 @@ from llmcli.spec import BatchOptions, Chat, Decoding, InputOptions, ModelSpec, O
 if TYPE_CHECKING:
     from llmcli.data.rows import Failure, Row
     from llmcli.engines.base import Loaded
-    from llmcli.tasks.generate import Generation
+    from llmcli.inference.generation import Chunk, Generation
 
 
 @click.command()
@@ -94,11 +94,7 @@ def generate(
     several = decoding.num_return_sequences > 1
     if source.input is not None or out.format != "text" or out.path or several:
         write_results(
-            lambda batch, watch: watch(
-                show.noted(
-                    run(loaded, rows, replace(decoding, seed=batch.seed), chat, batch, draft)
-                )
-            ),
+            lambda batch, watch: watch(show.noted(run(loaded, rows, decoding, chat, batch, draft))),
             source,
             out,
             batch,
@@ -108,12 +104,8 @@ def generate(
         if decoding.assist:
             out.detail(f"all texts: {_rate(show.new_tokens, show.passes)}")
     else:
-        decoding = replace(decoding, seed=batch.seed)
-        how = batch.on_overflow
-        results = stream(
-            loaded, rows, decoding, chat, how, draft, on_start=show.begin, on_text=out.text
-        )
-        show.stream(show.noted(results), how)
+        events = stream(loaded, rows, decoding, chat, batch, draft)
+        show.stream(show.noted(show.written(events)), batch.on_overflow)
     if show.seed is not None and not seed_was_given:
         out.note(f"[seed {show.seed}]")
 
@@ -151,6 +143,20 @@ class _Show:
             self.passes += getattr(result, "passes", None) or 0
             self.seed = getattr(result, "seed", self.seed)
             yield result
+
+    def written(
+        self, events: "Iterable[Chunk | Generation | Failure]"
+    ) -> "Iterator[Generation | Failure]":
+        """Print chunks of text as they come; pass results on."""
+        from llmcli.inference.generation import Chunk
+
+        for event in events:
+            if not isinstance(event, Chunk):
+                yield event
+            elif event.text:
+                self.out.text(event.text)
+            else:
+                self.begin(event.row)
 
     def begin(self, row: "Row") -> None:
         """Print a prompt when its turn comes, with a blank line after the text before it."""

@@ -118,11 +118,11 @@ def test_every_command_can_be_taken_up_anywhere(run, request, tmp_path, monkeypa
 
 
 def test_rows_that_were_done_are_not_done_again(generate, whole, tmp_path, monkeypatch):
-    from llmcli.tasks.generate import _Work
+    from llmcli.inference.generation import Generator
 
     calls = []
-    work = _Work.run
-    monkeypatch.setattr(_Work, "run", lambda *args: calls.append(1) or work(*args))
+    work = Generator.run
+    monkeypatch.setattr(Generator, "run", lambda *args: calls.append(1) or work(*args))
     break_off(tmp_path / "out.jsonl", whole, whole.stat().st_size)
     result = generate(tmp_path / "out.jsonl", "--resume")
     assert "[going on after row 39: 39 rows are done]" in result.stderr

@@ -10,6 +10,7 @@ from llmcli.decoding.speculative import AssistedState, PromptLookup, RewindableM
 from llmcli.engines.pytorch.assistant import AssistedEngine, DraftModel
 from llmcli.engines.pytorch.loading import load_causal
 from llmcli.errors import ModelUnsuitable
+from llmcli.inference.generation import Chunk
 from llmcli.spec import Chat, Decoding, ModelSpec
 from llmcli.tasks.generate import generate, stream
 from tests.tiny_models import BLOOM, GPT2, LLAMA, MAMBA, make_causal
@@ -202,9 +203,9 @@ def test_the_starter_writes_the_same_texts_in_rows_and_streamed(starter, setting
         spec = Decoding(**settings, assist=name)
         found = list(generate(starter, rows, spec, Chat(), draft=draft))
         assert [outcome(one) for one in found] == [outcome(one) for one in plain]
-        pieces = []
-        watch = {"on_start": lambda row: None, "on_text": pieces.append}
-        streamed = list(stream(starter, rows, spec, Chat(), draft=draft, **watch))
+        events = list(stream(starter, rows, spec, Chat(), draft=draft))
+        pieces = [event.text for event in events if isinstance(event, Chunk)]
+        streamed = [event for event in events if not isinstance(event, Chunk)]
         assert [outcome(one) for one in streamed] == [outcome(one) for one in plain]
         assert "".join(pieces) == "".join(one.text for one in plain)
         assert all(one.passes <= one.new_tokens + 1 for one in found)

@@ -6,6 +6,7 @@ import torch
 from llmcli.data.rows import Failure, Row
 from llmcli.decoding.validation import check_decoding
 from llmcli.errors import UsageError
+from llmcli.inference.generation import Chunk
 from llmcli.spec import BatchOptions, Chat, Decoding, ModelSpec
 from llmcli.tasks.generate import generate, stream
 
@@ -41,10 +42,13 @@ def test_the_same_seed_gives_the_same_text_alone_in_a_batch_or_streamed(gpt2):
     ]
     streamed = []
     for text in PROMPTS:
-        pieces = []
-        watch = {"on_start": lambda row: None, "on_text": pieces.append}
-        list(stream(gpt2, rows(text), spec, Chat(), **watch))
-        streamed.append("".join(pieces))
+        chunks = [
+            event.text
+            for event in stream(gpt2, rows(text), spec, Chat())
+            if isinstance(event, Chunk)
+        ]
+        assert chunks[0] == ""
+        streamed.append("".join(chunks))
     assert alone == batch == streamed
     other = Decoding(temperature=1.0, seed=6, max_new_tokens=30)
     assert next(generate(gpt2, rows(PROMPTS[0]), other, Chat())).text != alone[0]
@@ -151,3 +155,32 @@ def test_a_chat_model_gets_its_template(tiny_chat):
 def test_settings_that_contradict_one_another_are_refused(spec):
     with pytest.raises(UsageError):
         check_decoding(spec)
+
+
+def test_a_seed_is_drawn_where_none_is_given_and_reported(gpt2):
+    first, second = (continue_one(gpt2, "a cat", temperature=1.0, max_new_tokens=8) for _ in "ab")
+    assert first.seed is not None
+    assert first.seed != second.seed
+    repeated = continue_one(gpt2, "a cat", temperature=1.0, max_new_tokens=8, seed=first.seed)
+    assert repeated.text == first.text
+    batch = BatchOptions(seed=7)
+    (result,) = generate(gpt2, rows("a cat"), Decoding(temperature=1.0), Chat(), batch)
+    assert result.seed == 7
+
+
+def test_beams_are_streamed_as_a_whole_and_several_sequences_not_at_all(gpt2):
+    spec = Decoding(num_beams=2, max_new_tokens=8)
+    started, chunk, result = stream(gpt2, rows("a cat"), spec, Chat())
+    assert started == Chunk(Row(1, "a cat"), "")
+    assert (
+        chunk.text == result.text == continue_one(gpt2, "a cat", num_beams=2, max_new_tokens=8).text
+    )
+    with pytest.raises(UsageError, match="cannot be streamed"):
+        stream(gpt2, rows("a"), Decoding(num_beams=2, num_return_sequences=2), Chat())
+
+
+def test_a_row_that_fails_is_streamed_as_its_failure(gpt2):
+    bad = Row(1, "", error="not text")
+    failure, *events = stream(gpt2, [bad, Row(2, "a")], Decoding(max_new_tokens=2), Chat())
+    assert isinstance(failure, Failure)
+    assert events[-1].row.number == 2

@@ -1,0 +1,332 @@
+"""Text generation with a causal language model: in batches, or chunk by chunk."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from llmcli.data.records import Record
+from llmcli.data.results import Result, record_of
+from llmcli.data.rows import Failure, Row
+from llmcli.decoding.steps import Hypothesis, Step, sequence_seed
+from llmcli.decoding.validation import DEFAULT_NEW_TOKENS
+from llmcli.engines.base import Loaded, Request, end_tokens
+from llmcli.errors import InputError
+from llmcli.inference.prompts import encode_prompt, room
+from llmcli.spec import Chat, Decoding, Overflow
+from llmcli.tokenization.text_stream import TextStream, token_namer
+
+FinishReason = Literal["end", "stop", "length"]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenChance:
+    """A token with its log-probability in nats, before any penalty or filter."""
+
+    token: str
+    id: int
+    logprob: float
+
+
+@dataclass(frozen=True, slots=True)
+class TokenStep:
+    """A token of the text, with the most probable tokens at its position."""
+
+    token: str
+    id: int
+    logprob: float
+    """In nats, before any penalty or filter."""
+    best: tuple[TokenChance, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Generation(Result):
+    """One continuation of one prompt."""
+
+    prompt: str
+    text: str
+    """What the model wrote, without the prompt, ending before a stop string."""
+    index: int
+    """Which of the sequences of this prompt it is, from 0; with beams, 0 is the best."""
+    prompt_tokens: int
+    new_tokens: int
+    finish_reason: FinishReason
+    """end: an end-of-text token; stop: a stop string; length: no more tokens allowed."""
+    seed: int | None
+    """The seed of sampling; None if the text was not sampled."""
+    seconds: float
+    """Time since the work on its batch began."""
+    score: float | None = None
+    """With beams: sum of the log-probabilities of the new tokens, in nats, divided by their number
+    to the power of the length penalty."""
+    logprobs: tuple[TokenStep, ...] | None = None
+    """Each token of the text with its alternatives; None unless `logprobs` asks for them."""
+    overflow: Overflow | None = None
+    """truncate: the prompt was too long, and its beginning was left out."""
+    passes: int | None = None
+    """With `assist`: how often the model was run."""
+
+    def to_dict(self) -> Record:
+        """The result as JSON has it: the same for the same text, so without time and passes."""
+        logprobs = ("logprobs",) if self.logprobs is None else ()
+        return record_of(self, without=("seconds", "passes", *logprobs))
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A stretch of generated text that no later token changes. A row's first one is empty."""
+
+    row: Row
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A row, ready to be continued."""
+
+    row: Row
+    ids: list[int]
+    limit: int
+    """Maximum number of new tokens."""
+    sequences: int
+    """Sequences or beams that are decoded for it."""
+    before: list[int]
+    """The tokens that the text continues: the prompt's; none in a chat, where an answer starts."""
+    overflow: Overflow | None = None
+
+    @property
+    def units(self) -> list["Prompt"]:
+        """The prompt itself, as the one input of its row."""
+        return [self]
+
+    @property
+    def size(self) -> int:
+        """Tokens of prompt and continuation, for all sequences."""
+        return (len(self.ids) + self.limit) * self.sequences
+
+
+class Generator:
+    """Continues rows.
+
+    draft: the smaller model that `options.assist` names. Raises ModelUnsuitable for a model that
+    cannot be assisted, or not by that one.
+    """
+
+    window_rows = 128
+    needs_text = False  # an empty prompt begins a new text
+    copies = 1
+    budget = 8192  # tokens of prompts and continuations: about 30 prompts of ordinary length
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        options: Decoding,
+        chat: Chat,
+        on_overflow: Overflow,
+        draft: Loaded | None = None,
+    ) -> None:
+        self._loaded, self._options, self._chat = loaded, options, chat
+        self._on_overflow = on_overflow
+        if options.assist:
+            from llmcli.engines.pytorch.assistant import AssistedEngine
+
+            self._loaded = replace(loaded, engine=AssistedEngine(loaded, draft))
+
+    def prepare(self, rows: Sequence[Row]) -> list[Prompt | Failure]:
+        """Encode the prompts of rows."""
+        return [self._prepare(row) for row in rows]
+
+    def run(self, prompts: Sequence[Prompt]) -> list[list[Generation]]:
+        """The sequences of each prompt."""
+        if self._options.num_beams > 1:
+            return _search(self._loaded, prompts, self._options)
+        sequences = Sequences(self._loaded, prompts, self._options)
+        for _ in sequences.chunks():
+            pass
+        return sequences.results()
+
+    def finish(self, prompt: Prompt, outputs: Sequence[list[Generation]]) -> list[Generation]:
+        """The sequences of a prompt, which is a single unit."""
+        return outputs[0]
+
+    def stream(self, prompt: Prompt) -> Iterator[Chunk | Generation]:
+        """Continue one prompt: the chunks of its text, then the result. Beams come as a whole."""
+        yield Chunk(prompt.row, "")
+        if self._options.num_beams > 1:
+            results = self.run([prompt])
+            yield Chunk(prompt.row, results[0][0].text)
+        else:
+            sequences = Sequences(self._loaded, [prompt], self._options, live=True)
+            for text in sequences.chunks():
+                yield Chunk(prompt.row, text)
+            results = sequences.results()
+        yield from results[0]
+
+    def _prepare(self, row: Row) -> Prompt | Failure:
+        options = self._options
+        try:
+            ids, overflow = self._fitted(encode_prompt(self._loaded, row.text, self._chat))
+            return Prompt(
+                row,
+                ids,
+                room(self._loaded, len(ids), options.max_new_tokens, DEFAULT_NEW_TOKENS),
+                max(options.num_return_sequences, options.num_beams),
+                [] if self._chat.is_on else ids,
+                overflow,
+            )
+        except InputError as error:
+            return Failure(row, error)
+
+    def _fitted(self, ids: list[int]) -> tuple[list[int], Overflow | None]:
+        """The end of a prompt that leaves room for the new tokens."""
+        context = self._loaded.context
+        if self._on_overflow != "truncate" or context is None or self._chat.is_on:
+            return ids, None
+        most = context - (self._options.max_new_tokens or min(DEFAULT_NEW_TOKENS, context // 2))
+        if most < 1 or len(ids) <= most:
+            return ids, None
+        return ids[-most:], "truncate"
+
+
+def _search(loaded: Loaded, prompts: Sequence[Prompt], options: Decoding) -> list[list[Generation]]:
+    began = time.perf_counter()
+    request = Request(
+        [prompt.ids for prompt in prompts],
+        [prompt.limit for prompt in prompts],
+        end_tokens(loaded),
+    )
+    searched = loaded.engine.search(request, options)
+    seconds = time.perf_counter() - began
+    return [
+        [_from_hypothesis(loaded, prompt, *each, seconds) for each in enumerate(hypotheses)]
+        for prompt, hypotheses in zip(prompts, searched, strict=True)
+    ]
+
+
+def _from_hypothesis(
+    loaded: Loaded, prompt: Prompt, index: int, hypothesis: Hypothesis, seconds: float
+) -> Generation:
+    stream = TextStream(loaded.tokenizer, after=prompt.before)
+    return Generation(
+        row=prompt.row,
+        prompt=prompt.row.text,
+        text="".join([*map(stream.push, hypothesis.tokens), stream.flush()]),
+        index=index,
+        prompt_tokens=len(prompt.ids),
+        new_tokens=len(hypothesis.tokens),
+        finish_reason="end" if hypothesis.ended else "length",
+        seed=None,
+        seconds=seconds,
+        score=hypothesis.score,
+        overflow=prompt.overflow,
+    )
+
+
+@dataclass(slots=True)
+class _Sequence:
+    """One text that is being written."""
+
+    prompt: Prompt
+    index: int
+    stream: TextStream
+    texts: list[str] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+    finish_reason: FinishReason = "length"
+
+
+class Sequences:
+    """The sequences of some prompts, decoded together.
+
+    live: text is wanted as soon as it is certain.
+    """
+
+    def __init__(
+        self, loaded: Loaded, prompts: Sequence[Prompt], options: Decoding, *, live: bool = False
+    ) -> None:
+        self._loaded, self._options = loaded, options
+        self._sequences = [
+            _Sequence(prompt, index, TextStream(loaded.tokenizer, options.stop, prompt.before))
+            for prompt in prompts
+            for index in range(options.num_return_sequences)
+        ]
+        request = Request(
+            [sequence.prompt.ids for sequence in self._sequences],
+            [sequence.prompt.limit for sequence in self._sequences],
+            end_tokens(loaded),
+            seeds=[
+                sequence_seed(options.seed or 0, sequence.index) for sequence in self._sequences
+            ],
+            live=live or bool(options.stop),
+        )
+        self._steps = loaded.engine.decode(request, options)
+        self._seconds = 0.0
+
+    def chunks(self) -> Iterator[str]:
+        """Decode to the end, and yield each stretch of text as soon as it is certain."""
+        began = time.perf_counter()
+        for step in self._steps:
+            text = self._take(step)
+            if text:
+                yield text
+        for sequence in self._sequences:
+            text = sequence.stream.flush()
+            if sequence.stream.stopped:
+                sequence.finish_reason = "stop"
+            if text:
+                sequence.texts.append(text)
+                yield text
+        self._seconds = time.perf_counter() - began
+
+    def results(self) -> list[list[Generation]]:
+        """The results of each prompt, once `chunks` has ended."""
+        results = [self._result(sequence) for sequence in self._sequences]
+        each = self._options.num_return_sequences
+        return [results[at : at + each] for at in range(0, len(results), each)]
+
+    def _take(self, step: Step) -> str:
+        """Add a token to its sequence; return the text that is now certain."""
+        sequence = self._sequences[step.row]
+        if step.is_end:
+            sequence.finish_reason = "end"
+            return ""
+        sequence.steps.append(step)
+        text = sequence.stream.push(step.token)
+        if text:
+            sequence.texts.append(text)
+        if sequence.stream.stopped:
+            self._steps.stop(step.row)
+        return text
+
+    def _result(self, sequence: _Sequence) -> Generation:
+        prompt, options = sequence.prompt, self._options
+        tokenizer, steps = self._loaded.tokenizer, sequence.steps
+        return Generation(
+            row=prompt.row,
+            prompt=prompt.row.text,
+            text="".join(sequence.texts),
+            index=sequence.index,
+            prompt_tokens=len(prompt.ids),
+            new_tokens=len(steps),
+            finish_reason=sequence.finish_reason,
+            seed=options.seed if options.samples else None,
+            seconds=self._seconds,
+            logprobs=_token_steps(tokenizer, steps) if options.logprobs else None,
+            overflow=prompt.overflow,
+            passes=self._steps.passes,
+        )
+
+
+def _token_steps(tokenizer: Any, steps: Sequence[Step]) -> tuple[TokenStep, ...]:
+    name = token_namer(tokenizer)
+    return tuple(
+        TokenStep(
+            name(step.token),
+            step.token,
+            step.logprob,
+            tuple(
+                TokenChance(name(chance.token), chance.token, chance.logprob)
+                for chance in step.best
+            ),
+        )
+        for step in steps
+    )
