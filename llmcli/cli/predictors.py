@@ -135,7 +135,7 @@ def _embedded(plan: Plan, out: Output) -> Predictions:
             found.fail(row.number, row.error or "one of its texts is empty")
         else:
             good.append(row)
-    from llmcli.evaluation.retrieval import cosines
+    from llmcli.evaluation.metrics.retrieval import cosines
 
     if plan.options.label_column is None:
         return _retrieved(found, good, loaded, plan, out)
@@ -155,7 +155,7 @@ def _retrieved(
     found: Predictions, rows: Sequence[Row], loaded: "Loaded", plan: Plan, out: Output
 ) -> Predictions:
     """Each query with the ranks of its texts among all different texts of the file."""
-    from llmcli.evaluation.retrieval import query_ranks
+    from llmcli.evaluation.metrics.retrieval import query_ranks
     from llmcli.inference.embedding import pooling_of
 
     texts = list(dict.fromkeys(row.pair or "" for row in rows))

@@ -7,7 +7,7 @@ import numpy as np
 
 from llmcli.arrays import Integers
 from llmcli.evaluation.examples import Example, Surprisal
-from llmcli.evaluation.metrics import bootstrap
+from llmcli.evaluation.metrics.bootstrap import bootstrap
 from llmcli.evaluation.task_metrics import Board
 from llmcli.spec.tasks import EvaluateOptions
 

@@ -8,8 +8,16 @@ import numpy as np
 
 from llmcli.arrays import Doubles, Integers
 from llmcli.errors import InputError
-from llmcli.evaluation import metrics
 from llmcli.evaluation.examples import Example, Surprisal
+from llmcli.evaluation.metrics import (
+    bleu,
+    calibration,
+    classification,
+    correlation,
+    entities,
+    retrieval,
+    squad,
+)
 from llmcli.spec.tasks import EvaluateOptions
 
 TOO_MUCH = 700.0  # nats: the exponential would be no number
@@ -68,7 +76,7 @@ class Classes:
         self._sure: Doubles | None = None
         if len(sure) == len(examples) and all(0 <= one <= 1.000001 for one in sure):
             self._sure = np.array(sure, dtype=np.float64)
-            self._bins = metrics.calibration_bins(self._sure)
+            self._bins = calibration.calibration_bins(self._sure)
         told = self._sure is not None
         self.names: tuple[str, ...] = ("accuracy", "macro_f1") + ("calibration_error",) * told
 
@@ -79,10 +87,10 @@ class Classes:
         return np.bincount(cells, minlength=count * count).reshape(count, count)
 
     def scores(self, rows: Integers) -> list[float]:
-        found = [float(self._right[rows].mean()), metrics.macro_f1(self.confusion(rows))]
+        found = [float(self._right[rows].mean()), classification.macro_f1(self.confusion(rows))]
         if self._sure is not None:
             gaps = self._right[rows] - self._sure[rows]
-            bins = np.bincount(self._bins[rows], weights=gaps, minlength=metrics.BINS)
+            bins = np.bincount(self._bins[rows], weights=gaps, minlength=calibration.BINS)
             found.append(float(np.abs(bins).sum() / len(rows)))
         return found
 
@@ -94,9 +102,9 @@ class Answers:
     is_right = True
 
     def __init__(self, examples: Sequence[Example], characters: bool) -> None:
-        self._exact = np.array([metrics.exact_match(one.said, one.gold) for one in examples])
+        self._exact = np.array([squad.exact_match(one.said, one.gold) for one in examples])
         self._f1 = np.array(
-            [metrics.answer_f1(one.said, one.gold, characters=characters) for one in examples]
+            [squad.answer_f1(one.said, one.gold, characters=characters) for one in examples]
         )
         # Only an exact match is right: an F1 of 1 with other words, or in another order, is less.
         self.quality = np.where(self._exact == 1, 1.0, np.minimum(self._f1, 0.999))
@@ -113,7 +121,7 @@ class Translated:
 
     def __init__(self, examples: Sequence[Example], tokenize: str) -> None:
         said, gold = [one.said for one in examples], [one.gold for one in examples]
-        self._made = metrics.Translations(said, gold, tokenize)
+        self._made = bleu.Translations(said, gold, tokenize)
         each = [self._made.chrf(np.array([at])) for at in range(len(examples))]
         self.quality = np.array(each) / 100
 
@@ -139,25 +147,27 @@ class Tags:
                     f"line {one.number}: {len(one.said)} tags were predicted for {len(one.gold)}"
                 )
         pairs = [(one.gold, one.said) for one in examples]
-        found = {entity[0] for pair in pairs for tags in pair for entity in metrics.entities(tags)}
+        found = {entity[0] for pair in pairs for tags in pair for entity in entities.entities(tags)}
         self.labels = tuple(sorted(found))
-        self._counts = np.array([metrics.entity_counts(*pair, self.labels) for pair in pairs])
+        self._counts = np.array([entities.entity_counts(*pair, self.labels) for pair in pairs])
         same = [sum(a == b for a, b in zip(*pair, strict=True)) for pair in pairs]
         self._tags = np.array([(n, len(pair[0])) for n, pair in zip(same, pairs, strict=True)])
-        shares = [metrics.ratio(n, size) for n, size in self._tags.tolist()]
+        shares = [classification.ratio(n, size) for n, size in self._tags.tolist()]
         self.quality = np.array(shares, dtype=np.float64)
 
-    def classes(self, rows: Integers) -> list[metrics.ClassScore]:
+    def classes(self, rows: Integers) -> list[classification.ClassScore]:
         """Each type of entity."""
         counts = self._counts[rows].sum(0)  # (K, 3)
         return [
-            metrics.ClassScore(label, *metrics.precision_recall_f1(*counts[at]), int(counts[at, 2]))
+            classification.ClassScore(
+                label, *classification.precision_recall_f1(*counts[at]), int(counts[at, 2])
+            )
             for at, label in enumerate(self.labels)
         ]
 
     def scores(self, rows: Integers) -> list[float]:
-        found = metrics.precision_recall_f1(*self._counts[rows].sum((0, 1)))
-        return [*found, metrics.ratio(*self._tags[rows].sum(0))]
+        found = classification.precision_recall_f1(*self._counts[rows].sum((0, 1)))
+        return [*found, classification.ratio(*self._tags[rows].sum(0))]
 
 
 class Similar:
@@ -174,7 +184,7 @@ class Similar:
 
     def scores(self, rows: Integers) -> list[float]:
         gold, said = self._gold[rows], self._said[rows]
-        return [metrics.spearman(gold, said), metrics.pearson(gold, said)]
+        return [correlation.spearman(gold, said), correlation.pearson(gold, said)]
 
 
 class Retrieved:
@@ -186,8 +196,8 @@ class Retrieved:
     def __init__(self, examples: Sequence[Example]) -> None:
         values = [
             [
-                *(metrics.recall_at(one.said, k) for k in RECALL_AT),
-                metrics.reciprocal_rank(one.said),
+                *(retrieval.recall_at(one.said, k) for k in RECALL_AT),
+                retrieval.reciprocal_rank(one.said),
             ]
             for one in examples
         ]

@@ -8,7 +8,8 @@ import numpy as np
 from llmcli.arrays import Integers
 from llmcli.errors import InputError
 from llmcli.evaluation.examples import Example
-from llmcli.evaluation.metrics import bootstrap, mcnemar
+from llmcli.evaluation.metrics.bootstrap import bootstrap
+from llmcli.evaluation.metrics.mcnemar import mcnemar
 from llmcli.evaluation.report import as_text
 from llmcli.evaluation.task_metrics import Board, make_board
 from llmcli.spec.tasks import EvaluateOptions, EvaluationTask

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from llmcli.evaluation.examples import Example
-from llmcli.evaluation.metrics import ClassScore, class_scores
+from llmcli.evaluation.metrics.classification import ClassScore, class_scores
 from llmcli.evaluation.report import Measure, Mistake, Slice, measures, slices, worst
 from llmcli.evaluation.task_metrics import Classes, Tags, Translated, make_board
 from llmcli.spec.tasks import EvaluateOptions, EvaluationTask

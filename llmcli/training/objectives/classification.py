@@ -10,7 +10,7 @@ from torch.nn import functional
 from llmcli.data.rows import Row
 from llmcli.errors import InputError
 from llmcli.evaluation.labels import label_text
-from llmcli.evaluation.metrics import accuracy, confusion_matrix, macro_f1, ratio
+from llmcli.evaluation.metrics.classification import accuracy, confusion_matrix, macro_f1, ratio
 from llmcli.training.objectives.base import (
     Batch,
     Examples,

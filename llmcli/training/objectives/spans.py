@@ -8,7 +8,7 @@ from torch import Tensor
 
 from llmcli.data.squad import Question
 from llmcli.errors import InputError
-from llmcli.evaluation.metrics import answer_f1, exact_match
+from llmcli.evaluation.metrics.squad import answer_f1, exact_match
 from llmcli.inference.encoding import Fitting, Window, encode
 from llmcli.inference.spans import SpanScores, best_spans
 from llmcli.training.objectives.base import (

@@ -7,7 +7,8 @@ from torch import Tensor
 
 from llmcli.data.rows import Row
 from llmcli.errors import InputError
-from llmcli.evaluation.metrics import accuracy, entity_scores
+from llmcli.evaluation.metrics.classification import accuracy
+from llmcli.evaluation.metrics.entities import entity_scores
 from llmcli.training.objectives.base import (
     NO_LABEL,
     Batch,

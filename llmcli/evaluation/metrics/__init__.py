@@ -1,0 +1,1 @@
+"""Metrics by kind: pure functions of expected and predicted values, without torch or a model."""
