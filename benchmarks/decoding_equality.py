@@ -17,7 +17,7 @@ from transformers import AutoModelForCausalLM
 from llmcli.decoding.beam_search import beam_search
 from llmcli.decoding.loop import CachedCausal, DecodingLoop
 from llmcli.engines.base import end_tokens
-from llmcli.engines.pytorch.loading import load_causal
+from llmcli.engines.pytorch import loading
 from llmcli.errors import ModelUnsuitable
 from llmcli.spec import Decoding, ModelSpec
 
@@ -40,7 +40,7 @@ BEAMS = [{"num_beams": 2}, {"num_beams": 4}, {"num_beams": 4, "no_repeat_ngram_s
 def load(name):
     """A model, prompts of ids, and its end tokens."""
     try:
-        loaded = load_causal(ModelSpec(name))
+        loaded = loading.load(ModelSpec(name), ("causal",))
     except ModelUnsuitable as error:
         if "no tokenizer" not in str(error):
             raise

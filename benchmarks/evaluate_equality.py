@@ -70,10 +70,10 @@ def answers(options):
 def perplexity(options):
     import torch
 
-    from llmcli.engines.pytorch.loading import load_causal
+    from llmcli.engines.pytorch.loading import load
     from llmcli.spec import ModelSpec
 
-    loaded = load_causal(ModelSpec(options.source))
+    loaded = load(ModelSpec(options.source), ("causal",))
     text = Path(options.text).read_text(encoding="utf-8")
     ids = loaded.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
     block = min(loaded.context or 1024, 1024)

@@ -17,7 +17,7 @@ import torch
 
 from llmcli.engines.base import Request
 from llmcli.engines.pytorch.engine import TorchEngine
-from llmcli.engines.pytorch.loading import load_causal
+from llmcli.engines.pytorch.loading import load
 from llmcli.engines.pytorch.packing import pack
 from llmcli.spec import Decoding, ModelSpec
 
@@ -43,7 +43,7 @@ def main() -> None:
     count, rounds = (4, 1) if options.quick else (options.tokens, options.rounds)
     rows = []
     for dtype in ("float32", "bfloat16"):
-        loaded = load_causal(ModelSpec(str(folder), dtype=dtype, device="cpu"))
+        loaded = load(ModelSpec(str(folder), dtype=dtype, device="cpu"), ("causal",))
         models = {PEER: loaded.network, "packed": copy.deepcopy(loaded.network)}
         began = time.perf_counter()
         pack(models["packed"])

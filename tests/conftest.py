@@ -137,7 +137,7 @@ def tiny_marian(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def gpt2(tiny_gpt2: Path) -> Any:
     """The tiny GPT-2, loaded."""
-    from llmcli.engines.pytorch.loading import load_causal
+    from llmcli.engines.pytorch.loading import load
     from llmcli.spec import ModelSpec
 
-    return load_causal(ModelSpec(str(tiny_gpt2)))
+    return load(ModelSpec(str(tiny_gpt2)), ("causal",))

@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from llmcli.engines.pytorch.loading import load_causal
+from llmcli.engines.pytorch.loading import load
 from llmcli.models.checkpoint import STARTERS
 from llmcli.spec import Decoding, ModelSpec
 from tests.decoding.test_loop import decode, reference, trimmed
@@ -22,7 +22,7 @@ PROMPTS = [
 
 @pytest.fixture(scope="module")
 def starter():
-    return load_causal(ModelSpec("gpt2-stories"))
+    return load(ModelSpec("gpt2-stories"), ("causal",))
 
 
 @pytest.mark.parametrize("settings", [{}, {"num_beams": 3}, {"repetition_penalty": 1.2}], ids=str)

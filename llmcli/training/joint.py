@@ -6,8 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from llmcli.engines.pytorch import loading, saving, trainable
+from llmcli.engines.pytorch import loading, saving
 from llmcli.errors import InputError
+from llmcli.models import hub
 from llmcli.spec import Dtype, ModelSpec
 from llmcli.spec.training import Training
 from llmcli.training.objectives.distillation import Likeness
@@ -139,7 +140,7 @@ def save_joint(
     config = owner.config
     config.architectures = [type(part.objective.model).__name__ for part in parts]
     saving.save_state(config, merged_state(parts, body), tokenizer, folder, dtype)
-    source = trainable.folder_of(base)
+    source = hub.resolve(base).folder
     for name in POOLING_FILES:
         if (source / name).is_dir():
             shutil.copytree(source / name, folder / name)

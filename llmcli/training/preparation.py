@@ -7,7 +7,8 @@ from typing import Any
 
 from llmcli.data.squad import read_questions
 from llmcli.engines.base import Loaded
-from llmcli.engines.pytorch import loading, trainable
+from llmcli.engines.pytorch import from_scratch, loading, trainable
+from llmcli.engines.pytorch.pretrained import read_tokenizer_folder
 from llmcli.errors import InputError, ModelUnsuitable, UsageError
 from llmcli.inference.translation.languages import base as base_language
 from llmcli.inference.translation.languages import find_language
@@ -406,10 +407,10 @@ def made_for(options: Training, data: Data, kept_tokenizer: Path, note: Note) ->
     """A new model, with a tokenizer that is learnt from the training text."""
     kind = USUAL[options.task].kind
     assert options.from_scratch is not None, "the command line asks for one of the two"
-    settings = trainable.read_new_config(options.from_scratch, kind)
-    plan = trainable.plan_new({"pad_token_id": 0, **settings}, kind)  # a small vocabulary has 0
+    settings = from_scratch.read_new_config(options.from_scratch, kind)
+    plan = from_scratch.plan_new({"pad_token_id": 0, **settings}, kind)  # a small vocabulary has 0
     if options.resume and kept_tokenizer.is_dir():
-        tokenizer = trainable.load_tokenizer_folder(kept_tokenizer)
+        tokenizer = read_tokenizer_folder(kept_tokenizer)
     else:
         length = context_length(plan.to_dict()) or USUAL[options.task].limit
         size = settings.get("vocab_size", plan.vocab_size)
@@ -428,7 +429,7 @@ def made_for(options: Training, data: Data, kept_tokenizer: Path, note: Note) ->
         tokens |= {"forced_eos_token_id": tokens["eos_token_id"], "bos_token_id": None}
         settings["decoder_vocab_size"] = len(tokenizer)
     new = settings | tokens | _label_settings(options, data.labels)
-    model = trainable.new_model({**new, "vocab_size": len(tokenizer)}, kind, options.seed)
+    model = from_scratch.new_model({**new, "vocab_size": len(tokenizer)}, kind, options.seed)
     return model, tokenizer
 
 

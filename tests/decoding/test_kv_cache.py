@@ -9,7 +9,7 @@ from transformers.cache_utils import DynamicCache, DynamicLayer
 from llmcli.decoding import loop as decoding
 from llmcli.decoding.kv_cache import ROOM, RoomyLayer, joined, with_room
 from llmcli.decoding.loop import CachedCausal
-from llmcli.engines.pytorch.loading import load_causal
+from llmcli.engines.pytorch.loading import load
 from llmcli.spec import ModelSpec
 from tests.tiny_models import BLOOM, GPT2, LLAMA, MAMBA, make_causal
 
@@ -109,7 +109,7 @@ PROMPTS = [[5, 6, 7, 8, 9, 10, 11], [8], [12, 13, 14, 15], [16, 17], [9, 9, 9, 9
 def test_prompts_that_are_read_in_parts_go_on_as_if_read_together(
     settings, bpe, tmp_path, monkeypatch
 ):
-    loaded = load_causal(ModelSpec(str(make_causal(bpe, tmp_path / "model", **settings))))
+    loaded = load(ModelSpec(str(make_causal(bpe, tmp_path / "model", **settings))), ("causal",))
     found = []
     for most in (8, 10_000):
         monkeypatch.setattr(decoding, "READ_AT_ONCE", most)

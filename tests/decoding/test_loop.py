@@ -157,12 +157,12 @@ def test_beams_equal_those_of_generate(model, beams, settings, end):
 
 def test_a_model_that_takes_padding_for_text_gets_no_padding(bpe, tmp_path):
     from llmcli.data.rows import Row
-    from llmcli.engines.pytorch.loading import load_causal
+    from llmcli.engines.pytorch.loading import load
     from llmcli.spec import BatchOptions, Chat, ModelSpec
     from llmcli.tasks.generate import generate
 
     settings = {"model_type": "rwkv", "hidden_size": 16, "num_hidden_layers": 2}
-    loaded = load_causal(ModelSpec(str(make_causal(bpe, tmp_path / "rwkv", **settings))))
+    loaded = load(ModelSpec(str(make_causal(bpe, tmp_path / "rwkv", **settings))), ("causal",))
     rows = [Row(1, "a"), Row(2, "Once upon a time"), Row(3, "the cat")]
     spec = Decoding(max_new_tokens=6)
     together = [

@@ -8,7 +8,7 @@ from llmcli.data.rows import Row
 from llmcli.decoding.loop import CachedCausal, DecodingLoop
 from llmcli.decoding.speculative import AssistedState, PromptLookup, RewindableModel
 from llmcli.engines.pytorch.assistant import AssistedEngine, DraftModel
-from llmcli.engines.pytorch.loading import load_causal
+from llmcli.engines.pytorch.loading import load
 from llmcli.errors import ModelUnsuitable
 from llmcli.inference.generation import Chunk
 from llmcli.spec import Chat, Decoding, ModelSpec
@@ -44,12 +44,12 @@ def folder(request, bpe, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def loaded(folder):
-    return load_causal(ModelSpec(str(folder)))
+    return load(ModelSpec(str(folder)), ("causal",))
 
 
 @pytest.fixture(scope="module")
 def starter():
-    return load_causal(ModelSpec("gpt2-stories"))
+    return load(ModelSpec("gpt2-stories"), ("causal",))
 
 
 class Oracle:

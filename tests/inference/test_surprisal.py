@@ -8,9 +8,10 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from llmcli.data.rows import Failure, Row
-from llmcli.engines.choose import Purpose, load
+from llmcli.engines import choose
+from llmcli.engines.choose import Purpose
 from llmcli.engines.pytorch.engine import TorchEngine
-from llmcli.engines.pytorch.loading import load_causal
+from llmcli.engines.pytorch.loading import load
 from llmcli.errors import UsageError
 from llmcli.evaluation.ngrams import Ngrams, cross_fitted
 from llmcli.evaluation.perplexity import line_examples, row_example, score_texts
@@ -92,7 +93,7 @@ def test_batches_change_nothing(gpt2, size):
 def test_a_recurrent_model_is_scored_in_batches_as_alone(bpe, tmp_path):
     from tests.tiny_models import MAMBA
 
-    loaded = load_causal(ModelSpec(str(make_causal(bpe, tmp_path / "mamba", **MAMBA))))
+    loaded = load(ModelSpec(str(make_causal(bpe, tmp_path / "mamba", **MAMBA))), ("causal",))
     scoring = Scoring(loaded, PerplexityOptions(block_size=16))
     rows = [Row(1, TEXT[:90]), Row(2, TEXT[:40])]
     found = list(score_texts(loaded, scoring, rows, AUTO_BATCH))
@@ -101,7 +102,7 @@ def test_a_recurrent_model_is_scored_in_batches_as_alone(bpe, tmp_path):
 
 
 def test_ct2_is_as_surprised_as_torch(gpt2, tiny_gpt2):
-    light = load(ModelSpec(str(tiny_gpt2), engine="ct2"), Purpose(("causal",)))
+    light = choose.load(ModelSpec(str(tiny_gpt2), engine="ct2"), Purpose(("causal",)))
     rows = [Row(1, TEXT), Row(2, "the cat"), Row(3, TEXT[:90])]
     scored = [
         list(score_texts(loaded, Scoring(loaded, PerplexityOptions(stride=40)), rows, AUTO_BATCH))

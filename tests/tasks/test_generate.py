@@ -130,10 +130,10 @@ def test_logprobs_name_each_token_and_its_rivals(gpt2):
 
 
 def test_a_chat_model_gets_its_template(tiny_chat):
-    from llmcli.engines.pytorch.loading import load_causal
+    from llmcli.engines.pytorch.loading import load
     from llmcli.inference.prompts import encode_prompt
 
-    loaded = load_causal(ModelSpec(str(tiny_chat)))
+    loaded = load(ModelSpec(str(tiny_chat)), ("causal",))
     plain = encode_prompt(loaded, "hello cat", Chat())
     chat = encode_prompt(loaded, "hello cat", Chat(chat=True))
     system = encode_prompt(loaded, "hello cat", Chat(system="be a dog"))

@@ -226,10 +226,10 @@ def pairs(feature):
 
 def test_only_what_the_assistant_says_is_learnt(tiny_chat):
     from llmcli.data.rows import Row
-    from llmcli.engines.pytorch.loading import load_causal
+    from llmcli.engines.pytorch.loading import load
     from llmcli.training.objectives.conversation import Conversation
 
-    loaded = load_causal(ModelSpec(str(tiny_chat)))
+    loaded = load(ModelSpec(str(tiny_chat)), ("causal",))
     objective = Conversation(loaded.network, loaded.tokenizer, 200)
     row = Row(1, "", {"prompt": "hello cat", "completion": "The cat sat."})
     (feature,) = objective.examples([row]).features
@@ -240,10 +240,10 @@ def test_only_what_the_assistant_says_is_learnt(tiny_chat):
 
 def test_a_model_without_a_template_learns_the_completion_and_its_end(tiny_gpt2):
     from llmcli.data.rows import Row
-    from llmcli.engines.pytorch.loading import load_causal
+    from llmcli.engines.pytorch.loading import load
     from llmcli.training.objectives.conversation import Conversation
 
-    loaded = load_causal(ModelSpec(str(tiny_gpt2)))
+    loaded = load(ModelSpec(str(tiny_gpt2)), ("causal",))
     objective = Conversation(loaded.network, loaded.tokenizer, 64)
     (feature,) = objective.examples([Row(1, "", {"prompt": "a cat", "response": "sat"})]).features
     learnt = [id for id, label in pairs(feature) if label != -100]

@@ -5,6 +5,7 @@ import functools
 import importlib
 import pickle
 import struct
+import threading
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -17,13 +18,19 @@ from llmcli.errors import LlmcliError, ModelUnsuitable
 from llmcli.models.checkpoint import Checkpoint
 from llmcli.system.extras import PIP_NAMES, missing
 
+_LOADING = threading.RLock()
+"""While it loads, transformers changes torch's default dtype for the process, and we the warnings:
+one thread at a time."""
+
 
 @contextlib.contextmanager
 def errors_explained(checkpoint: Checkpoint) -> Iterator[None]:
-    """Turn what transformers raises about a checkpoint into one line."""
+    """Turn what transformers raises while it loads a checkpoint into one line."""
     name = checkpoint.model_id
+    if checkpoint.gguf_file is not None:
+        _silence_gguf_reader()
     try:
-        with warnings.catch_warnings(), _silent_gguf(checkpoint):
+        with _LOADING, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     except LlmcliError:
@@ -31,58 +38,50 @@ def errors_explained(checkpoint: Checkpoint) -> Iterator[None]:
     except ImportError as error:
         raise ModelUnsuitable(_missing_package(name, str(error))) from None
     except (MemoryError, torch.OutOfMemoryError):
-        raise ModelUnsuitable(f"{name} does not fit into memory: try --dtype bfloat16") from None
+        raise ModelUnsuitable(f"{name} does not fit into memory: try `dtype`=bfloat16") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
-        raise ModelUnsuitable(f"{name} cannot be loaded: {_one_line(name, error)}") from None
+        raise ModelUnsuitable(f"{name} cannot be loaded: {_one_line(error)}") from None
     except (pickle.UnpicklingError, EOFError):
         raise ModelUnsuitable(
             f"{name} is refused: its pickle is damaged, or would run code when it is read"
         ) from None
     except StrictDataclassError as error:
-        raise ModelUnsuitable(
-            f"{name} has a broken config.json: {_last_line(str(error))}"
-        ) from None
+        raise ModelUnsuitable(f"{name} has a broken config.json: {last_line(str(error))}") from None
     except (SafetensorError, struct.error) as error:
         raise ModelUnsuitable(f"{name} is damaged: {error}") from None
 
 
-@contextlib.contextmanager
-def _silent_gguf(checkpoint: Checkpoint) -> Iterator[None]:
-    """Keep the GGUF reader's progress bar off stderr: it heeds no setting of transformers."""
-    if checkpoint.gguf_file is None:
-        yield
-        return
+@functools.cache
+def _silence_gguf_reader() -> None:
+    """Turn off the progress bar of the GGUF reader, which ignores the settings of transformers."""
     reader: Any = importlib.import_module("transformers.modeling_gguf_pytorch_utils")
-    bar = reader.tqdm
-    reader.tqdm = functools.partial(bar, disable=True)
-    try:
-        yield
-    finally:
-        reader.tqdm = bar
+    reader.tqdm = functools.partial(reader.tqdm, disable=True)
 
 
 def _missing_package(name: str, message: str) -> str:
     for package in PIP_NAMES:
         if package in message.lower():
             return missing(package, name)
-    return f"{name} needs a package that is not installed: {_first_line(message)}"
+    return f"{name} needs a package that is not installed: {first_line(message)}"
 
 
-def _one_line(name: str, error: Exception) -> str:
+def _one_line(error: Exception) -> str:
     text = str(error)
     if "trust_remote_code" in text:
-        return "it brings its own Python code; run it with --trust-remote-code if you trust it"
+        return "it comes with Python code of its own; set `trust_remote_code` to run that"
     if "tokenizer" in text.lower() and isinstance(error, (OSError, ValueError)):
-        return f"it has no tokenizer that can be read ({_first_line(text)})"
+        return f"its tokenizer cannot be read ({first_line(text)})"
     if isinstance(error, KeyError):
         return f"its configuration lacks {text}"
-    return _first_line(text) or type(error).__name__
+    return first_line(text) or type(error).__name__
 
 
-def _first_line(text: str) -> str:
+def first_line(text: str) -> str:
+    """The first line of an error message that is not blank, at most 300 characters."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[0][:300].rstrip(".:") if lines else ""
 
 
-def _last_line(text: str) -> str:
+def last_line(text: str) -> str:
+    """The last line of an error message, where validation errors state the reason."""
     return text.strip().splitlines()[-1].strip().removeprefix("TypeError: ")

@@ -1,11 +1,10 @@
-"""The only file that calls from_pretrained. Foreign errors of loading are translated here."""
+"""Loading a model for inference with torch: a checkpoint with its head, or the body below it."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from transformers import (
-    AutoConfig,
     AutoModel,
     AutoModelForCausalLM,
     AutoModelForMaskedLM,
@@ -14,14 +13,19 @@ from transformers import (
     AutoModelForSequenceClassification,
     AutoModelForTextEncoding,
     AutoModelForTokenClassification,
-    AutoTokenizer,
 )
-from transformers.utils import logging
 
 from llmcli.engines.base import Loaded, Placement
 from llmcli.engines.pytorch.device import place
 from llmcli.engines.pytorch.engine import TorchEngine
 from llmcli.engines.pytorch.errors import errors_explained
+from llmcli.engines.pytorch.pretrained import (
+    merge_adapters,
+    peft_library,
+    read_config,
+    read_network,
+    read_tokenizer,
+)
 from llmcli.errors import ModelUnsuitable
 from llmcli.models import hub
 from llmcli.models.architectures import (
@@ -32,14 +36,10 @@ from llmcli.models.architectures import (
     kind_of,
     kinds_of,
 )
-from llmcli.models.checkpoint import Checkpoint, check, check_tokenizer, read_adapters
+from llmcli.models.checkpoint import Checkpoint, check, read_adapters
 from llmcli.spec import ModelSpec
-from llmcli.system.extras import load_extra
 
-logging.set_verbosity_error()
-logging.disable_progress_bar()  # stderr is ours: cli/output.py draws what the user sees
-
-AUTO_CLASSES = {
+AUTO_CLASSES: dict[Kind, Any] = {
     "causal": AutoModelForCausalLM,
     "masked": AutoModelForMaskedLM,
     "seq2seq": AutoModelForSeq2SeqLM,
@@ -49,9 +49,13 @@ AUTO_CLASSES = {
 }
 
 
-def load_causal(model: ModelSpec) -> Loaded:
-    """Load a model that predicts the next token. Raises ModelNotFound, ModelUnsuitable."""
-    return load(model, ("causal",))
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a checkpoint is loaded as."""
+
+    kind: Kind
+    network_class: Any
+    """A class of transformers."""
 
 
 def load(model: ModelSpec, kinds: tuple[Kind, ...]) -> Loaded:
@@ -61,155 +65,98 @@ def load(model: ModelSpec, kinds: tuple[Kind, ...]) -> Loaded:
     weights that its architecture needs.
     """
 
-    return _load(model, lambda settings: choose_kind(model.model_id, settings, kinds))
+    def target_of(settings: dict[str, Any]) -> Target:
+        kind = choose_kind(model.model_id, settings, kinds)
+        return Target(kind, AUTO_CLASSES[kind])
+
+    return _load(model, target_of)
 
 
 def load_encoder(model: ModelSpec) -> Loaded:
-    """Load what a model of any kind has below its head, in evaluation mode, with its tokenizer.
+    """Load a model of any kind without its head, in evaluation mode, with its tokenizer.
 
     Of a sequence-to-sequence model, that is its encoder. Raises as `load` does.
     """
-
-    def kind_for(settings: dict[str, Any]) -> Kind:
-        kinds = kinds_of(settings)
-        return "encoder" if "encoder" in kinds else kinds[0]
-
-    def class_for(settings: dict[str, Any]) -> Any:
-        if any(name.endswith("EncoderModel") for name in architectures(settings)):
-            return AutoModelForTextEncoding  # T5's encoder alone
-        return AutoModelForSeq2SeqLM if kind_of(settings) == "seq2seq" else AutoModel
-
-    loaded = _load(model, kind_for, class_for)
+    loaded = _load(model, _headless)
     if loaded.kind == "seq2seq":
         encoder = loaded.network.get_encoder()
         return replace(loaded, network=encoder, engine=TorchEngine(encoder))
     return loaded
 
 
-def _load(
-    spec: ModelSpec,
-    kind_for: Callable[[dict[str, Any]], Kind],
-    class_for: Callable[[dict[str, Any]], Any] | None = None,
-) -> Loaded:
-    """kind_for, class_for: what a model's configuration is loaded as; None: its kind's class."""
-    placement = place(spec.device, spec.dtype)
-    checkpoint = hub.resolve(spec)
-    check(checkpoint)
-    adapters = read_adapters(checkpoint)
-    if adapters is not None:
-        return _load_adapted(spec, checkpoint, adapters, kind_for, class_for)
-    with errors_explained(checkpoint):
-        config = _config(checkpoint, spec)
-        settings = config.to_dict()
-        kind = kind_for(settings)
-        model_class = class_for(settings) if class_for else AUTO_CLASSES[kind]
-        tokenizer = _tokenizer(checkpoint, spec)
-        model, found = model_class.from_pretrained(
-            checkpoint.folder,
-            config=config,
-            dtype=placement.dtype,
-            output_loading_info=True,
-            ignore_mismatched_sizes=True,  # they are refused below, by name
-            use_safetensors=True,
-            **_common(checkpoint, spec),
-        )
-    _require_all_weights(checkpoint, found)
-    context = context_length(settings)
-    model = model.to(placement.device).eval()
-    return _ready(model, tokenizer, kind, context, checkpoint, placement)
-
-
-def _ready(
-    model: Any,
-    tokenizer: Any,
-    kind: Kind,
-    context: int | None,
-    checkpoint: Checkpoint,
-    placement: Placement,
-) -> Loaded:
-    return Loaded(
-        model,
-        tokenizer,
-        kind,
-        context,
-        checkpoint,
-        placement,
-        config=model.config,
-        generation_config=getattr(model, "generation_config", None),
-        engine=TorchEngine(model),
-    )
-
-
-def _load_adapted(
-    spec: ModelSpec,
-    checkpoint: Checkpoint,
-    adapters: dict[str, Any],
-    kind_for: Callable[[dict[str, Any]], Kind],
-    class_for: Callable[[dict[str, Any]], Any] | None,
-) -> Loaded:
-    """Load the model that adapters were made for, and merge them into it."""
-    peft = peft_library()
-    base = hub.resolve(replace(spec, model_id=adapters["base_model_name_or_path"], revision=None))
-    check(base)
-    placement = place(spec.device, spec.dtype)
-    with errors_explained(checkpoint):
-        config = _config(checkpoint, spec)
-        settings = config.to_dict()
-        kind = kind_for(settings)
-        model_class: Any = class_for(settings) if class_for else AUTO_CLASSES[kind]
-        model = model_class.from_pretrained(
-            base.folder,
-            config=config,
-            dtype=placement.dtype,
-            ignore_mismatched_sizes=True,  # of a head that comes with the adapters
-            use_safetensors=True,
-            **_common(base, spec),
-        )
-        model = peft.PeftModel.from_pretrained(model, str(checkpoint.folder)).merge_and_unload()
-        tokenizer = _tokenizer(checkpoint, spec)
-    model = model.to(placement.device).eval()
-    context = context_length(settings)
-    return _ready(model, tokenizer, kind, context, checkpoint, placement)
+def _headless(settings: dict[str, Any]) -> Target:
+    kinds = kinds_of(settings)
+    kind = "encoder" if "encoder" in kinds else kinds[0]
+    if any(name.endswith("EncoderModel") for name in architectures(settings)):
+        return Target(kind, AutoModelForTextEncoding)  # only the encoder of T5
+    is_seq2seq = kind_of(settings) == "seq2seq"
+    return Target(kind, AutoModelForSeq2SeqLM if is_seq2seq else AutoModel)
 
 
 def load_tokenizer(model: ModelSpec) -> Any:
     """Load a checkpoint's tokenizer alone. Raises ModelNotFound, ModelUnsuitable."""
     checkpoint = hub.resolve(model)
     with errors_explained(checkpoint):
-        return _tokenizer(checkpoint, model)
+        return read_tokenizer(checkpoint, model)
 
 
-def _common(checkpoint: Checkpoint, model: ModelSpec) -> dict[str, Any]:
-    gguf = {"gguf_file": checkpoint.gguf_file} if checkpoint.gguf_file else {}
-    return {"local_files_only": True, "trust_remote_code": model.trust_remote_code, **gguf}
+def _load(model: ModelSpec, target_of: Callable[[dict[str, Any]], Target]) -> Loaded:
+    """target_of: what a model with the given settings of config.json is loaded as."""
+    placement = place(model.device, model.dtype)
+    checkpoint = hub.resolve(model)
+    check(checkpoint)
+    adapters = read_adapters(checkpoint)
+    base = checkpoint if adapters is None else _base_of(adapters, model)
+    with errors_explained(checkpoint):
+        config = read_config(checkpoint, model)
+        target = target_of(config.to_dict())
+        tokenizer = read_tokenizer(checkpoint, model)
+        network, info = read_network(target.network_class, base, model, config, placement.dtype)
+        if adapters is not None:  # they may bring the head, so that the base may lack it
+            network = merge_adapters(network, checkpoint)
+    if adapters is None:
+        _require_all_weights(checkpoint, info)
+    network = network.to(placement.device).eval()
+    return assemble(network, tokenizer, target.kind, checkpoint, placement)
 
 
-def _config(checkpoint: Checkpoint, model: ModelSpec) -> Any:
-    return AutoConfig.from_pretrained(checkpoint.folder, **_common(checkpoint, model))
+def _base_of(adapters: dict[str, Any], model: ModelSpec) -> Checkpoint:
+    """The checkpoint that adapters were trained on."""
+    peft_library()  # before a download
+    name = adapters["base_model_name_or_path"]
+    base = hub.resolve(replace(model, model_id=name, revision=None))
+    check(base)
+    return base
 
 
-def _tokenizer(checkpoint: Checkpoint, model: ModelSpec) -> Any:
-    if checkpoint.gguf_file is None:
-        check_tokenizer(checkpoint)
-    return AutoTokenizer.from_pretrained(checkpoint.folder, **_common(checkpoint, model))
+def assemble(
+    network: Any, tokenizer: Any, kind: Kind, checkpoint: Checkpoint, placement: Placement
+) -> Loaded:
+    """A network with its tokenizer, ready to run on the torch engine."""
+    return Loaded(
+        network,
+        tokenizer,
+        kind,
+        context_length(network.config.to_dict()),
+        checkpoint,
+        placement,
+        config=network.config,
+        generation_config=getattr(network, "generation_config", None),
+        engine=TorchEngine(network),
+    )
 
 
-UNUSED = ("pooler.",)  # of an encoder: its token states are pooled by us
+UNUSED = ("pooler.",)  # weights of an encoder: the inference room pools token states by itself
 
 
-def _require_all_weights(checkpoint: Checkpoint, found: dict[str, Any]) -> None:
-    """Refuse a model some of whose weights would be random numbers."""
-    missing = sorted(key for key in found["missing_keys"] if not key.startswith(UNUSED))
-    wrong = sorted(key for key, *_ in found["mismatched_keys"])
-    for what, keys in (("lacks", missing), ("has the wrong shape for", wrong)):
+def _require_all_weights(checkpoint: Checkpoint, info: dict[str, Any]) -> None:
+    """Raise ModelUnsuitable if some weights of a model would be random numbers."""
+    missing = sorted(key for key in info["missing_keys"] if not key.startswith(UNUSED))
+    mismatched = sorted(key for key, *_ in info["mismatched_keys"])
+    for problem, keys in (("lacks", missing), ("has the wrong shape for", mismatched)):
         if keys:
             more = f" and {len(keys) - 1} more weights" if len(keys) > 1 else ""
             raise ModelUnsuitable(
-                f"{checkpoint.model_id} {what} {keys[0]}{more}: it is damaged, or was made for "
+                f"{checkpoint.model_id} {problem} {keys[0]}{more}: it is damaged, or was made for "
                 "another task"
             )
-
-
-def peft_library() -> Any:
-    """peft. Raises InputError, with the pip line, where it is not installed."""
-    return load_extra("peft", "a model with LoRA adapters")

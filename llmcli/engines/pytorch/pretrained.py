@@ -1,0 +1,75 @@
+"""Reading checkpoints with transformers and peft: the only file that calls from_pretrained.
+
+What these functions raise about a checkpoint, `errors_explained` turns into one line.
+"""
+
+from typing import Any
+
+from transformers import AutoConfig, AutoTokenizer
+from transformers.utils import logging
+
+from llmcli.models.checkpoint import Checkpoint, check_tokenizer
+from llmcli.spec import ModelSpec
+from llmcli.system.extras import load_extra
+
+logging.set_verbosity_error()
+logging.disable_progress_bar()  # stderr belongs to cli/output.py
+
+
+def read_config(checkpoint: Checkpoint, model: ModelSpec) -> Any:
+    """The configuration of transformers, with the defaults of its class."""
+    return AutoConfig.from_pretrained(checkpoint.folder, **_access(checkpoint, model))
+
+
+def read_tokenizer(checkpoint: Checkpoint, model: ModelSpec) -> Any:
+    """The tokenizer of a checkpoint. Raises ModelUnsuitable if it has no vocabulary."""
+    if checkpoint.gguf_file is None:
+        check_tokenizer(checkpoint)
+    return AutoTokenizer.from_pretrained(checkpoint.folder, **_access(checkpoint, model))
+
+
+def read_tokenizer_folder(folder: Any) -> Any:
+    """The tokenizer in a folder that this program wrote."""
+    return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+
+
+def read_network(
+    network_class: Any, checkpoint: Checkpoint, model: ModelSpec, config: Any, dtype: Any
+) -> tuple[Any, dict[str, Any]]:
+    """A torch module with a checkpoint's weights, and what transformers says about them.
+
+    config: of transformers. dtype: of torch. The second value lists `missing_keys`, weights that
+    got random values, and `mismatched_keys`, those whose shape was another one.
+    """
+    network, info = network_class.from_pretrained(
+        checkpoint.folder,
+        config=config,
+        dtype=dtype,
+        output_loading_info=True,
+        ignore_mismatched_sizes=True,  # listed in `info`, for the caller to judge
+        use_safetensors=True,
+        **_access(checkpoint, model),
+    )
+    return network, info
+
+
+def read_pickled_network(network_class: Any, checkpoint: Checkpoint, model: ModelSpec) -> Any:
+    """A torch module with weights from pickles; torch's weights-only reader runs no code."""
+    access = _access(checkpoint, model)
+    return network_class.from_pretrained(checkpoint.folder, use_safetensors=False, **access)
+
+
+def merge_adapters(network: Any, checkpoint: Checkpoint) -> Any:
+    """Add a checkpoint's adapters to the weights of the model that they were trained on."""
+    adapted = peft_library().PeftModel.from_pretrained(network, str(checkpoint.folder))
+    return adapted.merge_and_unload()
+
+
+def _access(checkpoint: Checkpoint, model: ModelSpec) -> dict[str, Any]:
+    gguf = {"gguf_file": checkpoint.gguf_file} if checkpoint.gguf_file else {}
+    return {"local_files_only": True, "trust_remote_code": model.trust_remote_code, **gguf}
+
+
+def peft_library() -> Any:
+    """peft. Raises InputError, with the pip line, where it is not installed."""
+    return load_extra("peft", "a model with LoRA adapters")
