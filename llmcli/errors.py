@@ -1,24 +1,26 @@
-"""Every failure a user can cause or cure. Imports nothing from llmcli.
+"""The failures that a user can cause or cure, and helpers for their messages.
 
     LlmcliError              1   some rows failed, or a failure of no other kind
-    ├── UsageError           2   the command contradicts itself
-    ├── InputError           3   a file, a text or a setting cannot be used
-    ├── ModelNotFound        4   no such model, no network, gated, half a download
-    └── ModelUnsuitable      5   the model is there, but wrong, broken or unsafe
+    ├── UsageError           2   settings that contradict one another
+    ├── InputError           3   a file, a text or a setting that cannot be used
+    ├── ModelNotFound        4   no such model, no network, no access, an incomplete download
+    └── ModelUnsuitable      5   the model is of the wrong kind, damaged or unsafe
 
 The number is the exit code. A message is one line: what happened, with the value, and what
-to do about it.
+to do about it. It names settings as fields in backquotes, such as `num_beams`.
 """
+
+from collections.abc import Iterable
 
 
 class LlmcliError(Exception):
-    """Shown as one line, without a traceback; `exit_code` reaches the shell."""
+    """An expected failure, shown as one line without a traceback."""
 
     exit_code = 1
 
 
 class UsageError(LlmcliError):
-    """Options that contradict one another, found where Click cannot see it."""
+    """Settings that contradict one another."""
 
     exit_code = 2
 
@@ -30,19 +32,19 @@ class InputError(LlmcliError):
 
 
 class ModelNotFound(LlmcliError):
-    """A model that is not there, or cannot be reached or fetched."""
+    """A model that does not exist, cannot be reached or cannot be downloaded."""
 
     exit_code = 4
 
 
 class ModelUnsuitable(LlmcliError):
-    """A model that is wrong for the task, broken, or refused as unsafe."""
+    """A model that is of the wrong kind for the task, damaged, or refused as unsafe."""
 
     exit_code = 5
 
 
 class RowsFailed(LlmcliError):
-    """Some rows became error records; the others were done."""
+    """Some rows became error records; the others succeeded."""
 
     exit_code = 1
 
@@ -51,13 +53,28 @@ class RowsFailed(LlmcliError):
 
 
 class Interrupted(LlmcliError):
-    """Ctrl-C came, and the work was left in a state that can be taken up again."""
+    """Ctrl-C was pressed, and the work can be resumed."""
 
     exit_code = 130
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """True for Python's error and for those of torch, which need not be imported for it."""
-    text = str(error).lower()
-    told = "out of memory" in text or "allocate memory" in text
-    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and told)
+    """True for MemoryError and for torch's errors of that kind; torch need not be imported."""
+    message = str(error).lower()
+    says_so = "out of memory" in message or "allocate memory" in message
+    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and says_so)
+
+
+def listed(names: Iterable[object], limit: int = 12) -> str:
+    """Names for a message, in quotes; no more than `limit` of them.
+
+    >>> listed(["text", "label"])
+    "'text', 'label'"
+    >>> listed("abc", limit=2)
+    "'a', 'b' ..."
+    >>> listed([])
+    'none'
+    """
+    quoted = [repr(name) for name in names]
+    more = " ..." if len(quoted) > limit else ""
+    return (", ".join(quoted[:limit]) or "none") + more

@@ -246,14 +246,10 @@ def collate(units: Sequence[Window], pad: int) -> Inputs:
 
 
 def pad_token(loaded: Loaded) -> int:
-    """The id that fills up a batch: the model's, else the tokenizer's, which it is told."""
-    config = loaded.config
-    if isinstance(config.pad_token_id, int):  # a causal classifier finds the last token by it
-        return config.pad_token_id
-    own = loaded.tokenizer.pad_token_id
-    if isinstance(own, int):
-        config.pad_token_id = own
-        return own
+    """The id that pads a batch: the model's, else the tokenizer's."""
+    for pad in (loaded.config.pad_token_id, loaded.tokenizer.pad_token_id):
+        if isinstance(pad, int):
+            return pad
     return 0  # masked, and never in a batch of a model that would look at it
 
 

@@ -15,6 +15,7 @@ from llmcli.models import hub
 from llmcli.models.starters import GENERATE, Note, choose_model, ignore
 from llmcli.spec import ModelSpec
 from llmcli.tokenization import load as light
+from llmcli.tokenization.base import UnsupportedTokenizer
 from llmcli.tokenization.text_stream import is_byte_level
 from llmcli.tokenization.vocabulary import Token, Vocabulary
 
@@ -100,7 +101,7 @@ def load_vocabulary(model: ModelSpec | None, note: Note = ignore) -> Vocabulary:
     tokenizer: Any
     try:
         tokenizer = light.load_tokenizer(hub.resolve(model))
-    except light.UnsupportedTokenizer:
+    except UnsupportedTokenizer:
         from llmcli.engines.pytorch.loading import load_tokenizer
 
         tokenizer = load_tokenizer(model)

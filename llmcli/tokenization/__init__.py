@@ -1,1 +1,1 @@
-"""Tokenizers that give what those of transformers give, without importing transformers."""
+"""Tokenizers as in transformers, without importing it; text streams; chat templates."""

@@ -1,4 +1,4 @@
-"""From a conversation to the text that a chat model reads."""
+"""From a conversation to the text that a chat model reads, by the model's Jinja template."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -10,37 +10,54 @@ def render(
     template: str,
     messages: Sequence[dict[str, Any]],
     add_generation_prompt: bool,
-    names: dict[str, str],
+    tokens: dict[str, str],
 ) -> str:
-    """Fill in a chat template. Raises jinja2's TemplateError for what it refuses.
+    """Render a chat template. Raises jinja2's TemplateError if the template refuses.
 
-    names: the special tokens, by names such as bos_token.
+    add_generation_prompt: end with the beginning of the assistant's turn. tokens: the special
+    tokens, by names such as bos_token.
     """
-    said = [{key: value for key, value in one.items() if value is not None} for one in messages]
+    given = [
+        {key: value for key, value in message.items() if value is not None} for message in messages
+    ]
     text: str = (
         _environment()
         .from_string(template)
         .render(
-            messages=said,
+            messages=given,
             tools=None,
             documents=None,
             add_generation_prompt=add_generation_prompt,
-            **names,
+            **tokens,
         )
     )
     return text
 
 
 def _environment() -> Any:
-    """Where a template runs, which is not to be trusted: it may do what transformers lets it."""
-    from jinja2 import nodes
-    from jinja2.ext import Extension, loopcontrols
+    """The sandbox for a template, which is untrusted: it may do what transformers allows."""
+    from jinja2.ext import loopcontrols
     from jinja2.sandbox import ImmutableSandboxedEnvironment
-    from jinja2.utils import Namespace
+
+    environment = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=[_generation_tag(), loopcontrols]
+    )
+    environment.filters["tojson"] = _to_json  # that of jinja2 escapes for HTML
+    environment.globals |= {
+        "raise_exception": _raise,
+        "strftime_now": lambda form: datetime.now().strftime(form),
+        "dict": _Dict(),
+        "namespace": _public_namespace(),
+    }
+    return environment
+
+
+def _generation_tag() -> Any:
+    """The extension for `{% generation %}`, which marks the model's words and keeps them as is."""
+    from jinja2 import nodes
+    from jinja2.ext import Extension
 
     class Generation(Extension):
-        """`{% generation %}`, which marks what a model wrote: its contents stay as they are."""
-
         tags = {"generation"}
 
         def parse(self, parser: Any) -> nodes.Node:
@@ -51,10 +68,15 @@ def _environment() -> Any:
         def _same(self, caller: Callable[[], str]) -> str:
             return caller()
 
-    class PublicNamespace(Namespace):
-        """`namespace`, without names that Python keeps to itself."""
+    return Generation
 
-        def __init__(*args: Any, **named: Any) -> None:  # any name may be given, even self
+
+def _public_namespace() -> Any:
+    """jinja2's `namespace` without names that begin with an underscore."""
+    from jinja2.utils import Namespace
+
+    class PublicNamespace(Namespace):
+        def __init__(*args: Any, **named: Any) -> None:  # `self` may be one of the names
             for name in dict(*args[1:], **named):
                 _check_public(name)
             Namespace.__init__(*args, **named)
@@ -63,21 +85,11 @@ def _environment() -> Any:
             _check_public(name)
             super().__setitem__(name, value)
 
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=[Generation, loopcontrols]
-    )
-    environment.filters["tojson"] = _to_json  # jinja2's own escapes for HTML
-    environment.globals |= {
-        "raise_exception": _raise,
-        "strftime_now": lambda form: datetime.now().strftime(form),
-        "dict": _Dict(),
-        "namespace": PublicNamespace,
-    }
-    return environment
+    return PublicNamespace
 
 
 class _Dict:
-    """`dict`, without the rest of Python's class."""
+    """`dict` without the other attributes of Python's class."""
 
     def __call__(self, *args: Any, **named: Any) -> dict[Any, Any]:
         return dict(*args, **named)

@@ -1,31 +1,30 @@
-"""Tokenizers that give what those of transformers give, without the seconds of importing it.
+"""Loading the tokenizer of a checkpoint without transformers, whose import takes seconds.
 
-What is not known to come out equal is refused, so that a caller can take transformers' own. The
-rules are those of transformers 5.24: which class a folder has, which special tokens it adds, and
-which parts of tokenizer.json it replaces by its own.
+A tokenizer that may give other results than in transformers is refused, so that the caller can
+load that of transformers. The rules are those of transformers 5.24: which class a folder has,
+which special tokens it adds, and which components of tokenizer.json it replaces by its own.
 """
 
 import json
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmcli.models.checkpoint import Checkpoint, read_json
-from llmcli.tokenization.classes import NAMED, FastTokenizer, MarianTokenizer
+from llmcli.tokenization.base import ROLES, Settings, UnsupportedTokenizer
 from llmcli.tokenization.components import (
-    Settings,
-    UnsupportedTokenizer,
     add_missing,
     load_backend,
-    replace_parts,
+    replace_components,
     replace_template,
     text_of,
 )
+from llmcli.tokenization.fast import FastTokenizer
+from llmcli.tokenization.marian import MarianTokenizer
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
-
-__all__ = ["FastTokenizer", "MarianTokenizer", "UnsupportedTokenizer", "load_tokenizer"]
 
 GPT2 = dict.fromkeys(("unk", "bos", "eos"), "<|endoftext|>")
 BERT = {name: f"[{name.upper()}]" for name in ("unk", "sep", "pad", "cls", "mask")}
@@ -41,7 +40,7 @@ SPECIAL: dict[str, dict[str, str | None]] = {
     "LlamaTokenizer": {**ENDS},
     "MarianTokenizer": {"unk": "<unk>", "eos": "</s>", "pad": "<pad>"},
 }
-"""The classes that come out equal, and the special tokens that each has unless it is told."""
+"""The classes that are supported, with the special tokens of each unless its settings say else."""
 
 SAME = {
     "BartTokenizer": "RobertaTokenizer",
@@ -50,7 +49,7 @@ SAME = {
     "PreTrainedTokenizer": "TokenizersBackend",
 }
 
-OWN: dict[str, str | None] = {
+REGISTERED: dict[str, str | None] = {
     **dict.fromkeys(("bert", "distilbert", "electra", "nomic_bert"), "BertTokenizer"),
     **dict.fromkeys(("roberta", "bart"), "RobertaTokenizer"),
     **dict.fromkeys(("gpt2", "gpt_neo", "gptj", "codegen", "opt", "phi"), "GPT2Tokenizer"),
@@ -63,7 +62,7 @@ OWN: dict[str, str | None] = {
     "marian": "MarianTokenizer",
     "": None,
 }
-"""The class of tokenizer that each `model_type` is registered with."""
+"""The tokenizer class that transformers registers for each `model_type`; None: none."""
 
 UNKNOWN = (
     "auto_map",
@@ -80,55 +79,78 @@ UNKNOWN = (
 def load_tokenizer(checkpoint: Checkpoint) -> FastTokenizer | MarianTokenizer:
     """Load a checkpoint's tokenizer without transformers.
 
-    Raises UnsupportedTokenizer where it is not known to be the same, ModelUnsuitable for damaged
-    settings.
+    Raises UnsupportedTokenizer unless it is known to give the same results, ModelUnsuitable for
+    damaged settings.
     """
     if checkpoint.gguf_file is not None:
         raise UnsupportedTokenizer("its tokenizer is in a GGUF file")
     settings = _read(checkpoint, "tokenizer_config.json")
     try:
-        _add_templates(checkpoint.folder, settings)
-        name = _class(checkpoint, settings)
-        given, extra = _special(checkpoint, settings, SPECIAL[name])
+        _check_settings(settings)
+        _add_chat_template(checkpoint.folder, settings)
+        name = _class_of(checkpoint, settings)
+        tokens = _special_tokens(checkpoint, settings, SPECIAL[name])
         if name == "MarianTokenizer":
-            return _load_marian(checkpoint, settings, given, extra)
-        return _load_fast(checkpoint, name, settings, given, extra)
+            return _load_marian(checkpoint, settings, tokens)
+        return _load_fast(checkpoint, name, settings, tokens)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UnsupportedTokenizer(f"its tokenizer has unusual settings: {error}") from None
 
 
+@dataclass(slots=True)
+class _SpecialTokens:
+    """Each token is its text, or a dictionary of its text and the rules for matching it."""
+
+    by_role: dict[str, Any]
+    """None: the role has no token."""
+    extra: list[Any]
+
+    def texts(self) -> tuple[dict[str, str], list[str]]:
+        """The texts of both."""
+        by_role = {
+            role: text_of(self.by_role[role])
+            for role in ROLES
+            if self.by_role.get(role) is not None
+        }
+        return by_role, [text_of(token) for token in self.extra]
+
+
 def _load_fast(
-    checkpoint: Checkpoint, name: str, settings: Settings, given: dict[str, Any], extra: list[Any]
+    checkpoint: Checkpoint, name: str, settings: Settings, tokens: _SpecialTokens
 ) -> FastTokenizer:
     types = ["token_type_ids"] if name == "BertTokenizer" else []
     settings.setdefault("model_input_names", ["input_ids", *types, "attention_mask"])
-    backend = load_backend(checkpoint.folder, name, given)
+    backend = load_backend(checkpoint.folder, name, tokens.by_role)
     _check_added(checkpoint, backend, settings)
-    if "pad" not in given and backend.padding is not None:
-        given["pad"] = backend.padding["pad_token"]
+    if "pad" not in tokens.by_role and backend.padding is not None:
+        tokens.by_role["pad"] = backend.padding["pad_token"]
     backend.no_truncation()
     backend.no_padding()
     if name != "TokenizersBackend":
-        replace_parts(backend, name, settings, given)
-    special = {one: text_of(given[one]) for one in NAMED if given.get(one) is not None}
-    add_missing(backend, [*(given[one] for one in special), *extra])
+        replace_components(backend, name, settings, tokens.by_role)
+    special, extra = tokens.texts()
+    add_missing(backend, [*(tokens.by_role[role] for role in special), *tokens.extra])
     replace_template(backend, name, settings, special)
-    return FastTokenizer(backend, settings, special, [text_of(token) for token in extra])
+    return FastTokenizer(backend, settings, special, extra)
 
 
-def _add_templates(folder: Path, settings: Settings) -> None:
-    """Make the chat template, or several by name, part of the settings, and check these."""
+def _check_settings(settings: Settings) -> None:
+    """Raise UnsupportedTokenizer for settings that would change the results."""
     for key, value in settings.items():
-        own = key.removesuffix("_token") in NAMED or not key.endswith("_token")
-        if (value and key in UNKNOWN) or not (own or isinstance(value, bool | None)):
+        is_known_role = key.removesuffix("_token") in ROLES or not key.endswith("_token")
+        if (value and key in UNKNOWN) or not (is_known_role or isinstance(value, bool | None)):
             raise UnsupportedTokenizer(f"its tokenizer has the setting {key}")
+
+
+def _add_chat_template(folder: Path, settings: Settings) -> None:
+    """Put the chat template, or several templates by their names, into the settings."""
     if (folder / "additional_chat_templates").exists():
         raise UnsupportedTokenizer("it has several chat templates")
     if (folder / "chat_template.jinja").is_file():
         settings["chat_template"] = (folder / "chat_template.jinja").read_text(encoding="utf-8")
-    if isinstance(settings.get("chat_template"), list):
-        templates = settings["chat_template"]
-        settings["chat_template"] = {one["name"]: one["template"] for one in templates}
+    templates = settings.get("chat_template")
+    if isinstance(templates, list):
+        settings["chat_template"] = {entry["name"]: entry["template"] for entry in templates}
 
 
 def _read(checkpoint: Checkpoint, name: str) -> Settings:
@@ -136,25 +158,25 @@ def _read(checkpoint: Checkpoint, name: str) -> Settings:
     return read_json(checkpoint, path) if path.is_file() else {}
 
 
-def _class(checkpoint: Checkpoint, settings: Settings) -> str:
-    """The class that transformers would take, by the names of the model and of its tokenizer."""
+def _class_of(checkpoint: Checkpoint, settings: Settings) -> str:
+    """The class that transformers would take for these types of model and tokenizer."""
     config = _read(checkpoint, "config.json")
-    model = config.get("model_type", None if config else "")
-    if model not in OWN:
-        raise UnsupportedTokenizer(f"its model type is {model}")
-    own = OWN[model]
-    if model == "qwen2":  # known to be named wrongly
+    model_type = config.get("model_type", None if config else "")
+    if model_type not in REGISTERED:
+        raise UnsupportedTokenizer(f"its model type is {model_type}")
+    registered = REGISTERED[model_type]
+    if model_type == "qwen2":  # some files name a wrong class
         return "Qwen2Tokenizer"
-    name = settings.get("tokenizer_class") or config.get("tokenizer_class") or own
+    name = settings.get("tokenizer_class") or config.get("tokenizer_class") or registered
     if name is None:
-        raise UnsupportedTokenizer("its tokenizer is of no class")
+        raise UnsupportedTokenizer("it does not name the class of its tokenizer")
     name = str(name).removesuffix("Fast")
     name = SAME.get(name, name)
-    if "TokenizersBackend" in (own, name):
+    if "TokenizersBackend" in (registered, name):
         return "TokenizersBackend"
-    if name == "LlamaTokenizer" and _is_byte_level(checkpoint.folder):  # named wrongly, too
+    if name == "LlamaTokenizer" and _is_byte_level(checkpoint.folder):  # a wrong class, too
         return "TokenizersBackend"
-    if name not in SPECIAL or (name == "MarianTokenizer") != (own == "MarianTokenizer"):
+    if name not in SPECIAL or (name == "MarianTokenizer") != (registered == "MarianTokenizer"):
         raise UnsupportedTokenizer(f"its tokenizer is of class {name}")
     return name
 
@@ -164,67 +186,73 @@ def _is_byte_level(folder: Path) -> bool:
     return path.is_file() and b'"ByteLevel"' in path.read_bytes()
 
 
-def _special(
-    checkpoint: Checkpoint, settings: Settings, own: dict[str, Any]
-) -> tuple[dict[str, Any], list[Any]]:
-    """The special tokens by what they are for, and more of them: text, or text with its rules."""
-    given = own | {one: settings[f"{one}_token"] for one in NAMED if f"{one}_token" in settings}
+def _special_tokens(
+    checkpoint: Checkpoint, settings: Settings, defaults: dict[str, str | None]
+) -> _SpecialTokens:
+    """The special tokens of the settings, else of special_tokens_map.json, else of the class."""
+    by_role: dict[str, Any] = {**defaults, **_roles(settings)}
     keys = ("extra_special_tokens", "additional_special_tokens")
     extra = settings.get(keys[0]) or settings.get(keys[1]) or []
     if "added_tokens_decoder" not in settings:
-        named = _read(checkpoint, "special_tokens_map.json")
-        given |= {one: named.pop(f"{one}_token") for one in NAMED if f"{one}_token" in named}
-        more = named.pop(keys[1], [])
-        if named:
-            raise UnsupportedTokenizer(f"its special tokens have {next(iter(named))}")
+        stored = _read(checkpoint, "special_tokens_map.json")
+        by_role |= _roles(stored)
+        unknown = stored.keys() - {f"{role}_token" for role in ROLES} - {keys[1]}
+        if unknown:
+            raise UnsupportedTokenizer(f"its special tokens have {sorted(unknown)[0]}")
         if not any(key in settings for key in keys):
-            extra = more
-    everything = [*given.values(), *extra] if isinstance(extra, list) else [extra]
-    if not all(one is None or isinstance(text_of(one), str) for one in everything):
-        raise UnsupportedTokenizer("its special tokens are given in an unknown way")
-    return given, extra
+            extra = stored.get(keys[1], [])
+    tokens = [*by_role.values(), *extra] if isinstance(extra, list) else [extra]
+    if not all(token is None or isinstance(text_of(token), str) for token in tokens):
+        raise UnsupportedTokenizer("its special tokens have an unknown format")
+    return _SpecialTokens(by_role, extra)
+
+
+def _roles(settings: Settings) -> dict[str, Any]:
+    return {role: settings[f"{role}_token"] for role in ROLES if f"{role}_token" in settings}
 
 
 def _check_added(checkpoint: Checkpoint, backend: "Tokenizer", settings: Settings) -> None:
-    """Make sure that all places where added tokens are listed agree."""
+    """Raise UnsupportedTokenizer if the files that list added tokens contradict one another."""
     from tokenizers import AddedToken
 
-    found = {at: token.__getstate__() for at, token in backend.get_added_tokens_decoder().items()}
-    places = {token["content"]: at for at, token in found.items()}
+    added = backend.get_added_tokens_decoder()
+    states = {token_id: token.__getstate__() for token_id, token in added.items()}
+    ids = {state["content"]: token_id for token_id, state in states.items()}
     path = checkpoint.folder / "tokenizer.json"
-    listed = _listed(path.read_text(encoding="utf-8")) if path.is_file() else []
-    agree = all(places.get(token["content"]) == token["id"] for token in listed)
+    stored = _stored_tokens(path.read_text(encoding="utf-8")) if path.is_file() else []
+    agree = all(ids.get(token["content"]) == token["id"] for token in stored)
     if "added_tokens_decoder" in settings:
-        own = settings["added_tokens_decoder"]
-        agree &= {int(at): AddedToken(**token).__getstate__() for at, token in own.items()} == found
+        decoder = settings["added_tokens_decoder"].items()
+        agree &= {int(at): AddedToken(**token).__getstate__() for at, token in decoder} == states
     else:
-        agree &= _read(checkpoint, "added_tokens.json").items() <= places.items()
+        agree &= _read(checkpoint, "added_tokens.json").items() <= ids.items()
     if not agree:
         raise UnsupportedTokenizer("its added tokens are not those of its tokenizer.json")
 
 
-def _listed(text: str) -> list[Any]:
-    """The added tokens of a tokenizer.json, which come before its long vocabulary."""
+def _stored_tokens(text: str) -> list[Any]:
+    """The added tokens in a tokenizer.json, which come before its long vocabulary."""
     key = re.search(r'"added_tokens"\s*:\s*', text)
     return json.JSONDecoder().raw_decode(text, key.end())[0] if key else []
 
 
+MARIAN_FILES = {"source.spm", "target.spm", "vocab.json"}
+OTHER_FILES = {"tokenizer.json", "added_tokens.json"}
+
+
 def _load_marian(
-    checkpoint: Checkpoint, settings: Settings, given: dict[str, Any], extra: list[Any]
+    checkpoint: Checkpoint, settings: Settings, tokens: _SpecialTokens
 ) -> MarianTokenizer:
-    names = ("source.spm", "target.spm", "vocab.json")
-    strange = ("tokenizer.json", "added_tokens.json")
-    there = {name for name in (*names, *strange) if (checkpoint.folder / name).is_file()}
-    if there != set(names):
+    files = {name for name in MARIAN_FILES | OTHER_FILES if (checkpoint.folder / name).is_file()}
+    if files != MARIAN_FILES:
         raise UnsupportedTokenizer("its files are not those of a Marian model")
     rules = settings.get("added_tokens_decoder", {}).values()
     if any(rule.get(key) for rule in rules for key in ("lstrip", "rstrip", "single_word")):
-        raise UnsupportedTokenizer("its added tokens take the spaces beside them")
+        raise UnsupportedTokenizer("its added tokens include the spaces around them")
     if "model_input_names" in settings:
         raise UnsupportedTokenizer("it has model_input_names of its own")
-    special = {one: text_of(given[one]) for one in NAMED if given.get(one) is not None}
+    special, extra = tokens.texts()
     vocabulary = _read(checkpoint, "vocab.json")
     if not {"unk", "eos"} <= special.keys() or special["unk"] not in vocabulary:
         raise UnsupportedTokenizer("it lacks <unk> or </s>")
-    more = [text_of(token) for token in extra]
-    return MarianTokenizer(checkpoint.folder, vocabulary, settings, special, more)
+    return MarianTokenizer(checkpoint.folder, vocabulary, settings, special, extra)

@@ -1,4 +1,4 @@
-"""What single tokens stand for: their bytes, and text that grows as tokens arrive."""
+"""From tokens to text: the bytes of a single token, and text that grows as tokens arrive."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -8,15 +8,15 @@ from typing import Any
 from tokenizers import Tokenizer
 
 BYTE_PIECE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
-CONTEXT = 16  # ids before a text that are decoded with it
-BROKEN = "\ufffd"  # what a decoder writes for bytes that are not, or not yet, a character
+CONTEXT = 16  # ids of the prompt that are decoded together with the new ones
+BROKEN = "\ufffd"  # what decoders write for bytes that are not a whole character (yet)
 
 
 @lru_cache(maxsize=1)
 def byte_of_character() -> dict[str, int]:
-    """The bytes that the characters of a byte-level BPE vocabulary stand for.
+    """The byte of each character in a byte-level BPE vocabulary.
 
-    Bytes that print stand for themselves; the 68 others, in order, for the characters from
+    Printable bytes are written as themselves; the 68 others, in order, as the characters from
     U+0100 on. Source: Radford et al. 2019, in the encoder published with GPT-2.
 
     >>> byte_of_character()["A"], byte_of_character()["Ġ"]
@@ -29,7 +29,7 @@ def byte_of_character() -> dict[str, int]:
 
 
 def is_byte_level(tokenizer: Any) -> bool:
-    """True where the tokens of a vocabulary spell bytes, as GPT-2's do."""
+    """True if the characters of a vocabulary stand for bytes, as those of GPT-2 do."""
     backend = getattr(tokenizer, "backend_tokenizer", tokenizer)
     if not isinstance(backend, Tokenizer) or backend.decoder is None:
         return False
@@ -37,7 +37,7 @@ def is_byte_level(tokenizer: Any) -> bool:
 
 
 def token_bytes(piece: str, byte_level: bool) -> bytes:
-    """The bytes that a vocabulary entry writes.
+    """The bytes that an entry of a vocabulary stands for.
 
     >>> token_bytes("Ġcat", byte_level=True), token_bytes("<0xE6>", byte_level=False)
     (b' cat', b'\\xe6')
@@ -52,7 +52,7 @@ def token_bytes(piece: str, byte_level: bool) -> bytes:
 
 
 def readable(piece: bytes) -> str:
-    """Bytes as text on one line; those that are no whole character in hexadecimal.
+    """Bytes as text on one line; in hexadecimal if they are not whole characters.
 
     >>> readable("看\\n".encode()), readable("看".encode()[:2])
     ('看\\\\n', '<E7 9C>')
@@ -68,7 +68,7 @@ def readable(piece: bytes) -> str:
 
 
 def token_namer(tokenizer: Any) -> Callable[[int], str]:
-    """A function that writes a token id as readable text; vocabulary lookups happen once."""
+    """A function from a token id to readable text; each id is looked up once."""
     byte_level = is_byte_level(tokenizer)
 
     @cache
@@ -80,11 +80,12 @@ def token_namer(tokenizer: Any) -> Callable[[int], str]:
 
 
 class TextStream:
-    """Turns token ids into text as they come, and ends at a stop string.
+    """Turns token ids into text as they arrive, and ends at a stop string.
 
-    What `push` and `flush` return, joined, is the decoded text up to the stop string. Half a
-    character is held back until its other bytes come; so is what may begin a stop string.
-    after: ids that the text goes on from, so that a first word keeps the space before it.
+    The strings that `push` and `flush` return, joined, are the decoded text up to the stop string.
+    Incomplete characters are held back until their other bytes arrive, and so is text that may be
+    the beginning of a stop string.
+    after: ids of the prompt, so that a first word keeps the space before it.
     """
 
     def __init__(
@@ -94,12 +95,12 @@ class TextStream:
         self._decode = tokenizer.decode
         self._stop = stop
         self._ids = list(after[-CONTEXT:])
-        self._shown = len(self._ids)  # ids before this one are in the text already
-        self._context = 0  # ids from here to `_shown` are decoded again, for the sake of spaces
-        self._held = ""  # text that may be the beginning of a stop string
+        self._shown = len(self._ids)  # ids before this one are in the returned text already
+        self._context = 0  # ids from here to `_shown` are decoded again, for the spaces between
+        self._held = ""  # text that may begin a stop string
 
     def push(self, token: int) -> str:
-        """Take one id; return the text that is now certain, often empty."""
+        """Add one id; return the text that is certain now, which is often empty."""
         if self.stopped:
             return ""
         self._ids.append(token)
@@ -110,7 +111,7 @@ class TextStream:
         return self._release(text)
 
     def flush(self) -> str:
-        """Return what was held back, at the end of the tokens."""
+        """Return the text that was held back, after the last token."""
         if self.stopped:
             return ""
         text = self._fresh()
@@ -120,7 +121,7 @@ class TextStream:
         return tail
 
     def _fresh(self) -> str:
-        """The text of the ids that are not in the text yet."""
+        """The text of the ids that were not returned yet."""
         before = self._text(self._ids[self._context : self._shown])
         return self._text(self._ids[self._context :])[len(before) :]
 
@@ -143,7 +144,7 @@ class TextStream:
 
 
 def _overlap(text: str, stop: str) -> int:
-    """Length of the longest end of `text` that `stop` begins with.
+    """Length of the longest suffix of `text` that is a prefix of `stop`.
 
     >>> _overlap("and the E", "END")
     1

@@ -1,4 +1,4 @@
-"""A checkpoint's tokenizer, without torch and transformers wherever that is possible."""
+"""The vocabulary of a tokenizer: splitting texts into tokens, and joining tokens to text."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,33 +15,34 @@ class Token:
 
     id: int
     token: str
-    """Readable: a byte that is no whole character is in hexadecimal, as <E7 9C>."""
+    """As readable text; bytes that are not a whole character are in hexadecimal, as <E7 9C>."""
     piece: str
     """As the vocabulary spells it."""
     start: int | None
-    """Where it begins in the text, in characters; None if the tokenizer cannot tell."""
+    """First character of the text that it covers; None if the tokenizer gives no offsets."""
     end: int | None
+    """One past the last character."""
 
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """A tokenizer: one of `tokenizers`, which tells where a token lies, or another."""
+    """A tokenizer of the `tokenizers` package, which gives character offsets, or another."""
 
     _tokenizer: Any
     _byte_level: bool
 
     def encode(self, text: str, *, special: bool = True) -> list[Token]:
-        """Split a text; `special` adds what the model expects around it."""
+        """Split a text into tokens. special: add the special tokens that the model expects."""
         if not isinstance(self._tokenizer, Tokenizer):
             ids = self._tokenizer(text, add_special_tokens=special, verbose=False)["input_ids"]
             pieces = self._tokenizer.convert_ids_to_tokens(ids)
             return [self._token(id, piece) for id, piece in zip(ids, pieces, strict=True)]
-        found = self._tokenizer.encode(text, add_special_tokens=special)
-        parts = zip(found.ids, found.tokens, found.offsets, strict=True)
-        return [self._token(id, piece, start, end) for id, piece, (start, end) in parts]
+        encoding = self._tokenizer.encode(text, add_special_tokens=special)
+        tokens = zip(encoding.ids, encoding.tokens, encoding.offsets, strict=True)
+        return [self._token(id, piece, start, end) for id, piece, (start, end) in tokens]
 
     def decode(self, ids: list[int]) -> str:
-        """Put tokens together, special ones included. Raises InputError for an unknown id."""
+        """The text of tokens, special ones included. Raises InputError for an unknown id."""
         size = self.size
         unknown = [id for id in ids if not 0 <= id < size]
         if unknown:
@@ -51,6 +52,7 @@ class Vocabulary:
 
     @property
     def size(self) -> int:
+        """The number of tokens, added ones included."""
         if isinstance(self._tokenizer, Tokenizer):
             return self._tokenizer.get_vocab_size()
         return len(self._tokenizer)

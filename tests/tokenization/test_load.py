@@ -11,7 +11,8 @@ import pytest
 from jinja2 import TemplateError
 
 from llmcli.models.checkpoint import STARTERS, Checkpoint
-from llmcli.tokenization.load import OWN, UnsupportedTokenizer, load_tokenizer
+from llmcli.tokenization.base import UnsupportedTokenizer
+from llmcli.tokenization.load import REGISTERED, load_tokenizer
 from tests.tiny_models import STORY, make_marian
 
 TEXTS = [
@@ -361,7 +362,7 @@ def test_a_marian_with_languages_comes_out_equal(settings: dict[str, Any], tmp_p
     folder = make_marian(tmp_path / "marian", (">>fra<<", ">>deu<<"), **settings)
     ours = assert_equal(folder)
     assert ours.supported_language_codes == [">>fra<<", ">>deu<<"]
-    with pytest.raises(NotImplementedError, match="where its tokens lie"):
+    with pytest.raises(ValueError, match="no character offsets"):
         ours("a", return_offsets_mapping=True)
 
 
@@ -379,9 +380,8 @@ def test_a_marian_with_a_hole_in_its_vocabulary_comes_out_equal(tmp_path: Path) 
     kept = {word: at for word, at in words.items() if at != 10}
     (folder / "vocab.json").write_text(json.dumps(kept))
     theirs, ours = reference(folder), load_tokenizer(checkpoint(folder))
-    before, after = (one.convert_ids_to_tokens(10) for one in (theirs, ours))
-    assert after == before
-    assert ours.decode([10, 11]) == theirs.decode([10, 11])
+    before = theirs.convert_ids_to_tokens(10)
+    assert ours.decode([10, 11]) == theirs.decode([10, 11])  # theirs changes to the source for good
     assert ours.convert_ids_to_tokens(10) == theirs.convert_ids_to_tokens(10) != before
 
 
@@ -448,9 +448,9 @@ def normalized(folder: Path) -> None:
         ("Bert", edited(CONFIG, auto_map={"AutoTokenizer": ["a", None]}), "setting auto_map"),
         ("Bert", edited(CONFIG, image_token="<image>"), "setting image_token"),
         ("Bert", edited(CONFIG, unk_token="cat"), "another unk_token"),
-        ("Bert", edited(CONFIG, unk_token=["cat"]), "unknown way"),
+        ("Bert", edited(CONFIG, unk_token=["cat"]), "unknown format"),
         ("Bert", edited(CONFIG, do_lower_case="no"), "unusual settings"),
-        ("Bert", edited(CONFIG, extra_special_tokens={"a_token": "a"}), "unknown way"),
+        ("Bert", edited(CONFIG, extra_special_tokens={"a_token": "a"}), "unknown format"),
         ("Bert", edited(CONFIG, added_tokens_decoder={}), "added tokens are not those"),
         ("Bert", edited("added_tokens.json", new=60), "added tokens are not those"),
         ("Bert", edited("special_tokens_map.json", image_token="a"), "have image_token"),
@@ -483,7 +483,7 @@ def test_a_gguf_file_and_a_marian_of_two_vocabularies_are_refused(tmp_path: Path
 def test_the_classes_of_models_are_those_of_transformers() -> None:
     from transformers.models.auto.tokenization_auto import TOKENIZER_MAPPING_NAMES
 
-    for model, name in OWN.items():
+    for model, name in REGISTERED.items():
         assert TOKENIZER_MAPPING_NAMES.get(model) == name, model
 
 

@@ -15,7 +15,8 @@ from llmcli.models.checkpoint import Checkpoint, read_json, weight_files
 from llmcli.spec import ModelSpec
 from llmcli.system.extras import require_extra
 from llmcli.system.memory import make_ready
-from llmcli.tokenization.load import UnsupportedTokenizer, load_tokenizer
+from llmcli.tokenization.base import UnsupportedTokenizer
+from llmcli.tokenization.load import load_tokenizer
 
 NOTABLE = 100 << 20  # bytes of weights whose conversion takes longer than a moment
 

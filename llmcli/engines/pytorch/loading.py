@@ -19,6 +19,7 @@ from llmcli.engines.base import Loaded, Placement
 from llmcli.engines.pytorch.device import place
 from llmcli.engines.pytorch.engine import TorchEngine
 from llmcli.engines.pytorch.errors import errors_explained
+from llmcli.engines.pytorch.locked_tokenizer import locked
 from llmcli.engines.pytorch.pretrained import (
     merge_adapters,
     peft_library,
@@ -110,12 +111,15 @@ def _load(model: ModelSpec, target_of: Callable[[dict[str, Any]], Target]) -> Lo
     with errors_explained(checkpoint):
         config = read_config(checkpoint, model)
         target = target_of(config.to_dict())
-        tokenizer = read_tokenizer(checkpoint, model)
+        tokenizer = locked(read_tokenizer(checkpoint, model))
         network, info = read_network(target.network_class, base, model, config, placement.dtype)
         if adapters is not None:  # they may bring the head, so that the base may lack it
             network = merge_adapters(network, checkpoint)
     if adapters is None:
         _require_all_weights(checkpoint, info)
+    if target.kind == "classifier" and network.config.pad_token_id is None:
+        # A causal classifier looks for the last token before the padding.
+        network.config.pad_token_id = tokenizer.pad_token_id
     network = network.to(placement.device).eval()
     return assemble(network, tokenizer, target.kind, checkpoint, placement)
 
