@@ -1,3 +1,111 @@
-"""Run, understand and fine-tune transformers from a terminal."""
+"""Run, understand and fine-tune transformers, from a terminal and from Python.
+
+    import llmcli
+    llmcli.classify("What a wonderful film!").label
+
+Each name is imported when it is first used: `import llmcli` loads neither torch nor numpy.
+"""
+
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from llmcli.api.answer import answer as answer
+    from llmcli.api.call import OnError as OnError
+    from llmcli.api.classify import classify as classify
+    from llmcli.api.embed import embed as embed
+    from llmcli.api.fill import fill as fill
+    from llmcli.api.forward import forward as forward
+    from llmcli.api.generate import generate as generate
+    from llmcli.api.inputs import ModelLike as ModelLike
+    from llmcli.api.inputs import Text as Text
+    from llmcli.api.inputs import Texts as Texts
+    from llmcli.api.inputs import rows as rows
+    from llmcli.api.load import load as load
+    from llmcli.api.stream import Stream as Stream
+    from llmcli.api.stream import stream as stream
+    from llmcli.api.tokenize import tokenize as tokenize
+    from llmcli.api.translate import translate as translate
+    from llmcli.data.rows import Failure as Failure
+    from llmcli.data.rows import Row as Row
+    from llmcli.errors import InputError as InputError
+    from llmcli.errors import LlmcliError as LlmcliError
+    from llmcli.errors import ModelNotFound as ModelNotFound
+    from llmcli.errors import ModelUnsuitable as ModelUnsuitable
+    from llmcli.errors import UsageError as UsageError
+    from llmcli.inference.answers import Answer as Answer
+    from llmcli.inference.answers import ScoredAnswer as ScoredAnswer
+    from llmcli.inference.classification import Classification as Classification
+    from llmcli.inference.classification import LabelScore as LabelScore
+    from llmcli.inference.embedding import Embedding as Embedding
+    from llmcli.inference.filling import Filled as Filled
+    from llmcli.inference.filling import Gap as Gap
+    from llmcli.inference.filling import ScoredWord as ScoredWord
+    from llmcli.inference.generation import Generation as Generation
+    from llmcli.inference.generation import TokenChance as TokenChance
+    from llmcli.inference.generation import TokenStep as TokenStep
+    from llmcli.inference.loading import Model as Model
+    from llmcli.inference.translation.translator import Sentence as Sentence
+    from llmcli.inference.translation.translator import Translation as Translation
+    from llmcli.spec import BatchOptions as BatchOptions
+    from llmcli.spec import Chat as Chat
+    from llmcli.spec import Decoding as Decoding
+    from llmcli.spec import ModelSpec as ModelSpec
+    from llmcli.spec.tasks import AnswerOptions as AnswerOptions
+    from llmcli.spec.tasks import ClassifyOptions as ClassifyOptions
+    from llmcli.spec.tasks import EmbedOptions as EmbedOptions
+    from llmcli.spec.tasks import FillOptions as FillOptions
+    from llmcli.spec.tasks import TranslateOptions as TranslateOptions
+    from llmcli.tasks.forward import Forward as Forward
+    from llmcli.tasks.forward import Position as Position
+    from llmcli.tasks.forward import Prediction as Prediction
+    from llmcli.tasks.tokenize import Tokenized as Tokenized
+    from llmcli.tokenization.vocabulary import Token as Token
+
+_NAMES = {
+    "api.answer": "answer",
+    "api.call": "OnError",
+    "api.classify": "classify",
+    "api.embed": "embed",
+    "api.fill": "fill",
+    "api.forward": "forward",
+    "api.generate": "generate",
+    "api.inputs": "ModelLike Text Texts rows",
+    "api.load": "load",
+    "api.stream": "Stream stream",
+    "api.tokenize": "tokenize",
+    "api.translate": "translate",
+    "data.rows": "Failure Row",
+    "errors": "InputError LlmcliError ModelNotFound ModelUnsuitable UsageError",
+    "inference.answers": "Answer ScoredAnswer",
+    "inference.classification": "Classification LabelScore",
+    "inference.embedding": "Embedding",
+    "inference.filling": "Filled Gap ScoredWord",
+    "inference.generation": "Generation TokenChance TokenStep",
+    "inference.loading": "Model",
+    "inference.translation.translator": "Sentence Translation",
+    "spec": "BatchOptions Chat Decoding ModelSpec",
+    "spec.tasks": "AnswerOptions ClassifyOptions EmbedOptions FillOptions TranslateOptions",
+    "tasks.forward": "Forward Position Prediction",
+    "tasks.tokenize": "Tokenized",
+    "tokenization.vocabulary": "Token",
+}
+_HOME = {name: module for module, names in _NAMES.items() for name in names.split()}
+
+__all__ = ["__version__", *sorted(_HOME)]
+
+if not TYPE_CHECKING:  # type checkers would take any name to be there
+
+    def __getattr__(name: str) -> Any:
+        """Import a public name from its module when it is first used (PEP 562)."""
+        if name not in _HOME:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
+
+        value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+        globals()[name] = value
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

@@ -13,7 +13,7 @@ from llmcli.spec import BatchOptions, InputOptions, ModelSpec
 from llmcli.spec.tasks import FillOptions
 
 if TYPE_CHECKING:
-    from llmcli.tasks.fill import Filled
+    from llmcli.inference.filling import Filled
 
 
 fill_options = gather(

@@ -15,7 +15,7 @@ from llmcli.cli.options import ENCODER, STARTER, TRANSLATOR
 from llmcli.cli.output import Output
 from llmcli.cli.progress import Progress
 from llmcli.data.records import ERROR, Record, text_of
-from llmcli.data.results import plain
+from llmcli.data.results import OVERFLOW_WORDS, plain
 from llmcli.data.resumable import Done, Identity
 from llmcli.data.rows import Failure
 from llmcli.errors import RowsFailed
@@ -129,14 +129,6 @@ def write_code(code: str, out: Output) -> None:
     """Write the script of --show-code."""
     with out.records(lambda record: str(record["code"]).rstrip("\n")) as writer:
         writer.write({"code": code})
-
-
-OVERFLOW_WORDS: dict[Overflow, str] = {
-    "error": "refused",
-    "truncate": "cut to fit",
-    "window": "read in windows",
-    "split": "read in parts, cut between sentences",
-}
 
 
 class Tally:

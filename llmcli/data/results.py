@@ -5,6 +5,7 @@ from typing import Any
 
 from llmcli.data.records import Record
 from llmcli.data.rows import Row
+from llmcli.spec import Overflow
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +44,24 @@ def plain(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return {one.name: plain(getattr(value, one.name)) for one in fields(value)}
     return value
+
+
+OVERFLOW_WORDS: dict[Overflow, str] = {
+    "error": "refused",
+    "truncate": "cut to fit",
+    "window": "read in windows",
+    "split": "read in parts, cut between sentences",
+}
+"""What was done with texts that were longer than the model takes."""
+
+
+def overflow_note(overflow: Overflow) -> str:
+    """The note of a result whose text was too long.
+
+    >>> overflow_note("truncate")
+    'the text was longer than the model takes: cut to fit (`on_overflow`=truncate)'
+    """
+    return (
+        f"the text was longer than the model takes: {OVERFLOW_WORDS[overflow]} "
+        f"(`on_overflow`={overflow})"
+    )

@@ -80,6 +80,17 @@ def _reason_against_int8(model: ModelSpec) -> str | None:
     return None
 
 
+def suits(loaded: Loaded, purpose: Purpose) -> bool:
+    """True if a model that was loaded for another purpose, of the same kinds, does this one too."""
+    if loaded.engine.name == "torch":
+        return True
+    if _reason_by_decoding(purpose, (loaded.kind,)) is not None:
+        return False
+    return purpose.decoding_of is None or (
+        reason_against_decoding(loaded.kind, *purpose.decoding_of(loaded)) is None
+    )
+
+
 def load_on_torch(model: ModelSpec, kinds: tuple[Kind, ...] = ()) -> Loaded:
     """Load a model for inference with torch, its weights packed for this processor.
 

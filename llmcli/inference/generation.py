@@ -54,7 +54,7 @@ class Generation(Result):
     """end: an end-of-text token; stop: a stop string; length: no more tokens allowed."""
     seed: int | None
     """The seed of sampling; None if the text was not sampled."""
-    seconds: float
+    seconds: float = field(compare=False)
     """Time since the work on its batch began."""
     score: float | None = None
     """With beams: sum of the log-probabilities of the new tokens, in nats, divided by their number
@@ -63,7 +63,7 @@ class Generation(Result):
     """Each token of the text with its alternatives; None unless `logprobs` asks for them."""
     overflow: Overflow | None = None
     """truncate: the prompt was too long, and its beginning was left out."""
-    passes: int | None = None
+    passes: int | None = field(default=None, compare=False)
     """With `assist`: how often the model was run."""
 
     def to_dict(self) -> Record:

@@ -99,6 +99,8 @@ class BatchOptions:
 
 
 AUTO_BATCH = BatchOptions()
+WINDOWS = BatchOptions(on_overflow="window")
+SENTENCES = BatchOptions(on_overflow="split")
 Format = Literal["text", "json", "jsonl", "csv", "table", "parquet", "npy"]
 FORMATS: tuple[Format, ...] = ("text", "json", "jsonl", "csv", "table", "parquet")
 InputFormat = Literal["txt", "jsonl", "csv", "tsv", "parquet"]

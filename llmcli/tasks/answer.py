@@ -13,17 +13,17 @@ from llmcli.inference.answers import (
     GenerativeReader,
 )
 from llmcli.inference.batches import process
-from llmcli.inference.loading import load_model
+from llmcli.inference.loading import AnyModel, load_model
 from llmcli.models.starters import ANSWER, Note, ignore
-from llmcli.spec import AUTO_BATCH, BatchOptions, ModelSpec
+from llmcli.spec import AUTO_BATCH, BatchOptions
 from llmcli.spec.tasks import AnswerOptions
 
 
-def load(model: ModelSpec | None, *, work_bytes: int | None = None, note: Note = ignore) -> Loaded:
+def load(model: AnyModel, *, work_bytes: int | None = None, note: Note = ignore) -> Loaded:
     """Load an extractive question answering model, or one that writes answers.
 
     model: None, or one without a name, takes the task's default. work_bytes: size of the texts,
-    0 where it is unknown; None for a text or two. note: is told of choices made for the user.
+    0 if it is unknown; None for a text or two. note: receives a line for each choice made.
     Raises ModelNotFound, ModelUnsuitable.
     """
     purpose = Purpose(READERS, file_bytes=work_bytes, decoding=WRITING)
@@ -41,6 +41,5 @@ def answer(
     """
     on_overflow, batch = batch.on_overflow, loaded.batch(batch)
     if loaded.kind == "reader":
-        yield from process(ExtractiveReader(loaded, options, on_overflow), rows, batch)
-    else:
-        yield from process(GenerativeReader(loaded, options, on_overflow), rows, batch)
+        return process(ExtractiveReader(loaded, options, on_overflow), rows, batch)
+    return process(GenerativeReader(loaded, options, on_overflow), rows, batch)

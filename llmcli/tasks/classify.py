@@ -8,16 +8,16 @@ from llmcli.engines.choose import Purpose
 from llmcli.errors import UsageError
 from llmcli.inference.batches import process
 from llmcli.inference.classification import Classification, HeadClassifier
-from llmcli.inference.loading import load_model
+from llmcli.inference.loading import AnyModel, load_model
 from llmcli.inference.zero_shot import EntailmentClassifier, LikelihoodClassifier
 from llmcli.models.architectures import Kind
 from llmcli.models.starters import CLASSIFY, ENTAILMENT, Note, ignore
-from llmcli.spec import AUTO_BATCH, BatchOptions, ModelSpec
+from llmcli.spec import AUTO_BATCH, BatchOptions
 from llmcli.spec.tasks import ClassifyOptions
 
 
 def load(
-    model: ModelSpec | None,
+    model: AnyModel,
     options: ClassifyOptions,
     *,
     work_bytes: int | None = None,
@@ -26,7 +26,7 @@ def load(
     """Load a text classifier; for `options.labels`, one for entailment or a causal model.
 
     model: None, or one without a name, takes the task's default. work_bytes: size of the texts,
-    0 where it is unknown; None for a text or two. note: is told of choices made for the user.
+    0 if it is unknown; None for a text or two. note: receives a line for each choice made.
     Raises ModelNotFound, ModelUnsuitable; UsageError for settings that contradict one another.
     """
     check_options(options)
@@ -53,8 +53,7 @@ def classify(
     """
     on_overflow, batch = batch.on_overflow, loaded.batch(batch)
     if not options.labels:
-        yield from process(HeadClassifier(loaded, options, on_overflow), rows, batch)
-    elif loaded.kind == "causal":
-        yield from process(LikelihoodClassifier(loaded, options, on_overflow), rows, batch)
-    else:
-        yield from process(EntailmentClassifier(loaded, options, on_overflow), rows, batch)
+        return process(HeadClassifier(loaded, options, on_overflow), rows, batch)
+    if loaded.kind == "causal":
+        return process(LikelihoodClassifier(loaded, options, on_overflow), rows, batch)
+    return process(EntailmentClassifier(loaded, options, on_overflow), rows, batch)

@@ -19,10 +19,10 @@ from llmcli.inference.embedding import (
     pooling_of,
     query_embedder,
 )
-from llmcli.inference.loading import load_model
+from llmcli.inference.loading import AnyModel, load_model
 from llmcli.inference.pooling import Pooling
 from llmcli.models.starters import EMBED, Note, ignore
-from llmcli.spec import AUTO_BATCH, BatchOptions, ModelSpec, Overflow
+from llmcli.spec import AUTO_BATCH, BatchOptions, Overflow
 from llmcli.spec.tasks import EmbedOptions
 
 
@@ -39,7 +39,7 @@ class Ranked(Result):
 
 
 def load(
-    model: ModelSpec | None,
+    model: AnyModel,
     options: EmbedOptions,
     *,
     work_bytes: int | None = None,
@@ -48,7 +48,7 @@ def load(
     """Load any model below its head.
 
     model: None, or one without a name, takes the task's default. work_bytes: size of the texts,
-    0 where it is unknown; None for a text or two. note: is told of choices made for the user,
+    0 if it is unknown; None for a text or two. note: receives a line for each choice made,
     of the pooling too, where neither the user nor the checkpoint names one.
     Raises ModelNotFound, ModelUnsuitable.
     """
@@ -78,7 +78,7 @@ def embed(
     Raises ModelUnsuitable for a checkpoint with steps that are unknown here.
     """
     embedder = document_embedder(loaded, options, batch.on_overflow)
-    yield from process(embedder, rows, loaded.batch(batch))
+    return process(embedder, rows, loaded.batch(batch))
 
 
 def embed_query(loaded: Loaded, query: str, options: EmbedOptions, on_overflow: Overflow) -> Vector:

@@ -13,8 +13,9 @@ from llmcli.data.rows import Failure, Row, failed
 from llmcli.engines.base import Loaded
 from llmcli.engines.pytorch import loading
 from llmcli.errors import InputError
+from llmcli.inference.loading import AnyModel, load_part
 from llmcli.models.architectures import Kind
-from llmcli.models.starters import GENERATE, Note, choose_model, ignore
+from llmcli.models.starters import GENERATE, Note, ignore
 from llmcli.spec import ModelSpec
 from llmcli.tokenization.text_stream import token_namer
 
@@ -56,13 +57,17 @@ class Forward(Result):
     perplexity: float | None
 
 
-def load(model: ModelSpec | None, *, note: Note = ignore) -> Loaded:
+def load(model: AnyModel, *, note: Note = ignore) -> Loaded:
     """Load a causal or a masked language model, on torch.
 
-    model: None, or one without a name, takes the default. note: is told so.
+    model: None, or one without a name, takes the default. note: receives a line if so.
     Raises ModelNotFound, ModelUnsuitable.
     """
-    return loading.load(choose_model(model, GENERATE, note), ("causal", "masked"))
+
+    def load_network(spec: ModelSpec) -> Loaded:
+        return loading.load(spec, ("causal", "masked"))
+
+    return load_part(model, GENERATE, "forward", load_network, note)
 
 
 def forward(loaded: Loaded, rows: Iterable[Row], *, top: int = 1) -> Iterator[Forward | Failure]:

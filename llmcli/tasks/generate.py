@@ -11,14 +11,14 @@ from llmcli.engines.choose import Purpose, load_on_torch
 from llmcli.errors import UsageError
 from llmcli.inference.batches import process
 from llmcli.inference.generation import Chunk, Generation, Generator
-from llmcli.inference.loading import load_model
+from llmcli.inference.loading import AnyModel, load_model, load_part
 from llmcli.inference.prompts import has_chat_template
 from llmcli.models.starters import GENERATE, Note, ignore
 from llmcli.spec import AUTO_BATCH, BatchOptions, Chat, Decoding, ModelSpec
 
 
 def load(
-    model: ModelSpec | None,
+    model: AnyModel,
     options: Decoding,
     chat: Chat,
     *,
@@ -28,7 +28,7 @@ def load(
     """Load a causal language model.
 
     model: None, or one without a name, takes the task's default. work_bytes: size of the texts,
-    0 where it is unknown; None for a text or two. note: is told of choices made for the user.
+    0 if it is unknown; None for a text or two. note: receives a line for each choice made.
     Raises ModelNotFound, ModelUnsuitable; UsageError for settings that contradict one another.
     """
     check_decoding(options)
@@ -39,15 +39,19 @@ def load(
     return loaded
 
 
-def load_draft(model: ModelSpec | None, options: Decoding) -> Loaded | None:
+def load_draft(model: AnyModel, options: Decoding) -> Loaded | None:
     """Load the smaller model that `options.assist` names, if it names one.
 
     model: the larger one, whose device, dtype and so on it shares.
     """
-    if options.assist is None or options.assist == "lookup":
+    name = options.assist
+    if name is None or name == "lookup":
         return None
-    smaller = replace(model or ModelSpec(), model_id=options.assist, revision=None)
-    return load_on_torch(smaller, ("causal",))
+
+    def load_smaller(larger: ModelSpec) -> Loaded:
+        return load_on_torch(replace(larger, model_id=name, revision=None), ("causal",))
+
+    return load_part(model, GENERATE, ("draft", name), load_smaller)
 
 
 def check_options(options: Decoding, chat: Chat, batch: BatchOptions) -> None:

@@ -11,8 +11,9 @@ from llmcli.data.records import Record
 from llmcli.data.results import Result
 from llmcli.data.rows import Failure, Row, failed
 from llmcli.errors import InputError
+from llmcli.inference.loading import AnyModel, load_part
 from llmcli.models import hub
-from llmcli.models.starters import GENERATE, Note, choose_model, ignore
+from llmcli.models.starters import GENERATE, Note, ignore
 from llmcli.spec import ModelSpec
 from llmcli.tokenization import load as light
 from llmcli.tokenization.base import UnsupportedTokenizer
@@ -92,12 +93,15 @@ def _id(word: str) -> int:
     return int(word)
 
 
-def load_vocabulary(model: ModelSpec | None, note: Note = ignore) -> Vocabulary:
+def load_vocabulary(model: AnyModel, note: Note = ignore) -> Vocabulary:
     """Load a model's tokenizer alone. Raises ModelNotFound, ModelUnsuitable.
 
-    model: None, or one without a name, takes the default. note: is told so.
+    model: None, or one without a name, takes the default. note: receives a line if so.
     """
-    model = choose_model(model, GENERATE, note)
+    return load_part(model, GENERATE, "vocabulary", _vocabulary, note)
+
+
+def _vocabulary(model: ModelSpec) -> Vocabulary:
     tokenizer: Any
     try:
         tokenizer = light.load_tokenizer(hub.resolve(model))

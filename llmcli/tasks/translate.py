@@ -6,19 +6,19 @@ from dataclasses import replace
 from llmcli.data.rows import Failure, Row
 from llmcli.engines.base import Loaded
 from llmcli.engines.choose import Purpose
-from llmcli.engines.choose import load as load_on_engine
 from llmcli.errors import UsageError
 from llmcli.inference.batches import process
+from llmcli.inference.loading import AnyModel, load_model
 from llmcli.inference.translation.directions import default_model
 from llmcli.inference.translation.languages import find_language
 from llmcli.inference.translation.translator import Translation, Translator, decoding_of
-from llmcli.models.starters import Note, choose_model, ignore
-from llmcli.spec import AUTO_BATCH, BatchOptions, ModelSpec
+from llmcli.models.starters import TRANSLATE, Note, ignore
+from llmcli.spec import AUTO_BATCH, BatchOptions
 from llmcli.spec.tasks import TranslateOptions
 
 
 def load(
-    model: ModelSpec | None,
+    model: AnyModel,
     options: TranslateOptions,
     *,
     work_bytes: int | None = None,
@@ -27,21 +27,21 @@ def load(
     """Load a sequence-to-sequence model for the languages of `options`.
 
     model: None, or one without a name, takes the starter for the two languages, else the
-    opus-mt model of the hub. work_bytes: size of the texts, 0 where it is unknown; None for a text
-    or two. note: is told of choices made for the user.
+    opus-mt model of the hub. work_bytes: size of the texts, 0 if it is unknown; None for a text
+    or two. note: receives a line for each choice made.
     Raises ModelNotFound, ModelUnsuitable; UsageError for an unknown language, where neither
     languages nor a model are named, or for settings that contradict one another.
     """
     options = with_tags(options)
     check_options(options)
-    if model is None or not model.model_id:
-        model = choose_model(model, default_model(options.from_lang, options.to_lang), note)
+    is_named = model is not None and model.model_id
+    default = TRANSLATE if is_named else default_model(options.from_lang, options.to_lang)
     purpose = Purpose(
         ("seq2seq",),
         file_bytes=work_bytes,
         decoding_of=lambda loaded: decoding_of(loaded, options),
     )
-    return load_on_engine(model, purpose, note)
+    return load_model(model, default, purpose, note)
 
 
 def with_tags(options: TranslateOptions) -> TranslateOptions:
@@ -74,4 +74,4 @@ def translate(
     """
     options = with_tags(options)
     check_options(options)
-    yield from process(Translator(loaded, options, batch.on_overflow), rows, batch)
+    return process(Translator(loaded, options, batch.on_overflow), rows, batch)

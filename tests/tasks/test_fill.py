@@ -53,7 +53,7 @@ def test_any_spelling_of_the_mask_will_do(masked):
 
 
 def test_several_gaps_are_filled_together_as_well_as_a_search_of_all_pairs(masked, monkeypatch):
-    monkeypatch.setattr("llmcli.tasks.fill.BEAMS", 30)  # more than the vocabulary has
+    monkeypatch.setattr("llmcli.inference.filling.BEAMS", 30)  # more than the vocabulary has
     text = "the [MASK] ran on [MASK]"
     (result,) = fill(masked, rows(text), FillOptions(top=1))
     mask = masked.tokenizer.mask_token_id

@@ -1,0 +1,81 @@
+"""The public names: which they are, where they come from, and what importing them costs."""
+
+import ast
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import llmcli
+
+FUNCTIONS = {
+    *("answer", "classify", "embed", "fill", "forward", "generate", "load", "rows", "stream"),
+    *("tokenize", "translate"),
+}
+OPTIONS = {
+    *("AnswerOptions", "BatchOptions", "Chat", "ClassifyOptions", "Decoding", "EmbedOptions"),
+    *("FillOptions", "ModelSpec", "TranslateOptions"),
+}
+RESULTS = {
+    *("Answer", "Classification", "Embedding", "Filled", "Forward", "Generation", "Tokenized"),
+    *("Translation", "Failure"),
+}
+PARTS = {
+    *("Gap", "LabelScore", "Position", "Prediction", "Row", "ScoredAnswer", "ScoredWord"),
+    *("Sentence", "Token", "TokenChance", "TokenStep"),
+}
+ERRORS = {"InputError", "LlmcliError", "ModelNotFound", "ModelUnsuitable", "UsageError"}
+OTHERS = {"Model", "ModelLike", "OnError", "Stream", "Text", "Texts", "__version__"}
+
+
+def test_the_public_names_are_these():
+    assert set(llmcli.__all__) == FUNCTIONS | OPTIONS | RESULTS | PARTS | ERRORS | OTHERS
+    assert len(llmcli.__all__) == len(set(llmcli.__all__))
+    assert set(llmcli.__all__) <= set(dir(llmcli))
+
+
+def test_type_checkers_see_the_names_that_there_are():
+    tree = ast.parse(Path(llmcli.__file__).read_text())
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    seen = {
+        alias.asname: node.module
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert seen == {name: f"llmcli.{home}" for name, home in llmcli._HOME.items()}
+
+
+@pytest.mark.parametrize("name", sorted(set(llmcli.__all__) - {"__version__"}))
+def test_a_public_name_is_there_and_explains_itself(name):
+    value = getattr(llmcli, name)
+    if inspect.isclass(value) or inspect.isfunction(value):
+        assert inspect.getdoc(value), name
+    if inspect.isfunction(value):
+        assert ">>> import llmcli" in inspect.getdoc(value), "without an example"
+
+
+def test_another_name_is_not_there():
+    with pytest.raises(AttributeError, match="no attribute 'train'"):
+        llmcli.train  # noqa: B018
+
+
+def test_importing_takes_no_library_and_less_than_50_ms():
+    code = (
+        "import sys, time\n"
+        "began = time.perf_counter()\n"
+        "import llmcli\n"
+        "took = time.perf_counter() - began\n"
+        "dir(llmcli)\n"
+        "heavy = {'torch', 'numpy', 'transformers', 'tokenizers', 'click', 'rich', 'logging'}\n"
+        "print(took, *heavy & set(sys.modules))\n"
+    )
+    runs = [
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        for _ in range(3)
+    ]
+    took, *heavy = min((run.stdout.split() for run in runs), key=lambda words: float(words[0]))
+    assert heavy == []
+    assert float(took) < 0.05
