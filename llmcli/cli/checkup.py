@@ -12,7 +12,7 @@ from llmcli.cli.reporting import columns
 
 if TYPE_CHECKING:
     from llmcli.training.checkup.findings import Checkup, Finding, Lengths, Problem
-    from llmcli.training.estimate import Estimate
+    from llmcli.training.results import Estimate
 
 SHOWN = 20  # rows that cannot be used
 SHOWN_PLACES = 3  # of a finding
@@ -147,15 +147,7 @@ def _numbers(numbers: dict[str, float]) -> str:
 def _samples(checkup: "Checkup", styled: bool) -> str:
     if not checkup.samples:
         return ""
-    if checkup.task == "causal-lm" and "train_blocks" in dict(checkup.numbers):
-        head = "start of the first block; all of it is learnt"
-    elif checkup.task == "embedding":
-        head = "examples; their vectors are learnt"
-    elif checkup.task == "masked-lm":
-        head = "examples; what is hidden is marked"
-    else:
-        head = "examples; what is learnt is marked"
-    lines = [head]
+    lines = [checkup.samples_caption]
     for sample in checkup.samples:
         text = "".join(_shown(text, learnt, styled) for text, learnt in sample)
         lines.append(f"  {text.strip()}")

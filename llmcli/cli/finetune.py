@@ -20,8 +20,9 @@ from llmcli.cli.flags import with_flags
 from llmcli.cli.options import Option, gather, model_options
 from llmcli.cli.types import POSITIVE, CommaList, Real
 from llmcli.spec import DTYPES, ModelSpec
-from llmcli.spec.training import SCHEDULES, TASKS, LoraOptions, Training
+from llmcli.spec.training import SCHEDULES, LoraOptions, Training
 from llmcli.training.distributed import is_first
+from llmcli.training.objectives import task_names
 from llmcli.training.results import Note
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def _with_default(name: str, type: click.ParamType[Any], help: str, *more: str) 
 data_options: list[Option] = [
     click.option(
         "--task",
-        type=click.Choice(TASKS),
+        type=click.Choice(task_names()),
         default=DEFAULTS.task,
         show_default=True,
         help="What to train for.",

@@ -7,7 +7,7 @@ from typing import Any
 from llmcli.errors import InputError
 
 
-def label_text(value: Any, place: str) -> str:
+def label_text(value: Any, place: str = "") -> str:
     """A label of a file as text, the same for training and for evaluation.
 
     Files without numbers have the same labels as files with them: 1, 1.0 and "1" are one label.
@@ -21,7 +21,8 @@ def label_text(value: Any, place: str) -> str:
     text = str(value).strip()
     if not isinstance(value, (str, int, float)) or not text:
         shown = repr(value) if len(repr(value)) <= 60 else f"{repr(value)[:60]}..."
-        raise InputError(f"{place}: {shown} is not a label: use text, a number, true or false")
+        prefix = f"{place}: " if place else ""
+        raise InputError(f"{prefix}{shown} is not a label: use text, a number, true or false")
     return text
 
 

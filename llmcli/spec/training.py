@@ -1,22 +1,12 @@
 """What the user asked of a training run."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 from llmcli.spec import Dtype
 
 Schedule = Literal["cosine", "linear", "constant"]
 SCHEDULES: tuple[Schedule, ...] = ("cosine", "linear", "constant")
-Task = Literal[
-    "causal-lm",
-    "masked-lm",
-    "classification",
-    "token-classification",
-    "question-answering",
-    "translation",
-    "seq2seq",
-]
-TASKS: tuple[Task, ...] = get_args(Task)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +32,8 @@ class Training:
     """Data files. A .txt file is one document; elsewhere a row is one."""
     output: str
     """Folder of the finished model; its checkpoints lie in `checkpoints/` below it."""
-    task: Task = "causal-lm"
+    task: str = "causal-lm"
+    """A file of training/objectives; `llmcli finetune --help` lists them."""
     from_scratch: str | None = None
     """A model configuration (JSON) to begin with; None: start from a checkpoint."""
     parts: str | None = None

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 from llmcli.errors import UsageError
 from llmcli.spec import ModelSpec
 from llmcli.spec.training import Training
-from llmcli.training.results import Event, Finetuned, Note, OnEvent
+from llmcli.training.results import Estimate, Event, Finetuned, Note, OnEvent
 
 if TYPE_CHECKING:
     from llmcli.training.checkup.findings import DataCheck
-    from llmcli.training.estimate import Estimate
 
 
 def finetune(
@@ -58,7 +57,7 @@ def check(
 
 def dry_run(
     options: Training, model: ModelSpec | None = None, *, on_event: OnEvent | None = None
-) -> "Estimate":
+) -> Estimate:
     """Take a few real steps in memory, and estimate what the whole run takes.
 
     Leaves no files behind. Raises what `finetune` raises before its first step.

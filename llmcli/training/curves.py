@@ -1,4 +1,4 @@
-"""The losses of a run, read back from metrics.jsonl and drawn."""
+"""The losses of a run, read from metrics.jsonl and drawn."""
 
 import json
 from dataclasses import dataclass
@@ -18,18 +18,18 @@ class Curves:
 
 
 def read_curves(path: Path) -> Curves:
-    """Read what a run recorded; a step that a resumed run made again counts the last time."""
+    """Read what a run recorded; of a step that was made twice, resumed, the last record counts."""
     training: dict[int, float] = {}
     validation: dict[int, float] = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         try:
-            one = json.loads(line)
+            record = json.loads(line)
         except ValueError:  # the last line of a run that was killed
             continue
-        if "loss" in one:
-            training[one["step"]] = one["loss"]
-        if "eval_loss" in one:
-            validation[one["step"]] = one["eval_loss"]
+        if "loss" in record:
+            training[record["step"]] = record["loss"]
+        if "eval_loss" in record:
+            validation[record["step"]] = record["eval_loss"]
     return Curves(sorted(training.items()), sorted(validation.items()))
 
 

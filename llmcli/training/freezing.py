@@ -1,4 +1,4 @@
-"""Weights that a run leaves as they are."""
+"""Freezes weights: training leaves them as they are."""
 
 import re
 from collections.abc import Sequence
@@ -7,40 +7,39 @@ from typing import Any
 from llmcli.errors import UsageError
 
 
-def freeze(model: Any, what: Sequence[str]) -> None:
-    """Keep some weights of a model from being learnt.
+def freeze(model: Any, choices: Sequence[str]) -> None:
+    """Exclude some weights of a model from training.
 
-    what: `body` (all but the head), `embeddings`, a number of lower layers (which the embeddings
-    go with), or parts of names of weights. Raises UsageError where one of them names nothing,
-    or nothing would be left to learn.
+    choices: `body` (all but the head), `embeddings`, a number of lower layers (embeddings
+    included), or parts of the names of weights. Raises UsageError where a choice matches no
+    weight, or where nothing is left to train.
     """
-    for one in what:
+    for choice in choices:
         frozen = [
-            weight for name, weight in model.named_parameters() if _is_meant(model, name, one)
+            weight for name, weight in model.named_parameters() if _matches(model, name, choice)
         ]
         if not frozen:
             some = ", ".join(name for name, _ in list(model.named_parameters())[:4])
             raise UsageError(
-                f"--freeze {one}: no weight is called so; use body, embeddings, a number of "
+                f"`freeze` {choice}: no weight has this name; use body, embeddings, a number of "
                 f"layers, or part of a name such as {some}"
             )
         for weight in frozen:
             weight.requires_grad = False
     if not any(weight.requires_grad for weight in model.parameters()):
-        raise UsageError(f"--freeze {','.join(what)} leaves nothing to learn")
+        raise UsageError(f"`freeze` {','.join(choices)} leaves nothing to train")
 
 
-def _is_meant(model: Any, name: str, what: str) -> bool:
-    if what == "body":
+def _matches(model: Any, name: str, choice: str) -> bool:
+    if choice == "body":
         return name.startswith(f"{model.base_model_prefix}.") and ".pooler." not in name
-    if what == "embeddings":
+    if choice == "embeddings":
         return _is_embedding(name)
-    if what.isdigit():
+    if choice.isdigit():
         layer = re.search(r"\.(?:layers?|h|block|blocks)\.(\d+)\.", name)
-        return _is_embedding(name) or (layer is not None and int(layer[1]) < int(what))
-    return what in name
+        return _is_embedding(name) or (layer is not None and int(layer[1]) < int(choice))
+    return choice in name
 
 
 def _is_embedding(name: str) -> bool:
-    parts = ("embed", "wte.", "wpe.", "shared.")
-    return any(part in name for part in parts)
+    return any(part in name for part in ("embed", "wte.", "wpe.", "shared."))

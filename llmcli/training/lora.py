@@ -5,30 +5,21 @@ from typing import Any
 
 from llmcli.engines.pytorch.pretrained import peft_library
 from llmcli.errors import UsageError
-from llmcli.spec.training import LoraOptions, Task
-
-TASK_TYPES: dict[Task, str] = {
-    "causal-lm": "CAUSAL_LM",
-    "masked-lm": "FEATURE_EXTRACTION",
-    "classification": "SEQ_CLS",
-    "token-classification": "TOKEN_CLS",
-    "question-answering": "QUESTION_ANS",
-    "translation": "SEQ_2_SEQ_LM",
-    "seq2seq": "SEQ_2_SEQ_LM",
-}
+from llmcli.spec.training import LoraOptions
 
 
-def with_adapters(model: Any, task: Task, options: LoraOptions) -> Any:
-    """Freeze a model, and add adapters to its linear layers; new heads are learnt whole.
+def with_adapters(model: Any, task_type: str, options: LoraOptions) -> Any:
+    """Freeze a model, and add adapters to its linear layers; a new head is trained whole.
 
-    Source: Hu et al. 2021, "LoRA"; the same scale as theirs, alpha / rank.
-    Raises UsageError where no layer has a name that was asked for.
+    task_type: one of peft's TaskType.
+    Source: Hu et al. 2021, "LoRA", with their scale, alpha / rank.
+    Raises UsageError where no layer has one of the names in `lora_targets`.
     """
     peft = peft_library()
     targets = list(options.lora_targets) or linear_layers(model)
     try:
         settings = peft.LoraConfig(
-            task_type=TASK_TYPES[task],
+            task_type=task_type,
             r=options.lora_rank,
             lora_alpha=options.lora_alpha or 2.0 * options.lora_rank,
             lora_dropout=options.lora_dropout,
@@ -37,24 +28,24 @@ def with_adapters(model: Any, task: Task, options: LoraOptions) -> Any:
             fan_in_fan_out=model.config.model_type == "gpt2",  # its Conv1D is transposed
         )
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what peft itself calls in transformers
+            warnings.simplefilter("ignore")  # peft calls deprecated names of transformers
             return peft.get_peft_model(model, settings)
     except ValueError as error:
         known = ", ".join(linear_layers(model)[:12])
         reason = str(error).split(".")[0]
-        raise UsageError(f"--lora-targets: {reason}; this model has {known}") from None
+        raise UsageError(f"`lora_targets`: {reason}; this model has {known}") from None
 
 
 def merged(model: Any) -> Any:
-    """The ordinary model that adapters make of theirs; a model without adapters as it is."""
+    """The model with its adapters added to the weights; a model without adapters as it is."""
     return model.merge_and_unload() if hasattr(model, "merge_and_unload") else model
 
 
 def linear_layers(model: Any) -> list[str]:
     """The last parts of the names of the linear layers in a model's repeated blocks.
 
-    Those are attention and feed-forward layers in every architecture; heads and embeddings are
-    outside of the blocks.
+    In every architecture these are attention and feed-forward layers; heads and embeddings are
+    outside the blocks.
     """
     names = {
         name.rpartition(".")[2] if not name.rpartition(".")[2].isdigit() else name
@@ -74,12 +65,15 @@ def _in_block(name: str) -> bool:
 
 
 def heads(model: Any) -> list[str]:
-    """The parts of a model beside its body that have weights of their own: its head."""
+    """The modules beside a model's body that have weights of their own: its head."""
     body = model.base_model_prefix
     output = model.get_output_embeddings()
     if output is not None:  # a language model's head is mostly its embedding
         return []
-    found = [name for name, part in model.named_children() if name != body]
-    own = [name for name in found if any(True for _ in getattr(model, name).parameters())]
+    own = [
+        name
+        for name, module in model.named_children()
+        if name != body and any(True for _ in module.parameters())
+    ]
     pooler = getattr(getattr(model, body, None), "pooler", None)
     return own + (["pooler"] if pooler is not None else [])

@@ -3,12 +3,15 @@
 import math
 import shlex
 from dataclasses import fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llmcli.spec import ModelSpec
 from llmcli.spec.training import LoraOptions, Training
 from llmcli.system.extras import is_installed
 from llmcli.training.results import Finetuned
+
+if TYPE_CHECKING:
+    from llmcli.training.base import TrainingTask
 
 _CARD = """\
 ---
@@ -36,26 +39,25 @@ learning rate {learning_rate} with {warmup:.0%} warm-up and the schedule {schedu
 clipped at {max_grad_norm}, seed {seed}.{taken} All settings are in `training.json`, the losses in
 `metrics.jsonl`{curve}.
 """
-
-TAGS = {
-    "causal-lm": "text-generation",
-    "masked-lm": "fill-mask",
-    "classification": "text-classification",
-    "seq2seq": "summarization",
-}
+JOINT_TAG = "text-classification"
 
 
-def training_card(options: Training, base: ModelSpec | None, result: Finetuned) -> str:
-    """Say what was trained, on what, how, and how well it does on the held-out data."""
+def training_card(
+    options: Training, base: ModelSpec | None, result: Finetuned, task: "TrainingTask | None"
+) -> str:
+    """The card: what was trained, on what, how, and how good it is on the held-out data.
+
+    task: None for a joint run.
+    """
     best = result.best_step
     return _CARD.format(
-        tag="text-classification" if options.parts else TAGS.get(options.task, options.task),
+        tag=task.pipeline_tag if task else JOINT_TAG,
         base_line=f"base_model: {base.model_id}\n" if base else "",
         name=options.output.rstrip("/").rpartition("/")[2],
         parameters=result.parameters,
         origin=f"fine-tuned from {base.model_id}" if base else "trained from scratch",
-        task="several tasks together" if options.parts else options.task,
-        measured=_measured(options, result.metrics),
+        task=options.task if task else "several tasks together",
+        measured=_measured(result.metrics, task),
         files="\n".join(f"- {path}" for path in (*options.train, *options.eval, *_parts(options))),
         train_tokens=result.train_tokens,
         eval_tokens=result.eval_tokens,
@@ -78,12 +80,19 @@ def _parts(options: Training) -> tuple[str, ...]:
     return (options.parts,) if options.parts else ()
 
 
-def _measured(options: Training, metrics: dict[str, float]) -> str:
-    """One line with the figures on the validation data."""
+def _measured(metrics: dict[str, float], task: "TrainingTask | None") -> str:
     if not metrics:
         return ""
-    if options.task in ("causal-lm", "masked-lm") and not options.parts:
-        return f"Perplexity per token on the held-out text: {math.exp(metrics['loss']):.2f}."
+    return task.card_line(metrics) if task else figures_line(metrics)
+
+
+def perplexity_line(metrics: dict[str, float]) -> str:
+    """The figures of a task whose loss is per token of text."""
+    return f"Perplexity per token on the held-out text: {math.exp(metrics['loss']):.2f}."
+
+
+def figures_line(metrics: dict[str, float]) -> str:
+    """All figures on the validation data, in one line."""
     shown = [f"{name.replace('_', ' ')} {value:.4f}" for name, value in metrics.items()]
     return f"On the held-out rows: {', '.join(shown)}."
 

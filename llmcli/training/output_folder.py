@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -17,13 +17,14 @@ from llmcli.spec.training import Training
 from llmcli.system.extras import is_installed
 from llmcli.system.hashes import write_sums
 from llmcli.system.locks import locked
+from llmcli.training.base import TrainingTask
 from llmcli.training.checkpoints import checkpoint_root
 from llmcli.training.curves import save_png
 from llmcli.training.distributed import is_first
-from llmcli.training.joint import save_joint
+from llmcli.training.joint.objective import JointTask
+from llmcli.training.joint.preparation import save_joint
 from llmcli.training.lora import merged
 from llmcli.training.model_card import training_card
-from llmcli.training.objectives.joint import Part
 from llmcli.training.preparation import Prepared
 from llmcli.training.results import Finetuned
 
@@ -100,24 +101,28 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def save_finished(
-    options: Training,
+    task: TrainingTask,
     base: ModelSpec | None,
     result: Finetuned,
     prepared: Prepared,
-    parts: list[Part],
+    joint_tasks: Sequence[JointTask],
 ) -> None:
-    """Write the model aside, then move its files into place, the weights last."""
+    """Write the model aside, then move its files into place, the weights last.
+
+    joint_tasks: none but in a joint run.
+    """
+    options = task.options
     folder = Path(options.output)
     aside = folder / "finished.part"
     shutil.rmtree(aside, ignore_errors=True)
-    if parts and base:
-        save_joint(parts, prepared.tokenizer, base, aside, options.save_dtype)
+    if joint_tasks and base:
+        save_joint(joint_tasks, prepared.tokenizer, base, aside, options.save_dtype)
     else:
         model = merged(prepared.model) if options.adapters.merge else prepared.model
         saving.save(model, prepared.tokenizer, aside, options.save_dtype)
     if is_installed("matplotlib"):
         save_png(result.curves, aside / CURVE, folder.name)
-    card = training_card(options, base, result)
+    card = training_card(options, base, result, None if joint_tasks else task)
     (aside / "README.md").write_text(card, encoding="utf-8")
     write_sums(aside)
     for path in sorted(aside.iterdir(), key=lambda path: path.suffix == ".safetensors"):

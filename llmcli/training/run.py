@@ -13,12 +13,15 @@ from llmcli.errors import InputError, Interrupted, UsageError
 from llmcli.spec import ModelSpec
 from llmcli.spec.training import Training
 from llmcli.system.extras import is_installed, missing
+from llmcli.training.base import TrainingTask
 from llmcli.training.checkpoints import best_step, checkpoint_root, last_whole, read_state, step_of
 from llmcli.training.curves import read_curves
 from llmcli.training.distributed import is_first
-from llmcli.training.estimate import STEPS, Estimate, estimate_of, pace_of
-from llmcli.training.joint import prepare_joint
-from llmcli.training.objectives.joint import Part
+from llmcli.training.estimate import STEPS, estimate_of, pace_of
+from llmcli.training.joint.objective import JointTask
+from llmcli.training.joint.preparation import prepare_joint
+from llmcli.training.monitor import Monitor, is_stuck
+from llmcli.training.objectives import load_task
 from llmcli.training.output_folder import (
     CURVE,
     METRICS,
@@ -28,9 +31,17 @@ from llmcli.training.output_folder import (
     kept_tokenizer,
     save_finished,
 )
-from llmcli.training.preparation import Prepared, filled_in, prepare
-from llmcli.training.results import Finetuned, Note, Notify, OnEvent, Progress
-from llmcli.training.trainer import Run, Watch, build_run, is_stuck, total_steps
+from llmcli.training.preparation import Prepared, prepare
+from llmcli.training.results import (
+    Estimate,
+    Finetuned,
+    Note,
+    Notify,
+    OnEvent,
+    Progress,
+    perplexity,
+)
+from llmcli.training.trainer import ObjectiveTrainer, make_trainer, total_steps
 
 
 def train(
@@ -41,55 +52,44 @@ def train(
 ) -> Finetuned:
     """Train, and write the model's folder. Raises as tasks/finetune.py says."""
     note = _notes_to(on_event)
-    options = filled_in(options, base)
+    task = load_task(options)
+    options = task.options
     check_output(options, base)
     _require_files(options)
     note(f"learning rate: {options.learning_rate}")
     if not is_installed("matplotlib"):
         note("no loss curve: " + missing("matplotlib", CURVE))
-    prepared, parts = _prepared(options, base, note)
+    prepared, joint_tasks = _prepared(task, base, note)
     model = prepared.model
-    model_class, parameters = type(model), model.num_parameters()
-    use_cache = getattr(model.config, "use_cache", None)  # the trainer switches it off
-    run = _run(options, prepared, note)
-    run.add_callback(Watch(run, _recorded(options, on_event), should_stop))
+    model_class, use_cache = type(model), getattr(model.config, "use_cache", None)
+    result = _result_so_far(options, prepared)
+    trainer = _trainer(options, prepared, note)
+    trainer.add_callback(Monitor(trainer, _recorded(options, on_event), should_stop))
     with disk_errors_explained(options.output), claimed(options, base, prepared.tokenizer):
-        steps, best = _train(options, run, note)
-        model = run.whole_model(model_class)
-        result = Finetuned(
-            output=options.output,
-            parameters=parameters,
-            block_size=prepared.objective.limit,
-            train_tokens=prepared.train_tokens,
-            eval_tokens=prepared.eval_tokens,
-            steps=steps,
-            best_step=best,
-            metrics={},
-        )
-        if not is_first():
-            return result
-        metrics = _final_metrics(options, run, prepared, model)
-        result = replace(
-            result, metrics=metrics, curves=read_curves(Path(options.output) / METRICS)
-        )
-        if use_cache is not None:
-            model.config.use_cache = use_cache
-        save_finished(options, base, result, replace(prepared, model=model), parts)
+        steps, best = _train(options, trainer, note)
+        result = replace(result, steps=steps, best_step=best)
+        model = trainer.whole_model(model_class)
+        if is_first():
+            result = _with_metrics(result, options, replace(prepared, model=model))
+            if use_cache is not None:  # the trainer switched it off
+                model.config.use_cache = use_cache
+            save_finished(task, base, result, replace(prepared, model=model), joint_tasks)
     return result
 
 
 def estimate(options: Training, base: ModelSpec | None, on_event: OnEvent) -> Estimate:
-    """Take a few steps in a temporary folder, and tell what the whole run takes."""
+    """Take a few steps in a temporary folder, and estimate what the whole run takes."""
     note = _notes_to(on_event)
-    options = replace(filled_in(options, base), resume=False)
+    task = load_task(replace(options, resume=False))
+    options = task.options
     _require_files(options)
-    prepared, parts = _prepared(options, base, note)
+    prepared, joint_tasks = _prepared(task, base, note)
     steps = min(STEPS, total_steps(options, len(prepared.train)))
     with TemporaryDirectory() as folder:  # the trainer insists on one
         few = replace(options, output=folder, max_steps=steps, eval_steps=steps + 1)
-        pace = pace_of(_run(few, prepared, note))
+        pace = pace_of(_trainer(few, prepared, note))
     name = base.model_id if base else options.from_scratch or ""
-    return estimate_of(options, name, prepared, parts, pace)
+    return estimate_of(options, name, prepared, joint_tasks, pace)
 
 
 def _notes_to(on_event: OnEvent) -> Notify:
@@ -103,15 +103,16 @@ def _require_files(options: Training) -> None:
 
 
 def _prepared(
-    options: Training, base: ModelSpec | None, note: Notify
-) -> tuple[Prepared, list[Part]]:
+    task: TrainingTask, base: ModelSpec | None, note: Notify
+) -> tuple[Prepared, list[JointTask]]:
     """What a run begins with; of a joint run, its tasks too."""
+    options = task.options
     if options.parts and base:
-        return prepare_joint(options, base, note)
-    return prepare(options, base, kept_tokenizer(options), note), []
+        return prepare_joint(options, options.parts, base, note)
+    return prepare(task, base, kept_tokenizer(options), note), []
 
 
-def _run(options: Training, prepared: Prepared, note: Notify) -> Run:
+def _trainer(options: Training, prepared: Prepared, note: Notify) -> ObjectiveTrainer:
     """The trainer, on the device and with the arithmetic that was asked for."""
     device, why = choose_device(options.device)
     if device.index is not None:
@@ -120,54 +121,47 @@ def _run(options: Training, prepared: Prepared, note: Notify) -> Run:
         raise UsageError("`fsdp` divides weights among GPUs: leave it out on a CPU")
     dtype, reason = training_dtype(device, options.dtype)
     note(f"device: {device} ({why}); arithmetic: {str(dtype)[6:]} ({reason})")
-    return build_run(
-        prepared.objective,
-        prepared.model,
-        prepared.train,
-        prepared.held_out,
-        options,
-        bf16=str(dtype) == "torch.bfloat16",
-        on_cpu=device.type == "cpu",
-    )
+    is_bf16 = str(dtype) == "torch.bfloat16"
+    return make_trainer(prepared, options, bf16=is_bf16, on_cpu=device.type == "cpu")
 
 
-def _train(options: Training, run: Run, note: Notify) -> tuple[int, int | None]:
+def _train(options: Training, trainer: ObjectiveTrainer, note: Notify) -> tuple[int, int | None]:
     """Make the steps that are left, and take the best weights.
 
     Returns the number of all steps, and the step whose weights are taken. Raises Interrupted.
     """
     start = last_whole(checkpoint_root(options)) if options.resume else None
-    history: list[dict[str, Any]] = []
-    if start is not None:
-        state = read_state(start)
-        history, done, steps = state["log_history"], state["global_step"], state["max_steps"]
-    if start is None or not (done >= steps or _has_stuck(options, run, history)):
-        if start is not None:
+    state = read_state(start) if start else {}
+    if start and _is_done(state, trainer):
+        note("all steps are made: writing the model of the last checkpoint")
+        trainer.load_weights(start)
+    else:
+        if start:
             note(f"resuming after step {step_of(start)}")
         elif options.resume:
             note(f"no checkpoint in {checkpoint_root(options)}: beginning with the first step")
-        run.train(resume_from_checkpoint=str(start) if start else None)
-        history, done, steps = run.state.log_history, run.state.global_step, run.state.max_steps
-        if done < steps and not _has_stuck(options, run, history):
+        trainer.train(resume_from_checkpoint=str(start) if start else None)
+        state = asdict(trainer.state)
+        if not _is_done(state, trainer):
             raise Interrupted(
-                f"stopped and saved at step {done} of {steps}: "
-                "to continue, repeat the command with `resume`"
+                f"stopped and saved at step {state['global_step']} of {state['max_steps']}: "
+                "to continue, give the same command with `resume`"
             )
-    else:
-        note("all steps are made: writing the model of the last checkpoint")
-        run.load_weights(start)
-    best = best_step(history, run.best_metric)
+    done = int(state["global_step"])
+    best = best_step(state["log_history"], trainer.best_metric)
     if best is not None and best != done:
         folder = checkpoint_root(options) / f"checkpoint-{best}"
         if folder.is_dir():
             note(f"taking the weights after step {best}, the best in validation")
-            run.load_weights(folder)
+            trainer.load_weights(folder)
     return done, best
 
 
-def _has_stuck(options: Training, run: Run, history: list[dict[str, Any]]) -> bool:
-    patience = options.early_stopping
-    return bool(patience) and is_stuck(history, run.best_metric, patience or 0)
+def _is_done(state: dict[str, Any], trainer: ObjectiveTrainer) -> bool:
+    """True where all steps are made, or no more are worth it."""
+    patience = trainer.options.early_stopping
+    is_last = state["global_step"] >= state["max_steps"]
+    return is_last or is_stuck(state["log_history"], trainer.best_metric, patience)
 
 
 def _recorded(options: Training, on_event: OnEvent) -> Callable[[Progress], None]:
@@ -177,7 +171,8 @@ def _recorded(options: Training, on_event: OnEvent) -> Callable[[Progress], None
     def record(progress: Progress) -> None:
         if not is_first():
             return
-        known = {key: value for key, value in asdict(progress).items() if value not in (None, {})}
+        values = asdict(replace(progress, perplexity=None))
+        known = {key: value for key, value in values.items() if value not in (None, {})}
         with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(known) + "\n")
         on_event(progress)
@@ -185,10 +180,28 @@ def _recorded(options: Training, on_event: OnEvent) -> Callable[[Progress], None
     return record
 
 
-def _final_metrics(options: Training, run: Run, prepared: Prepared, model: Any) -> dict[str, float]:
+def _result_so_far(options: Training, prepared: Prepared) -> Finetuned:
+    """What is known of a result before the first step."""
+    return Finetuned(
+        output=options.output,
+        parameters=prepared.model.num_parameters(),
+        block_size=prepared.objective.limit,
+        train_tokens=prepared.train_tokens,
+        eval_tokens=prepared.eval_tokens,
+        steps=0,
+        best_step=None,
+        metrics={},
+    )
+
+
+def _with_metrics(result: Finetuned, options: Training, prepared: Prepared) -> Finetuned:
     """Round the weights as they are stored, and score the validation data with them."""
-    saving.round_weights(model, options.save_dtype)
+    curves = read_curves(Path(options.output) / METRICS)
+    saving.round_weights(prepared.model, options.save_dtype)
     if prepared.held_out is None:
-        return {}
-    size = run.args.per_device_eval_batch_size
-    return prepared.objective.evaluate(model, prepared.held_out, size)
+        return replace(result, curves=curves)
+    objective, size = prepared.objective, options.batch_size or 1
+    metrics = objective.evaluate(prepared.model, prepared.held_out, size)
+    nats = metrics["loss"]
+    per_token = perplexity(nats) if objective.loss_is_per_token else None
+    return replace(result, curves=curves, metrics=metrics, perplexity=per_token)

@@ -1,30 +1,22 @@
-"""The glue between a training run as the user sees it and transformers' Trainer."""
+"""transformers' Trainer with the order of examples, losses, metrics and checkpoints of llmcli."""
 
 import math
 import shutil
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import save_model
-from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers import PrinterCallback, Trainer, TrainingArguments
 
 from llmcli.errors import InputError, UsageError
 from llmcli.spec.training import Training
-from llmcli.training.checkpoints import (
-    best_step,
-    checkpoint_root,
-    keep_newest,
-    lower_is_better,
-    move_into_place,
-)
+from llmcli.training.base import Objective
+from llmcli.training.checkpoints import best_step, checkpoint_root, keep_newest, move_into_place
 from llmcli.training.distributed import world_size
-from llmcli.training.objectives.base import Dataset, Objective
-from llmcli.training.objectives.joint import JointModel
-from llmcli.training.objectives.sampler import Grouped
-from llmcli.training.results import Progress
+from llmcli.training.example_order import LengthGroupedSampler
+from llmcli.training.joint.objective import JointModel
+from llmcli.training.preparation import Prepared
 
 SCHEDULERS = {
     "cosine": "cosine",
@@ -33,44 +25,36 @@ SCHEDULERS = {
 }
 
 
-class Run(Trainer):
-    """transformers' Trainer with our order of examples, losses, scores and checkpoints."""
+class ObjectiveTrainer(Trainer):
+    """Trains a model for an objective; reports nothing by itself."""
 
     loss_is_scaled_for_ga = True
     model: Any
     train_dataset: Any
     eval_dataset: Any
     args: Any
-    objective: Objective
-    options: Training
-    best_metric: str
 
     def __init__(
-        self,
-        objective: Objective,
-        model: Any,
-        train: Dataset,
-        held_out: Dataset | None,
-        options: Training,
-        arguments: TrainingArguments,
-        best_metric: str,
+        self, prepared: Prepared, options: Training, arguments: TrainingArguments, best_metric: str
     ) -> None:
-        self.objective, self.spec, self.best_metric = objective, options, best_metric
+        """options: filled in. best_metric: decides which checkpoint is kept as the best."""
+        self.objective: Objective = prepared.objective
+        self.options, self.best_metric = options, best_metric
         self.seen_tokens = 0
         super().__init__(
-            model=model,
+            model=prepared.model,
             args=arguments,
-            train_dataset=train,
-            eval_dataset=held_out,
-            data_collator=objective.collate,
+            train_dataset=prepared.train,
+            eval_dataset=prepared.held_out,
+            data_collator=self.objective.collate,
         )
         self.model_accepts_loss_kwargs = True  # so that the items of all batches are counted
         self.remove_callback(PrinterCallback)
 
-    def _get_train_sampler(self, train_dataset: Any = None) -> Grouped:
+    def _get_train_sampler(self, train_dataset: Any = None) -> LengthGroupedSampler:
         batch = self.args.train_batch_size * self.args.world_size
-        return Grouped(
-            self.train_dataset.lengths(), batch, self.args.seed, self.spec.group_by_length
+        return LengthGroupedSampler(
+            self.train_dataset.lengths(), batch, self.args.seed, self.options.group_by_length
         )
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> torch.Tensor:
@@ -88,7 +72,7 @@ class Run(Trainer):
         return_outputs: bool = False,
         num_items_in_batch: Any = None,
     ) -> Any:
-        """The summed loss over the items of the whole step, so that their mean is learnt from.
+        """The summed loss of a batch over the number of items in the whole step.
 
         Gradients of several processes are averaged: their number makes that a sum again.
         """
@@ -102,10 +86,10 @@ class Run(Trainer):
     ) -> dict[str, float]:
         """Score the validation data; each process does all of it."""
         with self.compute_loss_context_manager():
-            found = self.objective.evaluate(
+            scores = self.objective.evaluate(
                 self.model, self.eval_dataset, self.args.per_device_eval_batch_size
             )
-        metrics = {f"{metric_key_prefix}_{name}": value for name, value in found.items()}
+        metrics = {f"{metric_key_prefix}_{name}": value for name, value in scores.items()}
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(
             self.args, self.state, self.control, metrics
@@ -115,7 +99,7 @@ class Run(Trainer):
     def whole_model(self, model_class: type[Any]) -> Any:
         """The model as one process holds it. All processes call this together.
 
-        model_class: what it was before it was divided.
+        model_class: of the model before it was divided.
         """
         if not self.is_fsdp_enabled:
             return self.accelerator.unwrap_model(self.model, keep_fp32_wrapper=False)
@@ -141,11 +125,7 @@ class Run(Trainer):
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         """Write a checkpoint aside, hash it, and move it into place whole."""
-        if not all(_local(one).isfinite().all() for one in self.model.parameters()):
-            raise InputError(
-                f"the weights are no numbers any more at step {self.state.global_step}: lower "
-                "--learning-rate or use --dtype float32; what was saved before is untouched"
-            )
+        self._require_finite()
         root = Path(self.args.output_dir)
         aside = root / "unfinished"
         name = f"checkpoint-{self.state.global_step}"
@@ -163,71 +143,15 @@ class Run(Trainer):
             move_into_place(aside / name, root / name)
             shutil.rmtree(aside, ignore_errors=True)
             best = best_step(self.state.log_history, self.best_metric)
-            keep_newest(root, self.spec.save_total_limit, best)
+            keep_newest(root, self.options.save_total_limit, best)
         self.accelerator.wait_for_everyone()
 
-
-def build_run(
-    objective: Objective,
-    model: Any,
-    train: Dataset,
-    held_out: Dataset | None,
-    options: Training,
-    *,
-    bf16: bool,
-    on_cpu: bool,
-) -> Run:
-    """Make a silent trainer. What is None in `options` for a task's usual value is filled in."""
-    assert options.batch_size is not None and options.epochs is not None
-    steps = total_steps(options, len(train), world_size())
-    arguments = TrainingArguments(
-        output_dir=str(checkpoint_root(options)),
-        per_device_train_batch_size=1 if options.parts else options.batch_size,
-        per_device_eval_batch_size=options.batch_size,
-        gradient_accumulation_steps=options.gradient_accumulation_steps,
-        num_train_epochs=options.epochs,
-        max_steps=steps,
-        optim="adamw_torch_fused",
-        learning_rate=options.learning_rate or 0.0,
-        lr_scheduler_type=SCHEDULERS[options.schedule],
-        warmup_steps=int(options.warmup * steps),
-        weight_decay=options.weight_decay,
-        adam_beta2=options.beta2,
-        max_grad_norm=options.max_grad_norm,
-        bf16=bf16,
-        use_cpu=on_cpu,
-        fsdp="full_shard" if options.fsdp else None,
-        ddp_backend="gloo" if on_cpu and world_size() > 1 else None,
-        eval_strategy="steps" if held_out is not None else "no",
-        eval_steps=options.eval_steps or max(1, math.ceil(steps / 10)),
-        save_steps=options.save_steps,
-        save_total_limit=None,  # what is kept is decided in _save_checkpoint
-        logging_steps=options.log_steps,
-        logging_first_step=True,
-        logging_nan_inf_filter=False,  # a loss of NaN is to be seen, and to stop the run
-        seed=options.seed,
-        dataloader_pin_memory=not on_cpu,
-        ddp_find_unused_parameters=False,
-        remove_unused_columns=False,
-        disable_tqdm=True,
-        report_to="none",
-    )
-    metric = options.best_metric or objective.metric
-    known = objective.metric_names()
-    if metric not in known:
-        raise UsageError(f"--best-metric {metric}: this task has {', '.join(known)}")
-    if held_out is None and (options.best_metric or options.early_stopping):
-        raise UsageError("--best-metric and --early-stopping need validation data: give --eval")
-    return Run(objective, model, train, held_out, options, arguments, metric)
-
-
-def total_steps(options: Training, examples: int, processes: int = 1) -> int:
-    """How many optimizer steps a run of so many examples makes."""
-    assert options.batch_size is not None and options.epochs is not None
-    size = 1 if options.parts else options.batch_size
-    batches = math.ceil(examples / (size * processes))
-    per_epoch = max(1, math.ceil(batches / options.gradient_accumulation_steps))
-    return options.max_steps or max(1, math.ceil(per_epoch * options.epochs))
+    def _require_finite(self) -> None:
+        if not all(_local(weight).isfinite().all() for weight in self.model.parameters()):
+            raise InputError(
+                f"weights are infinite or NaN at step {self.state.global_step}: lower "
+                "`learning_rate` or use `dtype`=float32; what was saved before is untouched"
+            )
 
 
 def _local(weight: Any) -> torch.Tensor:
@@ -236,81 +160,75 @@ def _local(weight: Any) -> torch.Tensor:
     return part
 
 
-class Watch(TrainerCallback):
-    """Reports progress, asks for checkpoints, stops on NaN, when asked to, or when stuck."""
+def make_trainer(
+    prepared: Prepared, options: Training, *, bf16: bool, on_cpu: bool
+) -> ObjectiveTrainer:
+    """Make the trainer of a run.
 
-    def __init__(
-        self,
-        run: Run,
-        report: Callable[[Progress], None],
-        should_stop: Callable[[], bool],
-    ) -> None:
-        self.run = run
-        self.report = report
-        self.should_stop = should_stop
-        self._mark = (0, 0, 0.0)  # step, tokens and time since which speed is measured
-
-    def _set_mark(self, state: Any) -> None:
-        self._mark = (state.global_step, self.run.seen_tokens, time.perf_counter())
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self._set_mark(state)
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        stop = torch.tensor(int(self.should_stop()), device=self.run.accelerator.device)
-        if args.world_size > 1:  # a process that stopped alone would leave the others waiting
-            stop = self.run.accelerator.reduce(stop, "sum")
-        if stop:
-            control.should_training_stop = True
-            control.should_save = True
-
-    def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        metric, patience = self.run.best_metric, self.run.spec.early_stopping
-        if best_step(state.log_history, metric) == state.global_step:
-            control.should_save = True
-        if patience and is_stuck(state.log_history, metric, patience):
-            control.should_save = control.should_training_stop = True
-
-    def on_log(self, args: Any, state: Any, control: Any, **more: Any) -> None:
-        logs: dict[str, float] = more["logs"]
-        if "loss" in logs:
-            self.report(self._training_progress(state, logs))
-        elif "eval_loss" in logs:
-            own = {
-                key.removeprefix("eval_"): value
-                for key, value in logs.items()
-                if key.startswith("eval_") and key != "eval_loss"
-            }
-            loss = logs["eval_loss"]
-            self.report(Progress(state.global_step, state.max_steps, eval_loss=loss, metrics=own))
-        self._set_mark(state)  # so that evaluation does not count
-
-    def _training_progress(self, state: Any, logs: dict[str, float]) -> Progress:
-        if not math.isfinite(logs["loss"]):
-            raise InputError(
-                f"the loss is {logs['loss']} at step {state.global_step}: lower --learning-rate or "
-                "use --dtype float32; what was saved before is untouched"
-            )
-        step, tokens, then = self._mark
-        seconds = max(time.perf_counter() - then, 1e-9)
-        steps = max(1, state.global_step - step)
-        return Progress(
-            state.global_step,
-            state.max_steps,
-            loss=logs["loss"],
-            learning_rate=logs["learning_rate"],
-            tokens_per_second=(self.run.seen_tokens - tokens)
-            * self.run.accelerator.num_processes
-            / seconds,
-            seconds_left=seconds / steps * (state.max_steps - state.global_step),
-        )
+    options: filled in. Raises UsageError for a metric that the task does not have, and for
+    settings that need validation data where there are none.
+    """
+    metric = options.best_metric or prepared.objective.metric
+    known = prepared.objective.metric_names()
+    if metric not in known:
+        raise UsageError(f"`best_metric` {metric}: this task has {', '.join(known)}")
+    validates = prepared.held_out is not None
+    if not validates and (options.best_metric or options.early_stopping):
+        raise UsageError("`best_metric` and `early_stopping` need validation data: give `eval`")
+    steps = total_steps(options, len(prepared.train), world_size())
+    arguments = TrainingArguments(
+        output_dir=str(checkpoint_root(options)),
+        num_train_epochs=options.epochs or 1,
+        max_steps=steps,
+        **_optimization(options, steps),
+        **_reporting(options, steps, validates),
+        bf16=bf16,
+        use_cpu=on_cpu,
+        fsdp="full_shard" if options.fsdp else None,
+        ddp_backend="gloo" if on_cpu and world_size() > 1 else None,
+        ddp_find_unused_parameters=False,
+        dataloader_pin_memory=not on_cpu,
+        seed=options.seed,
+        remove_unused_columns=False,
+    )
+    return ObjectiveTrainer(prepared, options, arguments, metric)
 
 
-def is_stuck(history: list[dict[str, Any]], metric: str, patience: int) -> bool:
-    """True where the last `patience` validations brought nothing better than one before."""
-    values = [one[f"eval_{metric}"] for one in history if f"eval_{metric}" in one]
-    if lower_is_better(metric):
-        values = [-value for value in values]
-    if len(values) <= patience:
-        return False
-    return bool(max(values[-patience:]) <= max(values[:-patience]))
+def _optimization(options: Training, steps: int) -> dict[str, Any]:
+    """AdamW, its learning rate and the size of its steps."""
+    return {
+        "per_device_train_batch_size": 1 if options.parts else options.batch_size,
+        "per_device_eval_batch_size": options.batch_size,
+        "gradient_accumulation_steps": options.gradient_accumulation_steps,
+        "optim": "adamw_torch_fused",
+        "learning_rate": options.learning_rate or 0.0,
+        "lr_scheduler_type": SCHEDULERS[options.schedule],
+        "warmup_steps": int(options.warmup * steps),
+        "weight_decay": options.weight_decay,
+        "adam_beta2": options.beta2,
+        "max_grad_norm": options.max_grad_norm,
+    }
+
+
+def _reporting(options: Training, steps: int, validates: bool) -> dict[str, Any]:
+    """When it logs, validates and saves."""
+    return {
+        "eval_strategy": "steps" if validates else "no",
+        "eval_steps": options.eval_steps or max(1, math.ceil(steps / 10)),
+        "save_steps": options.save_steps,
+        "save_total_limit": None,  # which checkpoints are kept is decided in _save_checkpoint
+        "logging_steps": options.log_steps,
+        "logging_first_step": True,
+        "logging_nan_inf_filter": False,  # a loss of NaN must be seen, and stop the run
+        "disable_tqdm": True,
+        "report_to": "none",
+    }
+
+
+def total_steps(options: Training, examples: int, processes: int = 1) -> int:
+    """How many optimizer steps a run of so many examples makes. options: filled in."""
+    assert options.batch_size is not None and options.epochs is not None
+    size = 1 if options.parts else options.batch_size  # an example of a joint run is a batch
+    batches = math.ceil(examples / (size * processes))
+    per_epoch = max(1, math.ceil(batches / options.gradient_accumulation_steps))
+    return options.max_steps or max(1, math.ceil(per_epoch * options.epochs))

@@ -9,7 +9,8 @@ from llmcli.errors import InputError
 from llmcli.evaluation.examples import gold_of
 from llmcli.evaluation.labels import label_text
 from llmcli.spec.tasks import EvaluateOptions
-from llmcli.training.objectives.classification import row_labels
+from llmcli.spec.training import Training
+from llmcli.training.objectives.classification import Classification
 
 SAME = [("good", "good"), (" good ", "good"), (1, "1"), (1.0, "1"), (1.5, "1.5"), (-2, "-2")]
 SAME += [(True, "True"), (False, "False"), ("1", "1"), ("True", "True"), (0, "0")]
@@ -18,7 +19,7 @@ SAME += [(True, "True"), (False, "False"), ("1", "1"), ("True", "True"), (0, "0"
 @pytest.mark.parametrize(("value", "text"), SAME)
 def test_training_and_evaluation_read_the_same_label(value, text):
     fields = json.loads(json.dumps({"text": "x", "label": value}))
-    assert row_labels(Row(1, "x", fields), "label", multi=False) == (text,)
+    assert Classification(Training((), "")).labels(Row(1, "x", fields)) == (text,)
     assert gold_of(fields, EvaluateOptions("classification"), "line 1") == text
 
 

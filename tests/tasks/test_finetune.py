@@ -207,7 +207,7 @@ def test_resuming_a_finished_run_makes_no_more_steps(spec, tmp_path):
 def test_the_losses_shown_are_those_of_the_final_perplexity(spec):
     seen = []
     result = finetune(spec(), None, on_event=seen.append)
-    shown = [one.eval_perplexity for one in progress(seen) if one.eval_loss is not None][-1]
+    shown = [one.perplexity for one in progress(seen) if one.eval_loss is not None][-1]
     assert shown == pytest.approx(result.perplexity, rel=1e-4)
 
 
@@ -244,7 +244,7 @@ def test_a_folder_in_use_is_not_touched(spec, tmp_path):
 
 
 def test_a_loss_that_is_no_number_stops_the_run(spec, tmp_path):
-    with pytest.raises(InputError, match="the loss is nan at step .*lower --learning-rate"):
+    with pytest.raises(InputError, match="the loss is nan at step .*lower `learning_rate`"):
         finetune(spec(learning_rate=1e20, max_grad_norm=0, warmup=0.0), None)
     assert not (tmp_path / "model" / "model.safetensors").exists()
 
@@ -277,7 +277,7 @@ def test_weights_are_stored_as_asked(spec, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"block_size": 64}, "--block-size 64 is more than the 32 tokens"),
+        ({"block_size": 64}, "`block_size` 64 is more than the 32 tokens"),
         ({"train": ("nowhere.txt",)}, "cannot read nowhere.txt"),
         ({"eval": ("nowhere.txt",)}, "cannot read nowhere.txt"),
         ({"columns": ("story",)}, "line 1: no field 'story'"),

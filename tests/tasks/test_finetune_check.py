@@ -13,7 +13,7 @@ from llmcli.spec import ModelSpec
 from llmcli.spec.training import Training
 from llmcli.tasks.finetune import check, finetune
 from llmcli.training.checkup.duplicates import key_of, leaks, repeats
-from llmcli.training.checkup.findings import lengths_of
+from llmcli.training.checkup.lengths import lengths_of
 
 
 def write_rows(path, rows):
@@ -308,7 +308,7 @@ def test_flags_that_do_not_go_together(run, tiny_encoder, flags):
 
 
 def test_settings_that_cannot_be_are_no_finding(tiny_encoder, examine):
-    with pytest.raises(UsageError, match="--class-weights"):
+    with pytest.raises(UsageError, match="`class_weights`"):
         examine(tiny_encoder, GOOD, task="classification", class_weights=("c=1",))
 
 

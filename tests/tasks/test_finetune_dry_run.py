@@ -13,8 +13,8 @@ from llmcli.errors import InputError
 from llmcli.spec import ModelSpec
 from llmcli.spec.training import LoraOptions, Training
 from llmcli.tasks.finetune import dry_run, finetune
-from llmcli.training.estimate import disk_of, load_of
-from llmcli.training.objectives.base import Examples
+from llmcli.training.estimate import batch_fill, disk_use
+from llmcli.training.examples import Examples
 
 
 def write_rows(path, rows):
@@ -96,18 +96,18 @@ def test_frozen_weights_have_no_moments(tiny_classifier):
         parameter.requires_grad = False
     head = sum(one.numel() for one in model.classifier.parameters())
     spec = Training((), "", save_dtype="bfloat16", save_total_limit=3)
-    checkpoint, count, final = disk_of(model, spec, validates=False)
-    assert checkpoint == 4 * model.num_parameters() + 8 * head
-    assert count == 4 and final == 2 * model.num_parameters()
+    disk = disk_use(model, spec, validates=False)
+    assert disk.checkpoint == 4 * model.num_parameters() + 8 * head
+    assert disk.checkpoints == 4 and disk.model == 2 * model.num_parameters()
 
 
 def test_padding_by_hand():
     examples = Examples([{"input_ids": [1] * size} for size in (2, 4, 4, 6)], 4)
-    whole = load_of(examples, 4, 0, True)
+    whole = batch_fill(examples, 4, 0, True)
     assert whole.tokens == 16 and whole.padding == pytest.approx(1 - 16 / 24)
-    assert load_of(examples, 1, 0, True).padding == 0
+    assert batch_fill(examples, 1, 0, True).padding == 0
     pairs = [{"input_ids": [1] * a, "labels_ids": [1] * b} for a, b in ((1, 3), (3, 1))]
-    both = load_of(Examples(pairs, 2), 2, 0, True)
+    both = batch_fill(Examples(pairs, 2), 2, 0, True)
     assert both.tokens == 8 and both.padding == pytest.approx(1 - 8 / 12)
 
 

@@ -94,7 +94,7 @@ def test_a_stopped_joint_run_ends_with_the_same_bits(encoder, parts, tmp_path): 
         ("- {task: masked-lm, train: x.jsonl, colour: red}", "unknown key 'colour'"),
         ("- {task: masked-lm, train: a}\n- {task: masked-lm, train: b}", "once"),
         ("- [", "is not YAML"),
-        ("- {task: masked-lm, train: a, batch-size: many}", "no positive number"),
+        ("- {task: masked-lm, train: a, batch-size: many}", "not a positive number"),
         ("[]", "one must be"),
     ],
 )

@@ -186,10 +186,12 @@ def test_hidden_words_are_guessed_and_the_masks_do_not_depend_on_the_batch(run, 
 def test_a_masked_example_is_the_same_in_every_batch(tiny_masked):
     from llmcli.data.rows import Row
     from llmcli.engines.pytorch.loading import load
-    from llmcli.training.objectives.masked import Masked
+    from llmcli.training.objectives.masked_lm import MaskedLM
 
     loaded = load(ModelSpec(str(tiny_masked)), ("masked",))
-    objective = Masked(loaded.network, loaded.tokenizer, 16, fraction=0.5, seed=7)
+    objective = MaskedLM(Training((), "", block_size=16, mask_fraction=0.5, seed=7)).objective(
+        loaded.network, loaded.tokenizer
+    )
     found = objective.examples([Row(1, "the cat sat on mats"), Row(2, "a dog ran")])
     alone = objective.collate([found[1]])
     together = objective.collate([found[0], found[1]])
@@ -227,10 +229,12 @@ def pairs(feature):
 def test_only_what_the_assistant_says_is_learnt(tiny_chat):
     from llmcli.data.rows import Row
     from llmcli.engines.pytorch.loading import load
-    from llmcli.training.objectives.conversation import Conversation
+    from llmcli.training.objectives.causal_lm import Conversations
 
     loaded = load(ModelSpec(str(tiny_chat)), ("causal",))
-    objective = Conversation(loaded.network, loaded.tokenizer, 200)
+    objective = Conversations(Training((), "", block_size=200)).objective(
+        loaded.network, loaded.tokenizer
+    )
     row = Row(1, "", {"prompt": "hello cat", "completion": "The cat sat."})
     (feature,) = objective.examples([row]).features
     learnt = [id for id, label in pairs(feature) if label != -100]
@@ -241,10 +245,10 @@ def test_only_what_the_assistant_says_is_learnt(tiny_chat):
 def test_a_model_without_a_template_learns_the_completion_and_its_end(tiny_gpt2):
     from llmcli.data.rows import Row
     from llmcli.engines.pytorch.loading import load
-    from llmcli.training.objectives.conversation import Conversation
+    from llmcli.training.objectives.causal_lm import Conversations
 
     loaded = load(ModelSpec(str(tiny_gpt2)), ("causal",))
-    objective = Conversation(loaded.network, loaded.tokenizer, 64)
+    objective = Conversations(Training((), "")).objective(loaded.network, loaded.tokenizer)
     (feature,) = objective.examples([Row(1, "", {"prompt": "a cat", "response": "sat"})]).features
     learnt = [id for id, label in pairs(feature) if label != -100]
     assert loaded.tokenizer.decode(learnt) == "sat<|endoftext|>"
@@ -331,7 +335,7 @@ def test_frozen_weights_stay(encoder, fit, tmp_path):
 
 @pytest.mark.parametrize("what", [("nothing-like-it",), ("bert", "classifier")])
 def test_freezing_nothing_or_everything_is_refused(encoder, fit, what):
-    with pytest.raises(UsageError, match="--freeze"):
+    with pytest.raises(UsageError, match="`freeze`"):
         fit(encoder, moods(), "classification", freeze=what, max_steps=1)
 
 
@@ -354,13 +358,13 @@ def test_a_head_is_taken_from_another_model(encoder, fit, tmp_path):
 
 def test_class_weights_make_up_for_rare_labels(encoder, tmp_path):
     from llmcli.data.rows import Row
-    from llmcli.training.preparation import Data, class_weights
+    from llmcli.training.objectives.classification import Classification
 
     rows = [Row(at, "x", {"label": "a" if at < 9 else "b"}) for at in range(12)]
     spec = Training(
         (), "", task="classification", label_column="label", class_weights=("balanced",)
     )
-    weights = class_weights(spec, Data(rows, [], ["a", "b"]), ["a", "b"])
+    weights = Classification(spec).class_weights(rows, ["a", "b"])
     assert weights[1] / weights[0] == pytest.approx(3)  # 9 rows against 3
     assert 9 * weights[0] + 3 * weights[1] == pytest.approx(12)
 
@@ -382,7 +386,7 @@ def test_training_stops_when_nothing_gets_better(encoder, fit):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"best_metric": "bleu"}, "--best-metric bleu: this task has loss, accuracy, macro_f1"),
+        ({"best_metric": "bleu"}, "`best_metric` bleu: this task has loss, accuracy, macro_f1"),
         ({"early_stopping": 2, "eval_fraction": 0.0}, "need validation data"),
     ],
 )
@@ -403,9 +407,9 @@ WRONG = [
     (
         "classification",
         [{"text": "the cat", "label": None}] * 9,
-        "None is not a label: use text, a number, true or false",
+        "None is not a label",
     ),
-    ("classification", [{"text": "the cat", "label": ["a"]}] * 9, "give --multi-label"),
+    ("classification", [{"text": "the cat", "label": ["a"]}] * 9, "give `multi_label`"),
     ("classification", [{"txt": "the cat", "label": "a"}] * 9, "no field 'text'"),
     ("classification", [{"text": 5, "label": "a"}] * 9, "is int, not text"),
     ("classification", [], "no rows to train on"),
@@ -419,7 +423,7 @@ WRONG = [
         "is not in the context",
     ),
     ("translation", [{"source": "a"}], "no field 'target'"),
-    ("causal-lm chat", [{"messages": "hello"}] * 20, "no list of"),
+    ("causal-lm chat", [{"messages": "hello"}] * 20, "not a list of"),
     ("causal-lm chat", [{"prompt": "hello"}] * 20, "no field 'messages'"),
 ]
 

@@ -1,8 +1,7 @@
 """Examine text that is packed into blocks: its documents, what repeats, its tokens."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,21 +11,16 @@ from llmcli.data.formats import input_format
 from llmcli.data.readers import read_rows
 from llmcli.errors import InputError
 from llmcli.spec import ModelSpec
-from llmcli.spec.training import Training
+from llmcli.training.base import Data, TrainingTask
 from llmcli.training.checkup.checks import unknown_token, unknown_tokens
 from llmcli.training.checkup.duplicates import Key, key_of, leaks, repeats
-from llmcli.training.checkup.findings import (
-    Checkup,
-    FileCount,
-    Finding,
-    Problem,
-    finding,
-    lengths_of,
-)
+from llmcli.training.checkup.findings import Checkup, FileCount, Finding, Problem, finding
+from llmcli.training.checkup.lengths import lengths_of
 from llmcli.training.checkup.previews import shortened
-from llmcli.training.checkup.rows import problem_of
+from llmcli.training.checkup.reading import problem_of
 from llmcli.training.corpus import encode_pieces
-from llmcli.training.preparation import Data, Note, limit_of, made_for, model_for
+from llmcli.training.results import Notify
+from llmcli.training.starting_models import load_model, make_model
 
 TEXT_PIECES, ROWS = 4, 1000  # tokenized together
 
@@ -51,154 +45,152 @@ class Stream:
     problems: list[Problem] = field(default_factory=list)
     files: list[FileCount] = field(default_factory=list)
     held_out_tokens: int = 0
-    """Of the ends of .txt files, which belong to documents that are trained on."""
+    """In the ends of .txt files, which belong to documents that are trained on."""
     unknown: int = 0
-    """Tokens that stand for what the vocabulary lacks."""
+    """Tokens that stand for characters and words that the vocabulary lacks."""
     start: list[int] = field(default_factory=list)
     """The ids of the first block."""
 
 
-def examine_text(options: Training, base: ModelSpec | None, note: Note) -> Checkup:
+def examine_text(task: TrainingTask, base: ModelSpec | None, note: Notify) -> Checkup:
     """Look for all that is wrong with text for a causal language model.
 
-    options: filled in. A new tokenizer is learnt only where all rows can be read. Raises what
-    loading the model raises.
+    A new tokenizer is trained only where all rows can be read. Raises what loading the model
+    raises.
     """
-    tokenizer: Any = None
-    size, broken = 0, []
-    try:
-        nothing = Data([], [])
-        model, tokenizer = (
-            model_for(options, base, nothing, note)
-            if base
-            else made_for(options, nothing, Path(), note)
-        )
-        size = limit_of(options, model)
-    except InputError as error:
-        if base:
-            raise
-        broken = [str(error)]
+    options = task.options
+    tokenizer, size, reason = _tokenizer(task, base, note)
+    reader = StreamReader(options.columns[0], tokenizer, size)
     fraction = 0.0 if options.eval else options.eval_fraction or 0.0
-    train = read_stream(options, options.train, tokenizer, size, fraction)
-    checked = read_stream(options, options.eval, tokenizer, size, 0.0, use="validation")
-    problems = train.problems + checked.problems
-    if broken and not problems:
-        problems.append(Problem(options.from_scratch or "", None, "", broken[0]))
-    kept = [one for one in train.documents if not one.is_held_out]
-    held = [one for one in train.documents if one.is_held_out] + checked.documents
-    own = sum(one.tokens for one in kept) - train.held_out_tokens
-    other = sum(one.tokens for one in held) + train.held_out_tokens
+    train = reader.read(options.train, "train", fraction)
+    validation = reader.read(options.eval, "validation", 0.0)
+    kept = [document for document in train.documents if not document.is_held_out]
+    held = [document for document in train.documents if document.is_held_out]
+    held += validation.documents
+    own = sum(document.tokens for document in kept) - train.held_out_tokens
+    other = sum(document.tokens for document in held) + train.held_out_tokens
+    problems = train.problems + validation.problems
+    if reason and not problems:
+        problems.append(Problem(options.from_scratch or "", None, "", reason))
     if tokenizer is not None and own < size and not problems:
         reason = f"the training text has {own} tokens, one block needs {size}"
         problems.append(Problem(options.train[0], None, "", reason))
-    sizes = [one.tokens for one in kept]
     sample = shortened([(tokenizer.decode(train.start), False)]) if train.start else ()
+    is_counted = tokenizer is not None
     return Checkup(
         task=options.task,
         model=base.model_id if base else options.from_scratch or "",
-        files=tuple(train.files + checked.files),
+        files=tuple(train.files + validation.files),
         problems=tuple(problems),
         findings=(*_findings(kept, held), unknown_tokens(train.unknown, own + other)),
-        lengths=lengths_of(sizes, "document") if tokenizer is not None else None,
-        numbers=tuple(_numbers(kept, held, own, other, size)) if tokenizer is not None else (),
+        lengths=lengths_of([one.tokens for one in kept], "document") if is_counted else None,
+        numbers=tuple(_numbers(kept, held, own, other, size)) if is_counted else (),
         samples=(sample,) if sample else (),
+        samples_caption="start of the first block; all of it is learnt",
     )
 
 
-def read_stream(
-    options: Training,
-    paths: tuple[str, ...],
-    tokenizer: Any,
-    size: int,
-    fraction: float,
-    use: str = "train",
-) -> Stream:
-    """Read files as training does, but go on after rows that cannot be used.
-
-    tokenizer: None counts no tokens. fraction: of the documents, to be held out.
-    """
-    found = Stream()
-    every = round(1 / fraction) if fraction else 0
-    for path in paths:
-        documents, problems = len(found.documents), len(found.problems)
-        try:
-            _read(options, path, tokenizer, size, fraction, found)
-        except InputError as error:
-            found.problems.append(problem_of(path, "", error))
-        new = found.documents[documents:]
-        bad = sum(bool(one.place) for one in found.problems[problems:])
-        if format_or_none(path) != "txt":
-            for number, one in enumerate(new, 1):
-                one.is_held_out = bool(every) and number % every == 0
-        found.files.append(FileCount(path, use, len(new) + bad, bad))
-    return found
-
-
-def format_or_none(path: str) -> str | None:
-    """The kind of a file; None where its name does not say."""
+def _tokenizer(task: TrainingTask, base: ModelSpec | None, note: Notify) -> tuple[Any, int, str]:
+    """The tokenizer and the size of a block; None where it cannot be trained, and why."""
+    nothing = Data([], [])
     try:
-        return input_format(path)
-    except InputError:
-        return None
+        if base:
+            model, tokenizer = load_model(task, base, nothing, note)
+        else:
+            model, tokenizer = make_model(task, nothing, None, note)
+        return tokenizer, task.limit(model), ""
+    except InputError as error:
+        if base:
+            raise
+        return None, 0, str(error)
 
 
-def _read(
-    options: Training, path: str, tokenizer: Any, size: int, fraction: float, found: Stream
-) -> None:
-    is_text = input_format(path) == "txt"
-    first = len(found.documents)
-    pieces = _pieces(path, options.columns[0], is_text, found)
-    if tokenizer is None:
-        for _ in pieces:
-            pass
-        return
-    at, total, unknown = first, 0, unknown_token(tokenizer)
-    encoded = encode_pieces(tokenizer, pieces, TEXT_PIECES if is_text else ROWS)
-    for ids in encoded:
-        found.documents[at].tokens += len(ids)
-        total += len(ids)
-        found.unknown += int((ids == unknown).sum()) if unknown is not None else 0
-        at += not is_text
-        if len(found.start) < size:
-            found.start += ids[: size - len(found.start)].astype(np.int64).tolist()
-    if is_text:
-        found.held_out_tokens += int(total * fraction)
+class StreamReader:
+    """Reads documents as training does, but goes on after rows that cannot be used."""
 
+    def __init__(self, column: str, tokenizer: Any, size: int) -> None:
+        """tokenizer: None counts no tokens. size: tokens of a block."""
+        self._column, self._tokenizer, self._size = column, tokenizer, size
+        self._unknown = None if tokenizer is None else unknown_token(tokenizer)
 
-def _pieces(path: str, column: str, is_text: bool, found: Stream) -> Iterator[Piece]:
-    """What is tokenized; each document is noted before its text is passed on."""
-    if is_text:
-        keys, blank = [], True
-        found.documents.append(Document(path, b"", True))
-        for piece in read_documents(path, column):
+    def read(self, paths: Sequence[str], use: str, fraction: float) -> Stream:
+        """The documents of some files.
+
+        use: train or validation. fraction: of the documents, to be held out; of a .txt file, of
+        its tokens.
+        """
+        stream = Stream()
+        every = round(1 / fraction) if fraction else 0
+        for path in paths:
+            first, problems = len(stream.documents), len(stream.problems)
+            is_text = False
+            try:
+                is_text = input_format(path) == "txt"
+                tokens = self._read_file(path, is_text, stream)
+                stream.held_out_tokens += int(tokens * fraction) if is_text else 0
+            except InputError as error:
+                stream.problems.append(problem_of(path, "", error))
+            new = stream.documents[first:]
+            if every and not is_text:
+                for document in new[every - 1 :: every]:
+                    document.is_held_out = True
+            unusable = sum(bool(problem.place) for problem in stream.problems[problems:])
+            stream.files.append(FileCount(path, use, len(new) + unusable, unusable))
+        return stream
+
+    def _read_file(self, path: str, is_text: bool, stream: Stream) -> int:
+        """Add the documents of a file; returns its tokens."""
+        index, total = len(stream.documents), 0
+        texts = self._text(path, stream) if is_text else self._rows(path, stream)
+        if self._tokenizer is None:
+            for _ in texts:
+                pass
+            return 0
+        for ids in encode_pieces(self._tokenizer, texts, TEXT_PIECES if is_text else ROWS):
+            stream.documents[index].tokens += len(ids)
+            total += len(ids)
+            stream.unknown += int((ids == self._unknown).sum()) if self._unknown is not None else 0
+            index += not is_text
+            missing = self._size - len(stream.start)
+            stream.start += ids[: max(0, missing)].astype(np.int64).tolist()
+        return total
+
+    def _text(self, path: str, stream: Stream) -> Iterator[Piece]:
+        """The stretches of a .txt file, which is one document."""
+        keys: list[str] = []
+        document = Document(path, b"", is_empty=True)
+        stream.documents.append(document)
+        for piece in read_documents(path, self._column):
             keys.append(piece.text)
-            blank = blank and not piece.text.strip()
-            found.documents[-1].is_empty = blank
+            document.is_empty = document.is_empty and not piece.text.strip()
             keys = [key_of(keys).hex()] if len(keys) > 1 else keys
             yield piece
-        found.documents[-1].key = key_of(keys)
-        return
-    for row in read_rows(path, column):
-        if row.error is not None:
-            found.problems.append(problem_of(path, f"line {row.number}", InputError(row.error)))
-            continue
-        where = f"{path}, line {row.number}"
-        found.documents.append(Document(where, key_of([row.text]), not row.text.strip()))
-        yield Piece(row.text, last=True)
+        document.key = key_of(keys)
+
+    def _rows(self, path: str, stream: Stream) -> Iterator[Piece]:
+        """The rows of a file, each a document, which is noted before its text is passed on."""
+        for row in read_rows(path, self._column):
+            place = f"line {row.number}"
+            if row.error is not None:
+                stream.problems.append(problem_of(path, place, InputError(row.error)))
+                continue
+            where, is_empty = f"{path}, {place}", not row.text.strip()
+            stream.documents.append(Document(where, key_of([row.text]), is_empty))
+            yield Piece(row.text, last=True)
 
 
-def _findings(kept: list[Document], held: list[Document]) -> Iterator[Finding]:
-    blank = [one.where for one in kept + held if one.is_empty]
+def _findings(kept: Sequence[Document], held: Sequence[Document]) -> Iterator[Finding]:
+    blank = [document.where for document in (*kept, *held) if document.is_empty]
     yield finding("empty_texts", "documents are empty", blank)
-    full = [one for one in kept if not one.is_empty]
-    rest = [one for one in held if not one.is_empty]
-    same = repeats([one.key for one in full]).pairs
+    full = [document for document in kept if not document.is_empty]
+    rest = [document for document in held if not document.is_empty]
+    same = repeats([document.key for document in full]).pairs
     yield finding(
         "duplicates",
         "training documents repeat an earlier one",
         [f"{full[a].where} = {full[b].where}" for a, b in same],
     )
-    both = leaks([one.key for one in full], [one.key for one in rest])
+    both = leaks([document.key for document in full], [document.key for document in rest])
     yield finding(
         "leakage",
         "validation documents are in the training text",
@@ -208,8 +200,9 @@ def _findings(kept: list[Document], held: list[Document]) -> Iterator[Finding]:
 
 
 def _numbers(
-    kept: list[Document], held: list[Document], own: int, other: int, size: int
+    kept: Sequence[Document], held: Sequence[Document], own: int, other: int, size: int
 ) -> Iterator[tuple[str, float]]:
+    """own, other: tokens to train on, tokens held out. size: of a block."""
     yield "limit", size
     yield "train_documents", len(kept)
     yield "train_tokens", own

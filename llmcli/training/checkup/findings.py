@@ -1,17 +1,13 @@
-"""What is said of training data: frozen results, and how lengths and labels are counted."""
+"""The results of `check`: what was found in training data."""
 
-import math
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-
-from llmcli.training.checkup.previews import Sample
-
-BARS = 10
-QUANTILES = {"shortest": 0.0, "median": 0.5, "90%": 0.9, "99%": 0.99, "longest": 1.0}
+Stretch = tuple[str, bool]
+"""Some text, and whether it is learnt."""
+Sample = tuple[Stretch, ...]
+"""An example, decoded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +87,7 @@ class Lengths:
 
 @dataclass(frozen=True, slots=True)
 class Checkup:
-    """All that was found in the data of one run, or of one part of a joint run."""
+    """All that was found in the data of one run, or of one task of a joint run."""
 
     task: str
     model: str
@@ -104,16 +100,22 @@ class Checkup:
     numbers: tuple[tuple[str, float], ...] = ()
     """Sums and shares by name."""
     samples: tuple[Sample, ...] = ()
+    samples_caption: str = ""
+    """What is marked in them."""
 
     @property
     def is_sound(self) -> bool:
         """True where there is no problem; warnings do not count."""
-        return not self.problems and not any(one.is_problem and one.count for one in self.findings)
+        return not self.problems and not any(
+            finding.is_problem and finding.count for finding in self.findings
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as plain values, for JSON."""
+        values = asdict(self)
+        del values["samples_caption"]
         return {
-            **asdict(self),
+            **values,
             "ok": self.is_sound,
             "numbers": dict(self.numbers),
             "samples": [
@@ -140,49 +142,3 @@ class DataCheck:
             "ok": self.is_sound,
             "checks": [checkup.to_dict() for checkup in self.checkups],
         }
-
-
-def lengths_of(counts: Sequence[int], unit: str) -> Lengths | None:
-    """Quantiles, each the length of one that is there, and about ten bars of round width.
-
-    The last bar holds all from the 99th percentile on.
-
-    >>> lengths_of([1, 2, 3, 4, 10], "row").quantiles["median"]
-    3
-    """
-    if not counts:
-        return None
-    values = np.asarray(counts)
-    found = np.quantile(values, list(QUANTILES.values()), method="inverted_cdf")
-    quantiles = dict(zip(QUANTILES, map(int, found), strict=True))
-    width = _round_width(quantiles["99%"] / BARS)
-    last = quantiles["99%"] // width
-    counted = Counter(np.minimum(values // width, last).tolist())
-    bars = [
-        Bar(at * width, (at + 1) * width - 1, counted[at]) for at in range(min(counted), last + 1)
-    ]
-    bars[-1] = Bar(bars[-1].low, max(bars[-1].high, quantiles["longest"]), bars[-1].count)
-    return Lengths(unit, quantiles, tuple(bars))
-
-
-def _round_width(least: float) -> int:
-    """The next of 1, 2, 5, 10, 20, 50, ...
-
-    >>> _round_width(0.3), _round_width(3), _round_width(11)
-    (1, 5, 20)
-    """
-    power = int(10 ** math.floor(math.log10(max(least, 1))))
-    return next(step * power for step in (1, 2, 5, 10) if step * power >= least)
-
-
-def label_counts(
-    train: Counter[str], held_out: Counter[str], order: Sequence[str]
-) -> list[LabelCount]:
-    """Counts and shares of all labels, those that training lacks at the end."""
-    own, other = max(1, train.total()), max(1, held_out.total())
-    return [
-        LabelCount(
-            label, train[label], train[label] / own, held_out[label], held_out[label] / other
-        )
-        for label in order
-    ]

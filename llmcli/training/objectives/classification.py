@@ -1,6 +1,6 @@
 """Labels for whole texts, or pairs of them: one of several, or any number of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -11,89 +11,106 @@ from llmcli.data.rows import Row
 from llmcli.errors import InputError
 from llmcli.evaluation.labels import label_text
 from llmcli.evaluation.metrics.classification import accuracy, confusion_matrix, macro_f1, ratio
-from llmcli.training.objectives.base import (
+from llmcli.training.base import Defaults, Scorer
+from llmcli.training.checkup.findings import Sample
+from llmcli.training.checkup.previews import shortened
+from llmcli.training.examples import (
     Batch,
     Examples,
     Feature,
-    Labelled,
-    Scorer,
     model_inputs,
     summed_loss,
     without_labels,
 )
+from llmcli.training.label_tasks import LabelObjective, LabelTask
+from llmcli.training.rows import GROUP, Answers, encoded_texts
 
-BETWEEN = ";"  # labels of one text in a file that has no lists
-GROUP = 1000  # rows tokenized together
-
-
-def row_labels(row: Row, column: str, multi: bool) -> tuple[str, ...]:
-    """The labels of a row, one unless `multi`. Raises InputError, with the line."""
-    place = f"line {row.number}"
-    if column not in row.fields:
-        names = ", ".join(map(repr, row.fields)) or "none"
-        raise InputError(f"{place}: no field {column!r}; it has {names}: name it by --label-column")
-    value = row.fields[column]
-    if multi:
-        if isinstance(value, str):
-            value = [one.strip() for one in value.split(BETWEEN) if one.strip()]
-        if not isinstance(value, list):
-            raise InputError(f"{place}: {column!r} is no list of labels but {value!r}")
-        return tuple(dict.fromkeys(label_text(one, place) for one in value))
-    if isinstance(value, list):
-        raise InputError(f"{place}: {column!r} is a list of labels: give --multi-label")
-    return (label_text(value, place),)
+BETWEEN = ";"  # separates the labels of a text in a file that has no lists
 
 
-def sorted_labels(labels: set[str]) -> list[str]:
-    """The order that a model keeps: of numbers, by size; else by letters.
+class Classification(LabelTask):
+    """A label for each text; with `multi_label`, any number of them."""
 
-    >>> sorted_labels({"10", "9"}), sorted_labels({"pos", "neg"})
-    (['9', '10'], ['neg', 'pos'])
-    """
-    if all(one.lstrip("-").isdigit() for one in labels):
-        return sorted(labels, key=int)
-    return sorted(labels)
+    defaults = Defaults("classifier", ("text",), eval_fraction=0.05)
+    lora_type = "SEQ_CLS"
+    pipeline_tag = "text-classification"
+
+    def labels(self, row: Row) -> Sequence[str]:
+        """The labels of a row, one unless `multi_label`. Raises InputError for malformed ones."""
+        column = self.options.label_column or ""
+        if column not in row.fields:
+            names = ", ".join(map(repr, row.fields)) or "none"
+            raise InputError(f"no field {column!r}; it has {names}: name it by `label_column`")
+        value = row.fields[column]
+        if self.options.multi_label:
+            return tuple(dict.fromkeys(_several_labels(value, column)))
+        if isinstance(value, list):
+            raise InputError(f"{column!r} is a list of labels: give `multi_label`")
+        return (label_text(value),)
+
+    def answers(self, row: Row) -> Answers:
+        return frozenset({"\0".join(sorted(self.labels(row)))})
+
+    def config_changes(self, labels: Sequence[str]) -> dict[str, Any]:
+        if not labels:
+            return {}
+        number = "multi" if self.options.multi_label else "single"
+        return {
+            **super().config_changes(labels),
+            "problem_type": f"{number}_label_classification",
+        }
+
+    def objective(
+        self, model: Any, tokenizer: Any, *, name: str = "the model", rows: Sequence[Any] = ()
+    ) -> "ClassificationObjective":
+        return ClassificationObjective(self, model, tokenizer, rows)
 
 
-class Classification(Labelled):
-    """The head scores each label from the whole text."""
+task = Classification
+
+
+def _several_labels(value: Any, column: str) -> Iterator[str]:
+    if isinstance(value, str):
+        value = [label.strip() for label in value.split(BETWEEN) if label.strip()]
+    if not isinstance(value, list):
+        raise InputError(f"{column!r} is not a list of labels but {value!r}")
+    return map(label_text, value)
+
+
+class ClassificationObjective(LabelObjective):
+    """Cross-entropy over the labels; with `multi_label`, of each label by itself."""
 
     metric = "accuracy"
 
     def __init__(
-        self,
-        model: Any,
-        tokenizer: Any,
-        limit: int,
-        labels: Sequence[str],
-        *,
-        column: str = "label",
-        multi: bool = False,
-        smoothing: float = 0.0,
-        weights: Sequence[float] | None = None,
+        self, task: Classification, model: Any, tokenizer: Any, rows: Sequence[Any]
     ) -> None:
-        super().__init__(model, tokenizer, limit, labels, smoothing, weights)
-        self._column, self._multi = column, multi
+        super().__init__(task, model, tokenizer, rows)
+        self._task, self._is_multi = task, task.options.multi_label
 
     def examples(self, rows: Sequence[Row]) -> Examples:
-        found = Examples([], len(rows))
+        examples = Examples([], len(rows))
         for start in range(0, len(rows), GROUP):
-            some = rows[start : start + GROUP]
-            features = encoded_texts(self.tokenizer, some, self.limit, found)
-            for row, feature in zip(some, features, strict=True):
-                known = row_labels(row, self._column, self._multi)
-                feature["labels"] = [self.number(one, row) for one in known]
-                found.features.append(feature)
-        return found
+            group = rows[start : start + GROUP]
+            features = encoded_texts(self.tokenizer, group, self.limit, examples)
+            for row, feature in zip(group, features, strict=True):
+                feature["labels"] = [self.number(label, row) for label in self._task.labels(row)]
+                examples.features.append(feature)
+        return examples
+
+    def preview(self, feature: Feature, number: int = 0) -> Sample:
+        labels = ", ".join(self.labels[index] for index in feature["labels"]) or "no label"
+        text = self.tokenizer.decode(feature["input_ids"])
+        return shortened([(f"{text} → ", False), (labels, True)])
 
     def collate(self, features: Sequence[Feature]) -> Batch:
         labels: Tensor
-        if self._multi:
+        if self._is_multi:
             labels = torch.zeros(len(features), len(self.labels))  # (B, L)
-            for at, one in enumerate(features):
-                labels[at, one["labels"]] = 1.0
+            for at, feature in enumerate(features):
+                labels[at, feature["labels"]] = 1.0
         else:
-            labels = torch.tensor([one["labels"][0] for one in features])  # (B,)
+            labels = torch.tensor([feature["labels"][0] for feature in features])  # (B,)
         return {**model_inputs(features, self.pad), "labels": labels}
 
     def weight(self, batch: Batch) -> Tensor:
@@ -104,67 +121,49 @@ class Classification(Labelled):
         logits = model(**inputs).logits.float()  # (B, L)
         labels = batch["labels"]
         weights = self.weights(logits.device)
-        if self._multi:  # each label by itself: the mean over them, summed over the texts
-            each = functional.binary_cross_entropy_with_logits(
+        if self._is_multi:  # each label by itself: the mean over them, summed over the texts
+            losses = functional.binary_cross_entropy_with_logits(
                 logits, labels, weight=weights, reduction="none"
-            )
-            return each.mean(1).sum(), logits
-        return summed_loss(logits, labels, self._smoothing, weights), logits
+            )  # (B, L)
+            return losses.mean(1).sum(), logits
+        return summed_loss(logits, labels, self.smoothing, weights), logits
 
     def scorer(self) -> Scorer:
-        return _Multi() if self._multi else _Single(self.labels)
+        return MultiLabelScorer() if self._is_multi else LabelScorer(self.labels)
 
 
-def encoded_texts(
-    tokenizer: Any, rows: Sequence[Row], limit: int, found: Examples
-) -> list[Feature]:
-    """Tokenize texts or pairs, cut to `limit` tokens from the end of the longer one."""
-    texts = [row.text for row in rows]
-    pairs = None if rows[0].pair is None else [row.pair for row in rows]
-    encoded = tokenizer(texts, pairs, truncation=False, return_attention_mask=False, verbose=False)
-    too_long = [len(ids) > limit for ids in encoded["input_ids"]]
-    if any(too_long):
-        found.cut += sum(too_long)
-        encoded = tokenizer(
-            texts, pairs, truncation=True, max_length=limit, return_attention_mask=False
-        )
-    names = [name for name in ("input_ids", "token_type_ids") if name in encoded]
-    for row, ids in zip(rows, encoded["input_ids"], strict=True):
-        if not ids:
-            raise InputError(f"line {row.number}: the text has no token that the model knows")
-    return [{name: encoded[name][at] for name in names} for at in range(len(texts))]
+class LabelScorer(Scorer):
+    """Accuracy and macro F1 of the label with the highest score."""
 
-
-class _Single(Scorer):
     def __init__(self, labels: Sequence[str]) -> None:
         self._labels = labels
         self._gold: list[str] = []
-        self._said: list[str] = []
+        self._predicted: list[str] = []
 
     def add(self, features: Sequence[Feature], batch: Batch, outputs: Any) -> None:
-        self._gold += [self._labels[at] for at in batch["labels"].tolist()]
-        self._said += [self._labels[at] for at in outputs.argmax(-1).tolist()]
+        self._gold += [self._labels[index] for index in batch["labels"].tolist()]
+        self._predicted += [self._labels[index] for index in outputs.argmax(-1).tolist()]
 
     def metrics(self) -> dict[str, float]:
-        matrix = confusion_matrix(self._gold, self._said, self._labels)
-        return {"accuracy": accuracy(self._gold, self._said), "macro_f1": macro_f1(matrix)}
+        matrix = confusion_matrix(self._gold, self._predicted, self._labels)
+        return {"accuracy": accuracy(self._gold, self._predicted), "macro_f1": macro_f1(matrix)}
 
 
-class _Multi(Scorer):
-    """Labels with a probability of a half or more are said."""
+class MultiLabelScorer(Scorer):
+    """Exact matches and micro F1; a label is predicted with a probability of a half or more."""
 
     def __init__(self) -> None:
-        self._right, self._said, self._gold = 0, 0, 0
-        self._whole, self._rows = 0, 0
+        self._right, self._predicted, self._gold = 0, 0, 0
+        self._exact, self._rows = 0, 0
 
     def add(self, features: Sequence[Feature], batch: Batch, outputs: Any) -> None:
-        gold, said = batch["labels"] > 0.5, outputs >= 0  # (B, L)
-        self._right += int((gold & said).sum())
-        self._said += int(said.sum())
+        gold, predicted = batch["labels"] > 0.5, outputs >= 0  # (B, L)
+        self._right += int((gold & predicted).sum())
+        self._predicted += int(predicted.sum())
         self._gold += int(gold.sum())
-        self._whole += int((gold == said).all(1).sum())
+        self._exact += int((gold == predicted).all(1).sum())
         self._rows += len(gold)
 
     def metrics(self) -> dict[str, float]:
-        f1 = ratio(2 * self._right, self._said + self._gold)
-        return {"accuracy": ratio(self._whole, self._rows), "micro_f1": f1}
+        f1 = ratio(2 * self._right, self._predicted + self._gold)
+        return {"accuracy": ratio(self._exact, self._rows), "micro_f1": f1}

@@ -1,74 +1,100 @@
-"""Translation, summaries: one text from another, with an encoder and a decoder."""
+"""One text from another, with an encoder and a decoder: summaries, rewritten texts, answers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from torch import Tensor
 
 from llmcli.data.rows import Row
-from llmcli.errors import InputError, LlmcliError
-from llmcli.inference.translation.directions import Direction, find_direction
-from llmcli.inference.translation.languages import find_language
-from llmcli.training.objectives.base import (
+from llmcli.inference.translation.directions import Direction
+from llmcli.training.base import Defaults
+from llmcli.training.checkup.duplicates import normalized
+from llmcli.training.checkup.findings import Finding, Sample, finding
+from llmcli.training.checkup.items import Item
+from llmcli.training.checkup.previews import shortened
+from llmcli.training.examples import (
     NO_LABEL,
     Batch,
     Examples,
     Feature,
-    RowObjective,
     model_inputs,
     padded,
     summed_loss,
     without_labels,
 )
+from llmcli.training.rows import GROUP, RowObjective, RowTask
 
-GROUP = 1000  # rows tokenized together
+
+class Seq2Seq(RowTask):
+    """Pairs of a source and a target."""
+
+    defaults = Defaults("seq2seq", ("source", "target"), eval_fraction=0.01)
+    lora_type = "SEQ_2_SEQ_LM"
+    pipeline_tag = "summarization"
+    input_word = "source"
+
+    def identity(self, row: Row) -> Sequence[str]:
+        return [*self._languages(row), *self.texts(row)]
+
+    def leak_identity(self, row: Row) -> Sequence[str]:
+        return [*self._languages(row), row.text]
+
+    def _languages(self, row: Row) -> list[str]:
+        return [str(row.fields.get(name)) for name in ("from", "to")]
+
+    def objective(
+        self, model: Any, tokenizer: Any, *, name: str = "the model", rows: Sequence[Any] = ()
+    ) -> "Seq2SeqObjective":
+        return Seq2SeqObjective(self, model, tokenizer)
+
+    def row_findings(self, train: Sequence[Item], held_out: Sequence[Item]) -> Iterator[Finding]:
+        same = [
+            item.where
+            for item in (*train, *held_out)
+            if normalized(item.row.text) == normalized(item.row.pair or "")
+        ]
+        yield finding("equal_pairs", "rows have the same source and target", same)
 
 
-class Seq2Seq(RowObjective):
-    """The loss is on the target's tokens, each given the source and those before it."""
+task = Seq2Seq
 
-    def __init__(
-        self,
-        model: Any,
-        tokenizer: Any,
-        limit: int,
-        *,
-        name: str = "the model",
-        translates: bool = False,
-        from_lang: str | None = None,
-        to_lang: str | None = None,
-        prefix: str = "",
-        smoothing: float = 0.0,
-    ) -> None:
-        """translates: rows may name their languages in the fields `from` and `to`."""
-        super().__init__(model, tokenizer, limit)
-        self._name, self._translates, self._prefix = name, translates, prefix
-        self._languages = (from_lang, to_lang)
-        self._smoothing = smoothing
-        self._directions: dict[tuple[str | None, str | None], Direction] = {}
+
+class Seq2SeqObjective(RowObjective):
+    """Cross-entropy of each target token given the source and the target tokens before it."""
+
+    loss_is_per_token = True
+
+    def __init__(self, task: Seq2Seq, model: Any, tokenizer: Any) -> None:
+        super().__init__(task, model, tokenizer)
+        self._prefix = task.options.prefix
+
+    def direction(self, row: Row) -> Direction:
+        """What goes before the source and the target of a row."""
+        return Direction(None, None, prefix=self._prefix)
 
     def examples(self, rows: Sequence[Row]) -> Examples:
-        found = Examples([], len(rows))
+        """Rows of a group come out ordered by their direction."""
+        examples = Examples([], len(rows))
         for start in range(0, len(rows), GROUP):
-            self._group(rows[start : start + GROUP], found)
-        return found
+            by_direction: dict[Direction, list[Row]] = {}
+            for row in rows[start : start + GROUP]:
+                by_direction.setdefault(self.direction(row), []).append(row)
+            for direction, group in by_direction.items():
+                self._add(examples, direction, group)
+        return examples
 
-    def _group(self, rows: Sequence[Row], found: Examples) -> None:
-        by_direction: dict[Direction, list[Row]] = {}
-        for row in rows:
-            by_direction.setdefault(self._direction(row), []).append(row)
-        for direction, some in by_direction.items():
-            self._tell_languages(direction)
-            texts = [direction.prefix + row.text for row in some]
-            sources = self.tokenizer(texts, verbose=False)
-            targets = self.tokenizer(text_target=[row.pair for row in some], verbose=False)
-            for source, target in zip(sources["input_ids"], targets["input_ids"], strict=True):
-                found.cut += len(source) > self.limit or len(target) > self.limit
-                found.features.append(
-                    {"input_ids": self._fitted(source), "labels_ids": self._fitted(target)}
-                )
+    def _add(self, examples: Examples, direction: Direction, rows: Sequence[Row]) -> None:
+        self._set_languages(direction)
+        texts = [direction.prefix + row.text for row in rows]
+        sources = self.tokenizer(texts, verbose=False)
+        targets = self.tokenizer(text_target=[row.pair for row in rows], verbose=False)
+        for source, target in zip(sources["input_ids"], targets["input_ids"], strict=True):
+            examples.cut += len(source) > self.limit or len(target) > self.limit
+            examples.features.append(
+                {"input_ids": self._fitted(source), "labels_ids": self._fitted(target)}
+            )
 
-    def _tell_languages(self, direction: Direction) -> None:
+    def _set_languages(self, direction: Direction) -> None:
         """Some tokenizers begin a text with the token of its language."""
         if direction.source_code is not None:
             self.tokenizer.src_lang = direction.source_code
@@ -80,27 +106,15 @@ class Seq2Seq(RowObjective):
         """Cut what is too long before its last token, which ends it."""
         return ids if len(ids) <= self.limit else ids[: self.limit - 1] + ids[-1:]
 
-    def _direction(self, row: Row) -> Direction:
-        if not self._translates:
-            return Direction(None, None, prefix=self._prefix)
-        asked = tuple(
-            row.fields.get(key) or told
-            for key, told in zip(("from", "to"), self._languages, strict=True)
+    def preview(self, feature: Feature, number: int = 0) -> Sample:
+        source, target = (
+            self.tokenizer.decode(feature[name]) for name in ("input_ids", "labels_ids")
         )
-        key = (asked[0], asked[1])
-        if key not in self._directions:
-            try:
-                tags = [None if one is None else find_language(str(one)) for one in key]
-                self._directions[key] = find_direction(
-                    self._name, self.tokenizer, self.model.config, *tags
-                )
-            except LlmcliError as error:
-                raise InputError(f"line {row.number}: {error}") from None
-        return self._directions[key]
+        return shortened([(f"{source} → ", False), (target, True)])
 
     def collate(self, features: Sequence[Feature]) -> Batch:
         batch = model_inputs(features, self.pad)
-        labels = padded([one["labels_ids"] for one in features], NO_LABEL)  # (B, U)
+        labels = padded([feature["labels_ids"] for feature in features], NO_LABEL)  # (B, U)
         shifted = self.model.prepare_decoder_input_ids_from_labels(labels)
         return {**batch, "labels": labels, "decoder_input_ids": shifted}
 
@@ -110,4 +124,4 @@ class Seq2Seq(RowObjective):
     def loss(self, model: Any, batch: Batch) -> tuple[Tensor, Any]:
         inputs = without_labels(batch)
         outputs = model(**inputs, use_cache=False)
-        return summed_loss(outputs.logits, batch["labels"], self._smoothing), outputs
+        return summed_loss(outputs.logits, batch["labels"], self.smoothing), outputs

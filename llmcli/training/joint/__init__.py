@@ -1,0 +1,1 @@
+"""Joint runs: several tasks learnt on one body."""

@@ -1,0 +1,200 @@
+"""Training tasks whose examples are made of rows, each by itself."""
+
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
+
+from llmcli.data.readers import read_rows
+from llmcli.data.rows import Row
+from llmcli.errors import InputError
+from llmcli.training.base import Data, Objective, TrainingTask
+from llmcli.training.checkup.findings import Finding, Sample, finding
+from llmcli.training.checkup.items import Item, Measured
+from llmcli.training.checkup.previews import marked, shortened
+from llmcli.training.examples import NO_LABEL, Dataset, Examples, Feature
+from llmcli.training.results import Notify
+
+Answers = frozenset[str]
+GROUP = 1000  # rows tokenized together
+
+
+class RowTask(TrainingTask):
+    """A task whose data are rows. What a row says and teaches is defined here, once."""
+
+    input_word: ClassVar[str] = "text"
+    """What two rows share where validation data leak into the training data."""
+    conflict_text: ClassVar[str] = "training rows have the text of another, but not its label"
+    """Describes rows of the same text with different `answers`."""
+    preview_caption: ClassVar[str] = "examples; what is learnt is marked"
+    cuts_rows: ClassVar[bool] = True
+    """Rows that are too long lose their end; else they give several examples."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The fields that a row's text and its pair are read from; none: `fields` alone."""
+        return self.options.columns
+
+    def each_row(self, path: str) -> Iterator[tuple[str, Any]]:
+        """The rows of a file, each with its place there; an InputError for an unusable one."""
+        for row in read_rows(path, self.columns):
+            place = f"line {row.number}"
+            try:
+                if row.error is not None:
+                    raise InputError(row.error)
+                self.texts(row)
+                self.answers(row)
+            except InputError as error:
+                yield place, error
+            else:
+                yield place, row
+
+    def read_data(self) -> Data:
+        options = self.options
+        train, held_out = self._read(options.train), self._read(options.eval)
+        if not options.eval:
+            train, held_out = hold_out(train, options.eval_fraction or 0.0)
+        if not train:
+            raise InputError("there are no rows to train on")
+        return Data(train, held_out, self.find_labels(train))
+
+    def _read(self, paths: Sequence[str]) -> list[Any]:
+        rows = []
+        for path in paths:
+            for place, row in self.each_row(path):
+                if isinstance(row, InputError):
+                    raise InputError(f"{path}, {place}: {row}; `check` lists all")
+                rows.append(row)
+        return rows
+
+    def find_labels(self, rows: Sequence[Any]) -> list[str]:
+        """The labels that the model learns from these rows, in its order; none without labels."""
+        return []
+
+    def labels(self, row: Any) -> Sequence[str]:
+        """The labels of one row, of its text or of its words."""
+        return ()
+
+    def texts(self, row: Any) -> tuple[str, ...]:
+        """The texts of a row. Raises InputError where they are malformed."""
+        return (row.text,) if row.pair is None else (row.text, row.pair)
+
+    def answers(self, row: Any) -> Answers | None:
+        """What the texts of a row are to be answered with; None where they are all that is learnt.
+
+        Rows of the same text contradict each other where they have no answer in common.
+        Raises InputError where it is malformed.
+        """
+        return None
+
+    def identity(self, row: Any) -> Sequence[str]:
+        """The texts by which a row repeats another."""
+        return self.texts(row)
+
+    def leak_identity(self, row: Any) -> Sequence[str]:
+        """The texts that a row of the validation data must not share with the training data."""
+        return self.identity(row)
+
+    def batch_key(self, row: Any) -> str:
+        """Rows are tokenized together where this is the same."""
+        return ""
+
+    def tokenizer_texts(self, data: Data) -> Iterator[str]:
+        for row in data.train:
+            yield from self.texts(row)
+
+    @abstractmethod
+    def objective(
+        self, model: Any, tokenizer: Any, *, name: str = "the model", rows: Sequence[Any] = ()
+    ) -> "RowObjective": ...
+
+    def datasets(
+        self, objective: "RowObjective", data: Data, note: Notify
+    ) -> tuple[Dataset, Dataset | None]:
+        train = _examples(objective, data.train, "train", note)
+        if not len(train):
+            raise InputError("nothing can be learnt from the training rows")
+        held_out = _examples(objective, data.held_out, "validate", note) if data.held_out else None
+        if not held_out:
+            note(
+                "no validation: too few rows are held out; give `eval` or a higher `eval_fraction`"
+            )
+        return train, held_out or None
+
+    def row_findings(self, train: Sequence[Item], held_out: Sequence[Item]) -> Iterator[Finding]:
+        """What `check` looks for in the rows of this task alone."""
+        yield from ()
+
+    def token_findings(self, measured: Measured) -> Iterator[Finding]:
+        """What `check` looks for in the tokenized rows of this task."""
+        if self.cuts_rows:
+            text = "training rows are longer than the limit and cut"
+            yield finding("cut", text, [], count=measured.cut)
+
+
+def hold_out(rows: list[Any], fraction: float) -> tuple[list[Any], list[Any]]:
+    """Split rows into those to train on and every n-th, which is held out; n is 1 / fraction."""
+    every = round(1 / fraction) if fraction else 0
+    if not every:
+        return rows, []
+    return [row for at, row in enumerate(rows, 1) if at % every], rows[every - 1 :: every]
+
+
+def _examples(objective: "RowObjective", rows: Sequence[Any], use: str, note: Notify) -> Examples:
+    made = objective.examples(rows)
+    cut = f"; {made.cut:,} rows are cut to {objective.limit} tokens" if made.cut else ""
+    note(f"data: {len(rows):,} rows, {sum(made.lengths()):,} tokens to {use}{cut}")
+    return made
+
+
+class RowObjective(Objective):
+    """The loss of a task whose examples are made of rows."""
+
+    counts_learnt: ClassVar[bool] = False
+    """The share of tokens that the loss is on is of interest."""
+
+    def __init__(self, task: RowTask, model: Any, tokenizer: Any) -> None:
+        super().__init__(model, tokenizer, task.limit(model))
+        self.smoothing = task.options.label_smoothing
+
+    @abstractmethod
+    def examples(self, rows: Sequence[Any]) -> Examples:
+        """Tokenize rows. Raises InputError for the first row that cannot be used."""
+
+    def preview(self, feature: Feature, number: int = 0) -> Sample:
+        """An example of the first epoch, decoded, with what is learnt of it marked.
+
+        number: its place among the examples.
+        """
+        learnt = [label != NO_LABEL for label in feature["labels"]]
+        return shortened(marked(self.tokenizer, feature["input_ids"], learnt))
+
+    def learnt_tokens(self, feature: Feature) -> int:
+        """How many tokens of an example the loss is on; asked for if `counts_learnt`."""
+        return 0
+
+    def is_suspect(self, feature: Feature) -> bool:
+        """True for an example that `check` should show: its task's token_findings say why."""
+        return False
+
+
+def encoded_texts(
+    tokenizer: Any, rows: Sequence[Row], limit: int, examples: Examples
+) -> list[Feature]:
+    """Tokenize texts or pairs, cut to `limit` tokens from the end of the longer one.
+
+    examples: where the rows that were cut are counted.
+    """
+    texts = [row.text for row in rows]
+    pairs = None if rows[0].pair is None else [row.pair for row in rows]
+    encoded = tokenizer(texts, pairs, truncation=False, return_attention_mask=False, verbose=False)
+    too_long = [len(ids) > limit for ids in encoded["input_ids"]]
+    if any(too_long):
+        examples.cut += sum(too_long)
+        encoded = tokenizer(
+            texts, pairs, truncation=True, max_length=limit, return_attention_mask=False
+        )
+    names = [name for name in ("input_ids", "token_type_ids") if name in encoded]
+    for row, ids in zip(rows, encoded["input_ids"], strict=True):
+        if not ids:
+            raise InputError(f"line {row.number}: the text has no token that the model knows")
+    return [{name: encoded[name][index] for name in names} for index in range(len(texts))]
