@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from llmcli.cli.options import gather, model_options, output_options
+from llmcli.cli.options.gather import gather
+from llmcli.cli.options.model import model_options
+from llmcli.cli.options.output import output_options
 from llmcli.cli.output import Output, human_size
 from llmcli.cli.reporting import columns
-from llmcli.cli.running import announce_default
 from llmcli.cli.types import POSITIVE
 from llmcli.spec import Format, ModelSpec
 from llmcli.spec.tasks import BenchOptions
@@ -80,16 +81,16 @@ def bench(model: ModelSpec, options: BenchOptions, out: Output) -> None:
     """
     from llmcli.system.machine import measure
     from llmcli.tasks.bench import bench as run
-    from llmcli.tasks.bench import choices, kind_of_model
+    from llmcli.tasks.bench import choices, kind_of_model, named_model
 
-    announce_default(model, out)
+    model = named_model(model, out.note)
     kind = kind_of_model(model)
     with_torch = any(engine == "torch" for engine, _ in choices(model))
-    out.note("[measuring this machine]")
+    out.note("measuring this machine")
     machine = measure(with_torch=with_torch)
     rows = []
     for row in run(model, kind, options, machine):
-        out.note(f"[{row.engine} {row.dtype}: {row.error or 'done'}]")
+        out.note(f"{row.engine} {row.dtype}: {row.error or 'done'}")
         rows.append(row)
     record = {
         "model": model.model_id,

@@ -1,36 +1,22 @@
-"""llmcli classify: labels for a text, or for a file of them."""
+"""llmcli classify: the label of a text, or of each row of a file."""
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
-from llmcli.cli.inputs import one_text, rows_of
-from llmcli.cli.options import ENCODER, gather, input_options, model_options, task_options
+from llmcli.cli.options.gather import gather
+from llmcli.cli.options.input import input_options
+from llmcli.cli.options.model import ENCODER, model_options
+from llmcli.cli.options.rows import row_options
 from llmcli.cli.output import Output
-from llmcli.cli.running import (
-    is_default_model,
-    load_announced,
-    write_code,
-    write_results,
-)
+from llmcli.cli.results import Display
+from llmcli.cli.row_command import RowCommand
 from llmcli.cli.types import POSITIVE, TEXT, CommaList
 from llmcli.data.records import Record
-from llmcli.spec import BatchOptions, InputOptions, ModelSpec
 from llmcli.spec.tasks import ClassifyOptions
 
 if TYPE_CHECKING:
     from llmcli.inference.classification import Classification
-    from llmcli.models.architectures import Kind
-
-ENTAILMENT = "facebook/bart-large-mnli"
-
-
-def _check_template(ctx: click.Context, param: click.Parameter, value: str) -> str:
-    if value.count("{}") != 1:
-        raise click.BadParameter(f"{value!r} is to have one {{}}, where the label goes")
-    return value
-
 
 classify_options = gather(
     ClassifyOptions,
@@ -41,7 +27,8 @@ classify_options = gather(
             metavar="A,B,..",
             type=CommaList(),
             default=(),
-            help="Zero-shot: choose among these, by a model for entailment (NLI) or a causal one.",
+            help="Zero-shot: choose among these labels, with an entailment (NLI) or a causal "
+            "model.",
         ),
         click.option(
             "--hypothesis-template",
@@ -49,15 +36,14 @@ classify_options = gather(
             show_default=True,
             metavar="TEXT",
             type=TEXT,
-            callback=_check_template,
-            help="With --labels: the sentence that is judged, {} being the label.",
+            help="With --labels: the sentence that the model judges; {} is the label.",
         ),
         click.option(
             "--multi-label",
             is_flag=True,
-            help="Score each label for itself (sigmoid), not against the others (softmax).",
+            help="Score each label independently (sigmoid), not against the others (softmax).",
         ),
-        click.option("--top", type=POSITIVE, metavar="N", help="Only the N best labels."),
+        click.option("--top", type=POSITIVE, metavar="N", help="Show only the N best labels."),
     ],
 )
 
@@ -69,21 +55,13 @@ classify_options = gather(
 )
 @model_options(ENCODER)
 @classify_options
-@task_options("window")
-def classify(
-    source: InputOptions,
-    text_pair: str | None,
-    model: ModelSpec,
-    options: ClassifyOptions,
-    batch: BatchOptions,
-    show_code: bool,
-    out: Output,
-) -> None:
-    """Say which label TEXT has, and how sure the model is of each.
+@row_options("window")
+def classify(command: RowCommand, text_pair: str | None, options: ClassifyOptions) -> None:
+    """Classify TEXT: each label with its probability.
 
-    Any sequence-classification checkpoint will do. Softmax or sigmoid is the checkpoint's own
-    choice. --labels needs no training: the labels may be any words. A text that is longer than
-    the model takes is read in windows, and their scores are averaged.
+    Any sequence-classification checkpoint works; its configuration says whether the scores are
+    softmax or sigmoid. With --labels, which may be any words, no training is needed. If a text is
+    too long for the model, it is read in windows, and their scores are averaged.
 
     \b
       llmcli classify "What a wonderful film!"
@@ -91,44 +69,34 @@ def classify(
       llmcli classify "The pitch was wet" --labels sport,politics,cooking
       llmcli classify -m gpt2 "I loved it" --labels good,bad --hypothesis-template "It was {}."
     """
-    if options.labels and (text_pair is not None or len(source.columns) > 1):
+    if options.labels and (text_pair is not None or len(command.source.columns) > 1):
         raise click.UsageError("--labels judges one text: leave out the second one")
-    if len(options.labels) == 1 and not options.multi_label:
-        raise click.UsageError(f"one label, {options.labels[0]!r}, is always right: add others")
-    if options.labels and is_default_model():
-        model = replace(model, model_id=ENTAILMENT)
-    if show_code:
-        text = one_text(source)
+    if command.show_code:
+        text = command.only_text()
         from llmcli.tasks.show_code.classify import classify_code
 
-        write_code(classify_code(model, options, text, text_pair), out)
+        command.write_code(classify_code(command.model, options, text, text_pair))
         return
-    if source.input is not None and text_pair is not None:
-        raise click.UsageError("--text-pair goes with TEXT; of a file, name two by --column")
-    rows = rows_of(source, text_pair)
-    from llmcli.tasks.classify import classify as run
+    if command.source.input is not None and text_pair is not None:
+        raise click.UsageError("--text-pair goes with TEXT; for a file, give --column twice")
+    rows = command.rows(text_pair)
+    from llmcli.tasks.classify import classify, load
 
-    kinds: tuple[Kind, ...] = ("classifier", "causal") if options.labels else ("classifier",)
-    loaded = load_announced(model, out, *kinds, source=source)
-    is_file = source.input is not None
-    write_results(
-        lambda batch, watch: watch(run(loaded, rows, options, batch)),
-        source,
-        out,
-        batch,
-        loaded=loaded,
+    display = Display(
         as_text=lambda record: _line(record, 1 if options.top is None else options.top),
-        show=None if is_file or out.format != "text" else _show,
+        show=_show if command.shows_results else None,
     )
+    command.run(classify, command.load(load, options), rows, options, display)
 
 
 def _line(record: Record, count: int) -> str:
-    """The best labels, each with its score, tabs between them."""
-    return "\t".join(f"{one['label']}\t{one['score']:.4f}" for one in record["scores"][:count])
+    """The best labels, each with its score, separated by tabs."""
+    best = record["scores"][:count]
+    return "\t".join(f"{label['label']}\t{label['score']:.4f}" for label in best)
 
 
 def _show(result: "Classification", out: Output) -> None:
-    """Each label with its score and a bar, for a person."""
+    """Each label with its score and a bar."""
     if result.row.number > 1:
         out.line()
-    out.bars([(one.label, one.score) for one in result.scores])
+    out.bars([(label.label, label.score) for label in result.scores])

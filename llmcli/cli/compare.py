@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from llmcli.cli.evaluate import plan_of, shared_options
-from llmcli.cli.options import model_options
+from llmcli.cli.options.model import model_options
 from llmcli.cli.output import Output
 from llmcli.cli.predicting import BaselineSpec
 from llmcli.cli.reporting import comparison_text

@@ -1,7 +1,7 @@
-"""Defaults from YAML files: the user's own, and before it the one that --config names.
+"""Defaults from YAML files: the user's config file, and the one that --config names.
 
-Keys at the top of a file are options of any command; below a command's name they are for that
-command alone. A key that no command has is an error.
+Keys at the top level of a file are options of any command; keys below a command's name are for
+that command only. A key that no command has is an error.
 """
 
 from pathlib import Path
@@ -15,18 +15,18 @@ Defaults = dict[str, Any]
 
 
 def user_defaults(root: click.Group) -> Defaults:
-    """Click's default_map for all commands: what the user's own file says, if there is one."""
+    """Click's default_map for all commands, from the user's config file if it exists."""
     path = user_config()
     return _read(root, path) if path.is_file() else {}
 
 
 def config_option(root: click.Group) -> click.Option:
-    """The option --config of one command. Its file goes before the user's own."""
+    """The option --config of one command; its file overrides the user's config file."""
 
     def apply(ctx: click.Context, option: click.Parameter, path: str | None) -> None:
         if path is not None:
-            found = _read(root, Path(path)).get(str(ctx.info_name), {})
-            ctx.default_map = {**(ctx.default_map or {}), **found}
+            defaults = _read(root, Path(path)).get(str(ctx.info_name), {})
+            ctx.default_map = {**(ctx.default_map or {}), **defaults}
 
     return click.Option(
         ["--config"],
@@ -35,12 +35,12 @@ def config_option(root: click.Group) -> click.Option:
         is_eager=True,
         expose_value=False,
         callback=apply,
-        help="Take options that are not given here from this YAML file.",
+        help="YAML file with options; those on the command line override it.",
     )
 
 
 def user_config() -> Path:
-    """Where a user's own defaults lie: ~/.config/llmcli/config.yaml on Linux."""
+    """Path of the user's config file: ~/.config/llmcli/config.yaml on Linux."""
     return Path(click.get_app_dir("llmcli")) / "config.yaml"
 
 
@@ -56,12 +56,12 @@ def _read(root: click.Group, path: Path) -> Defaults:
     if values is None:
         return {}
     if not isinstance(values, dict):
-        raise InputError(f"{path} holds no settings: write lines like `device: cpu`")
+        raise InputError(f"{path} contains no settings: write lines like `device: cpu`")
     return _defaults(root, {}, values, path)
 
 
 def _defaults(command: click.Command, shared: Defaults, own: Defaults, where: Path) -> Defaults:
-    """The part of the default_map for one command; `shared` comes from further up the file."""
+    """The part of the default_map for one command. shared: keys from higher levels of the file."""
     if isinstance(command, click.Group):
         return _group_defaults(command, shared, own, where)
     options = _options(command)
@@ -85,22 +85,22 @@ def _group_defaults(group: click.Group, shared: Defaults, own: Defaults, where: 
     for name, command in commands.items():
         section = own.get(name)
         if section is not None and not isinstance(section, dict):
-            raise InputError(f"{where}: {name} is to hold settings, not {section!r}")
+            raise InputError(f"{where}: {name} must contain settings, not {section!r}")
         defaults[name] = _defaults(command, {**shared, **for_all}, section or {}, where)
     return defaults
 
 
 def all_commands(group: click.Group) -> dict[str, click.Command]:
-    """The commands of a group by name; those that were not imported yet are now."""
+    """The commands of a group by name; this imports those that were not imported yet."""
     ctx = click.Context(group)
-    found = {name: group.get_command(ctx, name) for name in group.list_commands(ctx)}
-    return {name: command for name, command in found.items() if command is not None}
+    commands = {name: group.get_command(ctx, name) for name in group.list_commands(ctx)}
+    return {name: command for name, command in commands.items() if command is not None}
 
 
 def _options(command: click.Command) -> dict[str, click.Option]:
-    """Options by each way to write them, without dashes; those of a group are its commands'."""
+    """Options by each of their spellings, without dashes; for a group, those of its commands."""
     if isinstance(command, click.Group):
-        parts = (_options(one) for one in all_commands(command).values())
+        parts = (_options(child) for child in all_commands(command).values())
         return {name: option for part in parts for name, option in part.items()}
     return {
         _name(spelling.lstrip("-")): option
@@ -114,7 +114,7 @@ def _value(option: click.Option, key: Any, value: Any, where: Path) -> Any:
     if option.multiple and not isinstance(value, (list, dict)):
         return [value]
     if isinstance(value, dict) or (isinstance(value, list) and not option.multiple):
-        raise InputError(f"{where}: {key} is to be one value, not {value!r}")
+        raise InputError(f"{where}: {key} must be one value, not {value!r}")
     return value
 
 

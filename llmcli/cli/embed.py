@@ -1,21 +1,24 @@
-"""llmcli embed: texts as vectors, and which are nearest to a query."""
+"""llmcli embed: texts as vectors, and the texts most similar to a query."""
 
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import click
 
-from llmcli.cli.inputs import one_text, rows_of
-from llmcli.cli.options import ENCODER, gather, input_options, model_options, task_options
-from llmcli.cli.output import Output
-from llmcli.cli.running import load_announced, write_code, write_results
+from llmcli.cli.options.gather import gather
+from llmcli.cli.options.input import input_options
+from llmcli.cli.options.model import ENCODER, model_options
+from llmcli.cli.options.rows import row_options
+from llmcli.cli.results import Display
+from llmcli.cli.row_command import RowCommand
 from llmcli.cli.types import POSITIVE, TEXT
 from llmcli.errors import UsageError
-from llmcli.spec import FORMATS, BatchOptions, InputOptions, ModelSpec
+from llmcli.spec import FORMATS, BatchOptions
 from llmcli.spec.tasks import POOLING_MODES, EmbedOptions
 
 if TYPE_CHECKING:
-    from llmcli.engines.base import Loaded
-
+    from llmcli.data.rows import Failure
+    from llmcli.inference.embedding import Embedding, Vector
 
 embed_options = gather(
     EmbedOptions,
@@ -24,12 +27,12 @@ embed_options = gather(
         click.option(
             "--pooling",
             type=click.Choice(POOLING_MODES),
-            help="How token states become one vector.  [default: the checkpoint's own, else mean]",
+            help="How token vectors become one vector.  [default: the checkpoint's own, else mean]",
         ),
         click.option(
             "--normalize/--no-normalize",
             default=None,
-            help="Make each vector of length 1.  [default: the checkpoint's own, else not]",
+            help="Scale each vector to length 1.  [default: the checkpoint's own, else not]",
         ),
         click.option(
             "--prompt",
@@ -54,73 +57,52 @@ embed_options = gather(
     default=10,
     show_default=True,
     metavar="N",
-    help="With --query: the N nearest texts.",
+    help="With --query: show the N most similar texts.",
 )
-@task_options("window", forms=(*FORMATS, "npy"))
-def embed(
-    source: InputOptions,
-    model: ModelSpec,
-    options: EmbedOptions,
-    query: str | None,
-    top: int,
-    batch: BatchOptions,
-    show_code: bool,
-    out: Output,
-) -> None:
+@row_options("window", forms=(*FORMATS, "npy"))
+def embed(command: RowCommand, options: EmbedOptions, query: str | None, top: int) -> None:
     """Turn texts into vectors, or rank them by similarity.
 
-    Texts that mean the same lie near one another. How the vectors are made is the
-    checkpoint's own choice, where it has a modules.json as sentence-transformers writes it; else
-    the mean over its tokens is taken. With --query, the nearest texts come first, with the
-    cosine of the angle between the vectors.
+    Texts with similar meanings have similar vectors. The checkpoint says how token vectors are
+    pooled, if it has a modules.json as sentence-transformers writes it; otherwise their mean is
+    taken. With --query, the most similar texts come first, with their cosine similarity.
 
     \b
       llmcli embed "How do I reset my password?"
       llmcli embed -i faq.csv --column question -o faq.npy
       llmcli embed -i faq.csv --column question --query "I forgot my login" --top 3
     """
-    if show_code:
-        text = one_text(source)
+    if command.show_code:
+        text = command.only_text()
         from llmcli.tasks.show_code.embed import embed_code
 
-        write_code(embed_code(model, options, text), out)
+        command.write_code(embed_code(command.model, options, text))
         return
-    if query is not None and (out.resume or out.format == "npy"):
+    if query is not None and (command.out.resume or command.out.format == "npy"):
         raise UsageError("--query ranks the texts at the end: leave out --resume and .npy")
-    rows = rows_of(source)
-    from llmcli.tasks.embed import embed as run
-    from llmcli.tasks.embed import embed_query, rank
+    rows = command.rows()
+    from llmcli.tasks.embed import describe_pooling, embed, embed_query, load
 
-    loaded = load_announced(model, out, source=source)
-    _announce_pooling(loaded, options, out)
+    loaded = command.load(load, options)
+    command.out.detail(describe_pooling(loaded, options))
     if query is None:
-        write_results(
-            lambda batch, watch: watch(run(loaded, rows, options, batch)),
-            source,
-            out,
-            batch,
-            loaded=loaded,
-            as_text=lambda record: " ".join(map(str, record["embedding"])),
-        )
+        display = Display(lambda record: " ".join(map(str, record["embedding"])))
+        command.run(embed, loaded, rows, options, display)
     else:
-        wanted = embed_query(loaded, query, options, batch.on_overflow)
-        write_results(
-            lambda batch, watch: rank(watch(run(loaded, rows, options, batch)), wanted, top),
-            source,
-            out,
-            batch,
-            as_text=lambda record: f"{record['similarity']:.4f}\t{record['text']}",
-        )
+        vector = embed_query(loaded, query, options, command.batch.on_overflow)
+        _rank(command, lambda batch: embed(loaded, rows, options, batch), vector, top)
 
 
-def _announce_pooling(loaded: "Loaded", options: EmbedOptions, out: Output) -> None:
-    from llmcli.inference.embedding import pooling_of
+def _rank(
+    command: RowCommand,
+    embed: "Callable[[BatchOptions], Iterator[Embedding | Failure]]",
+    query: "Vector",
+    top: int,
+) -> None:
+    """Write the `top` texts whose vectors are most similar to the query's."""
+    from llmcli.tasks.embed import rank
 
-    pooling = pooling_of(loaded, options)
-    told = (
-        f"pooling: {' and '.join(pooling.modes)}, {'' if pooling.normalize else 'not '}normalized"
-    )
-    if options.pooling is None and not pooling.is_own:
-        out.note(f"[{told}: the model does not say which; --pooling does]")
-    else:
-        out.detail(told)
+    display = Display(lambda record: f"{record['similarity']:.4f}\t{record['text']}")
+    with command.open_run(display) as run:
+        for ranked in rank(run.follow(embed(run.batch)), query, top):
+            run.write(ranked)

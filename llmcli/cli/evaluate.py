@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from llmcli.cli.options import Command, gather, model_options, output_options
+from llmcli.cli.options.gather import Command, gather
+from llmcli.cli.options.model import model_options
+from llmcli.cli.options.output import output_options
 from llmcli.cli.output import Output
 from llmcli.cli.predicting import COMMANDS, BaselineSpec, Data, Plan, from_file, with_model
 from llmcli.cli.reporting import evaluation_text

@@ -1,20 +1,21 @@
-"""llmcli fill: the words for the gaps of a text."""
+"""llmcli fill: words for the gaps of a text."""
 
 from typing import TYPE_CHECKING
 
 import click
 
-from llmcli.cli.inputs import one_text, rows_of
-from llmcli.cli.options import ENCODER, gather, input_options, model_options, task_options
+from llmcli.cli.options.gather import gather
+from llmcli.cli.options.input import input_options
+from llmcli.cli.options.model import ENCODER, model_options
+from llmcli.cli.options.rows import row_options
 from llmcli.cli.output import Output
-from llmcli.cli.running import load_announced, write_code, write_results
+from llmcli.cli.results import Display
+from llmcli.cli.row_command import RowCommand
 from llmcli.cli.types import POSITIVE, CommaList
-from llmcli.spec import BatchOptions, InputOptions, ModelSpec
 from llmcli.spec.tasks import FillOptions
 
 if TYPE_CHECKING:
     from llmcli.inference.filling import Filled
-
 
 fill_options = gather(
     FillOptions,
@@ -26,14 +27,14 @@ fill_options = gather(
             default=5,
             show_default=True,
             metavar="N",
-            help="The N likeliest words of each gap.",
+            help="Show the N most likely words of each gap.",
         ),
         click.option(
             "--targets",
             metavar="A,B,..",
             type=CommaList(),
             default=(),
-            help="Compare these words, instead of all that the model knows.",
+            help="Compare only these words.",
         ),
     ],
 )
@@ -43,20 +44,14 @@ fill_options = gather(
 @input_options()
 @model_options(ENCODER)
 @fill_options
-@task_options("window")
-def fill(
-    source: InputOptions,
-    model: ModelSpec,
-    options: FillOptions,
-    batch: BatchOptions,
-    show_code: bool,
-    out: Output,
-) -> None:
+@row_options("window")
+def fill(command: RowCommand, options: FillOptions) -> None:
     """Fill the gaps of a text with a masked language model.
 
-    Gaps are written [MASK]. For each the likeliest words; and the words that are best together,
-    filled from left to right, each given those before it. [MASK] stands for any model's own mask
-    token. Of a text that is longer than the model takes, what is around the gaps is read.
+    Write each gap as [MASK], whatever the model's own mask token is. The most likely words are
+    shown for each gap, and the text with the words that fit best together: gaps are filled from
+    left to right, each given those before it. If a text is too long for the model, only the part
+    around the gaps is read.
 
     \b
       llmcli fill "Paris is the [MASK] of France."
@@ -64,34 +59,28 @@ def fill(
       llmcli fill "The nurse said that [MASK] was tired." --targets he,she
       llmcli fill -i gaps.jsonl --column sentence -o filled.jsonl
     """
-    if show_code:
-        text = one_text(source)
+    if command.show_code:
+        text = command.only_text()
         from llmcli.tasks.show_code.fill import fill_code
 
-        write_code(fill_code(model, options, text), out)
+        command.write_code(fill_code(command.model, options, text))
         return
-    rows = rows_of(source)
-    from llmcli.tasks.fill import fill as run
+    rows = command.rows()
+    from llmcli.tasks.fill import fill, load
 
-    loaded = load_announced(model, out, "masked", source=source)
-    is_file = source.input is not None
-    write_results(
-        lambda batch, watch: watch(run(loaded, rows, options, batch)),
-        source,
-        out,
-        batch,
-        loaded=loaded,
-        as_text=lambda record: str(record["filled"]),
-        show=None if is_file or out.format != "text" else _show,
+    display = Display(
+        as_text=lambda record: str(record["filled"]), show=_show if command.shows_results else None
     )
+    command.run(fill, command.load(load), rows, options, display)
 
 
 def _show(result: "Filled", out: Output) -> None:
-    """The filled text, then each gap's words."""
+    """The filled text, then the words of each gap."""
     if result.row.number > 1:
         out.line()
     out.line(result.filled)
     for number, gap in enumerate(result.gaps, 1):
         if len(result.gaps) > 1:
             out.line(f"gap {number}")
-        out.bars([(one.word, one.probability) for one in gap.candidates], indent="  ")
+        words = [(candidate.word, candidate.probability) for candidate in gap.candidates]
+        out.bars(words, indent="  ")

@@ -17,7 +17,8 @@ from click.core import ParameterSource
 
 from llmcli.cli.checkup import checkup_text, clock, estimate_text
 from llmcli.cli.flags import with_flags
-from llmcli.cli.options import Option, gather, model_options
+from llmcli.cli.options.gather import Option, gather
+from llmcli.cli.options.model import model_options
 from llmcli.cli.types import POSITIVE, CommaList, Real
 from llmcli.spec import DTYPES, ModelSpec
 from llmcli.spec.training import SCHEDULES, LoraOptions, Training

@@ -1,7 +1,7 @@
-"""Names of settings in messages, as the flags that a user types.
+"""Names of settings in messages, turned into the flags that a user types.
 
-Below the command line a setting is named as its field, in backquotes: `num_beams`. That is right
-for those who call llmcli from Python. Here it becomes --num-beams.
+Below cli/, a message names a setting as its field, in backquotes: `num_beams`. That is right for
+callers from Python. On the command line it becomes --num-beams.
 """
 
 import re
@@ -12,9 +12,9 @@ FIELD = re.compile(r"`([a-z][a-z0-9_]*)`(?:=(?=\S))?")
 
 
 def with_flags(message: str, command: click.Command | None = None) -> str:
-    """A message with the settings of a command as flags; other names stay as they are.
+    """A message with the settings of a command as flags; other names in backquotes are kept.
 
-    command: None is the command that runs.
+    command: None: the command that runs.
 
     >>> decode = click.Command("decode", params=[click.Option(["-n", "--num-beams"])])
     >>> with_flags("`num_beams` 4 contradicts `seed`", decode)
@@ -50,10 +50,15 @@ def _flags(command: click.Command) -> dict[str, str]:
         parts = [_flags(child) for child in commands if child is not None]
         return {name: flag for part in parts for name, flag in part.items()}
     flags = {
-        str(option.name): max(option.opts, key=len)
+        str(option.name): flag_of(option)
         for option in command.params
         if isinstance(option, click.Option)
     }
     if "model_id" in flags:
         flags["model"] = "-m"
     return flags
+
+
+def flag_of(param: click.Parameter) -> str:
+    """The longest spelling of an option; the name of an argument."""
+    return max(param.opts, key=len) if isinstance(param, click.Option) else str(param.name)

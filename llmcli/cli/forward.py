@@ -5,19 +5,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from llmcli.cli.inputs import one_text, rows_of
-from llmcli.cli.options import (
-    input_options,
-    model_options,
-    output_options,
-    show_code_option,
-)
+from llmcli.cli.options.input import input_options
+from llmcli.cli.options.model import model_options
+from llmcli.cli.options.output import output_options, show_code_option
 from llmcli.cli.output import Output, quoted
-from llmcli.cli.running import announce_default, announce_loaded, write_code, write_results
+from llmcli.cli.results import Display
+from llmcli.cli.row_command import RowCommand
 from llmcli.cli.tables import show_table
 from llmcli.cli.types import POSITIVE
-from llmcli.data.records import Record
-from llmcli.spec import BatchOptions, InputOptions, ModelSpec
+from llmcli.spec import InputOptions, ModelSpec
 
 if TYPE_CHECKING:
     from llmcli.tasks.forward import Forward
@@ -32,7 +28,7 @@ if TYPE_CHECKING:
     default=1,
     show_default=True,
     metavar="N",
-    help="Show the N likeliest tokens of each position.",
+    help="Show the N most likely tokens of each position.",
 )
 @show_code_option
 @output_options()
@@ -41,36 +37,30 @@ def forward(source: InputOptions, model: ModelSpec, top: int, show_code: bool, o
 
     The steps are those of a first transformers program: tokenize, forward pass,
     logits.argmax(-1), decode. A causal model predicts the next token; `rank` and `nats` are
-    those of the token that did come. A masked model (BERT) predicts the token at each position
-    itself.
+    those of the token that really follows. A masked model (BERT) predicts the token at each
+    position itself.
 
     \b
       llmcli forward "Once upon a time"
       llmcli forward "我明天要去看电影。" --top 3
       llmcli forward "The cat sat" --json | jq '.[0].perplexity'
     """
+    command = RowCommand(source, model, out)
     if show_code:
-        _show_code(source, model, out)
+        text = command.only_text()
+        from llmcli.tasks.show_code.forward import forward_code
+
+        command.write_code(forward_code(model, text))
         return
-    rows = rows_of(source)
-    from llmcli.engines.pytorch.loading import load
-    from llmcli.tasks.forward import forward as run
+    rows = command.rows()
+    from llmcli.tasks.forward import forward, load
 
-    announce_default(model, out)
-    loaded = load(model, ("causal", "masked"))
-    announce_loaded(loaded, out)
-    write_results(
-        lambda batch, watch: watch(run(loaded, rows, top=top)),
-        source,
-        out,
-        BatchOptions(),
-        as_text=_as_text,
-        show=_show,
-    )
-
-
-def _as_text(record: Record) -> str:
-    return str(record["predicted_text"])
+    loaded = load(model, note=out.note)
+    out.describe(loaded)
+    display = Display(as_text=lambda record: str(record["predicted_text"]), show=_show)
+    with command.open_run(display) as run:
+        for result in run.follow(forward(loaded, rows, top=top)):
+            run.write(result)
 
 
 def _show(result: "Forward", out: Output) -> None:
@@ -85,22 +75,15 @@ def _show(result: "Forward", out: Output) -> None:
 
 
 def _lines(result: "Forward", at: int, causal: bool) -> Iterator[list[str]]:
-    """The table's lines for one position: the best guess beside the token, the others below."""
+    """The table's lines for one position: the best prediction beside the token, others below."""
     here = result.positions[at]
     rest = [str(here.rank), f"{here.nats:.2f}"] if here.nats is not None else ["", ""]
     if causal:
-        following = [quoted(one.token) for one in result.positions[at + 1 : at + 2]]
+        following = [quoted(position.token) for position in result.positions[at + 1 : at + 2]]
         rest = [*(following or [""]), *rest]
-    for place, guess in enumerate(here.best):
+    for order, guess in enumerate(here.best):
         guessed = [quoted(guess.token), f"{guess.probability:.3f}"]
-        if place == 0:
+        if order == 0:
             yield [str(here.position), quoted(here.token), str(here.id), *guessed, *rest]
         else:
             yield ["", "", "", *guessed, *([""] * len(rest))]
-
-
-def _show_code(source: InputOptions, model: ModelSpec, out: Output) -> None:
-    text = one_text(source)
-    from llmcli.tasks.show_code.forward import forward_code
-
-    write_code(forward_code(model, text), out)

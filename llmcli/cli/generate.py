@@ -1,4 +1,4 @@
-"""llmcli generate: continue a text, or a file of them."""
+"""llmcli generate: the continuation of a text, or of each row of a file."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -6,26 +6,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from llmcli.cli.inputs import one_text, rows_of
-from llmcli.cli.options import (
-    chat_options,
-    decoding_options,
-    input_options,
-    model_options,
-    task_options,
-)
+from llmcli.cli.options.decoding import chat_options, decoding_options
+from llmcli.cli.options.input import input_options
+from llmcli.cli.options.model import model_options
+from llmcli.cli.options.rows import row_options
 from llmcli.cli.output import Output
-from llmcli.cli.running import (
-    Tally,
-    announce_loaded,
-    load_announced,
-    write_code,
-    write_results,
-)
+from llmcli.cli.results import Display
+from llmcli.cli.row_command import RowCommand
 from llmcli.data.records import Record
-from llmcli.decoding.validation import check_decoding
 from llmcli.errors import UsageError
-from llmcli.spec import BatchOptions, Chat, Decoding, InputOptions, ModelSpec, Overflow
+from llmcli.spec import Chat, Decoding
 
 if TYPE_CHECKING:
     from llmcli.data.rows import Failure, Row
@@ -38,27 +28,19 @@ if TYPE_CHECKING:
 @model_options()
 @decoding_options
 @chat_options
-@task_options("error", choices=("error", "truncate"))
+@row_options("error", choices=("error", "truncate"))
 @click.option(
     "--echo/--no-echo",
     default=None,
     help="Print the prompt before its continuation.  [default: unless it is a chat]",
 )
-def generate(
-    source: InputOptions,
-    model: ModelSpec,
-    decoding: Decoding,
-    chat: Chat,
-    batch: BatchOptions,
-    echo: bool | None,
-    show_code: bool,
-    out: Output,
-) -> None:
+def generate(command: RowCommand, decoding: Decoding, chat: Chat, echo: bool | None) -> None:
     """Continue TEXT with a causal language model.
 
-    Decoding is greedy: at each step the likeliest token. --temperature, --top-k, --top-p or
-    --min-p turn sampling on. Text appears as it is made. Each TEXT is a prompt of its own, so
-    quote what has spaces; with a file, each row is one. An empty prompt begins a new text.
+    Decoding is greedy: the most likely token at each step. --temperature, --top-k, --top-p and
+    --min-p turn sampling on. Text appears while it is generated. Each TEXT is a prompt of its own,
+    so put quotes around text with spaces; in a file, each row is a prompt. An empty prompt starts a
+    new text.
 
     \b
       llmcli generate "Once upon a time" --temperature 0.8 --seed 1
@@ -66,67 +48,58 @@ def generate(
       llmcli generate -i prompts.jsonl --column prompt -n 50 -o answers.jsonl
       echo "One day" | llmcli generate -q --num-beams 4
     """
-    if show_code:
-        _show_code(source, model, decoding, chat, out)
+    if command.show_code:
+        prompt = command.only_text()
+        from llmcli.tasks.show_code.generate import generate_code
+
+        command.write_code(generate_code(command.model, decoding, chat, prompt))
         return
-    rows = rows_of(source)
-    check_decoding(decoding)
-    if chat.is_on and batch.on_overflow == "truncate":
-        raise UsageError("--on-overflow truncate would cut the chat template: shorten the text")
-    if decoding.logprobs and out.format == "text":
+    if decoding.logprobs and command.out.format == "text":
         raise UsageError("--logprobs goes with --json, or another format for programs")
-    if decoding.assist and (batch.batch_size or 1) > 1:
-        raise UsageError("--assist decodes one text at a time: leave out --batch-size")
-    from llmcli.inference.prompts import has_chat_template
-    from llmcli.tasks.generate import generate as run
-    from llmcli.tasks.generate import stream
-
-    loaded = load_announced(model, out, "causal", source=source, decoding={"causal": decoding})
-    if has_chat_template(loaded) and not chat.is_on:
-        out.note("[this model has a chat template; --chat uses it]")
-    draft = _draft(decoding, model, out)
-    seed_was_given = decoding.seed is not None
-    if decoding.samples:
-        import secrets
-
-        batch = replace(batch, seed=decoding.seed if seed_was_given else secrets.randbits(31))
-    show = _Show(out, echo=not chat.is_on if echo is None else echo)
-    several = decoding.num_return_sequences > 1
-    if source.input is not None or out.format != "text" or out.path or several:
-        write_results(
-            lambda batch, watch: watch(show.noted(run(loaded, rows, decoding, chat, batch, draft))),
-            source,
-            out,
-            batch,
-            loaded=loaded,
-            as_text=show.as_text,
-        )
-        if decoding.assist:
-            out.detail(f"all texts: {_rate(show.new_tokens, show.passes)}")
-    else:
-        events = stream(loaded, rows, decoding, chat, batch, draft)
-        show.stream(show.noted(show.written(events)), batch.on_overflow)
-    if show.seed is not None and not seed_was_given:
-        out.note(f"[seed {show.seed}]")
+    screen = _Screen(command.out, echo=not chat.is_on if echo is None else echo)
+    _generate(command, decoding, chat, screen)
+    if screen.seed is not None and decoding.seed is None:
+        command.out.note(f"seed {screen.seed}")
 
 
-def _draft(decoding: Decoding, model: ModelSpec, out: Output) -> "Loaded | None":
-    """The smaller model that --assist names, with the other settings of the larger one."""
-    if decoding.assist is None:
-        return None
-    out.detail(f"assisted by {decoding.assist}: texts are continued one after another")
-    if decoding.assist == "lookup":
-        return None
-    from llmcli.engines.choose import load_on_torch
+def _generate(command: RowCommand, decoding: Decoding, chat: Chat, screen: "_Screen") -> None:
+    """Continue each row and write the results; what a person reads, while it is generated."""
+    rows = command.rows()
+    from llmcli.tasks.generate import check_options, generate, load, stream, with_seed
 
-    draft = load_on_torch(replace(model, model_id=decoding.assist, revision=None), ("causal",))
-    announce_loaded(draft, out)
+    check_options(decoding, chat, command.batch)
+    loaded = command.load(load, decoding, chat)
+    draft = _load_draft(command, decoding)
+    command = replace(command, batch=replace(command.batch, seed=with_seed(decoding).seed))
+    out = command.out
+    is_shown = command.shows_results and out.path is None
+    is_live = is_shown and decoding.num_return_sequences == 1
+    display = Display(screen.as_text, screen.end if is_live else None, is_live)
+    with command.open_run(display, loaded) as run:
+        task = stream if is_live else generate
+        events = task(loaded, rows, decoding, chat, run.batch, draft)
+        for result in run.follow(screen.written(events)):
+            screen.count(result)
+            run.write(result)
+    if decoding.assist and not is_live:
+        out.detail(f"all texts: {_rate(screen.new_tokens, screen.passes)}")
+
+
+def _load_draft(command: RowCommand, decoding: Decoding) -> "Loaded | None":
+    """Load the smaller model that --assist names, if it names one, and report it."""
+    from llmcli.tasks.generate import load_draft
+
+    if decoding.assist is not None:
+        command.out.detail(f"assisted by {decoding.assist}: texts are continued one by one")
+    draft = load_draft(command.model, decoding)
+    if draft is not None:
+        command.out.describe(draft)
     return draft
 
 
 @dataclass
-class _Show:
-    """Writes generations, either as they grow or each when it is done."""
+class _Screen:
+    """Shows generations, either while they grow or each when it is done."""
 
     out: Output
     echo: bool
@@ -134,49 +107,54 @@ class _Show:
     """Of the generations so far."""
     new_tokens: int = 0
     passes: int = 0
-    """Of the model, with --assist."""
+    """Passes of the model, with --assist."""
+    is_open: bool = False
+    """A line was begun and not ended."""
 
-    def noted(self, results: "Iterable[Generation | Failure]") -> "Iterator[Generation | Failure]":
-        """Pass results on, and keep the seed that they were drawn with, and what they took."""
-        for result in results:
-            self.new_tokens += getattr(result, "new_tokens", 0)
-            self.passes += getattr(result, "passes", None) or 0
-            self.seed = getattr(result, "seed", self.seed)
-            yield result
+    def count(self, result: "Generation") -> None:
+        """Keep the seed of a result, and what it took."""
+        self.new_tokens += result.new_tokens
+        self.passes += result.passes or 0
+        self.seed = result.seed
+
+    def begin(self, row: "Row") -> None:
+        """Print a prompt before its continuation, with a blank line after the text before it."""
+        if row.number > 1:
+            self.out.line()
+        self.is_open = True
+        if self.echo:
+            self.out.text(row.text, dim=True)
+
+    def end(self, result: "Generation", out: Output) -> None:
+        """End the line of a text that was shown while it was generated."""
+        out.line()
+        self.is_open = False
+        out.detail(_summary(result))
 
     def written(
         self, events: "Iterable[Chunk | Generation | Failure]"
     ) -> "Iterator[Generation | Failure]":
-        """Print chunks of text as they come; pass results on."""
-        from llmcli.inference.generation import Chunk
+        """Print chunks of text as they come, and pass results on.
 
-        for event in events:
-            if not isinstance(event, Chunk):
-                yield event
-            elif event.text:
-                self.out.text(event.text)
-            else:
-                self.begin(event.row)
+        On Ctrl-C, end the line, so that the shell begins on a new one.
+        """
+        from llmcli.tasks.generate import Chunk
 
-    def begin(self, row: "Row") -> None:
-        """Print a prompt when its turn comes, with a blank line after the text before it."""
-        if row.number > 1:
-            self.out.line()
-        if self.echo:
-            self.out.text(row.text, dim=True)
-
-    def stream(self, results: "Iterable[Generation | Failure]", on_overflow: Overflow) -> None:
-        tally = Tally(is_file=False)
         try:
-            for result in tally.successes(tally.count(results), on_failure=lambda record: None):
-                self.out.line()
-                self.out.detail(_summary(result))
+            for event in events:
+                if not isinstance(event, Chunk):
+                    yield event
+                elif event.text:
+                    self.out.text(event.text)
+                else:
+                    self.begin(event.row)
         except KeyboardInterrupt:
-            self.out.line()  # what was written stays, and the shell begins on a new line
+            if self.is_open:
+                self.out.line()
             raise
-        tally.check(self.out, on_overflow)
 
     def as_text(self, record: Record) -> str:
+        """The text of a record, with its prompt if that is to be shown."""
         prompt = record["prompt"] if self.echo else ""
         return f"{prompt}{record['text']}"
 
@@ -186,7 +164,7 @@ def _summary(result: "Generation") -> str:
     drawn = "greedy" if result.seed is None else f"seed {result.seed}"
     assisted = "" if result.passes is None else f"; {_rate(result.new_tokens, result.passes)}"
     return (
-        f"{result.prompt_tokens} prompt tokens, {result.new_tokens} new ones in "
+        f"{result.prompt_tokens} prompt tokens, {result.new_tokens} new tokens in "
         f"{result.seconds:.2f} s ({speed:.1f} tokens/s); ended by {result.finish_reason}; {drawn}"
         f"{assisted}"
     )
@@ -195,12 +173,3 @@ def _summary(result: "Generation") -> str:
 def _rate(tokens: int, passes: int) -> str:
     each = tokens / passes if passes else 0.0
     return f"{passes} passes of the model, {each:.2f} tokens each"
-
-
-def _show_code(
-    source: InputOptions, model: ModelSpec, decoding: Decoding, chat: Chat, out: Output
-) -> None:
-    prompt = one_text(source)
-    from llmcli.tasks.show_code.generate import generate_code
-
-    write_code(generate_code(model, decoding, chat, prompt), out)

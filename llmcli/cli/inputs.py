@@ -1,4 +1,4 @@
-"""From the command line, a file or a pipe to rows of text."""
+"""Rows of text from the command line, a file or a pipe."""
 
 import sys
 from collections.abc import Iterator
@@ -15,18 +15,17 @@ from llmcli.spec import InputOptions
 
 
 def rows_of(source: InputOptions, pair: str | None = None) -> Iterator[Row]:
-    """The texts given, one after another.
+    """The texts that were given, one after another.
 
-    pair: a second text, which goes with each of them.
-
-    Words on the command line are a text each; without them and without --input, all of stdin
-    is one text. Raises click.UsageError where there is none, InputError for a broken one.
+    Each argument on the command line is a text; without arguments and --input, all of stdin is one
+    text. pair: a second text, which goes with each of them.
+    Raises click.UsageError if there is no text, InputError for one that is not UTF-8.
     """
     if source.texts and source.input is not None:
         raise click.UsageError("give TEXT or --input FILE, not both")
     if source.input is not None:
-        found = read_rows(source.input, source.columns, source.input_format)
-        rows = islice(found, source.limit)
+        rows = read_rows(source.input, source.columns, source.input_format)
+        rows = islice(rows, source.limit)
         return rows if pair is None else (replace(row, pair=pair) for row in rows)
     texts = _texts(source)[: source.limit]
     if pair is not None:
@@ -35,7 +34,7 @@ def rows_of(source: InputOptions, pair: str | None = None) -> Iterator[Row]:
 
 
 def one_text(source: InputOptions) -> str:
-    """The one text that --show-code is for. Raises click.UsageError where there are several."""
+    """The one text that --show-code is for. Raises click.UsageError if there are several."""
     if source.input is not None or len(source.texts) > 1:
         raise click.UsageError("--show-code is for one TEXT")
     return _texts(source)[0]
@@ -55,12 +54,12 @@ def _piped() -> str:
 
 
 def is_terminal() -> bool:
-    """True where stdin is a person, who would have to be waited for."""
+    """True if stdin is a terminal: reading it would wait for a person to type."""
     return sys.stdin is None or sys.stdin.isatty()
 
 
 def piped_text() -> str:
-    """All of stdin as one text. Raises InputError where it is closed or not UTF-8."""
+    """All of stdin as one text. Raises InputError if it is closed or not UTF-8."""
     if sys.stdin is None:
         raise InputError("stdin is closed: give TEXT or --input FILE")
     data = sys.stdin.buffer.read()

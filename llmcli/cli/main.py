@@ -9,21 +9,22 @@ import warnings
 import click
 
 from llmcli.cli import process
+from llmcli.cli.aliases import canonical
 from llmcli.cli.config import config_option, user_defaults
 from llmcli.cli.flags import with_flags
 from llmcli.errors import Interrupted, LlmcliError, is_out_of_memory
 
-# What --help says of each command, so that it need not be imported for that.
+# The summaries that --help prints, so that it need not import the commands.
 COMMANDS = {
     "generate": "Continue TEXT with a causal language model.",
-    "classify": "Say which label TEXT has, and how sure the model is of each.",
+    "classify": "Classify TEXT: each label with its probability.",
     "translate": "Translate TEXT from one language to another.",
     "answer": "Answer questions about a text.",
     "fill": "Fill the gaps of a text with a masked language model.",
     "embed": "Turn texts into vectors, or rank them by similarity.",
     "forward": "Run a model once over TEXT and show what it predicts at each position.",
-    "tokenize": "Show the tokens that a model makes of TEXT.",
-    "models": "List, inspect, fetch, check and remove models.",
+    "tokenize": "Show the tokens of TEXT.",
+    "models": "List, inspect, download, verify and remove models.",
     "finetune": "Train a model on your files: from a checkpoint (-m), or --from-scratch.",
     "evaluate": "Measure how good a model is on rows whose answers are known.",
     "compare": "Compare two models, or two files of predictions, on the same rows.",
@@ -32,7 +33,7 @@ COMMANDS = {
 
 
 class Root(click.Group):
-    """Imports a command when it is called; shows expected failures as one line."""
+    """Imports a command when it is called; prints an expected failure as one line."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -43,22 +44,21 @@ class Root(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.commands and cmd_name in COMMANDS:
-            found: click.Command = getattr(
-                importlib.import_module(f"llmcli.cli.{cmd_name}"), cmd_name
-            )
-            if not isinstance(found, click.Group):
-                found.params.append(config_option(self))
-            self.add_command(found)
+            module = importlib.import_module(f"llmcli.cli.{cmd_name}")
+            command: click.Command = getattr(module, cmd_name)
+            if not isinstance(command, click.Group):
+                command.params.append(config_option(self))
+            self.add_command(command)
         return super().get_command(ctx, cmd_name)
 
     def invoke(self, ctx: click.Context) -> object:
-        ctx.obj = {"-h", "--help"} & set(ctx.args)  # for `main`, which sees no arguments
+        ctx.obj = {"-h", "--help"} & set(ctx.args)  # for `main`, which does not see the arguments
         try:
             return super().invoke(ctx)
         except LlmcliError as error:
             self._report(ctx, error)
             ctx.exit(error.exit_code)
-        except BrokenPipeError:  # whoever reads has enough, as `head` does
+        except BrokenPipeError:  # the reader, such as `head`, has enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(0)
         except KeyboardInterrupt:
@@ -89,7 +89,7 @@ class Root(click.Group):
     context_settings={
         "auto_envvar_prefix": "LLMCLI",
         "help_option_names": ["-h", "--help"],
-        "token_normalize_func": lambda name: name.replace("_", "-"),
+        "token_normalize_func": canonical,
         "max_content_width": 100,
     },
 )
@@ -98,8 +98,8 @@ class Root(click.Group):
 def main(ctx: click.Context) -> None:
     """Run, understand and fine-tune transformers from a terminal.
 
-    Small models come along, so that all of it works at once, offline; -m takes yours, or one
-    of the hub:
+    Small starter models are included, so every command works at once, offline; -m names a model of
+    your own, or one from the Hugging Face Hub:
 
     \b
       llmcli generate "Once upon a time"
@@ -111,12 +111,12 @@ def main(ctx: click.Context) -> None:
     unreachable, 5 model unsuitable or unsafe, 130 interrupted.
     """
     asks_for_help = bool(ctx.obj)
-    if not asks_for_help:  # which is there even if the user's file is wrong
+    if not asks_for_help:  # help works even if the user's config file is wrong
         ctx.default_map = user_defaults(main)
 
 
 def run_program() -> None:
-    """The `llmcli` of the shell: in UTF-8 everywhere, without the warnings of libraries."""
+    """Run llmcli as a program: in UTF-8 everywhere, without the warnings of libraries."""
     process.set_up()
     if sys.stdout is None:  # closed by the shell: >&-
         sys.stdout = open(os.devnull, "w", encoding="utf-8")

@@ -1,15 +1,15 @@
-"""llmcli models: what is on this machine, and what is to be."""
+"""llmcli models: the models on this machine, and how to get more."""
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from llmcli.cli.options import offline_option, output_options, revision_option
+from llmcli.cli.options.model import offline_option, revision_option
+from llmcli.cli.options.output import output_options
 from llmcli.cli.output import Output, human_size
 from llmcli.cli.tables import show_table
-from llmcli.errors import UsageError
 from llmcli.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -18,18 +18,29 @@ if TYPE_CHECKING:
 model_argument = click.argument("model_id", metavar="MODEL")
 
 
-@click.group()
+ALIASES = {"ls": "list", "remove": "rm"}
+"""Other names of commands, which --help does not list."""
+
+
+class Models(click.Group):
+    """The group of commands, which also takes the aliases."""
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        return super().resolve_command(ctx, [ALIASES.get(args[0], args[0]), *args[1:]])
+
+
+@click.group(cls=Models)
 def models() -> None:
-    """List, inspect, fetch, check and remove models."""
+    """List, inspect, download, verify and remove models."""
 
 
 @models.command("list")
 @output_options()
 def list_(out: Output) -> None:
-    """List the models that come along, those in the hub's cache, and converted ones.
+    """List the starter models, those in the Hub's cache, and converted ones.
 
-    The cache is the one that all Hugging Face tools share; HF_HOME says where it is. Of
-    origin ct2 are copies that were converted for that engine, in LLMCLI_CACHE.
+    All Hugging Face tools share that cache; HF_HOME says where it is. Models of origin ct2 are
+    copies that were converted for that engine; they are in LLMCLI_CACHE. ls is short for list.
     """
     from llmcli.tasks.models import list_models
 
@@ -37,16 +48,16 @@ def list_(out: Output) -> None:
     if out.is_for_reading:
         rows = [
             [
-                *(one.name, f"{one.origin} {one.dtype or ''}".strip(), one.task),
-                *(human_size(one.bytes), (one.last_used or "")[:10]),
+                *(entry.name, f"{entry.origin} {entry.dtype or ''}".strip(), entry.task),
+                *(human_size(entry.bytes), (entry.last_used or "")[:10]),
             ]
-            for one in entries
+            for entry in entries
         ]
         show_table(["name", "origin", "task", "size", "last used"], rows, right=frozenset({"size"}))
         return
     with out.records(lambda record: str(record["name"])) as writer:
-        for one in entries:
-            writer.write(asdict(one))
+        for entry in entries:
+            writer.write(asdict(entry))
 
 
 @models.command()
@@ -55,7 +66,7 @@ def list_(out: Output) -> None:
 @offline_option
 @output_options()
 def show(model_id: str, revision: str | None, offline: bool, out: Output) -> None:
-    """Show what MODEL is: architecture, size, context, licence, files."""
+    """Show the architecture, size, context, licence and files of MODEL."""
     from llmcli.tasks.models import show_model
 
     details = show_model(ModelSpec(model_id, revision, offline=offline))
@@ -93,17 +104,14 @@ def _show(details: "ModelDetails", out: Output) -> None:
 @revision_option
 @output_options()
 def pull(model_id: str, revision: str | None, out: Output) -> None:
-    """Fetch MODEL from the hub into the cache, or what is new of it.
+    """Download MODEL from the Hub into the cache, or update it.
 
-    Files that are whole are not fetched again. HF_ENDPOINT names a mirror, HF_TOKEN the key to
-    gated models.
+    Files that are complete are not downloaded again. HF_ENDPOINT names a mirror, HF_TOKEN the
+    token for gated models.
     """
-    from llmcli.models import hub
+    from llmcli.tasks.models import pull_model
 
-    spec = ModelSpec(model_id, revision)
-    if hub.resolve_local(spec) is not None:
-        raise UsageError(f"{model_id} is on this machine already: there is nothing to pull")
-    _write_path(out, model_id, hub.pull_any(spec).path)
+    _write_path(out, model_id, pull_model(ModelSpec(model_id, revision)))
 
 
 def _write_path(out: Output, model_id: str, path: Path) -> None:
@@ -113,12 +121,12 @@ def _write_path(out: Output, model_id: str, path: Path) -> None:
 
 @models.command()
 @model_argument
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
 @output_options()
 def rm(model_id: str, yes: bool, out: Output) -> None:
-    """Remove MODEL from the hub's cache, all revisions, and its copies for the ct2 engine.
+    """Remove MODEL from the Hub's cache, all revisions, and its copies for the ct2 engine.
 
-    Of a starter or a local model, only the copies are removed.
+    Of a starter or a local model, only the copies are removed. remove is another name for rm.
     """
     from llmcli.tasks.models import removable, remove_model
 
@@ -136,10 +144,10 @@ def rm(model_id: str, yes: bool, out: Output) -> None:
 @offline_option
 @output_options()
 def path(model_id: str, revision: str | None, offline: bool, out: Output) -> None:
-    """Print the folder that holds MODEL, or its GGUF file."""
-    from llmcli.models import hub
+    """Print the path of MODEL's folder, or of its GGUF file."""
+    from llmcli.tasks.models import model_path
 
-    _write_path(out, model_id, hub.resolve(ModelSpec(model_id, revision, offline=offline)).path)
+    _write_path(out, model_id, model_path(ModelSpec(model_id, revision, offline=offline)))
 
 
 @models.command()
@@ -147,17 +155,17 @@ def path(model_id: str, revision: str | None, offline: bool, out: Output) -> Non
 @revision_option
 @output_options()
 def verify(model_id: str, revision: str | None, out: Output) -> None:
-    """Compare MODEL's files with the hashes they were published with.
+    """Compare MODEL's files with their published hashes.
 
-    Uses no network: the cache keeps each file under its hash, other folders have SHA256SUMS.
-    `unknown` is a file without a published hash.
+    This needs no network: the cache stores each file under its hash, other folders have SHA256SUMS.
+    A file without a published hash is `unknown`.
     """
     from llmcli.tasks.models import damaged, verify_model
 
     checks = verify_model(ModelSpec(model_id, revision, offline=True))
     with out.records(lambda record: f"{record['state']:<8} {record['file']}") as writer:
-        for one in checks:
-            writer.write(asdict(one))
+        for check in checks:
+            writer.write(asdict(check))
     error = damaged(checks, model_id)
     if error is not None:
         raise error
@@ -169,14 +177,12 @@ def verify(model_id: str, revision: str | None, out: Output) -> None:
 @revision_option
 @output_options()
 def convert(model_id: str, folder: str, revision: str | None, out: Output) -> None:
-    """Rewrite MODEL's pickled weights (pytorch_model.bin) as safetensors in FOLDER.
+    """Convert MODEL's pickled weights (pytorch_model.bin) to safetensors in FOLDER.
 
-    The pickle is read by torch's weights-only reader, which runs no code.
+    torch's weights-only reader reads the pickle, and runs no code from it.
     """
-    target = Path(folder)
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise UsageError(f"{target} is not empty: give a new folder")
-    from llmcli.engines.pytorch.saving import convert_pickle
+    from llmcli.tasks.models import convert_model
 
-    convert_pickle(ModelSpec(model_id, revision), target)
+    target = Path(folder)
+    convert_model(ModelSpec(model_id, revision), target)
     _write_path(out, model_id, target)

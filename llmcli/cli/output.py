@@ -1,35 +1,40 @@
-"""The only file that prints: results to stdout or a file, everything else to stderr."""
+"""Where a command writes: results to stdout or a file, everything else to stderr."""
 
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Protocol, TextIO
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 import click
 
+from llmcli.cli.colours import has_colours
 from llmcli.cli.flags import with_flags
 from llmcli.data.formats import FILE_FORMATS, OUTPUT_SUFFIXES
 from llmcli.data.readers.parquet import parquet_library
-from llmcli.data.records import Record, print_to
+from llmcli.data.records import Record, Render, print_to
 from llmcli.data.resumable import Done, Identity, Part, write_errors_explained
 from llmcli.data.writers import Layout, RecordWriter, open_writer
 from llmcli.errors import InputError, UsageError
 from llmcli.spec import FORMATS, Format, OutputOptions
+
+if TYPE_CHECKING:
+    from llmcli.engines.base import Loaded
 
 
 class Records(Protocol):
     """Where the records of one run go."""
 
     after: int
+    """Rows up to this number were written by an earlier run."""
     done: Done
-    drawn: Identity
+    drawn: dict[str, Any]
 
     def write(self, record: Record) -> None: ...
 
-    def remember(self, drawn: Identity) -> None:
-        """Keep what was drawn at random for a run that takes this one up."""
+    def remember(self, drawn: dict[str, Any]) -> None:
+        """Keep what was drawn at random for a run that resumes this one."""
 
 
 class Stream:
@@ -39,28 +44,33 @@ class Stream:
         self._writer = writer
         self.after = 0
         self.done = Done()
-        self.drawn: Identity = {}
+        self.drawn: dict[str, Any] = {}
 
     def write(self, record: Record) -> None:
         self._writer.write(record)
 
-    def remember(self, drawn: Identity) -> None: ...
+    def remember(self, drawn: dict[str, Any]) -> None: ...
 
 
 class Output:
     """Where one command writes."""
 
-    def __init__(self, spec: OutputOptions, forms: tuple[Format, ...] = FORMATS) -> None:
-        """forms: the formats that the command knows."""
+    def __init__(self, options: OutputOptions, forms: tuple[Format, ...] = FORMATS) -> None:
+        """forms: the formats that the command knows.
+
+        Raises UsageError, or InputError if the output file cannot be written.
+        """
         self._forms = forms
-        self.resume = spec.resume
-        self.path = None if spec.output in (None, "-") else Path(str(spec.output))
-        self.format: Format = spec.format or self._format_of_path()
-        self.quiet = spec.quiet
-        self.verbose = spec.verbose
-        if spec.quiet:  # read by huggingface_hub, which is imported later
+        self.resume = options.resume
+        self.path = None if options.output in (None, "-") else Path(str(options.output))
+        self.format: Format = options.format or self._format_of_path()
+        self.quiet = options.quiet
+        self.verbose = options.verbose
+        if options.quiet:  # read by huggingface_hub, which is imported later
             os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
-        self._check_path()
+        self._check_format()
+        if self.path is not None:
+            self._check_path(self.path)
 
     def _format_of_path(self) -> Format:
         if self.path is None:
@@ -73,69 +83,79 @@ class Output:
     def _known(self) -> str:
         return " ".join(suffix for suffix, form in OUTPUT_SUFFIXES.items() if form in self._forms)
 
-    def _check_path(self) -> None:
-        """Find out before any work whether the output file can be written."""
+    def _check_format(self) -> None:
         if self.format not in self._forms:
-            only = self.format == "npy"
-            told = "only llmcli embed writes npy" if only else f"name it {self._known()}"
-            raise UsageError(f"--output {self.path}: {told}")
-        if self.path is None:
-            if self.format in FILE_FORMATS:
-                raise UsageError(f"--format {self.format} is for files: add --output FILE")
-            return
-        if self.format == "table":
+            is_array = self.format == "npy"
+            cure = "only llmcli embed writes npy" if is_array else f"name it {self._known()}"
+            raise UsageError(f"--output {self.path}: {cure}")
+        if self.path is None and self.format in FILE_FORMATS:
+            raise UsageError(f"--format {self.format} is for files: add --output FILE")
+        if self.path is not None and self.format == "table":
             raise UsageError("--format table is for the terminal: leave out --output")
         if self.format == "parquet":
             parquet_library()
-        if self.path.is_dir():
-            raise InputError(f"cannot write {self.path}: it is a folder")
-        if not self.path.parent.is_dir():
-            raise InputError(f"cannot write {self.path}: there is no folder {self.path.parent}")
-        if not os.access(self.path.parent, os.W_OK):
-            raise InputError(f"cannot write {self.path}: no permission in {self.path.parent}")
-        if self.format in FILE_FORMATS and _is_stream(self.path):
-            raise InputError(f"cannot write {self.format} to {self.path}: it is no ordinary file")
+
+    def _check_path(self, path: Path) -> None:
+        """Find out before any work whether the output file can be written."""
+        if path.is_dir():
+            raise InputError(f"cannot write {path}: it is a folder")
+        if not path.parent.is_dir():
+            raise InputError(f"cannot write {path}: there is no folder {path.parent}")
+        if not os.access(path.parent, os.W_OK):
+            raise InputError(f"cannot write {path}: no permission in {path.parent}")
+        if self.format in FILE_FORMATS and _is_stream(path):
+            raise InputError(f"cannot write {self.format} to {path}: it is not a regular file")
 
     @property
     def is_for_reading(self) -> bool:
         """Results go to stdout as text, for a person: a table may take the place of records."""
         return self.path is None and self.format in ("text", "table")
 
-    def note(self, line: str) -> None:
-        """Report a choice that was made for the user."""
+    def say(self, line: str) -> None:
+        """Write a line to stderr, unless -q asks for results alone."""
         if not self.quiet:
             click.echo(with_flags(line), err=True)
 
+    def note(self, line: str) -> None:
+        """Report, in brackets, a choice that was made for the user."""
+        self.say(f"[{line}]")
+
     def detail(self, line: str) -> None:
-        """Say it only if -v asks."""
+        """Write a line to stderr if -v asks for it."""
         if self.verbose:
-            self.note(line)
+            self.say(line)
+
+    def describe(self, loaded: "Loaded") -> None:
+        """Report where a model comes from and how it runs, if -v asks for it."""
+        self.detail(f"model: {loaded.checkpoint.path}; running on {loaded.placement.reason}")
+        if loaded.engine_reason:
+            self.detail(f"engine: {loaded.engine.name}, not ct2: {loaded.engine_reason}")
 
     def text(self, text: str, *, dim: bool = False) -> None:
         """Write a stretch of text to stdout at once, for streaming."""
-        dimmed = dim and sys.stdout.isatty()
-        print_to(sys.stdout, click.style(text, dim=True) if dimmed else text)
+        is_dim = dim and has_colours(sys.stdout)
+        print_to(sys.stdout, click.style(text, dim=True) if is_dim else text)
 
     def line(self, text: str = "") -> None:
         """Write a line to stdout."""
         print_to(sys.stdout, text + "\n")
 
-    def bars(self, chances: Sequence[tuple[str, float]], indent: str = "") -> None:
-        """Write names with their scores to stdout, a bar behind each that is a probability."""
-        width = max(len(name) for name, _ in chances)
-        for name, score in chances:
+    def bars(self, scores: Sequence[tuple[str, float]], indent: str = "") -> None:
+        """Write names with their scores to stdout, and a bar for each that is a probability."""
+        width = max(len(name) for name, _ in scores)
+        for name, score in scores:
             bar = "█" * round(20 * score) if 0 <= score <= 1 else ""
             self.line(f"{indent}{name:<{width}}  {score:.4f}  {bar}".rstrip())
 
     @contextmanager
     def records(
-        self, as_text: Callable[[Record], str], run: Callable[[], Identity] | None = None
+        self, as_text: Render, identity: Callable[[], Identity] | None = None
     ) -> Iterator[Records]:
-        """Open a writer of records. A file appears whole, at the end, or not at all.
+        """Open a writer of records. A file appears complete, at the end, or not at all.
 
-        as_text: what --format text prints of a record, without the newline.
-        run: tells what makes this run the same as another; with it, what is left of a run that
-        breaks off, in FILE.part, can be taken up by --resume.
+        as_text: the text of a record for --format text, without the newline.
+        identity: computes what makes this run the same as another; with it, an interrupted run
+        leaves its results in FILE.part, and --resume can continue it.
         """
         if self.path is None:
             with self._stream(sys.stdout, as_text) as stream:
@@ -145,9 +165,9 @@ class Output:
                 yield stream
         else:
             target = Path(os.path.realpath(self.path))  # so that a link stays one
-            part = Part(target, run() if run is not None else None, self.resume)
+            part = Part(target, identity() if identity is not None else None, self.resume)
             if self.resume:
-                self._say_where(part)
+                self._note_progress(part)
             try:
                 yield part
             except BaseException:
@@ -156,7 +176,7 @@ class Output:
             part.finish(self.format, as_text)
 
     @contextmanager
-    def _stream(self, file: TextIO, as_text: Callable[[Record], str]) -> Iterator[Stream]:
+    def _stream(self, file: TextIO, as_text: Render) -> Iterator[Stream]:
         writer: RecordWriter
         if self.format == "table":
             from llmcli.cli.tables import Table
@@ -167,22 +187,22 @@ class Output:
         yield Stream(writer)
         left_out = writer.close()
         if left_out:
-            self.note(f"[csv: no column for {', '.join(left_out)}, which later rows had]")
+            self.note(f"csv: no column for {', '.join(left_out)}, which only later rows have")
 
-    def _say_where(self, part: Part) -> None:
+    def _note_progress(self, part: Part) -> None:
         if part.done.total:
-            self.note(f"[going on after row {part.after}: {part.done.total:,} rows are done]")
+            self.note(f"continuing after row {part.after}: {part.done.total:,} rows are done")
         else:
-            self.note("[nothing to resume: beginning with the first row]")
+            self.note("nothing to resume: starting with the first row")
 
     def _leave(self, part: Part) -> None:
         if part.leave():
-            how = "; the same command with --resume goes on" if part.can_be_resumed else ""
-            self.note(f"[broken off: what was done is in {part.name}{how}]")
+            cure = "; the same command with --resume continues" if part.can_be_resumed else ""
+            self.note(f"interrupted: the results so far are in {part.name}{cure}")
 
 
 def _is_stream(path: Path) -> bool:
-    """True for a pipe or a device, /dev/stdout among them: to be written, never replaced."""
+    """True for a pipe or a device such as /dev/stdout: it is written to, never replaced."""
     return path.parts[:2] in (("/", "dev"), ("/", "proc")) or (path.exists() and not path.is_file())
 
 
@@ -194,7 +214,7 @@ def written(path: Path) -> Iterator[TextIO]:
     try:
         yield file
     except BaseException:
-        with suppress(OSError):  # it would try to write once more what it could not
+        with suppress(OSError):  # closing would try again to write what could not be written
             file.close()
         raise
     with write_errors_explained(path):
@@ -202,7 +222,7 @@ def written(path: Path) -> Iterator[TextIO]:
 
 
 def quoted(token: str) -> str:
-    """A token in quotes, so that its spaces are seen; not so bytes, which are in brackets."""
+    """A token in quotes, to make its spaces visible; bytes, which are in brackets, as they are."""
     return token if token.startswith("<") and token.endswith(">") else f"'{token}'"
 
 

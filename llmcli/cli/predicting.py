@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from llmcli.cli.options import ENCODER, STARTER, TRANSLATOR
+from llmcli.cli.options.model import ENCODER, STARTER, TRANSLATOR
 from llmcli.cli.output import Output
 from llmcli.cli.running import is_default_model
 from llmcli.data.readers import read_rows
@@ -86,10 +86,10 @@ class Predictions:
     def report(self, out: Output) -> None:
         """Say which rows failed. Raises InputError where none is left."""
         for line in self.failures[:SHOWN_FAILURES]:
-            out.note(line)
+            out.say(line)
         more = len(self.failures) - SHOWN_FAILURES
         if more > 0:
-            out.note(f"[{more:,} more rows failed]")
+            out.note(f"{more:,} more rows failed")
         if not self.examples:
             first = self.failures[0].strip("[]") if self.failures else "it has none"
             raise InputError(f"{self.name}: no row could be evaluated: {first}")

@@ -18,7 +18,6 @@ from llmcli.cli.predicting import (
 )
 from llmcli.cli.progress import Progress
 from llmcli.cli.running import load_for
-from llmcli.cli.translate import with_tags
 from llmcli.data.rows import Failure, Row
 from llmcli.errors import InputError
 from llmcli.evaluation.examples import Example, Said, make_example
@@ -108,10 +107,11 @@ def _answered(plan: Plan, out: Output) -> Predictions:
 
 
 def _translated(plan: Plan, out: Output) -> Predictions:
+    from llmcli.inference.translation.translator import decoding_of
+    from llmcli.tasks.translate import translate, with_tags
+
     spec = with_tags(plan.translate)
     rows = gold_rows(plan)
-    from llmcli.inference.translation.translator import decoding_of
-    from llmcli.tasks.translate import translate
 
     loaded = _load(plan, out, "seq2seq", decoding_of=lambda loaded: decoding_of(loaded, spec))
 

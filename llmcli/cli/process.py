@@ -1,4 +1,4 @@
-"""How the process of the shell begins and ends: what is set before anything computes."""
+"""How the process starts and ends: garbage collection, memory, threads."""
 
 import atexit
 import gc
@@ -11,13 +11,14 @@ NEW_OBJECTS, YOUNG, OLD = 20_000, 50, 50  # Python's own: 700 (2,000 since 3.13)
 
 
 def set_up() -> None:
-    """Let garbage, freed memory and the threads of numpy get in nobody's way.
+    """Set up garbage collection, the threads of numpy and the memory allocator for speed.
 
-    Python looks for cycles of garbage after each few hundred new objects: a seventh of the time
-    that importing transformers takes, which makes hundreds of thousands and throws none away.
+    By default Python looks for reference cycles after every few hundred new objects. That takes a
+    seventh of the time of importing transformers, which makes hundreds of thousands of objects and
+    drops none.
 
-    What numpy multiplies is small here, but its threads would go on spinning for a while on the
-    cores that CTranslate2 or torch need. What becomes of freed memory, `keep_freed` says.
+    The matrices that numpy multiplies here are small, but its threads would keep spinning on the
+    cores that CTranslate2 or torch need. For the allocator, see `keep_freed`.
     """
     gc.set_threshold(NEW_OBJECTS, YOUNG, OLD)
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # spin 2^4 cycles, then sleep
@@ -28,7 +29,7 @@ def set_up() -> None:
 
 
 def _chosen_by_user() -> bool:
-    """True where the environment sets up malloc, or puts another one in its place."""
+    """True if the environment configures malloc, or replaces it."""
     names = os.environ.keys()
     return "LD_PRELOAD" in names or any(
         name == "GLIBC_TUNABLES" or (name.startswith("MALLOC_") and name.endswith("_"))
@@ -37,14 +38,13 @@ def _chosen_by_user() -> bool:
 
 
 def leave(done: SystemExit) -> NoReturn:
-    """End the process as Python would, without taking it apart object by object.
+    """End the process as Python would, but without freeing every object.
 
-    That takes a sixth of the time of a short command, and nearly a second where torch is loaded;
-    the system frees all of it at once. What is registered for the end of a program is done all
-    the same. Python's own way is left to an exit that has more to do: a message to print, threads
-    to wait for.
+    That takes a sixth of the time of a short command, and nearly a second if torch is loaded; the
+    operating system frees all memory at once. Functions registered with atexit are still called.
+    If there is more to do, a message to print or threads to wait for, Python's own way is taken.
     """
-    threads = [one for one in threading.enumerate() if not one.daemon]
+    threads = [thread for thread in threading.enumerate() if not thread.daemon]
     if not isinstance(done.code, int) or len(threads) > 1:
         raise done
     atexit._run_exitfuncs()
@@ -53,6 +53,6 @@ def leave(done: SystemExit) -> NoReturn:
             continue
         try:
             stream.flush()
-        except (OSError, ValueError):  # Python would say so, and end with its own status
+        except (OSError, ValueError):  # Python reports it, and ends with its own status
             raise done from None
     os._exit(done.code)

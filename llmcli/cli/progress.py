@@ -1,78 +1,87 @@
-"""How far a long run is: one line on a terminal, nothing in a pipe."""
+"""Counts the rows of a run, and shows on a terminal how far it is: one line, none in a pipe."""
 
 import sys
 import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-PAUSE = 0.2  # seconds between two looks of the line
+from llmcli.data.resumable import Done
+from llmcli.data.rows import Failure
+
+PAUSE = 0.2  # seconds between two updates of the line
 CLEAR = "\r\x1b[K"
 
 
 class Progress:
-    """Counts results as they come, and shows rows, rows a second and the time left."""
+    """Counts results as they come, and shows rows, rows per second and the time left."""
 
-    def __init__(self, *, quiet: bool, limit: int | None, before: int = 0) -> None:
-        """limit: rows that will be read at most. before: rows that an earlier run did."""
-        shown = sys.stderr is not None and sys.stderr.isatty()
-        self._on = shown and not quiet
+    def __init__(self, *, quiet: bool, limit: int | None, done: Done | None = None) -> None:
+        """quiet: show nothing. limit: of the rows that are read. done: by an earlier run."""
+        on_terminal = sys.stderr is not None and sys.stderr.isatty()
+        self._is_shown = on_terminal and not quiet
         self._limit = limit
-        self._before = before
-        self._rows = 0
+        self.done = done or Done()
+        """How many rows were done, this run's and the earlier one's."""
+        self._before = self.done.total
         self._last_row: int | None = None
         self._began = time.monotonic()
         self._next = self._began + PAUSE
-        self._first_place: float | None = None
+        self._first_fraction: float | None = None
 
     def count(self, results: Iterable[Any]) -> Iterator[Any]:
-        """Pass results on and draw the line, which is gone when they end."""
-        if not self._on:
-            yield from results
-            return
+        """Pass results on, count their rows and update the line, which disappears at the end."""
         try:
             for result in results:
-                self._take(result)
+                self._count(result)
+                if self._is_shown:
+                    self._update(result.row.fraction_read)
                 yield result
         finally:
-            sys.stderr.write(CLEAR)
-            sys.stderr.flush()
+            if self._is_shown:
+                sys.stderr.write(CLEAR)
+                sys.stderr.flush()
 
-    def _take(self, result: Any) -> None:
-        if result.row.number != self._last_row:
-            self._last_row = result.row.number
-            self._rows += 1
+    def _count(self, result: Any) -> None:
+        if result.row.number == self._last_row:  # another result of the same row
+            return
+        self._last_row = result.row.number
+        self.done.total += 1
+        self.done.failed += isinstance(result, Failure)
+        self.done.overflowed += getattr(result, "overflow", None) is not None
+
+    def _update(self, fraction_read: float | None) -> None:
         now = time.monotonic()
         if now >= self._next:
             self._next = now + PAUSE
-            sys.stderr.write(CLEAR + self.line(result.row.fraction_read, now - self._began))
+            sys.stderr.write(CLEAR + self.line(fraction_read, now - self._began))
             sys.stderr.flush()
 
-    def line(self, place: float | None, seconds: float) -> str:
-        """What is shown after a time; place: how much of the file was read, from 0 to 1.
+    def line(self, fraction_read: float | None, seconds: float) -> str:
+        """The line after a time. fraction_read: how much of the file was read, from 0 to 1.
 
         >>> Progress(quiet=True, limit=None).line(None, 2.0)
         '0 rows  0.0 rows/s'
         """
-        done = self._before + self._rows
-        rate = self._rows / seconds if seconds else 0.0
-        parts = [f"{done:,} rows", f"{rate:,.1f} rows/s"]
-        share = self._share(place)
-        if share is not None:
-            parts.append(f"{share:.0%}")
-            parts.append(f"{_clock(self._left(share, seconds))} left")
+        rate = (self.done.total - self._before) / seconds if seconds else 0.0
+        parts = [f"{self.done.total:,} rows", f"{rate:,.1f} rows/s"]
+        fraction = self._fraction(fraction_read)
+        if fraction is not None:
+            parts.append(f"{fraction:.0%}")
+            parts.append(f"{_clock(self._seconds_left(fraction, seconds))} left")
         return "  ".join(parts)
 
-    def _share(self, place: float | None) -> float | None:
-        by_count = (self._before + self._rows) / self._limit if self._limit else None
-        known = [share for share in (place, by_count) if share is not None]
+    def _fraction(self, fraction_read: float | None) -> float | None:
+        """How much of the run is done: by the rows if --limit is given, by the file if known."""
+        by_count = self.done.total / self._limit if self._limit else None
+        known = [fraction for fraction in (fraction_read, by_count) if fraction is not None]
         return min(1.0, max(known)) if known else None
 
-    def _left(self, share: float, seconds: float) -> float:
-        """Seconds left, if the rest goes as fast as what this run did."""
-        if self._first_place is None:
-            self._first_place = share * self._before / max(1, self._before + self._rows)
-        mine = share - self._first_place
-        return seconds * (1 - share) / mine if mine > 0 else 0.0
+    def _seconds_left(self, fraction: float, seconds: float) -> float:
+        """The time that is left if the rest goes as fast as what this run did."""
+        if self._first_fraction is None:
+            self._first_fraction = fraction * self._before / max(1, self.done.total)
+        own = fraction - self._first_fraction
+        return seconds * (1 - fraction) / own if own > 0 else 0.0
 
 
 def _clock(seconds: float) -> str:

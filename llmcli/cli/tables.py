@@ -1,7 +1,9 @@
 """Tables for a person, drawn by rich."""
 
+import shutil
 import sys
 
+from llmcli.cli.colours import has_colours
 from llmcli.data.records import Record, cell, print_to
 
 
@@ -25,7 +27,7 @@ class Table:
 def show_table(
     columns: list[str], rows: list[list[str]], *, right: frozenset[str] = frozenset()
 ) -> None:
-    """Print a table to stdout; columns named in `right` are aligned there."""
+    """Print a table to stdout; columns named in `right` are aligned to the right."""
     from rich import box
     from rich.console import Console
     from rich.table import Table as RichTable
@@ -36,10 +38,12 @@ def show_table(
         table.add_column(name, justify="right" if name in right else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    if sys.stdout.isatty():
-        Console().print(table)
-        return
-    console = Console(width=10_000, color_system=None, force_terminal=False)
-    with console.capture() as captured:
+    on_terminal = sys.stdout.isatty()
+    console = Console(
+        width=shutil.get_terminal_size().columns if on_terminal else 10_000,
+        color_system="standard" if has_colours(sys.stdout) else None,
+        force_terminal=has_colours(sys.stdout),
+    )
+    with console.capture() as capture:
         console.print(table)
-    print_to(sys.stdout, "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
+    print_to(sys.stdout, "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines()))

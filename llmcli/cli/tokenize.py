@@ -1,24 +1,27 @@
 """llmcli tokenize: the tokens of a text."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from llmcli.cli.inputs import is_terminal, rows_of
-from llmcli.cli.options import input_options, model_options, output_options
+from llmcli.cli.colours import has_colours
+from llmcli.cli.inputs import is_terminal
+from llmcli.cli.options.input import input_options
+from llmcli.cli.options.model import model_options
+from llmcli.cli.options.output import output_options
 from llmcli.cli.output import Output, quoted
-from llmcli.cli.running import announce_default, write_results
+from llmcli.cli.results import Display
+from llmcli.cli.row_command import RowCommand
 from llmcli.cli.tables import show_table
 from llmcli.data.records import Record
 from llmcli.data.rows import Row
-from llmcli.spec import BatchOptions, InputOptions, ModelSpec
+from llmcli.spec import InputOptions, ModelSpec
 
 if TYPE_CHECKING:
     from llmcli.tasks.tokenize import Tokenized
-    from llmcli.tokenization.vocabulary import Vocabulary
 
 COLOURS = ("cyan", "yellow", "green", "magenta")
 
@@ -26,27 +29,27 @@ COLOURS = ("cyan", "yellow", "green", "magenta")
 @click.command()
 @input_options()
 @model_options(runs=False)
-@click.option("--ids", "view", flag_value="ids", help="Print the token ids alone, a text a line.")
+@click.option("--ids", "view", flag_value="ids", help="Print only the token ids, a text a line.")
 @click.option(
     "--count",
     "view",
     flag_value="count",
-    help="Print the number of tokens alone; a file's lines are counted one by one.",
+    help="Print only the number of tokens; each line of a file is counted by itself.",
 )
-@click.option("--decode", "view", flag_value="decode", help="TEXT is ids; print what they spell.")
+@click.option("--decode", "view", flag_value="decode", help="TEXT is token ids; print their text.")
 @click.option(
     "--special/--no-special",
     default=True,
-    help="Add the tokens that the model expects around a text, such as BERT's [CLS].",
+    help="Add the special tokens that the model expects around a text, such as [CLS] of BERT.",
 )
 @output_options()
 def tokenize(
     source: InputOptions, model: ModelSpec, view: str | None, special: bool, out: Output
 ) -> None:
-    """Show the tokens that a model makes of TEXT.
+    """Show the tokens of TEXT.
 
-    Each token with its id and its place in the text, in characters. A token that holds only
-    some bytes of a character is shown as those bytes: <E7 9C>.
+    Each token is shown with its id and its position in the text, in characters. A token that is
+    only a part of a character is shown as its bytes: <E7 9C>.
 
     \b
       llmcli tokenize "我明天要去看电影。"
@@ -56,30 +59,21 @@ def tokenize(
     """
     if view == "decode" and not source.texts and source.input is None and not is_terminal():
         source = replace(source, input="-")  # what --ids wrote: a text a line
-    rows = rows_of(source)
-    from llmcli.tasks.tokenize import load_vocabulary
+    command = RowCommand(source, model, out)
+    rows = command.rows()
+    from llmcli.tasks.tokenize import count, detokenize, load_vocabulary, tokenize
 
-    announce_default(model, out)
-    vocabulary = load_vocabulary(model)
+    vocabulary = load_vocabulary(model, out.note)
     if view == "count":
-        _count(vocabulary, rows, special, out)
+        with out.records(lambda record: str(record["tokens"])) as writer:
+            writer.write(count(vocabulary, rows, special=special).to_dict())
         return
-    from llmcli.tasks.tokenize import detokenize
-    from llmcli.tasks.tokenize import tokenize as run
-
-    if view == "decode":
-        ids = _joined(rows) if source.input is None else rows
-        _write(detokenize(vocabulary, ids), source, out, as_text=_text_line)
-        return
-    results = run(vocabulary, rows, special=special)
-    if view == "ids":
-        _write(results, source, out, as_text=_ids_line)
-    else:
-        _write(results, source, out, as_text=_pieces_line, show=_show)
-
-
-def _write(results: Iterable[Any], source: InputOptions, out: Output, **how: Any) -> None:
-    write_results(lambda batch, watch: watch(results), source, out, BatchOptions(), **how)
+    ids = _joined(rows) if source.input is None else rows
+    with command.open_run(DISPLAYS[view]) as run:
+        decoded = detokenize(vocabulary, ids)
+        tokenized = tokenize(vocabulary, rows, special=special)
+        for result in run.follow(decoded if view == "decode" else tokenized):
+            run.write(result)
 
 
 def _text_line(record: Record) -> str:
@@ -90,12 +84,12 @@ def _ids_line(record: Record) -> str:
     return " ".join(str(token["id"]) for token in record["tokens"])
 
 
-def _pieces_line(record: Record) -> str:
+def _tokens_line(record: Record) -> str:
     return " ".join(str(token["token"]).strip() for token in record["tokens"])
 
 
 def _show(result: "Tokenized", out: Output) -> None:
-    if sys.stdout.isatty():
+    if has_colours(sys.stdout):
         coloured = (
             click.style(token.token, fg=COLOURS[at % len(COLOURS)], underline=True)
             for at, token in enumerate(result.tokens)
@@ -114,14 +108,14 @@ def _show(result: "Tokenized", out: Output) -> None:
     out.line(f"{result.count} tokens, {len(result.text)} characters")
 
 
-def _count(vocabulary: "Vocabulary", rows: Iterator[Row], special: bool, out: Output) -> None:
-    from llmcli.tasks.tokenize import count
-
-    total = count(vocabulary, rows, special=special).to_dict()
-    with out.records(lambda record: str(record["tokens"])) as writer:
-        writer.write(total)
-
-
 def _joined(rows: Iterator[Row]) -> Iterator[Row]:
-    """Words on the command line, each an id, are one text together."""
+    """The ids that were given on the command line, a word each, as one text."""
     yield Row(1, " ".join(row.text for row in rows))
+
+
+DISPLAYS = {
+    None: Display(_tokens_line, _show),
+    "ids": Display(_ids_line),
+    "decode": Display(_text_line),
+}
+"""How results are shown, by the view that was chosen."""

@@ -1,16 +1,14 @@
 """llmcli translate: a text in another language."""
 
-from dataclasses import replace
-
 import click
 
-from llmcli.cli.inputs import one_text, rows_of
-from llmcli.cli.options import TRANSLATOR, gather, input_options, model_options, task_options
-from llmcli.cli.output import Output
-from llmcli.cli.running import is_default_model, load_announced, write_code, write_results
+from llmcli.cli.options.gather import gather
+from llmcli.cli.options.input import input_options
+from llmcli.cli.options.model import model_options
+from llmcli.cli.options.rows import row_options
+from llmcli.cli.results import Display
+from llmcli.cli.row_command import RowCommand
 from llmcli.cli.types import POSITIVE, Real
-from llmcli.errors import UsageError
-from llmcli.spec import BatchOptions, InputOptions, ModelSpec
 from llmcli.spec.tasks import TranslateOptions
 
 translate_options = gather(
@@ -18,7 +16,10 @@ translate_options = gather(
     "options",
     [
         click.option(
-            "-f", "--from-lang", metavar="LANG", help="Language of TEXT: en, eng, English, 英语."
+            "-f",
+            "--from-lang",
+            metavar="LANG",
+            help="Language of TEXT: a tag or a name, such as en, English or 英语.",
         ),
         click.option("-t", "--to-lang", metavar="LANG", help="Language to translate into."),
         click.option(
@@ -32,7 +33,7 @@ translate_options = gather(
             type=POSITIVE,
             default=1,
             metavar="N",
-            help="The N best translations of each text.",
+            help="Show the N best translations of each text.",
         ),
         click.option(
             "-n",
@@ -40,25 +41,25 @@ translate_options = gather(
             "--max-tokens",
             type=POSITIVE,
             metavar="N",
-            help="New tokens of one sentence at most.  [default: the model's own]",
+            help="Generate at most N tokens for a sentence.  [default: the model's own]",
         ),
         click.option(
             "--length-penalty",
             type=Real(),
             metavar="X",
-            help="Above 0, beams prefer longer translations.  [default: the model's own]",
+            help="Above 0, beam search prefers longer translations.  [default: the model's own]",
         ),
         click.option(
             "--repetition-penalty",
             type=Real(min=0, min_open=True),
             metavar="X",
-            help="Above 1, tokens that were there already become less likely.",
+            help="Above 1: make tokens that occurred before less likely.",
         ),
         click.option(
             "--no-repeat-ngram-size",
             type=click.IntRange(min=0),
             metavar="N",
-            help="No N tokens in a row come twice.",
+            help="Never generate the same N tokens in a row twice.",
         ),
         click.option(
             "--split-sentences/--no-split-sentences",
@@ -73,22 +74,15 @@ translate_options = gather(
 @input_options()
 @model_options("")
 @translate_options
-@task_options("split")
-def translate(
-    source: InputOptions,
-    model: ModelSpec,
-    options: TranslateOptions,
-    batch: BatchOptions,
-    show_code: bool,
-    out: Output,
-) -> None:
+@row_options("split")
+def translate(command: RowCommand, options: TranslateOptions) -> None:
     """Translate TEXT from one language to another.
 
-    Sentence by sentence, so that none is lost, and put together again with paragraphs, lists
-    and blank lines as they were. Takes Marian (opus-mt), T5, NLLB, M2M100 and mBART models.
-    Without -m, a starter translates short sentences between English and French or Chinese, and
-    other languages choose an opus-mt model. A sentence that is longer than the
-    model takes is cut at a comma or a space.
+    Texts are translated sentence by sentence, so that none is lost; paragraphs, lists and blank
+    lines are kept. Marian (opus-mt), T5, NLLB, M2M100 and mBART models work. Without -m, a starter
+    model translates short sentences between English and French or Chinese; for other languages, an
+    opus-mt model is downloaded. A sentence that is too long for the model is cut at a comma or a
+    space.
 
     \b
       llmcli translate -f en -t fr "The cat sat on the mat."
@@ -96,71 +90,14 @@ def translate(
       llmcli translate -m facebook/nllb-200-distilled-600M -f zh -t en "我明天要去看电影。"
       llmcli translate -f en -t de -i faq.csv --column answer -o antworten.csv
     """
-    options = with_tags(options)
-    model = with_model(model, options)
-    if show_code:
-        text = one_text(source)
+    if command.show_code:
+        text = command.only_text()
         from llmcli.tasks.show_code.translate import translate_code
 
-        write_code(translate_code(model, options, text), out)
+        command.write_code(translate_code(command.model, options, text))
         return
-    rows = rows_of(source)
-    beams = options.num_beams
-    if beams is not None and options.num_return_sequences > beams:
-        raise UsageError(
-            f"--num-return-sequences {options.num_return_sequences} is more than "
-            f"--num-beams {beams}"
-        )
-    from llmcli.inference.translation.translator import decoding_of
-    from llmcli.tasks.translate import translate as run
+    rows = command.rows()
+    from llmcli.tasks.translate import load, translate
 
-    loaded = load_announced(
-        model,
-        out,
-        "seq2seq",
-        source=source,
-        decoding_of=lambda loaded: decoding_of(loaded, options),
-    )
-    write_results(
-        lambda batch, watch: watch(run(loaded, rows, options, batch)),
-        source,
-        out,
-        batch,
-        loaded=loaded,
-        as_text=lambda record: str(record["translation"]),
-    )
-
-
-def with_tags(options: TranslateOptions) -> TranslateOptions:
-    """The languages as tags: `fr` for French."""
-    from llmcli.inference.translation.languages import find_language
-
-    return replace(
-        options,
-        from_lang=None if options.from_lang is None else find_language(options.from_lang),
-        to_lang=None if options.to_lang is None else find_language(options.to_lang),
-    )
-
-
-# What the starter translates, by target; None: the source need not be told.
-SOURCES: dict[str, tuple[str | None, ...]] = {
-    "en": ("fr", "zh", None),
-    "fr": ("en", None),
-    "zh": ("en", None),
-}
-
-
-def with_model(model: ModelSpec, options: TranslateOptions) -> ModelSpec:
-    """The model of the two languages, where none was named."""
-    if not is_default_model():
-        return model
-    from llmcli.inference.translation.directions import model_for
-    from llmcli.inference.translation.languages import base
-
-    if options.to_lang is not None:
-        source = None if options.from_lang is None else base(options.from_lang)
-        if source in SOURCES.get(base(options.to_lang), ()):
-            return replace(model, model_id=TRANSLATOR)
-    if options.from_lang is None or options.to_lang is None:
-        raise UsageError("name the languages, as in -f en -t fr, or a model by -m")
-    return replace(model, model_id=model_for(options.from_lang, options.to_lang))
+    display = Display(lambda record: str(record["translation"]))
+    command.run(translate, command.load(load, options), rows, options, display)

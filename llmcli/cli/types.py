@@ -1,4 +1,4 @@
-"""What an option may hold: numbers in a range, texts, lists of words."""
+"""Types of option values: numbers in a range, texts, lists of words."""
 
 import math
 from typing import Any
@@ -11,13 +11,13 @@ POSITIVE = click.IntRange(min=1)
 
 
 class Real(click.FloatRange):
-    """A number in a range, and a finite one."""
+    """A finite number in a range."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        found = super().convert(value, param, ctx)
-        if not math.isfinite(found):
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
             self.fail(f"{value} is not a finite number", param, ctx)
-        return found
+        return number
 
     def _describe_range(self) -> str:
         return "" if self.min is self.max is None else super()._describe_range()
@@ -35,19 +35,19 @@ class Text(click.ParamType):  # type: ignore[type-arg]  # generic in new release
 
 
 class CommaList(Text):
-    """Different texts, with commas between them."""
+    """Different texts, separated by commas."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if isinstance(value, tuple):
             return value
-        found = tuple(one.strip() for one in super().convert(value, param, ctx).split(","))
-        if "" in found or len(set(found)) < len(found):
-            self.fail(f"{value!r}: give different words, with commas between them", param, ctx)
-        return found
+        words = tuple(word.strip() for word in super().convert(value, param, ctx).split(","))
+        if "" in words or len(set(words)) < len(words):
+            self.fail(f"{value!r}: give different words, separated by commas", param, ctx)
+        return words
 
 
 class BatchSize(click.IntRange):
-    """A positive number, or auto."""
+    """A positive number, or `auto`, which is None."""
 
     def __init__(self) -> None:
         super().__init__(min=1)

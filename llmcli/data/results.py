@@ -50,18 +50,18 @@ OVERFLOW_WORDS: dict[Overflow, str] = {
     "error": "refused",
     "truncate": "cut to fit",
     "window": "read in windows",
-    "split": "read in parts, cut between sentences",
+    "split": "split between sentences",
 }
-"""What was done with texts that were longer than the model takes."""
+"""What was done with texts that were too long for the model."""
 
 
 def overflow_note(overflow: Overflow) -> str:
     """The note of a result whose text was too long.
 
     >>> overflow_note("truncate")
-    'the text was longer than the model takes: cut to fit (`on_overflow`=truncate)'
+    'the text was too long for the model: cut to fit (`on_overflow`=truncate)'
     """
     return (
-        f"the text was longer than the model takes: {OVERFLOW_WORDS[overflow]} "
+        f"the text was too long for the model: {OVERFLOW_WORDS[overflow]} "
         f"(`on_overflow`={overflow})"
     )

@@ -117,6 +117,26 @@ class Loaded:
             return replace(batch, batch_size=1)
         return batch
 
+    def identity(self) -> dict[str, str]:
+        """What the results depend on: the model's files, device, dtype and library versions."""
+        from importlib.metadata import version
+
+        from llmcli.models.hub import fingerprint
+
+        return {
+            "libraries": ", ".join(
+                f"{name} {version(name)}" for name in LIBRARIES[self.engine.name]
+            ),
+            "device": f"{self.placement.device} {self.placement.dtype}",
+            "model": fingerprint(self.checkpoint),
+        }
+
+
+LIBRARIES: dict[EngineName, tuple[str, ...]] = {
+    "torch": ("torch", "transformers", "tokenizers"),
+    "ct2": ("ctranslate2", "tokenizers"),
+}
+"""The libraries that each engine computes with."""
 
 # RWKV reads padding as text; XLNet classifies by the last position, even if it is padding.
 UNPADDABLE = ("rwkv", "xlnet")

@@ -36,7 +36,10 @@ def load(
 
 
 def check_options(options: ClassifyOptions) -> None:
-    """Raise UsageError for settings with which every text would get the same label."""
+    """Raise UsageError for labels that every text would get, or a template without one place."""
+    template = options.hypothesis_template
+    if template.count("{}") != 1:
+        raise UsageError(f"`hypothesis_template` {template!r} needs one {{}}, for the label")
     if len(options.labels) == 1 and not options.multi_label:
         raise UsageError(f"one label, {options.labels[0]!r}, is always right: add others")
 

@@ -59,6 +59,11 @@ def load(
     return loaded
 
 
+def describe_pooling(loaded: Loaded, options: EmbedOptions) -> str:
+    """How vectors are made from token vectors, in a few words."""
+    return describe(pooling_of(loaded, options))
+
+
 def describe(pooling: Pooling) -> str:
     """How vectors are made, in a few words.
 

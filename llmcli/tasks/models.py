@@ -182,6 +182,33 @@ def _files(checkpoint: Checkpoint) -> tuple[ModelFile, ...]:
     return tuple(ModelFile(path.name, path.stat().st_size) for path in paths if path.is_file())
 
 
+def pull_model(model: ModelSpec) -> Path:
+    """Download a model from the hub, or update it; return the folder or file that holds it.
+
+    Raises UsageError for a model that is not from the hub, ModelNotFound if it cannot be reached.
+    """
+    if hub.resolve_local(model) is not None:
+        raise UsageError(f"{model.model_id} is on this machine already: there is nothing to pull")
+    return hub.pull_any(model).path
+
+
+def model_path(model: ModelSpec) -> Path:
+    """The folder or GGUF file that holds a model. Raises ModelNotFound."""
+    return hub.resolve(model).path
+
+
+def convert_model(model: ModelSpec, folder: Path) -> None:
+    """Write a model with pickled weights to a new folder, as safetensors.
+
+    Raises UsageError for a folder that is not empty, ModelNotFound, ModelUnsuitable.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{folder} is not empty: give a new folder")
+    from llmcli.engines.pytorch.saving import convert_pickle
+
+    convert_pickle(model, folder)
+
+
 def removable(model_id: str) -> int:
     """Bytes that `remove_model` would free.
 

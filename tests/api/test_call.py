@@ -118,7 +118,7 @@ def test_a_text_that_is_cut_is_noted_in_its_result(bert, caplog):
         short, long = llmcli.classify(["good", "good " * 600], model=bert, batch=batch)
     assert short.notes == ()
     assert long.notes == (
-        "the text was longer than the model takes: cut to fit (`on_overflow`=truncate)",
+        "the text was too long for the model: cut to fit (`on_overflow`=truncate)",
     )
     assert caplog.records[-1].getMessage() == f"row 2: {long.notes[0]}"
 

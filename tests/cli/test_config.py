@@ -42,8 +42,8 @@ def test_a_commands_own_section_comes_before_the_top_of_the_file(new_tokens, tmp
     [
         ("temprature: 1", "no command has an option 'temprature'"),
         ("generate:\n  epochs: 1", "generate has no option 'epochs'"),
-        ("generate: 5", "is to hold settings"),
-        ("- a\n- b", "holds no settings"),
+        ("generate: 5", "must contain settings"),
+        ("- a\n- b", "contains no settings"),
         ("a: [", "is not YAML"),
         ("device: gpu", "use auto, cpu, cuda"),
         ("max-new-tokens: many", "not a valid integer"),
@@ -72,7 +72,7 @@ def test_an_option_that_may_be_repeated_takes_one_value_or_a_list(run, tiny_gpt2
     path.write_text("stop: a")
     assert run(*words, "--config", path).stdout == run(*words, "--stop", "a").stdout
     path.write_text("temperature: [1, 2]")
-    assert "temperature is to be one value" in run(*words, "--config", path).stderr
+    assert "temperature must be one value" in run(*words, "--config", path).stderr
 
 
 def test_help_is_there_even_if_the_users_file_is_wrong(run, tmp_path, monkeypatch):

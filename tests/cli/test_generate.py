@@ -282,7 +282,7 @@ def test_assisted_decoding_writes_the_same_and_tells_what_it_saved(generate, tin
     (tmp_path / "p.txt").write_text("a\nOnce upon a time\n")
     told = generate("-i", tmp_path / "p.txt", "--assist", tiny_gpt2, "-v")
     assert told.stdout == generate("-i", tmp_path / "p.txt").stdout
-    assert "one after another" in told.stderr
+    assert "one by one" in told.stderr
     assert "all texts: 2 passes of the model, 6.00 tokens each" in told.stderr
 
 

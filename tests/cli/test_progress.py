@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from llmcli.cli.progress import Progress
+from llmcli.data.resumable import Done
 from llmcli.data.rows import Row
 
 
@@ -17,15 +18,14 @@ class Result:
     row: Row
 
 
-def progress_at(rows, place, seconds, **how):
-    progress = Progress(quiet=True, **{"limit": None, **how})
-    for number in range(1, rows + 1):
-        progress._take(Result(Row(number, "")))
-    return progress.line(place, seconds)
+def progress_at(rows, fraction_read, seconds, limit=None, before=0):
+    progress = Progress(quiet=True, limit=limit, done=Done(before))
+    list(progress.count(Result(Row(number, "")) for number in range(1, rows + 1)))
+    return progress.line(fraction_read, seconds)
 
 
 @pytest.mark.parametrize(
-    ("rows", "place", "seconds", "how", "line"),
+    ("rows", "fraction_read", "seconds", "more", "line"),
     [
         (10, None, 2.0, {}, "10 rows  5.0 rows/s"),
         (2000, 0.25, 10.0, {}, "2,000 rows  200.0 rows/s  25%  0:00:30 left"),
@@ -35,14 +35,13 @@ def progress_at(rows, place, seconds, **how):
         (100, 1.0, 60.0, {}, "100 rows  1.7 rows/s  100%  0:00:00 left"),
     ],
 )
-def test_the_line_tells_rows_speed_and_time_left(rows, place, seconds, how, line):
-    assert progress_at(rows, place, seconds, **how) == line
+def test_the_line_shows_rows_speed_and_time_left(rows, fraction_read, seconds, more, line):
+    assert progress_at(rows, fraction_read, seconds, **more) == line
 
 
 def test_several_results_of_a_row_are_one_row():
     progress = Progress(quiet=True, limit=None)
-    for number in (1, 1, 1, 2):
-        progress._take(Result(Row(number, "")))
+    list(progress.count(Result(Row(number, "")) for number in (1, 1, 1, 2)))
     assert progress.line(None, 1.0) == "2 rows  2.0 rows/s"
 
 

@@ -107,7 +107,7 @@ def test_every_command_can_be_taken_up_anywhere(run, request, tmp_path, monkeypa
     for _ in range(4):
         content = break_off(tmp_path / "out.jsonl", whole, draw.randrange(size))
         result = run(*words, "-o", tmp_path / "out.jsonl", "--resume")
-        assert "going on after row" in result.stderr
+        assert "continuing after row" in result.stderr
         assert (tmp_path / "out.jsonl").read_bytes() == content
     name = {"embed": "out.npy"}.get(command, "out.csv")
     assert run(*words, "-o", tmp_path / name).exit_code == 0
@@ -125,7 +125,7 @@ def test_rows_that_were_done_are_not_done_again(generate, whole, tmp_path, monke
     monkeypatch.setattr(Generator, "run", lambda *args: calls.append(1) or work(*args))
     break_off(tmp_path / "out.jsonl", whole, whole.stat().st_size)
     result = generate(tmp_path / "out.jsonl", "--resume")
-    assert "[going on after row 39: 39 rows are done]" in result.stderr
+    assert "[continuing after row 39: 39 rows are done]" in result.stderr
     assert len(calls) <= 4  # the last window, of 16 batches, holds 8 rows
 
 
@@ -153,7 +153,7 @@ def test_a_drawn_seed_is_kept(generate, tmp_path, monkeypatch):
     monkeypatch.setattr(DecodingLoop, "step", interrupted)
     broken = generate(target, "--temperature", 1)
     assert broken.exit_code == 130
-    assert "the same command with --resume goes on" in broken.stderr
+    assert "the same command with --resume continues" in broken.stderr
     generate(target, "--temperature", 1, "--resume")
     records = [json.loads(line) for line in target.read_text().splitlines()]
     assert len({record["seed"] for record in records if "seed" in record}) == 1
@@ -197,7 +197,7 @@ def test_what_has_no_journal_is_not_taken_up(generate, tmp_path):
 
 def test_without_a_part_a_run_begins_anew(generate, whole, tmp_path):
     result = generate(tmp_path / "out.jsonl", "--resume")
-    assert "[nothing to resume: beginning with the first row]" in result.stderr
+    assert "[nothing to resume: starting with the first row]" in result.stderr
     assert (tmp_path / "out.jsonl").read_bytes() == whole.read_bytes()
 
 

@@ -168,7 +168,7 @@ def test_embeddings_as_an_array_keep_the_place_of_failed_rows(call, tmp_path):
 def test_overflow_is_counted(call, tmp_path):
     (tmp_path / "in.txt").write_text("the cat\n" + "a dog " * 40 + "\n")
     result = call("classify", "-i", tmp_path / "in.txt", "--format", "jsonl")
-    assert "[1 of 2 texts were longer than the model takes: read in windows" in result.stderr
+    assert "[1 of 2 texts were too long for the model: read in windows" in result.stderr
     assert [json.loads(line)["overflow"] for line in result.stdout.splitlines()] == [None, "window"]
     quiet = call("classify", "-i", tmp_path / "in.txt", "-q", "--on-overflow", "truncate")
     assert quiet.stderr == ""
@@ -235,7 +235,7 @@ def test_all_rows_of_a_ranking_are_counted(call, tmp_path):
     (tmp_path / "in.txt").write_text("the cat\n\na dog\n" + "a dog " * 40 + "\n \n")
     result = call("embed", "-i", tmp_path / "in.txt", "--query", "the cat", "--top", 1)
     assert "2 of 5 rows failed" in result.stderr
-    assert "[1 of 5 texts were longer" in result.stderr
+    assert "[1 of 5 texts were too long" in result.stderr
 
 
 def test_an_array_of_failed_rows_alone_is_empty(call, tmp_path):
@@ -287,4 +287,4 @@ def test_a_prompt_that_is_too_long_is_cut_also_while_its_text_streams(call):
     assert call("generate", long, "-q").exit_code == 3
     result = call("generate", long, "--on-overflow", "truncate", "--no-echo")
     assert result.exit_code == 0 and result.stdout
-    assert "[1 of 1 texts were longer than the model takes: cut to fit" in result.stderr
+    assert "[1 of 1 texts were too long for the model: cut to fit" in result.stderr

@@ -272,7 +272,7 @@ def test_code_that_comes_with_a_model_is_not_run(run, tiny_gpt2, tmp_path):
     )
     (folder / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
     result = run("generate", "hi", "-m", folder)
-    assert_one_line(result, UNSUITABLE, "run it with --trust-remote-code if you trust it")
+    assert_one_line(result, UNSUITABLE, "set --trust-remote-code to run that")
     assert not (tmp_path / "ran").exists()
 
 

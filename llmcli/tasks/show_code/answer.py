@@ -2,6 +2,7 @@
 
 from llmcli.inference.prompts import CHAT, PLAIN, SEQ2SEQ
 from llmcli.models.architectures import Kind, choose_kind
+from llmcli.models.starters import ANSWER, choose_model
 from llmcli.spec import ModelSpec
 from llmcli.spec.tasks import AnswerOptions
 from llmcli.tasks.show_code.load import load_lines, local_config
@@ -58,6 +59,7 @@ def answer_code(model: ModelSpec, options: AnswerOptions, question: str, context
     Raises ModelUnsuitable as the command would. A model that is not on this machine is taken to
     be extractive.
     """
+    model = choose_model(model, ANSWER)
     config = local_config(model)
     kinds: tuple[Kind, ...] = ("reader", "causal", "seq2seq")
     kind = "reader" if config is None else choose_kind(model.model_id, config, kinds)

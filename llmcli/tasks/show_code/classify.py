@@ -3,8 +3,10 @@
 from typing import Any
 
 from llmcli.models.architectures import Kind, choose_kind
+from llmcli.models.starters import CLASSIFY, ENTAILMENT, choose_model
 from llmcli.spec import ModelSpec
 from llmcli.spec.tasks import ClassifyOptions
+from llmcli.tasks.classify import check_options
 from llmcli.tasks.show_code.load import load_lines, local_config
 
 _HEAD = """
@@ -69,8 +71,10 @@ for at in scores.argsort(descending=True){top}:
 def classify_code(model: ModelSpec, options: ClassifyOptions, text: str, pair: str | None) -> str:
     """A script that prints the labels of a text with their scores, the best first.
 
-    Raises ModelUnsuitable as the command would, as far as can be told without fetching the model.
+    Raises UsageError as the command would, and ModelUnsuitable if the model is on this machine.
     """
+    check_options(options)
+    model = choose_model(model, ENTAILMENT if options.labels else CLASSIFY)
     config = local_config(model)
     kinds: tuple[Kind, ...] = ("classifier", "causal") if options.labels else ("classifier",)
     kind = "classifier" if config is None else choose_kind(model.model_id, config, kinds)

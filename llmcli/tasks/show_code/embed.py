@@ -4,6 +4,7 @@ from llmcli.errors import UsageError
 from llmcli.inference.pooling import Pooling, read_pooling
 from llmcli.models import hub
 from llmcli.models.architectures import kind_of
+from llmcli.models.starters import EMBED, choose_model
 from llmcli.spec import ModelSpec
 from llmcli.spec.tasks import EmbedOptions
 from llmcli.tasks.show_code.load import load_lines, local_config
@@ -34,6 +35,7 @@ def embed_code(model: ModelSpec, options: EmbedOptions, text: str) -> str:
     Raises UsageError for a checkpoint whose steps are more than these few lines. One that is
     not on this machine is taken to pool by the mean.
     """
+    model = choose_model(model, EMBED)
     checkpoint = hub.resolve_local(model) or hub.cached_checkpoint(model)
     pooling = Pooling() if checkpoint is None else read_pooling(checkpoint)
     modes = pooling.modes if options.pooling is None else (options.pooling,)

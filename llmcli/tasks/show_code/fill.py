@@ -2,6 +2,7 @@
 
 from llmcli.errors import UsageError
 from llmcli.models.architectures import choose_kind
+from llmcli.models.starters import FILL, choose_model
 from llmcli.spec import ModelSpec
 from llmcli.spec.tasks import FillOptions
 from llmcli.tasks.show_code.load import load_lines, local_config
@@ -56,6 +57,7 @@ def fill_code(model: ModelSpec, options: FillOptions, text: str) -> str:
     Raises ModelUnsuitable as the command would, UsageError for several gaps with targets and for
     targets of several tokens.
     """
+    model = choose_model(model, FILL)
     config = local_config(model)
     if config is not None:
         choose_kind(model.model_id, config, ("masked",))

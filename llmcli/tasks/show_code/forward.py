@@ -1,6 +1,7 @@
 """The script of llmcli forward."""
 
 from llmcli.models.architectures import Kind, choose_kind
+from llmcli.models.starters import GENERATE, choose_model
 from llmcli.spec import ModelSpec
 from llmcli.tasks.show_code.load import load_lines, local_config
 
@@ -27,6 +28,7 @@ def forward_code(model: ModelSpec, text: str) -> str:
     Raises ModelUnsuitable as the command would. A model that is not on this machine is taken
     to be causal.
     """
+    model = choose_model(model, GENERATE)
     config = local_config(model)
     wanted: tuple[Kind, ...] = ("causal", "masked")
     kind = "causal" if config is None else choose_kind(model.model_id, config, wanted)

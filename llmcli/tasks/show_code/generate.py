@@ -4,6 +4,7 @@ from typing import Any
 
 from llmcli.decoding.validation import DEFAULT_NEW_TOKENS, check_decoding
 from llmcli.models.architectures import choose_kind, context_length
+from llmcli.models.starters import GENERATE, choose_model
 from llmcli.spec import Chat, Decoding, ModelSpec
 from llmcli.tasks.show_code.load import load_lines, local_config
 
@@ -42,6 +43,7 @@ def generate_code(model: ModelSpec, decoding: Decoding, chat: Chat, prompt: str)
     Raises UsageError and ModelUnsuitable as the command would, as far as can be told without
     fetching the model.
     """
+    model = choose_model(model, GENERATE)
     check_decoding(decoding)
     config = local_config(model)
     if config is not None:

@@ -2,13 +2,15 @@
 
 from types import SimpleNamespace
 
-from llmcli.inference.translation.directions import Direction, find_direction
+from llmcli.inference.translation.directions import Direction, default_model, find_direction
 from llmcli.inference.translation.languages import base, is_unspaced
 from llmcli.inference.translation.layout import Piece, pieces, put_together
 from llmcli.models.architectures import choose_kind
+from llmcli.models.starters import choose_model
 from llmcli.spec import ModelSpec
 from llmcli.spec.tasks import TranslateOptions
 from llmcli.tasks.show_code.load import load_lines, local_config
+from llmcli.tasks.translate import with_tags
 
 _TRANSLATE = """{language}
 sentences = {sentences}
@@ -32,9 +34,12 @@ for translation in translations:
 def translate_code(model: ModelSpec, options: TranslateOptions, text: str) -> str:
     """A script that prints the translation of a text, whose sentences it lists.
 
-    options: its languages are tags. Raises ModelUnsuitable and UsageError as the command would.
-    The language codes of a model that is not on this machine are unknown.
+    Raises ModelUnsuitable and UsageError as the command would. The language codes of a model that
+    is not on this machine are unknown.
     """
+    options = with_tags(options)
+    if not model.model_id:
+        model = choose_model(model, default_model(options.from_lang, options.to_lang))
     direction = _direction(model, options)
     language = base(direction.source or "en")
     layout = pieces(text, language, split=options.split_sentences)

@@ -1,0 +1,62 @@
+"""Options that name the input: TEXT, --input, --column and so on."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from llmcli.cli.options.gather import Option, gather
+from llmcli.cli.types import POSITIVE
+from llmcli.spec import INPUT_FORMATS, InputOptions
+
+
+def input_options(*columns: str, argument: str = "TEXT", pairs: bool = False) -> Option:
+    """Add the options that name the texts, and pass them on as `source`.
+
+    columns: the fields of a file that are read unless --column says otherwise.
+    pairs: a second --column names the field with the second text.
+    """
+    names = columns or ("text",)
+    options: list[Option] = [
+        click.argument("texts", nargs=-1, metavar=f"[{argument}]..."),
+        click.option(
+            "-i",
+            "--input",
+            metavar="FILE",
+            help="Read texts from a .txt, .jsonl, .csv, .tsv or .parquet file, one a row. "
+            "- is stdin.",
+        ),
+        click.option(
+            "--input-format",
+            type=click.Choice(INPUT_FORMATS),
+            help="Format of FILE.  [default: by its name; of stdin, a text a line]",
+        ),
+        _column_option(names, pairs),
+        click.option("--limit", type=POSITIVE, metavar="N", help="Read only the first N rows."),
+    ]
+    return gather(InputOptions, "source", options)
+
+
+def _column_option(names: tuple[str, ...], pairs: bool) -> Option:
+    listed = " and ".join(names)
+    field_help = "Field of FILE with the text" + ("; give it twice for pairs." if pairs else ".")
+    if len(names) > 1:
+        field_help = f"Fields of FILE with {listed}: give it twice."
+    return click.option(
+        "--column",
+        "columns",
+        multiple=True,
+        default=names,
+        metavar="NAME",
+        help=f"{field_help}  [default: {listed}]",
+        callback=_check_columns(2 if pairs else len(names)),
+    )
+
+
+def _check_columns(most: int) -> Callable[..., tuple[str, ...]]:
+    def check(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> Any:
+        if len(value) > most:
+            raise click.BadParameter(f"{len(value)} columns, but the task takes {most}")
+        return value
+
+    return check

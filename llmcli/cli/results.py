@@ -1,0 +1,99 @@
+"""Writing the results of a run: records to a file or a pipe, or text for a person."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from llmcli.cli.flags import with_flags
+from llmcli.cli.output import Output, Records
+from llmcli.cli.progress import Progress
+from llmcli.data.records import ERROR, Record, Render, text_of
+from llmcli.data.results import OVERFLOW_WORDS
+from llmcli.data.rows import Failure
+from llmcli.errors import RowsFailed
+from llmcli.spec import BatchOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Display:
+    """How a command shows its results where they are not written as data."""
+
+    as_text: Render
+    """The text of a record, for --format text."""
+    show: Callable[[Any, Output], None] | None = None
+    """Writes a result for a person, to stdout, in place of `as_text`."""
+    is_live: bool = False
+    """Text appears while it is generated: there is no progress line."""
+
+
+class Sink(Protocol):
+    """Where the results of a run go."""
+
+    def write(self, result: Any) -> None: ...
+
+    def write_error(self, record: Record) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Shows results to a person, and reports errors on stderr."""
+
+    show: Callable[[Any, Output], None]
+    out: Output
+
+    def write(self, result: Any) -> None:
+        self.show(result, self.out)
+
+    def write_error(self, record: Record) -> None:
+        self.out.say(text_of(record, str))
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """Writes results and errors as records."""
+
+    records: Records
+
+    def write(self, result: Any) -> None:
+        self.records.write(result.to_dict())
+
+    def write_error(self, record: Record) -> None:
+        self.records.write(record)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run of a task over rows: counts its results and writes them."""
+
+    batch: BatchOptions
+    """The options for the task, which leave out the rows that an interrupted run has done."""
+    sink: Sink
+    progress: Progress
+    is_file: bool
+    """The rows come from a file: one that fails becomes a record. Else its error is raised."""
+
+    def follow(self, results: Iterable[Any]) -> Iterator[Any]:
+        """Count results and yield them; failed rows are written as error records instead."""
+        for result in self.progress.count(results):
+            if not isinstance(result, Failure):
+                yield result
+            elif self.is_file:
+                self.sink.write_error({**result.to_dict(), ERROR: with_flags(result.error)})
+            else:
+                raise result.cause
+
+    def write(self, result: Any) -> None:
+        """Write a result."""
+        self.sink.write(result)
+
+    def finish(self, out: Output) -> None:
+        """Report how many texts were too long. Raises RowsFailed if some rows failed."""
+        done = self.progress.done
+        if done.overflowed:
+            on_overflow = self.batch.on_overflow
+            out.note(
+                f"{done.overflowed:,} of {done.total:,} texts were too long for the model: "
+                f"{OVERFLOW_WORDS[on_overflow]} (--on-overflow {on_overflow})"
+            )
+        if done.failed:
+            raise RowsFailed(done.failed, done.total)

@@ -1,0 +1,109 @@
+"""What all commands on rows of text share: input, model, batches, output."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from llmcli.cli.inputs import one_text, rows_of
+from llmcli.cli.output import Output
+from llmcli.cli.progress import Progress
+from llmcli.cli.results import Display, Recorded, Run, Shown
+from llmcli.cli.resume import identity_of
+from llmcli.data.rows import Row
+from llmcli.spec import BatchOptions, InputOptions, ModelSpec
+
+if TYPE_CHECKING:
+    from llmcli.engines.base import Loaded
+
+Options = TypeVar("Options")
+Task = Callable[["Loaded", Iterable[Row], Options, BatchOptions], Iterable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class RowCommand:
+    """A command on rows of text, as its shared options describe it."""
+
+    source: InputOptions
+    model: ModelSpec
+    out: Output
+    batch: BatchOptions = field(default_factory=BatchOptions)
+    show_code: bool = False
+    """Print a script in place of the results."""
+    context: str | None = None
+    """A text that belongs to every row, though it is not in the file."""
+
+    @property
+    def shows_results(self) -> bool:
+        """True if TEXT was given or piped in, and its result is shown to a person."""
+        return self.source.input is None and self.out.format == "text"
+
+    def rows(self, pair: str | None = None) -> Iterator[Row]:
+        """The texts, one after another, each with the second text `pair`, if there is one."""
+        return rows_of(self.source, pair)
+
+    def only_text(self) -> str:
+        """The one text that --show-code is for. Raises click.UsageError if there are several."""
+        return one_text(self.source)
+
+    def write_code(self, code: str) -> None:
+        """Write the script of --show-code."""
+        with self.out.records(lambda record: str(record["code"]).rstrip("\n")) as writer:
+            writer.write({"code": code})
+
+    def load(self, load: Callable[..., "Loaded"], *settings: Any) -> "Loaded":
+        """Load the model by a task's `load`, and report what was chosen.
+
+        settings: what the task's `load` takes after the model.
+        """
+        loaded = load(self.model, *settings, work_bytes=self._work_bytes(), note=self.out.note)
+        self.out.describe(loaded)
+        return loaded
+
+    def _work_bytes(self) -> int | None:
+        """How much of an input file is read; 0 if unknown, None if there is no file."""
+        if self.source.input is None:
+            return None
+        if self.source.input == "-" or self.source.limit is not None:
+            return 0
+        try:
+            return Path(self.source.input).stat().st_size
+        except OSError:
+            return 0
+
+    @contextmanager
+    def open_run(self, display: Display, loaded: "Loaded | None" = None) -> Iterator[Run]:
+        """Open a run, whose results go where the output options say.
+
+        loaded: the model; with it, a run from a file into a file can be resumed.
+        Raises RowsFailed at the end if some rows failed.
+        """
+        out, is_file = self.out, self.source.input is not None
+        progress = Progress(quiet=out.quiet or display.is_live, limit=self.source.limit)
+        if display.show is not None and out.is_for_reading:
+            run = Run(self.batch, Shown(display.show, out), progress, is_file)
+            yield run
+        else:
+            identity = identity_of(self.source, loaded, self.context) if loaded else None
+            with out.records(display.as_text, identity) as records:
+                progress = Progress(quiet=out.quiet, limit=self.source.limit, done=records.done)
+                seed = records.drawn.get("seed", self.batch.seed)
+                records.remember({"seed": seed})
+                batch = replace(self.batch, after=records.after, seed=seed)
+                run = Run(batch, Recorded(records), progress, is_file)
+                yield run
+        run.finish(out)
+
+    def run(
+        self,
+        task: "Task[Options]",
+        loaded: "Loaded",
+        rows: Iterable[Row],
+        options: Options,
+        display: Display,
+    ) -> None:
+        """Run a task on rows and write its results. Raises RowsFailed if some rows failed."""
+        with self.open_run(display, loaded) as run:
+            for result in run.follow(task(loaded, rows, options, run.batch)):
+                run.write(result)
