@@ -122,8 +122,6 @@ class Translator:
             no_repeat_ngram_size=_either(options.no_repeat_ngram_size, config.no_repeat_ngram_size),
         )
         self._max_new_tokens = _max_new_tokens(loaded, options, len(self._start))
-        if direction.source_code is not None:
-            loaded.tokenizer.src_lang = direction.source_code
 
     def prepare(self, rows: Sequence[Row]) -> list[SourceText | Failure]:
         """Cut texts into sentences that fit into the model, and tokenize them."""
@@ -154,8 +152,14 @@ class Translator:
         return SourceSentence(text, self._ids(text), self._max_new_tokens, self.decoding.num_beams)
 
     def _ids(self, text: str) -> list[int]:
+        tokenizer, code = self._loaded.tokenizer, self._direction.source_code
         text = self._direction.prefix + text
-        ids: list[int] = self._loaded.tokenizer(text, verbose=False)["input_ids"]
+        if code is None:
+            ids: list[int] = tokenizer(text, verbose=False)["input_ids"]
+        else:
+            with tokenizer.lock:  # threads share the tokenizer, but not the source language
+                tokenizer.src_lang = code
+                ids = tokenizer(text, verbose=False)["input_ids"]
         return ids
 
     def _fitted(self, text: str) -> list[SourceSentence]:
