@@ -1,15 +1,20 @@
-"""Models that tasks run: loaded for one run, or kept and shared by many."""
+"""Models that tasks run: loaded for one run, or kept and shared by many.
+
+Engines are imported when they load a model: a tokenizer needs none.
+"""
 
 from collections.abc import Callable, Hashable
 from threading import RLock
 from types import TracebackType
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from llmcli.engines.base import Loaded
-from llmcli.engines.choose import Purpose, load, suits
 from llmcli.errors import UsageError
 from llmcli.models.starters import DefaultModel, Note, choose_model, ignore
 from llmcli.spec import ModelSpec
+
+if TYPE_CHECKING:
+    from llmcli.engines.base import Loaded
+    from llmcli.engines.choose import Purpose
 
 T = TypeVar("T")
 
@@ -25,7 +30,7 @@ class Model:
     def __init__(self, spec: ModelSpec) -> None:
         self.spec = spec
         self._lock = RLock()
-        self._loaded: dict[Hashable, list[Loaded]] = {}
+        self._loaded: dict[Hashable, list["Loaded"]] = {}
         self._kept: dict[Hashable, Any] = {}
         self._closed = False
 
@@ -34,11 +39,13 @@ class Model:
         """The model's name: a starter, a folder, a GGUF file or a hub id."""
         return self.spec.model_id
 
-    def load(self, purpose: Purpose, note: Note = ignore) -> Loaded:
+    def load(self, purpose: "Purpose", note: Note = ignore) -> "Loaded":
         """The model for a purpose: one that is loaded and suits, else loaded now.
 
         Raises as `engines.choose.load` does; UsageError once the model is closed.
         """
+        from llmcli.engines.choose import load, suits
+
         with self._open():
             loaded = self._loaded.setdefault(purpose.kinds, [])
             for one in loaded:
@@ -87,8 +94,8 @@ AnyModel = ModelSpec | Model | None
 
 
 def load_model(
-    model: AnyModel, default: DefaultModel, purpose: Purpose, note: Note = ignore
-) -> Loaded:
+    model: AnyModel, default: DefaultModel, purpose: "Purpose", note: Note = ignore
+) -> "Loaded":
     """Load the model that the user named, else the default, on the engine that suits the purpose.
 
     Raises ModelNotFound, ModelUnsuitable and UsageError, as
@@ -96,6 +103,8 @@ def load_model(
     """
     if isinstance(model, Model):
         return model.load(purpose, note)
+    from llmcli.engines.choose import load
+
     return load(choose_model(model, default, note), purpose, note)
 
 

@@ -113,9 +113,9 @@ def test_a_usage_error_loads_no_heavy_library():
 
 
 @pytest.mark.parametrize("name", ["gpt2-stories", "bert-en", "marian-en-fr-zh"])
-def test_tokenizing_with_a_starter_loads_neither_torch_nor_transformers(name):
+def test_tokenizing_with_a_starter_loads_neither_torch_nor_transformers_nor_numpy(name):
     words = ("tokenize", "-m", name, "--count", "hi", "-q")
-    assert not loaded_by(*words) & {"torch", "transformers"}
+    assert not loaded_by(*words) & {"torch", "transformers", "numpy"}
 
 
 def test_showing_a_script_loads_no_model():
