@@ -29,7 +29,7 @@ COLOURS = ("cyan", "yellow", "green", "magenta")
 @click.command()
 @input_options()
 @model_options(runs=False)
-@click.option("--ids", "view", flag_value="ids", help="Print only the token ids, a text a line.")
+@click.option("--ids", "view", flag_value="ids", help="Print only token ids, one text per line.")
 @click.option(
     "--count",
     "view",

@@ -78,11 +78,11 @@ translate_options = gather(
 def translate(command: RowCommand, options: TranslateOptions) -> None:
     """Translate TEXT from one language to another.
 
-    Texts are translated sentence by sentence, so that none is lost; paragraphs, lists and blank
-    lines are kept. Marian (opus-mt), T5, NLLB, M2M100 and mBART models work. Without -m, a starter
-    model translates short sentences between English and French or Chinese; for other languages, an
-    opus-mt model is downloaded. A sentence that is too long for the model is cut at a comma or a
-    space.
+    Texts are translated sentence by sentence, so that no sentence is lost; paragraphs, lists and
+    blank lines are kept. Marian (opus-mt), T5, NLLB, M2M100 and mBART models work. Without -m, a
+    starter model translates short sentences between English and French or Chinese; for other
+    languages, an opus-mt model is downloaded. A sentence that is too long for the model is cut at a
+    comma or a space.
 
     \b
       llmcli translate -f en -t fr "The cat sat on the mat."

@@ -30,7 +30,7 @@ class Model:
     def __init__(self, spec: ModelSpec) -> None:
         self.spec = spec
         self._lock = RLock()
-        self._loaded: dict[Hashable, list["Loaded"]] = {}
+        self._loaded: dict[Hashable, list[Loaded]] = {}
         self._kept: dict[Hashable, Any] = {}
         self._closed = False
 

@@ -1,7 +1,7 @@
 """What the user asked for, as plain values. Standard library only.
 
-Here is what most commands have; each module of this package is imported by the commands that need
-it, since each of these classes costs a start half a millisecond.
+This module holds the settings of most commands. The others stand in modules of their own, because
+each of these classes adds half a millisecond to the start of a command.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from typing import Literal
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Dtype = Literal["auto", "float32", "bfloat16", "float16", "int8"]
-DTYPES: tuple[Dtype, ...] = ("auto", "float32", "bfloat16", "float16")  # int8 only to compute with
+DTYPES: tuple[Dtype, ...] = ("auto", "float32", "bfloat16", "float16")  # int8 is for computing only
 EngineName = Literal["torch", "ct2"]
 EngineChoice = Literal["auto", "torch", "ct2"]
 ENGINES: tuple[EngineChoice, ...] = ("auto", "torch", "ct2")
@@ -27,9 +27,9 @@ class ModelSpec:
     """auto, cpu, cuda, cuda:N or mps."""
     dtype: Dtype = "auto"
     engine: EngineChoice = "auto"
-    """What runs the model: torch does everything, ct2 (CTranslate2) is fast on a CPU."""
+    """torch runs every model; ct2 (CTranslate2) is fast on a CPU; auto takes the fastest."""
     offline: bool = False
-    """Open no socket."""
+    """Open no network connection."""
     trust_remote_code: bool = False
     """Run Python code that comes with the checkpoint."""
 
@@ -39,9 +39,9 @@ class Decoding:
     """How the next tokens are chosen. The defaults are greedy decoding."""
 
     max_new_tokens: int | None = None
-    """None: 256, or fewer where the model's context ends before."""
+    """None: 256, or fewer if the model's context ends before."""
     temperature: float | None = None
-    """None: 1 where another sampling field is set, else greedy. 0 is greedy."""
+    """None: 1 if another sampling field is set, else greedy. 0 is greedy."""
     top_k: int | None = None
     top_p: float | None = None
     min_p: float | None = None
@@ -54,13 +54,13 @@ class Decoding:
     seed: int | None = None
     """None: one is drawn, and reported."""
     logprobs: int = 0
-    """How many candidates to report for each token."""
+    """How many of the most likely tokens to report for each step."""
     assist: str | None = None
-    """What guesses the tokens that greedy decoding then checks: `lookup`, or a smaller model."""
+    """Speculative decoding: tokens are guessed by `lookup` in the text, or by a smaller model."""
 
     @property
     def samples(self) -> bool:
-        """True where a sampling field is set and the temperature is not 0."""
+        """True if a sampling field is set and the temperature is not 0."""
         if self.temperature is not None:
             return self.temperature > 0
         return any(field is not None for field in (self.top_k, self.top_p, self.min_p))
@@ -76,7 +76,7 @@ class Chat:
 
     @property
     def is_on(self) -> bool:
-        """True where the template is to be used."""
+        """True if the template is used."""
         return self.chat or self.system is not None
 
 
@@ -91,11 +91,11 @@ class BatchOptions:
     batch_size: int | None = None
     """Texts in one pass of the model; None: as many as fill a budget of tokens."""
     on_overflow: Overflow = "error"
-    """What is done with a text that is longer than the model takes."""
+    """What to do with a text that is too long for the model."""
     after: int = 0
-    """Rows up to this number were done before: they give no results."""
+    """Rows up to this number were done before, and give no results."""
     seed: int | None = None
-    """Of what is drawn at random; a run that is taken up again keeps it."""
+    """Seed for sampling; a resumed run keeps it."""
 
 
 AUTO_BATCH = BatchOptions()
@@ -109,22 +109,22 @@ INPUT_FORMATS: tuple[InputFormat, ...] = ("txt", "jsonl", "csv", "tsv", "parquet
 
 @dataclass(frozen=True, slots=True)
 class InputOptions:
-    """Where texts come from."""
+    """Where the texts come from."""
 
     texts: tuple[str, ...] = ()
     input: str | None = None
     """A data file; `-` is stdin, a text a line. None: `texts`, or all of stdin as one text."""
     columns: tuple[str, ...] = ("text",)
-    """The field with the text, or two fields where a task takes pairs."""
+    """The field with the text, or two fields if a task takes pairs."""
     limit: int | None = None
-    """Read this many rows."""
+    """Read only the first rows, this many."""
     input_format: InputFormat | None = None
     """None: by the name of `input`; of stdin, a text a line."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutputOptions:
-    """Where results go, and what else is said."""
+    """Where the results go, in which format, and what is reported."""
 
     format: Format | None = None
     """None: by the name of `output`, else text."""
@@ -132,4 +132,4 @@ class OutputOptions:
     quiet: bool = False
     verbose: bool = False
     resume: bool = False
-    """Go on with what a broken-off run wrote."""
+    """Continue an interrupted run."""

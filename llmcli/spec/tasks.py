@@ -1,4 +1,4 @@
-"""What the user asked of a task."""
+"""Settings of the tasks."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -6,14 +6,14 @@ from typing import Literal, get_args
 
 @dataclass(frozen=True, slots=True)
 class ClassifyOptions:
-    """Which labels a text may have, and how many of them are told."""
+    """Which labels a text may have, and how many of them are reported."""
 
     labels: tuple[str, ...] = ()
-    """Zero-shot: these; empty: those that the model was trained for."""
+    """Zero-shot: choose among these; empty: the labels that the model was trained on."""
     hypothesis_template: str = "This example is {}."
-    """With `labels`: the sentence that is to follow from the text."""
+    """With `labels`: the sentence that the model judges, {} being the label."""
     multi_label: bool = False
-    """Each label has a probability of its own, whatever the others have."""
+    """Score each label independently (sigmoid), not against the others (softmax)."""
     top: int | None = None
     """How many labels to report; None: all."""
 
@@ -24,22 +24,22 @@ POOLING_MODES: tuple[PoolingMode, ...] = ("mean", "cls", "last", "max")
 
 @dataclass(frozen=True, slots=True)
 class EmbedOptions:
-    """How a text becomes a vector. The defaults are what the checkpoint says."""
+    """How a text becomes a vector. The defaults are the checkpoint's own settings."""
 
     pooling: PoolingMode | None = None
-    """None: what the checkpoint says, else the mean."""
+    """How token vectors become one; None: the checkpoint's own way, else the mean."""
     normalize: bool | None = None
-    """Make the length of each vector 1; None: what the checkpoint says, else not."""
+    """Scale each vector to length 1; None: the checkpoint's own setting, else not."""
     prompt: str | None = None
-    """What goes before each text; None: what the checkpoint says."""
+    """Text before each text; None: the checkpoint's own."""
 
 
 @dataclass(frozen=True, slots=True)
 class TranslateOptions:
-    """From which language to which, and how. What is None is the checkpoint's own choice."""
+    """From which language to which, and how. None is the checkpoint's own setting."""
 
     from_lang: str | None = None
-    """A language tag, such as `en`."""
+    """A tag or a name, such as `en`, `English` or `英语`."""
     to_lang: str | None = None
     num_beams: int | None = None
     """1 is greedy."""
@@ -47,33 +47,33 @@ class TranslateOptions:
     max_new_tokens: int | None = None
     """For one sentence."""
     length_penalty: float | None = None
-    """Above 0, longer translations are preferred; 1 is the mean log-probability."""
+    """Above 0, beam search prefers longer translations; 1 compares mean log-probabilities."""
     repetition_penalty: float | None = None
     no_repeat_ngram_size: int | None = None
     split_sentences: bool = True
-    """Translate sentence by sentence; else line by line."""
+    """Translate sentence by sentence, else line by line."""
 
 
 @dataclass(frozen=True, slots=True)
 class FillOptions:
-    """Which words may fill a gap, and how many of them are told."""
+    """Which words may fill a gap, and how many of them are reported."""
 
     top: int = 5
     targets: tuple[str, ...] = ()
-    """Only these; empty: all that the model knows."""
+    """Compare only these words; empty: the whole vocabulary."""
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerOptions:
-    """What is an answer, and how many of them are told."""
+    """What counts as an answer, and how many of them are reported."""
 
     top: int = 1
     max_answer_tokens: int = 30
-    """Tokens of a span of the context; of a generated answer, too."""
+    """Maximum length of an answer, a span of the context or generated."""
     no_answer: bool = False
-    """The context may hold no answer (SQuAD 2)."""
+    """The context may contain no answer (SQuAD 2)."""
     no_answer_threshold: float = 0.0
-    """There is none if its score is more than this above the best span's."""
+    """There is no answer if its score exceeds that of the best span by more than this."""
 
 
 EvaluationTask = Literal[
@@ -89,37 +89,38 @@ EVALUATION_TASKS: tuple[EvaluationTask, ...] = get_args(EvaluationTask)
 
 @dataclass(frozen=True, slots=True)
 class EvaluateOptions:
-    """What is measured, and what is told of it."""
+    """What is measured and reported."""
 
     task: EvaluationTask
     label_column: str | None = None
-    """The field with what is right; None: the task's usual name for it."""
+    """The field with the correct label, answer or target; None: the task's usual name for it."""
     prediction_column: str | None = None
-    """The field of saved predictions with what was said; None: what the task's command writes."""
+    """The field with the prediction in saved predictions; None: what the task's command writes."""
     label_map: tuple[tuple[str, str], ...] = ()
-    """What labels of the file are called by the model."""
+    """Pairs of a label in the file and the model's name for it."""
     by: tuple[str, ...] = ()
-    """Columns, or `length`, by which rows are measured apart."""
+    """Columns, or `length`: rows are also measured separately for each of their values."""
     mistakes: int = 5
     bootstrap: int = 1000
-    """Samples that the intervals are made from; 0: no intervals."""
+    """Bootstrap samples for the confidence intervals; 0: no intervals."""
     seed: int = 0
     bleu_tokenize: str | None = None
-    """How sacrebleu finds words; None: zh for Chinese, else 13a."""
+    """The tokenizer of sacrebleu; None: zh for Chinese, else 13a."""
     characters: bool = False
-    """The F1 of answers is that of characters, not of words."""
+    """Compute the F1 of answers from characters, not from words."""
 
 
 @dataclass(frozen=True, slots=True)
 class PerplexityOptions:
-    """How a text is scored that is longer than the model's context."""
+    """How the perplexity of a text is computed that is longer than the model's context."""
 
     block_size: int | None = None
-    """Tokens that are read at once; None: the model's context, 1,024 at most."""
+    """Tokens in one forward pass; None: the model's context, 1,024 at most."""
     stride: int | None = None
-    """Tokens that are scored at once, the others being their context; None: half a block."""
+    """Tokens that each pass scores, the others being their context; None: half a block."""
     bos: bool | None = None
-    """Predict the first token, too, after the model's beginning of a text; None: if it has one."""
+    """Put the model's beginning-of-text token first, and score the first token too; None: if the
+    model has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,4 +132,4 @@ class BenchOptions:
     new_tokens: int = 64
     batch_size: int = 16
     repeats: int = 3
-    """The median of so many times is told."""
+    """The median of this many timings is reported."""

@@ -23,13 +23,13 @@ def input_options(*columns: str, argument: str = "TEXT", pairs: bool = False) ->
             "-i",
             "--input",
             metavar="FILE",
-            help="Read texts from a .txt, .jsonl, .csv, .tsv or .parquet file, one a row. "
+            help="Read texts from a .txt, .jsonl, .csv, .tsv or .parquet file, one per row; "
             "- is stdin.",
         ),
         click.option(
             "--input-format",
             type=click.Choice(INPUT_FORMATS),
-            help="Format of FILE.  [default: by its name; of stdin, a text a line]",
+            help="Format of FILE.  [default: from its name; for stdin, one text per line]",
         ),
         _column_option(names, pairs),
         click.option("--limit", type=POSITIVE, metavar="N", help="Read only the first N rows."),

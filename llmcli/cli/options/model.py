@@ -54,7 +54,7 @@ def model_options(
         options.append(device_option)
     if runs and engines:
         options += [
-            _dtype_option([*DTYPES, "int8"], "; int8 is faster and less exact, on a CPU only"),
+            _dtype_option([*DTYPES, "int8"], "; int8 is faster, but less exact, and for CPUs only"),
             engine_option,
         ]
     elif runs:
@@ -70,10 +70,10 @@ def _name_option(default: str) -> Option:
         "--model",
         "model_id",
         envvar="LLMCLI_MODEL",
-        show_default=default or False,
         metavar="MODEL",
         callback=_require_name,
-        help="Name of a starter model, local folder, GGUF file or Hub id.",
+        help="Starter model, local folder, GGUF file or Hugging Face Hub id."
+        + (f"  [default: {default}]" if default else ""),
     )
 
 
@@ -91,5 +91,5 @@ def _dtype_option(names: Sequence[str], more: str) -> Option:
         type=click.Choice(names),
         default="auto",
         show_default=True,
-        help=f"Number format of the computation; auto is float32 on a CPU{more}.",
+        help=f"Data type to compute in; auto is float32 on a CPU{more}.",
     )

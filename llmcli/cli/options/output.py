@@ -28,7 +28,7 @@ def output_options(forms: tuple[Format, ...] = FORMATS, *, resumes: bool = False
         click.option(
             "--format",
             type=click.Choice(forms),
-            help="Format of the results.  [default: by the name of FILE, else text]",
+            help="Format of the results.  [default: from the name of FILE, else text]",
         ),
         click.option("--json", "as_json", is_flag=True, help="Short for --format json."),
         click.option("-q", "--quiet", is_flag=True, help="Print only results."),
