@@ -17,7 +17,8 @@ import sacrebleu
 from common import arguments, compressed_lines, evenly, pairs
 
 from llmcli.data.rows import Row
-from llmcli.engines.base import Request, end_tokens
+from llmcli.decoding.request import Request
+from llmcli.engines.base import end_tokens
 from llmcli.engines.choose import Purpose, load
 from llmcli.spec import Decoding, ModelSpec
 from llmcli.spec.tasks import ClassifyOptions, EmbedOptions, TranslateOptions

@@ -13,7 +13,9 @@ import statistics
 import sys
 import time
 
-from llmcli.decoding.loop import CachedCausal, DecodingLoop
+from llmcli.decoding.decoder_only import CachedCausal
+from llmcli.decoding.loop import DecodingLoop
+from llmcli.decoding.request import Request
 from llmcli.engines.choose import load_on_torch
 from llmcli.engines.pytorch.assistant import AssistedEngine
 from llmcli.spec import Decoding, ModelSpec
@@ -48,9 +50,7 @@ def continued(loaded, ids, tokens, assistant):
     """The new tokens, the passes of the model, and seconds."""
     began = time.perf_counter()
     state = assistant.state(ids, tokens) if assistant else CachedCausal(loaded.network, [ids])
-    decoder = DecodingLoop(
-        state, [ids], Decoding(), limits=[tokens], seeds=[0], end_tokens=frozenset()
-    )
+    decoder = DecodingLoop(state, Request([ids], [tokens], frozenset()), Decoding())
     found = []
     while decoder.running:
         found += [step.token for step in decoder.step()]

@@ -15,7 +15,9 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from llmcli.decoding.beam_search import beam_search
-from llmcli.decoding.loop import CachedCausal, DecodingLoop
+from llmcli.decoding.decoder_only import CachedCausal
+from llmcli.decoding.loop import DecodingLoop
+from llmcli.decoding.request import Request
 from llmcli.engines.base import end_tokens
 from llmcli.engines.pytorch import loading
 from llmcli.errors import ModelUnsuitable
@@ -73,14 +75,8 @@ def trimmed(ids, ends):
 
 
 def ours(model, prompts, tokens, ends, **settings):
-    decoder = DecodingLoop(
-        CachedCausal(model, prompts),
-        prompts,
-        Decoding(**settings),
-        limits=[tokens] * len(prompts),
-        seeds=[0] * len(prompts),
-        end_tokens=ends,
-    )
+    request = Request(prompts, [tokens] * len(prompts), ends)
+    decoder = DecodingLoop(CachedCausal(model, prompts), request, Decoding(**settings))
     rows = [[] for _ in prompts]
     while decoder.running:
         for step in decoder.step():
@@ -90,9 +86,8 @@ def ours(model, prompts, tokens, ends, **settings):
 
 def searched(model, prompts, spec, tokens, ends):
     """The best hypothesis of each prompt."""
-    limits = [tokens] * len(prompts)
-    state = CachedCausal(model, prompts)
-    found = beam_search(state, prompts, spec, limits=limits, end_tokens=ends)
+    request = Request(prompts, [tokens] * len(prompts), ends)
+    found = beam_search(CachedCausal(model, prompts), request, spec)
     return [list(hypotheses[0].tokens) for hypotheses in found]
 
 

@@ -15,7 +15,7 @@ import common
 import prompts
 import torch
 
-from llmcli.engines.base import Request
+from llmcli.decoding.request import Request
 from llmcli.engines.pytorch.engine import TorchEngine
 from llmcli.engines.pytorch.loading import load
 from llmcli.engines.pytorch.packing import pack

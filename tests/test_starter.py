@@ -28,7 +28,8 @@ def starter():
 @pytest.mark.parametrize("settings", [{}, {"num_beams": 3}, {"repetition_penalty": 1.2}], ids=str)
 def test_tokens_equal_those_of_transformers(starter, settings):
     from llmcli.decoding.beam_search import beam_search
-    from llmcli.decoding.loop import CachedCausal
+    from llmcli.decoding.decoder_only import CachedCausal
+    from llmcli.decoding.request import Request
 
     prompts = [starter.tokenizer(text)["input_ids"] for text in PROMPTS]
     theirs = [
@@ -38,8 +39,8 @@ def test_tokens_equal_those_of_transformers(starter, settings):
     spec = Decoding(**settings)
     if spec.num_beams > 1:
         state = CachedCausal(starter.network, prompts)  # all prompts in one batch
-        limits = [40] * len(prompts)
-        found = beam_search(state, prompts, spec, limits=limits, end_tokens=frozenset({0}))
+        request = Request(prompts, [40] * len(prompts), frozenset({0}))
+        found = beam_search(state, request, spec)
         assert [list(best.tokens) + [0] * best.ended for best, *_ in found] == theirs
     else:
         assert decode(starter.network, prompts, spec, limit=40) == theirs

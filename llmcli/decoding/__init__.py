@@ -1,1 +1,1 @@
-"""The choice of tokens: decoding loop, sampling, beam search, KV cache, speculative decoding."""
+"""Generating tokens: the decoding loop, sampling, beam search, KV cache, speculative decoding."""

@@ -8,13 +8,15 @@ import torch
 from torch import Tensor
 
 from llmcli.arrays import require_numbers
-from llmcli.decoding.generation_config import FREE, GONE, Rules
+from llmcli.decoding.generation_config import EXCLUDED, Rules
 from llmcli.decoding.loop import DecodingState
+from llmcli.decoding.request import Request
 from llmcli.decoding.sampling import penalize, penalizes
 from llmcli.decoding.steps import Hypothesis
 from llmcli.spec import Decoding
 
-_Candidate = tuple[int, int, float]  # of a search: beam, token, log-probability of the whole
+_Candidate = tuple[int, int, float]
+"""An extension of a search: beam, token, log-probability of all its tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,7 @@ class _Beam:
     tokens: tuple[int, ...]
     logprob: float
     origin: int = 0
-    """Which beam of the step before it extends."""
+    """The beam of the step before that it extends."""
 
 
 @dataclass(slots=True)
@@ -36,37 +38,47 @@ class _Search:
     done: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    """What is the same for all prompts and steps."""
+
+    options: Decoding
+    rules: Rules
+    end_tokens: frozenset[int]
+
+    @property
+    def candidates(self) -> int:
+        """Extensions of a prompt that are looked at in each step: enough if some are ends."""
+        return max(2, 1 + len(self.end_tokens)) * self.options.num_beams
+
+
 @torch.inference_mode()
 def beam_search(
-    state: DecodingState,
-    prompts: Sequence[Sequence[int]],
-    options: Decoding,
-    *,
-    limits: Sequence[int],
-    end_tokens: frozenset[int],
-    rules: Rules = FREE,
+    state: DecodingState, request: Request, options: Decoding
 ) -> list[list[Hypothesis]]:
     """Return the `num_return_sequences` best continuations of each prompt, best first.
 
-    state: a model that was fed the prompts, a row each. prompts: what its decoder began with.
+    state: a model that was fed the prompts, a row each.
     At each step the `num_beams` best open beams are extended. A candidate that ends and is among
     the `num_beams` best is finished. The search stops when the best open beam, at its present
     length, scores no better than the worst of `num_beams` finished ones.
     Penalties apply to log-probabilities here, as in transformers.
     """
-    searches = [_Search(prompt, limit) for prompt, limit in zip(prompts, limits, strict=True)]
+    prompts = zip(request.prompts, request.limits, strict=True)
+    searches = [_Search(prompt, limit) for prompt, limit in prompts]
+    settings = _Settings(options, request.rules, request.end_tokens)
     open_ = list(searches)
     length = 0
     while open_:
         length += 1
-        scores = _scores(state.logits(), open_, options, rules, length, end_tokens)  # (beams, V)
-        count = max(2, 1 + len(end_tokens)) * options.num_beams
+        scores = _scores(state.logits(), open_, settings, length)  # (beams, V)
         kept: list[int] = []
         tokens: list[int] = []
         first = 0
-        for search, candidates in zip(open_, _best(scores, open_, count), strict=True):
+        best = _best(scores, open_, settings.candidates)
+        for search, candidates in zip(open_, best, strict=True):
             rows = len(search.beams)
-            _extend(search, candidates, options.num_beams, rules, length, end_tokens)
+            _extend(search, candidates, settings, length)
             if not search.done:
                 kept += [first + beam.origin for beam in search.beams]
                 tokens += [beam.tokens[-1] for beam in search.beams]
@@ -79,18 +91,14 @@ def beam_search(
 
 
 def _scores(
-    logits: Tensor,
-    searches: Sequence[_Search],
-    options: Decoding,
-    rules: Rules,
-    length: int,
-    ends: frozenset[int],
+    logits: Tensor, searches: Sequence[_Search], settings: _Settings, length: int
 ) -> Tensor:
     """Log-probabilities (beams, V) of the next token of each open beam."""
+    options, rules, ends = settings.options, settings.rules, settings.end_tokens
     pairs = [(search, beam) for search in searches for beam in search.beams]
     histories = [[*search.prompt, *beam.tokens] for search, beam in pairs]
     last = [length == search.limit for search, _ in pairs]
-    if penalizes(options) or not rules.renormalize:  # which would make them once more
+    if penalizes(options) or not rules.renormalize:  # which takes the logarithms anyway
         logits = penalize(logits.log_softmax(-1), histories, options)
     return rules.apply(logits, histories, length=length, last=last, ends=ends)
 
@@ -100,50 +108,49 @@ def _best(scores: Tensor, searches: Sequence[_Search], count: int) -> list[list[
     before = [beam.logprob for search in searches for beam in search.beams]
     best = scores.topk(min(count, scores.shape[-1]))  # NaN would be the best of all
     require_numbers(best.values)
-    whole = best.values + torch.tensor(before, device=scores.device)[:, None]
-    beams = iter(zip(best.indices.tolist(), whole.tolist(), strict=True))
-    found: list[list[_Candidate]] = []
+    start = torch.tensor(before, device=scores.device, dtype=torch.float32)
+    totals = best.values + start[:, None]
+    beams = iter(zip(best.indices.tolist(), totals.tolist(), strict=True))
+    extensions: list[list[_Candidate]] = []
     for search in searches:
         candidates = [
             (origin, token, score)
             for origin, (tokens, values) in enumerate(islice(beams, len(search.beams)))
             for token, score in zip(tokens, values, strict=True)
-            if score > GONE
+            if score > EXCLUDED
         ]
-        found.append(sorted(candidates, key=lambda one: -one[2])[:count])
-    return found
+        extensions.append(sorted(candidates, key=lambda candidate: -candidate[2])[:count])
+    return extensions
 
 
 def _extend(
-    search: _Search,
-    candidates: Sequence[_Candidate],
-    width: int,
-    rules: Rules,
-    length: int,
-    ends: frozenset[int],
+    search: _Search, candidates: Sequence[_Candidate], settings: _Settings, length: int
 ) -> None:
-    """Take one step: new beams, and what is finished."""
+    """Take one step: finish hypotheses, and replace the beams."""
+    width, ends = settings.options.num_beams, settings.end_tokens
     last = length == search.limit
     for origin, token, logprob in candidates[:width]:
         ended = token in ends
         if ended or last:
             tokens = search.beams[origin].tokens + (() if ended else (token,))
-            score = logprob / length**rules.length_penalty
+            score = logprob / length**settings.rules.length_penalty
             search.finished.append(Hypothesis(tokens, score, ended))
-    search.finished = sorted(search.finished, key=lambda one: one.score, reverse=True)[:width]
-    going = [one for one in candidates if one[1] not in ends][:width]
-    search.done = last or not going or _is_settled(search, going[0][2], width, rules, length)
+    search.finished = sorted(search.finished, key=lambda found: found.score, reverse=True)[:width]
+    going = [candidate for candidate in candidates if candidate[1] not in ends][:width]
+    search.done = last or not going or _is_settled(search, going[0][2], settings, length)
     search.beams = [
         _Beam((*search.beams[origin].tokens, token), logprob, origin)
         for origin, token, logprob in going
     ]
 
 
-def _is_settled(search: _Search, best_open: float, width: int, rules: Rules, length: int) -> bool:
-    if len(search.finished) < width:
+def _is_settled(search: _Search, best_open: float, settings: _Settings, length: int) -> bool:
+    """True if no open beam can become better than the finished hypotheses."""
+    rules = settings.rules
+    if len(search.finished) < settings.options.num_beams:
         return False
     if rules.early_stopping is True:
         return True
-    furthest = rules.early_stopping == "never" and rules.length_penalty > 0
-    hoped_for = best_open / (search.limit if furthest else length) ** rules.length_penalty
-    return bool(hoped_for <= search.finished[-1].score)
+    at_limit = rules.early_stopping == "never" and rules.length_penalty > 0
+    attainable = best_open / (search.limit if at_limit else length) ** rules.length_penalty
+    return bool(attainable <= search.finished[-1].score)

@@ -1,4 +1,4 @@
-"""An encoder and a decoder that is fed one token a row at a time."""
+"""A sequence-to-sequence model: encoded sources, and a decoder with a KV cache."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,31 +9,34 @@ from transformers.modeling_outputs import BaseModelOutput
 
 
 class CachedSeq2Seq:
-    """A batch of encoded sources, and what the decoder wrote after each of them so far.
+    """A batch of encoded sources, and what the decoder wrote for each, as a DecodingState.
 
-    Several rows may belong to one source, as the beams of a search do: what the decoder sees of
-    the source is moved only when rows of other sources come or go.
+    Several rows may share one source, as the beams of a search do: the hidden states of sources are
+    moved only when rows of other sources come or go.
     """
 
     def __init__(
-        self, model: Any, sources: Sequence[Sequence[int]], start: Sequence[int], pad: int
+        self, network: Any, sources: Sequence[Sequence[int]], start: Sequence[int], pad: int
     ) -> None:
-        """sources: B lists of ids. start: what the decoder begins with, the same in each row."""
+        """network: a sequence-to-sequence model of transformers. sources: B lists of ids.
+
+        start: what the decoder starts from, the same in each row. pad: fills up the sources.
+        """
         width = max(map(len, sources))
         rows = [list(source) + [pad] * (width - len(source)) for source in sources]
         lengths = torch.tensor([len(source) for source in sources])
-        ids = torch.tensor(rows, device=model.device)  # (B, S)
-        self._mask = (torch.arange(width) < lengths[:, None]).long().to(model.device)  # (B, S)
-        self._model = model
-        encoder = model.get_encoder()
+        ids = torch.tensor(rows, device=network.device)  # (B, S)
+        self._mask = (torch.arange(width) < lengths[:, None]).long().to(network.device)  # (B, S)
+        self._network = network
+        encoder = network.get_encoder()
         self._hidden = encoder(input_ids=ids, attention_mask=self._mask).last_hidden_state
-        self._new = torch.tensor([list(start)] * len(sources), device=model.device)  # (B, t)
+        self._new = torch.tensor([list(start)] * len(sources), device=network.device)  # (B, t)
         self._cache: Any = None
         self._sources = list(range(len(sources)))
 
     def logits(self) -> Tensor:
         """Next-token logits (B, V) in float32."""
-        out = self._model(
+        out = self._network(
             encoder_outputs=BaseModelOutput(last_hidden_state=self._hidden),
             attention_mask=self._mask,
             decoder_input_ids=self._new,
@@ -49,12 +52,14 @@ class CachedSeq2Seq:
         self._new = torch.tensor(tokens, device=self._new.device)[:, None]  # (B, 1)
 
     def keep(self, rows: Sequence[int]) -> None:
-        """Go on with these rows, in this order; a row may be named more than once."""
+        """Continue with these rows, in this order; a row may occur more than once."""
         index = torch.tensor(rows, device=self._new.device)
         sources = [self._sources[row] for row in rows]
         self._new = self._new[index]
-        self._cache.self_attention_cache.reorder_cache(index)
+        if self._cache is not None:
+            self._cache.self_attention_cache.reorder_cache(index)
         if sources != self._sources:
             self._sources = sources
-            self._cache.cross_attention_cache.reorder_cache(index)
+            if self._cache is not None:
+                self._cache.cross_attention_cache.reorder_cache(index)
             self._hidden, self._mask = self._hidden[index], self._mask[index]

@@ -1,4 +1,4 @@
-"""What a checkpoint's own generation settings force and forbid while its decoder writes."""
+"""What a checkpoint's generation config forces and forbids while its decoder generates."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,23 +9,25 @@ from llmcli.errors import ModelUnsuitable
 if TYPE_CHECKING:
     from torch import Tensor
 
-GONE = float("-inf")
+EXCLUDED = float("-inf")
+"""The logit of a token that cannot be chosen."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Settings of generation_config.json, by the names and with the meanings of transformers."""
+    """Settings of generation_config.json, with the meanings that they have in transformers."""
 
     banned: tuple[tuple[int, ...], ...] = ()
-    """Token sequences that never come (bad_words_ids, suppress_tokens)."""
+    """Token sequences that are never generated (bad_words_ids, suppress_tokens)."""
     banned_first: tuple[int, ...] = ()
+    """Tokens that are never the first one (begin_suppress_tokens)."""
     forced_first: int | None = None
-    """The one token to begin with, such as the target language of NLLB."""
+    """The first token, such as the target language of NLLB (forced_bos_token_id)."""
     forced_last: int | None = None
-    """The one token in the last place that is allowed."""
+    """The token at the last position that is allowed (forced_eos_token_id)."""
     min_new_tokens: int = 0
     renormalize: bool = False
-    """Make probabilities add up to 1 again after all of this."""
+    """After all of this, make the probabilities add up to 1 again."""
     length_penalty: float = 1.0
     """Beam scores are divided by the number of new tokens to this power."""
     early_stopping: bool | Literal["never"] = False
@@ -41,80 +43,84 @@ class Rules:
     ) -> "Tensor":
         """Change logits or log-probabilities (B, V) of the next token, in place.
 
-        histories: B lists, what the decoder began with and wrote. length: new tokens, this one
-        included. last: whether no more may follow in a row. ends: end-of-text tokens.
+        histories: B lists, what the decoder started from and generated. length: number of new
+        tokens, this one included. last: whether it is the last that a row allows. ends:
+        end-of-text tokens.
         """
         for sequence in self.banned:
             _ban(logits, histories, sequence)
         if length <= self.min_new_tokens:
-            logits[:, sorted(ends)] = GONE
+            logits[:, sorted(ends)] = EXCLUDED
         if self.forced_first is not None and length == 1:
             _force(logits, self.forced_first, [True] * len(logits))
         if self.forced_last is not None:
             _force(logits, self.forced_last, last)
         if self.banned_first and length == 1:
-            logits[:, list(self.banned_first)] = GONE
+            logits[:, list(self.banned_first)] = EXCLUDED
         if not self.renormalize:
             return logits
-        nothing_left = logits.amax(-1) == GONE
-        found = logits.log_softmax(-1)
-        found[nothing_left] = GONE
-        return found
+        all_excluded = logits.amax(-1) == EXCLUDED
+        logprobs = logits.log_softmax(-1)
+        logprobs[all_excluded] = EXCLUDED
+        return logprobs
 
 
-FREE = Rules()
+NO_RULES = Rules()
+"""Those of a config that says nothing."""
 
 
 def read_rules(config: Any, *, start: int, **changes: Any) -> Rules:
-    """The rules of a model's generation settings. start: tokens that its decoder begins with.
+    """The rules in a model's generation config.
 
-    changes: fields that are known better. Raises ModelUnsuitable for a setting that is not
-    known here, which would change what is written.
+    start: number of tokens that the decoder starts from. changes: fields that the caller knows
+    better; None keeps that of the config. Raises ModelUnsuitable for a setting that is not
+    supported and would change the text.
     """
-    for name in UNKNOWN:
+    for name in UNSUPPORTED:
         if getattr(config, name, None) not in (None, 0, 1.0, False, []):
             raise ModelUnsuitable(
-                f"the generation settings of this model ask for {name}: not known"
+                f"the generation config of this model sets {name}, which is not supported"
             )
     words = [tuple(word) for word in config.bad_words_ids or []]
     words += [(token,) for token in config.suppress_tokens or []]
-    least = max((config.min_length or 0) - start, config.min_new_tokens or 0)
-    own: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "banned": tuple(words),
         "banned_first": tuple(config.begin_suppress_tokens or []),
         "forced_first": config.forced_bos_token_id,
-        "forced_last": _one(config.forced_eos_token_id),
-        "min_new_tokens": least,
+        "forced_last": _first(config.forced_eos_token_id),
+        "min_new_tokens": max((config.min_length or 0) - start, config.min_new_tokens or 0),
         "renormalize": bool(config.renormalize_logits),
         "length_penalty": 1.0 if config.length_penalty is None else config.length_penalty,
         "early_stopping": config.early_stopping or False,
     }
-    return Rules(**{**own, **{key: value for key, value in changes.items() if value is not None}})
+    fields |= {name: value for name, value in changes.items() if value is not None}
+    return Rules(**fields)
 
 
-UNKNOWN = (
+UNSUPPORTED = (
     *("encoder_repetition_penalty", "encoder_no_repeat_ngram_size", "sequence_bias"),
     *("exponential_decay_length_penalty", "num_beam_groups", "diversity_penalty"),
 )
 
 
-def _one(value: int | list[int] | None) -> int | None:
+def _first(value: int | list[int] | None) -> int | None:
     return value[0] if isinstance(value, list) else value
 
 
 def _ban(logits: "Tensor", histories: Sequence[Sequence[int]], sequence: tuple[int, ...]) -> None:
+    """Exclude the last token of a sequence in rows that end with the tokens before it."""
     before, banned = list(sequence[:-1]), sequence[-1]
     rows = [
-        at
-        for at, history in enumerate(histories)
+        row
+        for row, history in enumerate(histories)
         if not before or list(history[-len(before) :]) == before
     ]
-    logits[rows, banned] = GONE
+    logits[rows, banned] = EXCLUDED
 
 
 def _force(logits: "Tensor", token: int, rows: Sequence[bool]) -> None:
-    """Leave one token in the rows that are named, and it for certain: its score is 0."""
-    for at, named in enumerate(rows):
-        if named:
-            logits[at] = GONE
-            logits[at, token] = 0.0
+    """Exclude all other tokens in the rows that are True; the score of this one becomes 0."""
+    for row, is_forced in enumerate(rows):
+        if is_forced:
+            logits[row] = EXCLUDED
+            logits[row, token] = 0.0

@@ -1,4 +1,4 @@
-"""Keys and values of the tokens so far, with room for those to come."""
+"""The KV cache: keys and values of the tokens so far, with room for the next ones."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,25 +7,26 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import DynamicCache, DynamicLayer
 
-ROOM = 64  # tokens that room is made for, or a quarter of those that are there
+ROOM = 64  # least number of tokens that room is made for; else a quarter of the length
 
 
 class RoomyLayer(DynamicLayer):
-    """A layer of a cache in which a token that is appended is written behind the others.
+    """A layer of a KV cache that appends a token in place, without copying the others.
 
-    transformers copies all of them to append one, which takes up to a third of a step of many
-    rows. Here that happens where rows were reordered or dropped since the last token; room is made
-    with the second token after that, for in a search they are reordered at each step.
+    transformers copies all of them to append one, which takes up to a third of a step with many
+    rows. Here that happens only after rows were reordered or dropped. Room is made with the second
+    token after that, because a beam search reorders rows at every step.
     """
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._last: dict[str, tuple[Tensor | None, Tensor]] = {}
-        """Of keys and of values: the room that was made, and the part of it that was given out."""
+        """Of keys and of values: the allocated room, and the part of it that was returned last."""
 
     def update(
         self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any
     ) -> tuple[Tensor, Tensor]:
+        """Append keys and values (B, H, t, D); return all of them."""
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
         self.keys = self._appended("keys", self.keys, key_states)
@@ -49,29 +50,31 @@ class RoomyLayer(DynamicLayer):
         self._last[name] = (room, longer)
         return longer
 
-    # Both replace the tensors: the room behind the last ones must not stay in memory.
+    # Both of these replace the tensors: the old room must not stay in memory.
 
     def reorder_cache(self, beam_idx: Any) -> None:
+        """Continue with these rows, in this order."""
         self._last.clear()
         super().reorder_cache(beam_idx)
 
     def reset(self) -> None:
+        """Forget all tokens."""
         self._last.clear()
         super().reset()
 
     @classmethod
     def holding(cls, keys: Any, values: Any, length: int | None = None) -> "RoomyLayer":
-        """A layer with these keys and values (B, H, T, D), those behind `length` being room."""
-        found = cls()
-        found.lazy_initialization(keys, values)
-        found.keys, found.values = keys[..., :length, :], values[..., :length, :]
+        """A layer with these keys and values (B, H, T, D); what is beyond `length` is room."""
+        layer = cls()
+        layer.lazy_initialization(keys, values)
+        layer.keys, layer.values = keys[..., :length, :], values[..., :length, :]
         rooms = (None, None) if length is None else (keys, values)
-        found._last = {"keys": (rooms[0], found.keys), "values": (rooms[1], found.values)}
-        return found
+        layer._last = {"keys": (rooms[0], layer.keys), "values": (rooms[1], layer.values)}
+        return layer
 
 
 def with_room(cache: Any) -> Any:
-    """A cache that a model made of its prompts, its ordinary layers being roomy ones."""
+    """The cache that a model returned, with its ordinary layers replaced by roomy ones."""
     if type(cache) is DynamicCache:
         cache.layers = [_roomy(layer) for layer in cache.layers]
     return cache
@@ -84,19 +87,19 @@ def _roomy(layer: Any) -> Any:
 
 
 def may_be_joined(config: Any) -> bool:
-    """True if a model with these settings keeps keys and values, and of all tokens."""
-    return all(type(one) is DynamicLayer for one in DynamicCache(config=config).layers)
+    """True if a model with this config caches keys and values of all tokens, in all layers."""
+    return all(type(layer) is DynamicLayer for layer in DynamicCache(config=config).layers)
 
 
 def is_joinable(cache: Any) -> bool:
-    """True if all that the cache holds is in roomy layers."""
-    return type(cache) is DynamicCache and all(type(one) is RoomyLayer for one in cache.layers)
+    """True if all layers of a cache are roomy ones."""
+    return type(cache) is DynamicCache and all(type(layer) is RoomyLayer for layer in cache.layers)
 
 
 def joined(caches: Sequence[Any], rows: Sequence[Sequence[int]], width: int) -> Any:
-    """One cache of several, which are emptied, padded on the left to `width` tokens.
+    """Join several caches into one, padded on the left to `width` tokens; they are emptied.
 
-    rows: of each cache, the places that its rows have in the whole.
+    rows: for each cache, the positions of its rows in the result.
     """
     count, length = sum(map(len, rows)), width + max(ROOM, width // 4)
 
@@ -108,10 +111,10 @@ def joined(caches: Sequence[Any], rows: Sequence[Sequence[int]], width: int) -> 
             whole[list(at), :, width - part.shape[-2] : width] = part
         return whole
 
-    found = DynamicCache()
+    result = DynamicCache()
     for layer in range(len(caches[0].layers)):
         keys, values = together(layer, "keys"), together(layer, "values")
-        found.layers.append(RoomyLayer.holding(keys, values, width))
+        result.layers.append(RoomyLayer.holding(keys, values, width))
         for cache in caches:
             cache.layers[layer].reset()
-    return found
+    return result

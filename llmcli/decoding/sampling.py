@@ -1,4 +1,4 @@
-"""What changes next-token logits before one token is chosen. Shapes: logits (B, V) float32.
+"""Processing of next-token logits, and the choice of a token. Shapes: logits (B, V) float32.
 
 The order and the definitions are those of transformers' generate: repetition penalty, no
 repeated n-grams, then, when sampling, temperature, top-k, top-p, min-p.
@@ -9,10 +9,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from llmcli.decoding.generation_config import GONE
+from llmcli.decoding.generation_config import EXCLUDED
 from llmcli.spec import Decoding
 
-COLDEST = 1e-6  # below this temperature float32 would have no numbers left
+LOWEST = 1e-6  # at lower temperatures, float32 overflows
 
 
 def penalizes(options: Decoding) -> bool:
@@ -21,7 +21,10 @@ def penalizes(options: Decoding) -> bool:
 
 
 def penalize(logits: Tensor, histories: Sequence[Sequence[int]], options: Decoding) -> Tensor:
-    """Apply what looks at the tokens so far, prompt included; one history a row."""
+    """Apply the penalties that depend on the tokens so far.
+
+    histories: B lists of ids, prompts included.
+    """
     if options.repetition_penalty != 1.0:
         logits = repetition_penalty(logits, histories, options.repetition_penalty)
     if options.no_repeat_ngram_size:
@@ -30,10 +33,10 @@ def penalize(logits: Tensor, histories: Sequence[Sequence[int]], options: Decodi
 
 
 def narrow(logits: Tensor, options: Decoding) -> Tensor:
-    """Apply what shapes the distribution that is sampled from."""
+    """Apply temperature, top-k, top-p and min-p: the distribution that is sampled from."""
     if options.temperature is not None:
-        highest = logits.amax(-1, keepdim=True)  # at 0 then, so that dividing cannot overflow
-        logits = (logits - highest) / max(options.temperature, COLDEST)
+        highest = logits.amax(-1, keepdim=True)  # becomes 0, so that the division cannot overflow
+        logits = (logits - highest) / max(options.temperature, LOWEST)
     if options.top_k:
         logits = top_k(logits, options.top_k)
     if options.top_p is not None and options.top_p < 1:
@@ -46,7 +49,7 @@ def narrow(logits: Tensor, options: Decoding) -> Tensor:
 def repetition_penalty(
     logits: Tensor, histories: Sequence[Sequence[int]], penalty: float
 ) -> Tensor:
-    """Divide the positive, multiply the negative logits of tokens that were there already.
+    """Divide positive and multiply negative logits of tokens that occurred before.
 
     Source: Keskar et al. 2019 (CTRL), section 4.1.
     """
@@ -59,7 +62,7 @@ def repetition_penalty(
 
 
 def no_repeat_ngram(logits: Tensor, histories: Sequence[Sequence[int]], size: int) -> Tensor:
-    """Rule out each token that would complete an n-gram that was there already.
+    """Exclude each token that would complete an n-gram that occurred before.
 
     Source: Paulus et al. 2017, section 2.5.
     """
@@ -68,25 +71,25 @@ def no_repeat_ngram(logits: Tensor, histories: Sequence[Sequence[int]], size: in
         last = tuple(history[len(history) - size + 1 :])
         for start in range(len(history) - size + 1):
             if tuple(history[start : start + size - 1]) == last:
-                row[history[start + size - 1]] = GONE
+                row[history[start + size - 1]] = EXCLUDED
     return logits
 
 
 def top_k(logits: Tensor, k: int) -> Tensor:
-    """Keep the k highest logits, and what equals the lowest of them."""
+    """Keep the k highest logits, and those equal to the lowest of them."""
     least = logits.topk(min(k, logits.shape[-1])).values[:, -1:]  # (B, 1)
-    return logits.masked_fill(logits < least, GONE)
+    return logits.masked_fill(logits < least, EXCLUDED)
 
 
 def top_p(logits: Tensor, p: float) -> Tensor:
-    """Keep the most probable tokens whose probabilities add up to p or just above.
+    """Keep the fewest most probable tokens whose probabilities add up to p or more.
 
     Source: Holtzman et al. 2020, section 3.1.
     """
     ascending, order = logits.sort()  # (B, V)
     gone = ascending.softmax(-1).cumsum(-1) <= 1 - p
     gone[:, -1] = False
-    return logits.masked_fill(gone.scatter(-1, order, gone), GONE)
+    return logits.masked_fill(gone.scatter(-1, order, gone), EXCLUDED)
 
 
 def min_p(logits: Tensor, p: float) -> Tensor:
@@ -96,14 +99,14 @@ def min_p(logits: Tensor, p: float) -> Tensor:
     """
     probabilities = logits.softmax(-1)
     least = p * probabilities.amax(-1, keepdim=True)  # (B, 1)
-    return logits.masked_fill(probabilities < least, GONE)
+    return logits.masked_fill(probabilities < least, EXCLUDED)
 
 
 def draw(logits: Tensor, uniforms: Sequence[float]) -> list[int]:
-    """Choose one token a row: the first whose cumulative probability passes the row's number.
+    """Sample one token a row: the first whose cumulative probability exceeds the row's number.
 
-    uniforms: B numbers in [0, 1). In float64, so that a row's choice hardly depends on what
-    rounding its neighbours in the batch cause.
+    uniforms: B numbers in [0, 1). Computed in float64, so that rounding differences, which depend
+    on the other rows of the batch, hardly ever change the choice.
     """
     cumulative = logits.double().softmax(-1).cumsum(-1)  # (B, V)
     points = torch.tensor(uniforms, dtype=torch.float64, device=logits.device)[:, None]

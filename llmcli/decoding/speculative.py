@@ -1,8 +1,8 @@
-"""Greedy decoding with fewer passes: several tokens are guessed, and one pass checks them all.
+"""Speculative decoding: several tokens are drafted, and one forward pass checks them all.
 
-The guesses that the model would have made itself are kept, and its own choice after them comes
-for nothing: the text is the one of plain decoding. Source: Leviathan et al. 2023, of which
-greedy decoding is the simple case; guesses from the text itself: Saxena 2023.
+Drafted tokens that the model would have chosen are accepted, and the same pass gives one more:
+the text is that of greedy decoding. Source: Leviathan et al. 2023, of which greedy decoding is
+a special case; drafts from the text itself (prompt lookup): Saxena 2023.
 """
 
 import inspect
@@ -16,26 +16,26 @@ from transformers import DynamicCache
 from llmcli.errors import ModelUnsuitable
 
 LOOKUP = "lookup"
-LONGEST = 3  # tokens in a row that are looked for
-FIRST_GUESSES, MOST_GUESSES = 10, 20
+LONGEST_NGRAM = 3  # length of the n-grams that are looked up
+FIRST_DRAFT, LONGEST_DRAFT = 10, 20  # tokens
 
 
 class Drafter(Protocol):
-    """What guesses how a text goes on."""
+    """Drafts the continuation of a text."""
 
     def draft(self, ids: Sequence[int], most: int) -> list[int]:
-        """At most so many tokens that may follow `ids`, a text that only grows at its end."""
+        """At most `most` tokens that may follow `ids`, a text that only grows at its end."""
 
 
 class PromptLookup:
-    """Guesses that a text goes on as it did where it last had the same tokens in a row."""
+    """Drafts what followed the last occurrence of the same n-gram in the text."""
 
     def __init__(self) -> None:
-        self._after: dict[tuple[int, ...], int] = {}  # where the last text after it begins
+        self._after: dict[tuple[int, ...], int] = {}  # n-gram: position after its last occurrence
         self._known = 0
 
     def draft(self, ids: Sequence[int], most: int) -> list[int]:
-        """What followed the last 3 tokens, else 2, else 1; what repeats goes on repeating.
+        """What followed the last 3 tokens, else 2, else 1; a repetition is continued.
 
         >>> PromptLookup().draft([7, 8, 9, 5, 7, 8], most=3)
         [9, 5, 7]
@@ -43,10 +43,10 @@ class PromptLookup:
         []
         """
         for at in range(max(1, self._known), len(ids)):
-            for size in range(1, min(LONGEST, at) + 1):
+            for size in range(1, min(LONGEST_NGRAM, at) + 1):
                 self._after[tuple(ids[at - size : at])] = at
         self._known = len(ids)
-        for size in range(min(LONGEST, len(ids)), 0, -1):
+        for size in range(min(LONGEST_NGRAM, len(ids)), 0, -1):
             start = self._after.get(tuple(ids[-size:]))
             if start is not None:
                 period = len(ids) - start
@@ -55,36 +55,36 @@ class PromptLookup:
 
 
 class RewindableModel:
-    """A causal model that reads one text, and can forget its end."""
+    """A causal model with the KV cache of one text, whose end can be dropped."""
 
-    def __init__(self, model: Any) -> None:
-        """Raises ModelUnsuitable where the model cannot take back what it has read."""
-        self._model = model
-        accepted = inspect.signature(model.forward).parameters
+    def __init__(self, network: Any) -> None:
+        """Raises ModelUnsuitable if the model's cache cannot be cropped."""
+        self._network = network
+        accepted = inspect.signature(network.forward).parameters
         self._takes_last_only = "logits_to_keep" in accepted
-        self._cache = DynamicCache(config=model.config)
+        self._cache = DynamicCache(config=network.config)
         if "cache" not in accepted or not self._cache.is_croppable:
             raise ModelUnsuitable(
-                f"--assist: a {model.config.model_type} model cannot take back what it has read; "
+                f"`assist`: the cache of a {network.config.model_type} model cannot be cropped; "
                 "leave it out"
             )
         self._cache.activate_past_recording()
         self.read = 0
-        """How many tokens it holds."""
+        """Number of tokens in the cache."""
 
     def logits(self, ids: Sequence[int], count: int) -> Tensor:
-        """Read the rest of a text: logits (count, V) in float32 at its last places."""
+        """Read the new tokens of a text: logits (count, V) in float32 at its last positions."""
         inputs: dict[str, Any] = {"logits_to_keep": count} if self._takes_last_only else {}
-        new = torch.tensor([ids[self.read :]], device=self._model.device)  # (1, T)
-        out = self._model(input_ids=new, cache=self._cache, use_cache=True, **inputs)
+        new = torch.tensor([ids[self.read :]], device=self._network.device)  # (1, T)
+        out = self._network(input_ids=new, cache=self._cache, use_cache=True, **inputs)
         self.read = len(ids)
         last: Tensor = out.logits[0, -count:].float()
         return last
 
     def forget(self, tokens: int) -> None:
-        """Take back so many tokens, all of them read since this was last called.
+        """Drop the last `tokens`, all of which were read since the last call.
 
-        To be called with 0 too: models that look back only so far then drop what lies before.
+        Called with 0 too: models with a sliding window then drop what is outside of it.
         """
         if self.read:
             self._cache.crop(-tokens)
@@ -92,47 +92,48 @@ class RewindableModel:
 
 
 class AssistedState:
-    """One text and its model, as a DecodingState of the decoding loop: most steps need no pass.
+    """One text and its model, as a DecodingState: most steps need no forward pass.
 
-    How many tokens are guessed follows from how many were right: the next guess is twice as
-    long after one that was right to its end, else one token longer than what was right.
+    The length of a draft depends on the one before: twice that if all of it was accepted, else
+    one more than what was accepted.
     """
 
-    def __init__(self, model: Any, drafter: Drafter, prompt: Sequence[int], limit: int) -> None:
-        """limit: new tokens allowed. Raises ModelUnsuitable for a model that cannot do this."""
-        self._reader, self._drafter = RewindableModel(model), drafter
+    def __init__(self, network: Any, drafter: Drafter, prompt: Sequence[int], limit: int) -> None:
+        """limit: maximum number of new tokens. Raises ModelUnsuitable as RewindableModel does."""
+        self._target, self._drafter = RewindableModel(network), drafter
         self._ids = list(prompt)
         self._most = len(prompt) + limit
-        self._guesses = FIRST_GUESSES
+        self._length = FIRST_DRAFT
         self._draft: list[int] = []
-        self._checked: Tensor | None = None  # (D + 1, V) logits after the draft's beginnings
-        self._right = 0
+        self._checked: Tensor | None = None  # (D + 1, V) logits after each prefix of the draft
+        self._accepted = 0
         self.passes = 0
-        """Of the model, over the prompt and all that was written."""
+        """Forward passes of the model, over the prompt and the new tokens."""
 
     def logits(self) -> Tensor:
         """Next-token logits (1, V) in float32 for what was fed so far."""
         if self._checked is None:
-            room = self._most - len(self._ids) - 1  # the pass itself gives one more
-            self._draft = self._drafter.draft(self._ids, min(self._guesses, room))
+            room = self._most - len(self._ids) - 1  # the pass gives one more token
+            self._draft = self._drafter.draft(self._ids, min(self._length, room))
             text = [*self._ids, *self._draft]
-            self._checked = self._reader.logits(text, len(self._draft) + 1)
-            self._right = 0
+            self._checked = self._target.logits(text, len(self._draft) + 1)
+            self._accepted = 0
             self.passes += 1
-        return self._checked[self._right][None]
+        return self._checked[self._accepted][None]
 
     def feed(self, tokens: Sequence[int]) -> None:
         """Append the one token."""
         (token,) = tokens
         self._ids.append(token)
-        if self._right < len(self._draft) and self._draft[self._right] == token:
-            self._right += 1
+        if self._accepted < len(self._draft) and self._draft[self._accepted] == token:
+            self._accepted += 1
             return
-        self._reader.forget(len(self._draft) - self._right)
+        self._target.forget(len(self._draft) - self._accepted)
         if self._draft:
-            is_whole = self._right == len(self._draft)
-            self._guesses = min(MOST_GUESSES, self._right * 2 if is_whole else self._right + 1)
+            all_accepted = self._accepted == len(self._draft)
+            length = self._accepted * 2 if all_accepted else self._accepted + 1
+            self._length = min(LONGEST_DRAFT, length)
         self._checked = None
 
     def keep(self, rows: Sequence[int]) -> None:
-        """There is but one row, and it goes on."""
+        """Nothing to do: there is only one row."""

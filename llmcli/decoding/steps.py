@@ -1,4 +1,4 @@
-"""What a decoder writes, token by token or as a whole, whatever engine it runs on."""
+"""What decoding returns, whatever engine runs it: steps of one token, or whole hypotheses."""
 
 import hashlib
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class TokenLogprob:
-    """A token that could come next, with its log-probability in nats."""
+    """A possible next token with its log-probability in nats."""
 
     token: int
     logprob: float
@@ -21,39 +21,40 @@ class Step:
     row: int
     token: int
     is_end: bool
-    """It is an end-of-text token, and not part of the text."""
+    """It is an end-of-text token, which is not part of the text."""
     logprob: float
-    """Log-probability under the model itself, in nats, before any filter; 0 if not asked for."""
+    """Log-probability under the model, in nats, before sampling filters; 0 unless requested."""
     best: tuple[TokenLogprob, ...] = ()
+    """The likeliest tokens at this position, if requested."""
 
 
 class StepStream(Protocol):
-    """The tokens of some rows, as they are chosen."""
+    """The tokens of a batch of rows, as they are chosen."""
 
     @property
     def passes(self) -> int | None:
-        """How often the model was run; None where that is once a token."""
+        """Number of forward passes; None if there was one for each token."""
 
     def __iter__(self) -> Iterator[Step]: ...
 
     def stop(self, row: int) -> None:
-        """End a row before its time."""
+        """End a row early."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
-    """A finished continuation of the prompt, found by beam search."""
+    """A finished continuation of a prompt."""
 
     tokens: tuple[int, ...]
     """New tokens, without the end-of-text token."""
     score: float
-    """Sum of the log-probabilities, in nats, by the number of new tokens to the length penalty."""
+    """Sum of log-probabilities in nats, divided by (number of new tokens) ** length_penalty."""
     ended: bool
-    """It ended with an end-of-text token, not at the limit."""
+    """True if it ended with an end-of-text token, not at the limit."""
 
 
 def sequence_seed(seed: int, sequence: int) -> int:
-    """The seed of the n-th sequence of one prompt; the first one has the user's own."""
+    """The seed of a prompt's n-th sequence, from 0; the first one has the user's seed."""
     if sequence == 0:
         return seed
     digest = hashlib.sha256(f"{seed}/{sequence}".encode()).digest()

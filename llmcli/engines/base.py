@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from llmcli.arrays import Bools, Floats, Integers
-from llmcli.decoding.generation_config import FREE, Rules
+from llmcli.decoding.request import Request
 from llmcli.decoding.steps import Hypothesis, StepStream
 from llmcli.models.architectures import Kind
 from llmcli.models.checkpoint import Checkpoint
@@ -30,25 +30,6 @@ class Outputs:
     """(B, T) logits of an extractive question answering model: the answer starts here."""
     ends: Floats | None = None
     """(B, T) logits: the answer ends here."""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A batch of prompts to continue, as token ids."""
-
-    prompts: Sequence[Sequence[int]]
-    """For a sequence-to-sequence model: what its decoder starts from, the same in each row."""
-    limits: Sequence[int]
-    """Maximum number of new tokens of each row."""
-    end_tokens: frozenset[int]
-    seeds: Sequence[int] = ()
-    """One for each row, if tokens are sampled."""
-    sources: Sequence[Sequence[int]] | None = None
-    """Input of the encoder of a sequence-to-sequence model."""
-    rules: Rules = FREE
-    """What the checkpoint's generation config forces and forbids."""
-    live: bool = False
-    """Yield each step as soon as it is made, not when the row is finished."""
 
 
 class Engine(Protocol):

@@ -97,7 +97,7 @@ def load_on_torch(model: ModelSpec, kinds: tuple[Kind, ...] = ()) -> Loaded:
     kinds: what it may be; empty: any kind, without its head. Raises as `load` does.
     """
     from llmcli.engines.pytorch import loading
-    from llmcli.engines.pytorch.packing import pack, round_to_int8
+    from llmcli.engines.pytorch.packing import pack, quantize
 
     rounds = model.dtype == "int8"
     if rounds:
@@ -106,7 +106,7 @@ def load_on_torch(model: ModelSpec, kinds: tuple[Kind, ...] = ()) -> Loaded:
     if not rounds:
         pack(loaded.network)
         return loaded
-    round_to_int8(loaded.network)
+    quantize(loaded.network)
     return replace(loaded, placement=Placement("cpu", "int8", f"cpu, {INT8}"))
 
 

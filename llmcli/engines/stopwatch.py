@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from llmcli.engines.base import Request
+from llmcli.decoding.request import Request
 from llmcli.errors import LlmcliError
 from llmcli.spec import Decoding, ModelSpec
 from llmcli.spec.tasks import BenchOptions

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from llmcli.data.rows import Failure, Row
-from llmcli.decoding.generation_config import FREE, Rules, read_rules
-from llmcli.engines.base import Loaded, Request, decoder_start, end_tokens
+from llmcli.decoding.generation_config import NO_RULES, Rules, read_rules
+from llmcli.decoding.request import Request
+from llmcli.engines.base import Loaded, decoder_start, end_tokens
 from llmcli.errors import InputError
 from llmcli.inference.batches import Job
 from llmcli.inference.encoding import Fitting, cut_text
@@ -47,7 +48,7 @@ class Reading:
     def __init__(self, loaded: Loaded, options: AnswerOptions, on_overflow: Overflow) -> None:
         self._loaded, self._spec, self._on_overflow = loaded, options, on_overflow
         self._is_chat = loaded.kind == "causal" and has_chat_template(loaded)
-        self._rules: Rules = FREE
+        self._rules: Rules = NO_RULES
         if loaded.kind == "seq2seq":
             self._rules = read_rules(loaded.generation_config, start=1)
 

@@ -8,9 +8,10 @@ from typing import Any, Literal
 from llmcli.data.records import Record
 from llmcli.data.results import Result, record_of
 from llmcli.data.rows import Failure, Row
+from llmcli.decoding.request import Request
 from llmcli.decoding.steps import Hypothesis, Step, sequence_seed
 from llmcli.decoding.validation import DEFAULT_NEW_TOKENS
-from llmcli.engines.base import Loaded, Request, end_tokens
+from llmcli.engines.base import Loaded, end_tokens
 from llmcli.errors import InputError
 from llmcli.inference.prompts import encode_prompt, room
 from llmcli.spec import Chat, Decoding, Overflow

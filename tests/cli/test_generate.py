@@ -304,4 +304,4 @@ def test_assistance_is_for_greedy_decoding_of_one_text(generate, words):
 def test_a_draft_model_needs_the_same_vocabulary(generate):
     result = generate("a", "--assist", "gpt2-stories")
     assert result.exit_code == 5
-    assert "its vocabulary is not that of" in result.stderr
+    assert "its vocabulary differs from that of" in result.stderr

@@ -139,7 +139,7 @@ def test_int8_without_ctranslate2_runs_on_torch_or_says_how_to_install_it(
 
     without("ctranslate2")
     monkeypatch.delenv("LLMCLI_ENGINE")
-    monkeypatch.setattr(packing, "round_to_int8", lambda model: None)  # on any processor
+    monkeypatch.setattr(packing, "quantize", lambda model: None)  # on any processor
     words = ("generate", "hi", "-m", tiny_gpt2, "--dtype", "int8", "-n", "2")
     monkeypatch.setattr(choose, "has_int8_products", lambda: True)
     assert run(*words).exit_code == 0

@@ -5,8 +5,10 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from llmcli.decoding.beam_search import beam_search
-from llmcli.decoding.generation_config import GONE, Rules
-from llmcli.decoding.loop import CachedCausal, DecodingLoop
+from llmcli.decoding.decoder_only import CachedCausal
+from llmcli.decoding.generation_config import EXCLUDED, Rules
+from llmcli.decoding.loop import DecodingLoop
+from llmcli.decoding.request import Request
 from llmcli.errors import ModelUnsuitable
 from llmcli.spec import Decoding
 
@@ -22,19 +24,19 @@ def test_what_is_banned_and_forced():
     logits = torch.arange(8.0).reshape(2, 4)
     histories = [[2, 3], [3, 2]]
     found = applied(Rules(banned=((1,), (3, 2))), logits, histories)
-    assert found.tolist() == [[0, GONE, GONE, 3], [4, GONE, 6, 7]]
+    assert found.tolist() == [[0, EXCLUDED, EXCLUDED, 3], [4, EXCLUDED, 6, 7]]
     found = applied(Rules(min_new_tokens=1, banned_first=(2,)), logits, histories)
-    assert found.tolist() == [[GONE, 1, GONE, 3], [GONE, 5, GONE, 7]]
+    assert found.tolist() == [[EXCLUDED, 1, EXCLUDED, 3], [EXCLUDED, 5, EXCLUDED, 7]]
     found = applied(Rules(forced_first=3), logits, histories)
-    assert found.tolist() == [[GONE, GONE, GONE, 0]] * 2
+    assert found.tolist() == [[EXCLUDED, EXCLUDED, EXCLUDED, 0]] * 2
     found = applied(Rules(forced_last=0), logits, histories, length=5, last=[False, True])
-    assert found.tolist() == [[0, 1, 2, 3], [0, GONE, GONE, GONE]]
+    assert found.tolist() == [[0, 1, 2, 3], [0, EXCLUDED, EXCLUDED, EXCLUDED]]
 
 
 def test_probabilities_add_up_again_and_nothing_left_is_nothing():
     rules = Rules(banned=((0,), (5, 1)), renormalize=True)
     found = applied(rules, torch.tensor([[3.0, 1.0], [3.0, 1.0]]), [[7], [5]])
-    assert found.tolist() == [[GONE, 0], [GONE, GONE]]
+    assert found.tolist() == [[EXCLUDED, 0], [EXCLUDED, EXCLUDED]]
     assert applied(rules, torch.tensor([[float("nan"), float("nan")]]), [[7]]).isnan().any()
 
 
@@ -45,16 +47,8 @@ def model(tiny_gpt2):
 
 def test_a_decoder_tells_the_probabilities_of_the_model_itself(model):
     def steps(rules):
-        decoder = DecodingLoop(
-            CachedCausal(model, PROMPTS),
-            PROMPTS,
-            Decoding(logprobs=1),
-            limits=[1, 1],
-            seeds=[0, 0],
-            end_tokens=frozenset(),
-            rules=rules,
-        )
-        return list(decoder)
+        request = Request(PROMPTS, [1, 1], frozenset(), rules=rules)
+        return list(DecodingLoop(CachedCausal(model, PROMPTS), request, Decoding(logprobs=1)))
 
     free = steps(Rules())
     ruled = steps(Rules(banned=((free[0].token,),)))
@@ -69,9 +63,7 @@ def test_a_search_finds_nan(model):
             found[-1, 3] = float("nan")
             return found
 
-    limits = [4, 4]
-    spec = Decoding(num_beams=2)
     for rules in (Rules(), Rules(renormalize=True, banned=((9,),))):
         with torch.inference_mode(), pytest.raises(ModelUnsuitable, match="NaN"):
-            state = Damaged(model, PROMPTS)
-            beam_search(state, PROMPTS, spec, limits=limits, end_tokens=frozenset({0}), rules=rules)
+            request = Request(PROMPTS, [4, 4], frozenset({0}), rules=rules)
+            beam_search(Damaged(model, PROMPTS), request, Decoding(num_beams=2))

@@ -6,9 +6,9 @@ import pytest
 import torch
 from transformers.cache_utils import DynamicCache, DynamicLayer
 
-from llmcli.decoding import loop as decoding
+from llmcli.decoding import decoder_only
+from llmcli.decoding.decoder_only import CachedCausal
 from llmcli.decoding.kv_cache import ROOM, RoomyLayer, joined, with_room
-from llmcli.decoding.loop import CachedCausal
 from llmcli.engines.pytorch.loading import load
 from llmcli.spec import ModelSpec
 from tests.tiny_models import BLOOM, GPT2, LLAMA, MAMBA, make_causal
@@ -112,7 +112,7 @@ def test_prompts_that_are_read_in_parts_go_on_as_if_read_together(
     loaded = load(ModelSpec(str(make_causal(bpe, tmp_path / "model", **settings))), ("causal",))
     found = []
     for most in (8, 10_000):
-        monkeypatch.setattr(decoding, "READ_AT_ONCE", most)
+        monkeypatch.setattr(decoder_only, "READ_AT_ONCE", most)
         cached = CachedCausal(loaded.network, PROMPTS)
         with torch.inference_mode():
             logits = [cached.logits()]

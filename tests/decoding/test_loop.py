@@ -5,7 +5,9 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from llmcli.decoding.beam_search import beam_search
-from llmcli.decoding.loop import CachedCausal, DecodingLoop
+from llmcli.decoding.decoder_only import CachedCausal
+from llmcli.decoding.loop import DecodingLoop
+from llmcli.decoding.request import Request
 from llmcli.decoding.steps import sequence_seed
 from llmcli.spec import Decoding
 from tests.tiny_models import BLOOM, GPT2, LLAMA, MAMBA, make_causal
@@ -21,14 +23,8 @@ def model(request, bpe, tmp_path_factory):
 
 
 def decode(model, prompts, spec, *, limit=12, seeds=None, end=END):
-    decoder = DecodingLoop(
-        CachedCausal(model, prompts),
-        prompts,
-        spec,
-        limits=[limit] * len(prompts),
-        seeds=seeds or [0] * len(prompts),
-        end_tokens=end,
-    )
+    request = Request(prompts, [limit] * len(prompts), end, seeds or [0] * len(prompts))
+    decoder = DecodingLoop(CachedCausal(model, prompts), request, spec)
     rows = [[] for _ in prompts]
     while decoder.running:
         for step in decoder.step():
@@ -87,14 +83,8 @@ def test_sampled_rows_depend_on_their_own_seed_alone(model):
 
 
 def test_stop_ends_one_row_and_no_other(model):
-    decoder = DecodingLoop(
-        CachedCausal(model, PROMPTS[:2]),
-        PROMPTS[:2],
-        Decoding(),
-        limits=[5, 5],
-        seeds=[0, 0],
-        end_tokens=frozenset(),
-    )
+    request = Request(PROMPTS[:2], [5, 5], frozenset())
+    decoder = DecodingLoop(CachedCausal(model, PROMPTS[:2]), request, Decoding())
     rows = [step.row for step in decoder.step()]
     decoder.stop(0)
     while decoder.running:
@@ -103,14 +93,8 @@ def test_stop_ends_one_row_and_no_other(model):
 
 
 def test_each_row_keeps_to_its_own_limit(model):
-    decoder = DecodingLoop(
-        CachedCausal(model, PROMPTS[:3]),
-        PROMPTS[:3],
-        Decoding(),
-        limits=[2, 0, 3],
-        seeds=[0] * 3,
-        end_tokens=frozenset(),
-    )
+    request = Request(PROMPTS[:3], [2, 0, 3], frozenset())
+    decoder = DecodingLoop(CachedCausal(model, PROMPTS[:3]), request, Decoding())
     rows = []
     while decoder.running:
         rows += [step.row for step in decoder.step()]
@@ -119,10 +103,8 @@ def test_each_row_keeps_to_its_own_limit(model):
 
 def test_logprobs_are_those_of_the_model_before_any_filter(model):
     spec = Decoding(temperature=0.5, top_k=2, logprobs=3, seed=1)
-    decoder = DecodingLoop(
-        CachedCausal(model, PROMPTS[:1]), PROMPTS[:1], spec, limits=[1], seeds=[1], end_tokens=END
-    )
-    (step,) = decoder.step()
+    request = Request(PROMPTS[:1], [1], END, seeds=[1])
+    (step,) = DecodingLoop(CachedCausal(model, PROMPTS[:1]), request, spec).step()
     with torch.no_grad():
         expected = model(torch.tensor([PROMPTS[0]])).logits[0, -1].log_softmax(-1)
     assert step.logprob == pytest.approx(expected[step.token].item(), abs=1e-5)
@@ -144,14 +126,10 @@ def test_beams_equal_those_of_generate(model, beams, settings, end):
     theirs = reference(
         model, prompt, end=end, num_beams=beams, num_return_sequences=beams, **settings
     )
-    (found,) = beam_search(
-        CachedCausal(model, [prompt]),
-        [prompt],
-        Decoding(num_beams=beams, num_return_sequences=beams, **settings),
-        limits=[12],
-        end_tokens=frozenset({end}),
-    )
-    ours = [list(one.tokens) + [end] * one.ended for one in found]
+    options = Decoding(num_beams=beams, num_return_sequences=beams, **settings)
+    request = Request([prompt], [12], frozenset({end}))
+    (hypotheses,) = beam_search(CachedCausal(model, [prompt]), request, options)
+    ours = [list(best.tokens) + [end] * best.ended for best in hypotheses]
     assert ours == [trimmed(row, end) for row in theirs]
 
 

@@ -5,7 +5,9 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from llmcli.data.rows import Row
-from llmcli.decoding.loop import CachedCausal, DecodingLoop
+from llmcli.decoding.decoder_only import CachedCausal
+from llmcli.decoding.loop import DecodingLoop
+from llmcli.decoding.request import Request
 from llmcli.decoding.speculative import AssistedState, PromptLookup, RewindableModel
 from llmcli.engines.pytorch.assistant import AssistedEngine, DraftModel
 from llmcli.engines.pytorch.loading import load
@@ -65,7 +67,7 @@ class Oracle:
 
 def decode(state, prompt, spec, *, limit, end=frozenset()):
     """All steps of one text."""
-    decoder = DecodingLoop(state, [prompt], spec, limits=[limit], seeds=[0], end_tokens=end)
+    decoder = DecodingLoop(state, Request([prompt], [limit], end), spec)
     steps = []
     while decoder.running:
         steps += decoder.step()
@@ -169,12 +171,12 @@ def test_a_model_that_cannot_forget_is_refused(bpe, tmp_path):
     for settings in (MAMBA, rwkv):
         name = settings["model_type"]
         model = AutoModelForCausalLM.from_pretrained(make_causal(bpe, tmp_path / name, **settings))
-        with pytest.raises(ModelUnsuitable, match=f"a {name} model cannot take back"):
+        with pytest.raises(ModelUnsuitable, match=f"cache of a {name} model cannot be cropped"):
             RewindableModel(model)
 
 
 def test_a_draft_model_with_another_vocabulary_is_refused(gpt2, starter):
-    with pytest.raises(ModelUnsuitable, match="its vocabulary is not that of"):
+    with pytest.raises(ModelUnsuitable, match="its vocabulary differs from that of"):
         AssistedEngine(starter, gpt2)
 
 

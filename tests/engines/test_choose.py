@@ -144,7 +144,7 @@ def test_int8_runs_on_torch_where_the_processor_has_it(run, tiny_gpt2, monkeypat
     assert refused.exit_code == 2 and "it does not sample" in refused.stderr
     assert run("forward", "a", "-m", tiny_gpt2, "--dtype", "int8").exit_code == 2
     monkeypatch.setattr(engines, "has_int8_products", lambda: True)
-    monkeypatch.setattr(packing, "round_to_int8", lambda model: None)  # on any processor
+    monkeypatch.setattr(packing, "quantize", lambda model: None)  # on any processor
     assert "by ct2, int8" in run(*words, "--engine", "auto").stderr
     for how in (
         ("--engine", "torch"),
@@ -200,7 +200,7 @@ def test_hardware_decides_what_both_could_do(
         assert told in run(*generate, "-n", "2").stderr
     assert "by ct2" in run(*generate, "-n", "2", "--engine", "ct2").stderr
     assert "by ct2" in run(*generate, "-n", "2", "--limit", "1").stderr
-    monkeypatch.setattr(packing, "round_to_int8", lambda model: None)
+    monkeypatch.setattr(packing, "quantize", lambda model: None)
     for has, told in ((True, "packs the weights once"), (False, "by ct2")):
         monkeypatch.setattr(engines, "has_int8_products", lambda has=has: has)
         assert told in run(*generate, "-n", "2", "--dtype", "int8").stderr
@@ -237,7 +237,7 @@ def test_streams_let_their_models_go(run, tiny_gpt2):
     run("generate", "a", "-m", tiny_gpt2, "-n", "1", "--engine", "ct2")  # converted
     code = (
         "from llmcli.engines.choose import Purpose, load\n"
-        "from llmcli.engines.base import Request\n"
+        "from llmcli.decoding.request import Request\n"
         "from llmcli.spec import Decoding, ModelSpec\n"
         "for _ in range(25):\n"
         f"    loaded = load(ModelSpec({str(tiny_gpt2)!r}, engine='ct2'), Purpose(('causal',)))\n"

@@ -142,7 +142,7 @@ def test_rows_are_scored_together_as_alone_whatever_a_model_makes_of_padding(nam
     for row, count, found in zip(rows, counts, together, strict=True):
         assert found == pytest.approx(engine.score([row], [count])[0], rel=1e-4)
         with torch.no_grad():
-            logits = engine._model(torch.tensor([row])).logits[0].log_softmax(-1)
+            logits = engine._network(torch.tensor([row])).logits[0].log_softmax(-1)
         expected = [logits[at - 1, row[at]].item() for at in range(len(row) - count, len(row))]
         assert found == pytest.approx(expected, rel=1e-4)
 

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from llmcli.arrays import Bools, Floats, Integers, require_numbers
+from llmcli.decoding.request import Request
 from llmcli.decoding.steps import Hypothesis, Step, StepStream
-from llmcli.engines.base import Inputs, Outputs, Request
+from llmcli.engines.base import Inputs, Outputs
 from llmcli.engines.ct2.heads import Head
 from llmcli.models.architectures import Kind
 from llmcli.spec import Decoding, EngineName

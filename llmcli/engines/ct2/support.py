@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from llmcli.decoding.generation_config import FREE, Rules
+from llmcli.decoding.generation_config import NO_RULES, Rules
 from llmcli.models.architectures import WORDS, Kind
 from llmcli.spec import Decoding
 
@@ -200,7 +200,7 @@ def reason_against(settings: dict[str, Any], kind: Kind) -> str | None:
     return _reason_against_rope(full) or _reason_against_shape(full) or _reason_by_type(full)
 
 
-def reason_against_decoding(kind: Kind, options: Decoding, rules: Rules = FREE) -> str | None:
+def reason_against_decoding(kind: Kind, options: Decoding, rules: Rules = NO_RULES) -> str | None:
     """Why CTranslate2 would not decode as transformers does, in a few words; None if it does.
 
     rules: of a model's generation config, where they are known already.

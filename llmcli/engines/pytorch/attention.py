@@ -1,4 +1,4 @@
-"""Attention in bfloat16 on a CPU, where PyTorch's own is slow."""
+"""Attention in bfloat16 on a CPU, where PyTorch's own kernel is slow."""
 
 from typing import Any
 
@@ -9,11 +9,11 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 MOST_SCORES = 1 << 25  # numbers, 64 MB
 UNKNOWN = ("position_bias", "softcap", "s_aux", "output_attentions")
-"""What transformers may pass on that changes the scores, or asks for them."""
+"""Arguments of some models that change the scores, or ask for them."""
 
 
 def use_matrix_products() -> None:
-    """From now on, models of transformers attend by `attend`, where they attend by "sdpa"."""
+    """Make `attend` the function of all models of transformers whose attention is "sdpa"."""
     AttentionInterface.register("sdpa", attend)
 
 
@@ -30,19 +30,20 @@ def attend(
 ) -> tuple[Tensor, Tensor | None]:
     """Scaled dot-product attention, (B, T, H, D): query (B, H, T, D), key and value (B, K, S, D).
 
-    In bfloat16 on a CPU, without gradients, as two matrix products with a softmax between them
-    (Vaswani et al. 2017, section 3.2.1): oneDNN multiplies them up to twice as fast as PyTorch's
-    fused kernel. All else, and what would take much memory, is transformers' own function.
+    In bfloat16 on a CPU, without gradients, it is two matrix products with a softmax between them
+    (Vaswani et al. 2017, section 3.2.1): oneDNN computes these up to twice as fast as PyTorch's
+    fused kernel. Everything else, and what would take much memory, transformers computes.
+    The parameters are those that transformers passes.
     """
     causal = getattr(module, "is_causal", True) if is_causal is None else is_causal
     hides_later = causal and attention_mask is None and query.shape[2] > 1
     fits = query.shape[:3].numel() * key.shape[2] <= MOST_SCORES
-    asked = [more.get(name) for name in UNKNOWN]
-    plain = not dropout and all(one is None or one is False for one in asked)
-    here = query.dtype is torch.bfloat16 and query.device.type == "cpu"
-    if here and fits and plain and not hides_later and not torch.is_grad_enabled():
+    extras = [more.get(name) for name in UNKNOWN]
+    plain = not dropout and all(value is None or value is False for value in extras)
+    is_slow = query.dtype is torch.bfloat16 and query.device.type == "cpu"
+    if is_slow and fits and plain and not hides_later and not torch.is_grad_enabled():
         return _products(query, key, value, attention_mask, scaling), None
-    found: tuple[Tensor, None] = sdpa_attention_forward(
+    attended: tuple[Tensor, None] = sdpa_attention_forward(
         module,
         *(query, key, value, attention_mask),
         dropout=dropout,
@@ -50,7 +51,7 @@ def attend(
         is_causal=is_causal,
         **more,
     )
-    return found
+    return attended
 
 
 def _products(
@@ -59,9 +60,9 @@ def _products(
     batch, heads, count, width = query.shape
     groups, length = key.shape[1:3]
     scaled = query * (width**-0.5 if scaling is None else scaling)
-    # Heads that share keys and values are rows of one product.
+    # Heads that share keys and values become rows of one product.
     rows = scaled.reshape(batch, groups, heads // groups * count, width)
-    if count == 1:  # keys as they lie in a cache are copied to be turned around
+    if count == 1:  # transposing the keys of a cache would copy them
         scores = torch.matmul(key, rows.transpose(2, 3)).transpose(2, 3)
     else:
         scores = torch.matmul(rows, key.transpose(2, 3))

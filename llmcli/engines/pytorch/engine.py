@@ -1,4 +1,4 @@
-"""The reference engine: a model of transformers, which does everything."""
+"""The reference engine: a model of transformers, which supports everything."""
 
 import inspect
 from collections.abc import Sequence
@@ -9,107 +9,110 @@ import torch
 
 from llmcli.arrays import Bools, Floats, require_numbers
 from llmcli.decoding.beam_search import beam_search
+from llmcli.decoding.decoder_only import CachedCausal
 from llmcli.decoding.encoder_decoder import CachedSeq2Seq
-from llmcli.decoding.loop import CachedCausal, DecodingLoop, DecodingState
+from llmcli.decoding.loop import DecodingLoop, DecodingState
+from llmcli.decoding.request import Request
 from llmcli.decoding.steps import Hypothesis, StepStream
-from llmcli.engines.base import Engine, Inputs, Outputs, Request
+from llmcli.engines.base import Engine, Inputs, Outputs
 from llmcli.spec import Decoding, EngineName
 
-LOGITS = 1 << 26  # numbers that are held at once at most
-# Of two logits. Of 4,000 reviews, MiniLM's differences in bfloat16 were off by 0.07 at most.
+LOGITS = 1 << 26  # how many logits are held at a time
+# A difference of two logits. In bfloat16, those of MiniLM for 4,000 reviews were off by up to 0.07.
 CLOSE = 0.15
 
 
 class TorchEngine:
-    """Runs a model of transformers where it lies. What the methods do, `Engine` says."""
+    """Runs a torch module of transformers, on the device that it is on. Implements `Engine`."""
 
     name: EngineName = "torch"
 
-    def __init__(self, model: Any) -> None:
-        self._model = model
+    def __init__(self, network: Any) -> None:
+        """network: in evaluation mode."""
+        self._network = network
 
     @torch.inference_mode()
     def forward(self, inputs: Inputs, positions: Bools | None = None) -> Outputs:
-        device = self._model.device
+        """One forward pass, as `Engine.forward` describes it."""
+        device = self._network.device
         tensors = {name: torch.from_numpy(ids).to(device) for name, ids in inputs.items()}
-        out = self._model(**tensors)
+        out = self._network(**tensors)
 
-        def taken(name: str, at: Bools | None = None) -> Any:
-            found = getattr(out, name, None)
-            if found is None:
+        def array(name: str, mask: Bools | None = None) -> Any:
+            values = getattr(out, name, None)
+            if values is None:
                 return None
-            if at is not None:
-                found = found[torch.from_numpy(at).to(device)]
-            return found.float().cpu().numpy()
+            if mask is not None:
+                values = values[torch.from_numpy(mask).to(device)]
+            return values.float().cpu().numpy()
 
         return Outputs(
-            logits=taken("logits", positions),
-            hidden=taken("last_hidden_state"),
-            starts=taken("start_logits"),
-            ends=taken("end_logits"),
+            logits=array("logits", positions),
+            hidden=array("last_hidden_state"),
+            starts=array("start_logits"),
+            ends=array("end_logits"),
         )
 
     @torch.inference_mode()
     def decode(self, request: Request, options: Decoding) -> StepStream:
-        return decoding_loop(self._state(request), request, options)
+        """Greedy decoding or sampling, as `Engine.decode` describes it."""
+        return DecodingLoop(self._state(request), request, options)
 
     @torch.inference_mode()
     def search(self, request: Request, options: Decoding) -> list[list[Hypothesis]]:
-        return beam_search(
-            self._state(request),
-            request.prompts,
-            options,
-            limits=request.limits,
-            end_tokens=request.end_tokens,
-            rules=request.rules,
-        )
+        """Beam search, as `Engine.search` describes it."""
+        return beam_search(self._state(request), request, options)
 
     def _state(self, request: Request) -> DecodingState:
         if request.sources is None:
-            return CachedCausal(self._model, request.prompts)
-        pad = self._model.config.pad_token_id or 0
-        return CachedSeq2Seq(self._model, request.sources, request.prompts[0], pad)
+            return CachedCausal(self._network, request.prompts)
+        pad = self._network.config.pad_token_id or 0
+        return CachedSeq2Seq(self._network, request.sources, request.prompts[0], pad)
 
     @torch.inference_mode()
     def score(self, rows: Sequence[Sequence[int]], counts: Sequence[int]) -> list[Floats]:
+        """Log-probabilities of tokens, as `Engine.score` describes it."""
         starts = [len(row) - count - 1 for row, count in zip(rows, counts, strict=True)]
-        most = max(map(len, rows)) - 1 - min(starts)  # places of a row whose logits are computed
-        each = max(1, LOGITS // (most * self._model.config.vocab_size))
-        found: list[Floats] = []
+        most = max(map(len, rows)) - 1 - min(starts)  # positions of a row that need logits
+        each = max(1, LOGITS // (most * self._network.config.vocab_size))
+        scores: list[Floats] = []
         for at in range(0, len(rows), each):
-            found += self._score(rows[at : at + each], starts[at : at + each])
-        return found
+            scores += self._score(rows[at : at + each], starts[at : at + each])
+        return scores
 
     def _score(self, rows: Sequence[Sequence[int]], starts: Sequence[int]) -> list[Floats]:
-        """starts: of each row, the last token before those that are scored."""
-        # Each token is predicted by what is before it: the last one by the row without it. Padding
-        # behind a token changes nothing of it in a causal model.
+        """starts: for each row, the position before the first token that is scored."""
+        # A token is predicted by those before it, so the last one need not be read. In a causal
+        # model, padding on the right changes nothing before it.
         width, first = max(map(len, rows)) - 1, min(starts)
         padded = [[*row[:-1], *[0] * (width + 1 - len(row))] for row in rows]
-        inputs: dict[str, Any] = {"input_ids": torch.tensor(padded, device=self._model.device)}
-        if "logits_to_keep" in inspect.signature(self._model.forward).parameters:
+        inputs: dict[str, Any] = {"input_ids": torch.tensor(padded, device=self._network.device)}
+        if "logits_to_keep" in inspect.signature(self._network.forward).parameters:
             inputs["logits_to_keep"] = width - first
-        logits = self._model(**inputs, use_cache=False).logits[:, first - width :]  # (B, N, V)
+        logits = self._network(**inputs, use_cache=False).logits[:, first - width :]  # (B, N, V)
         scores = []
-        for each, row, start in zip(logits, rows, starts, strict=True):
-            logprobs = each[start - first : len(row) - 1 - first].float().log_softmax(-1)  # (n, V)
+        for row_logits, row, start in zip(logits, rows, starts, strict=True):
+            needed = row_logits[start - first : len(row) - 1 - first]
+            logprobs = needed.float().log_softmax(-1)  # (n, V)
             require_numbers(logprobs)
-            came = torch.tensor(row[start + 1 :], device=logprobs.device)  # (n,)
-            scores.append(logprobs.gather(-1, came[:, None])[:, 0].cpu().numpy())
+            tokens = torch.tensor(row[start + 1 :], device=logprobs.device)  # (n,)
+            scores.append(logprobs.gather(-1, tokens[:, None])[:, 0].cpu().numpy())
         return scores
 
 
 class RecheckedClassifier(TorchEngine):
-    """A classifier in bfloat16 that decides again in float32 between labels that are close.
+    """A classifier in bfloat16 that runs texts again in float32 if their best labels are close.
 
-    So its labels are those of float32, for the price of the few texts that leave it in doubt.
+    So the labels are those of float32, at the cost of the few texts that are uncertain.
     """
 
-    def __init__(self, model: Any, exact: Engine) -> None:
-        super().__init__(model)
+    def __init__(self, network: Any, exact: Engine) -> None:
+        """network: in bfloat16. exact: the same classifier in float32."""
+        super().__init__(network)
         self._exact = exact
 
     def forward(self, inputs: Inputs, positions: Bools | None = None) -> Outputs:
+        """Logits (B, L), exact where the two best labels are close."""
         out = super().forward(inputs, positions)
         logits = out.logits  # (B, L)
         if logits is None or logits.shape[-1] < 2:
@@ -117,19 +120,6 @@ class RecheckedClassifier(TorchEngine):
         second, best = np.partition(logits, -2)[:, -2:].T
         close = best - second < CLOSE
         if close.any():
-            again = self._exact.forward({name: rows[close] for name, rows in inputs.items()})
-            logits[close] = again.logits
+            exact = self._exact.forward({name: rows[close] for name, rows in inputs.items()})
+            logits[close] = exact.logits
         return out
-
-
-def decoding_loop(state: DecodingState, request: Request, options: Decoding) -> DecodingLoop:
-    """The decoding loop for a request. state: a model that was fed its prompts."""
-    return DecodingLoop(
-        state,
-        request.prompts,
-        options,
-        limits=request.limits,
-        seeds=request.seeds,
-        end_tokens=request.end_tokens,
-        rules=request.rules,
-    )

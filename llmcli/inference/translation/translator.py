@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from llmcli.data.results import Result
 from llmcli.data.rows import Failure, Row
 from llmcli.decoding.generation_config import Rules, read_rules
+from llmcli.decoding.request import Request
 from llmcli.decoding.steps import Hypothesis
-from llmcli.engines.base import Loaded, Request, decoder_start, end_tokens
+from llmcli.engines.base import Loaded, decoder_start, end_tokens
 from llmcli.errors import InputError, UsageError
 from llmcli.inference.encoding import input_limit
 from llmcli.inference.sentences import halves

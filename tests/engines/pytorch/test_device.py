@@ -32,7 +32,7 @@ def test_what_is_asked_for_is_taken():
 
 @pytest.mark.parametrize("device", ["gpu", "cuda:64", "xpu", "", "cpu:cpu"])
 def test_a_device_that_is_not_there_is_a_usage_error(device):
-    with pytest.raises(UsageError, match="--device"):
+    with pytest.raises(UsageError, match="`device`"):
         choose_device(device)
 
 

@@ -22,7 +22,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from llmcli.engines.choose import Purpose, load
 from llmcli.engines.pytorch import packing
 from llmcli.engines.pytorch.attention import attend
-from llmcli.engines.pytorch.packing import Int8Linear, PackedLinear, pack, round_to_int8
+from llmcli.engines.pytorch.packing import Int8Linear, PackedLinear, pack, quantize
 from llmcli.errors import ModelUnsuitable
 from llmcli.spec import ModelSpec
 from llmcli.system.machine import has_int8_products
@@ -296,7 +296,7 @@ def test_a_model_in_int8_is_close(auto, name, settings, monkeypatch):
     monkeypatch.setattr(packing, "LEAST", 0)
     plain, inputs = made(auto, name, settings, torch.float32)
     rounded = copy.deepcopy(plain)
-    round_to_int8(rounded)
+    quantize(rounded)
     assert any(isinstance(one, Int8Linear) for one in rounded.modules())
     with torch.inference_mode():
         expected, found = plain(**inputs)[0], rounded(**inputs)[0]
@@ -304,8 +304,8 @@ def test_a_model_in_int8_is_close(auto, name, settings, monkeypatch):
 
 
 def test_a_model_without_large_layers_is_not_called_int8():
-    with pytest.raises(ModelUnsuitable, match="--dtype int8"):
-        round_to_int8(nn.Sequential(nn.Linear(64, 64)))
+    with pytest.raises(ModelUnsuitable, match="`dtype`=int8"):
+        quantize(nn.Sequential(nn.Linear(64, 64)))
 
 
 def test_gelu_takes_one_pass_and_stays_the_same_in_float32():
