@@ -44,8 +44,7 @@ ALLOWED = {
 `llmcli.__version__` is for everybody.
 """
 WIDER = dict.fromkeys(
-    [f"llmcli.cli.{name}" for name in ("running", "predicting", "predictors", "evaluate")]
-    + ["llmcli.cli.finetune", "llmcli.cli.launching"],
+    ["llmcli.cli.finetune", "llmcli.cli.launching"],
     INFERENCE | {"evaluation", "training", "tasks", "api", "cli"},
 )
 """Files that may still import more than the others of their room."""

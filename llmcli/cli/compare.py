@@ -1,23 +1,28 @@
 """llmcli compare: two models on the same rows."""
 
-from dataclasses import asdict
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import click
 
-from llmcli.cli.evaluate import plan_of, shared_options
+from llmcli.cli.evaluate import follow, require_all_rows
+from llmcli.cli.options.evaluation import evaluation_options
 from llmcli.cli.options.model import model_options
 from llmcli.cli.output import Output
-from llmcli.cli.predicting import BaselineSpec
 from llmcli.cli.reporting import comparison_text
+from llmcli.cli.row_command import RowCommand
 from llmcli.errors import UsageError
-from llmcli.spec import ModelSpec
+from llmcli.spec import BatchOptions, InputOptions, ModelSpec
+from llmcli.spec.evaluation import EvaluateOptions
+
+if TYPE_CHECKING:
+    from llmcli.evaluation.predictions import Predictions
 
 
 @click.command()
 @click.argument("a")
 @click.argument("b")
-@shared_options
+@evaluation_options()
 @model_options(named=False)
 @click.option(
     "--rows",
@@ -27,52 +32,54 @@ from llmcli.spec import ModelSpec
     metavar="N",
     help="Show the N rows that changed most.",
 )
-def compare(a: str, b: str, model: ModelSpec, rows: int, out: Output, **shared: Any) -> None:
+def compare(
+    a: str,
+    b: str,
+    source: InputOptions,
+    model: ModelSpec,
+    options: EvaluateOptions,
+    batch: BatchOptions,
+    rows: int,
+    out: Output,
+) -> None:
     """Compare two models, or two files of predictions, on the same rows.
 
     A and B are each a model, as -m takes it, or a file as llmcli evaluate --predictions takes it.
-    Every metric of both is told, and the difference with a 95% interval, the same rows being drawn
-    for both; where rows are right or wrong, McNemar's exact test; and the rows that changed.
+    The report has every metric of both, and the difference with a 95% confidence interval, for
+    which each sample draws the same rows for both; where rows are right or wrong, McNemar's exact
+    test; and the rows that changed.
 
     \b
       llmcli compare --task classification my-sentiment my-other -i dev.jsonl
       llmcli compare --task translation old.jsonl new.jsonl --target-column fr --rows 20
       llmcli compare --task causal-lm gpt2 distilgpt2 -i wiki.txt
     """
-    plan = plan_of(model, BaselineSpec(), shared)
-    if plan.data.input == "-":
+    if source.input == "-":
         raise UsageError("both models read the rows, and stdin can be read once: give a file")
-    from llmcli.cli.predictors import predictions_of
 
-    first, second = (predictions_of(plan, name, out) for name in (a, b))
-    for one in (first, second):
-        one.report(out)
+    command = RowCommand(source, model, out, batch)
+    first, second = (_predictions(command, name, options) for name in (a, b))
     from llmcli.tasks.compare import compare as run
 
-    labels = tuple(dict.fromkeys([*first.labels, *second.labels]))
-    result = run(first.examples, second.examples, plan.options, labels, rows)
-    record = {
-        "task": result.task,
-        "a": first.name,
-        "b": second.name,
-        "input": plan.data.input or first.name,
-        "rows": result.rows,
-        "unit": first.unit,
-        "metrics": {one.name: _without_name(asdict(one)) for one in result.differences},
-        "bootstrap": plan.options.bootstrap,
-        "seed": plan.options.seed,
-        "mcnemar": asdict(result.mcnemar) if result.mcnemar is not None else None,
-        "became_right": result.became_right,
-        "became_wrong": result.became_wrong,
-        "better": result.better,
-        "worse": result.worse,
-        "changed": [asdict(one) for one in result.changed],
-    }
+    comparison = run(first, second, options, rows)
+    for note in comparison.notes:
+        out.note(note)
     with out.records(comparison_text) as writer:
-        writer.write(record)
-    first.check()
-    second.check()
+        writer.write(comparison.to_dict())
+    for failures in (comparison.failures_a, comparison.failures_b):
+        require_all_rows(failures, comparison.rows_read)
 
 
-def _without_name(difference: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in difference.items() if key != "name"}
+def _predictions(command: RowCommand, name: str, options: EvaluateOptions) -> "Predictions":
+    """The predictions in a file, if `name` is that of one, else those of a model."""
+    from llmcli.tasks import evaluate as task
+
+    source = command.source
+    data = None if source.input is None else task.open_set(source.input, options, source.limit)
+    if task.is_prediction_file(name):
+        return task.read_predictions(name, options, data, source.limit)
+    if data is None:
+        raise UsageError("no data: give --input FILE")
+    command = replace(command, model=replace(command.model, model_id=name))
+    loaded = command.load(task.load, options)
+    return task.predict(loaded, data, options, command.batch, follow(command))

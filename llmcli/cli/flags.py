@@ -39,7 +39,7 @@ def with_flags(message: str, command: click.Command | None = None) -> str:
 
 
 def _flags(command: click.Command) -> dict[str, str]:
-    """Each option by the name of its field: its longest spelling, or -m for the model.
+    """Each option by the name of its field: as `flag_of` spells it, or -m for the model.
 
     A group has the options of its commands.
     """
@@ -60,5 +60,8 @@ def _flags(command: click.Command) -> dict[str, str]:
 
 
 def flag_of(param: click.Parameter) -> str:
-    """The longest spelling of an option; the name of an argument."""
-    return max(param.opts, key=len) if isinstance(param, click.Option) else str(param.name)
+    """The spelling of an option: that of its field, else the longest; the name of an argument."""
+    if not isinstance(param, click.Option):
+        return str(param.name)
+    own = f"--{str(param.name).replace('_', '-')}"
+    return own if own in param.opts else max(param.opts, key=len)

@@ -26,7 +26,7 @@ COMMANDS = {
     "tokenize": "Show the tokens of TEXT.",
     "models": "List, inspect, download, verify and remove models.",
     "finetune": "Train a model on your files: from a checkpoint (-m), or --from-scratch.",
-    "evaluate": "Measure how good a model is on rows whose answers are known.",
+    "evaluate": "Measure how good a model is on rows whose expected values are known.",
     "compare": "Compare two models, or two files of predictions, on the same rows.",
     "bench": "Time a model on this machine, by engine and dtype.",
 }

@@ -1,4 +1,4 @@
-"""The labels of a file as a model calls them."""
+"""Labels of a file: as texts, and as a model names them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -32,15 +32,15 @@ class Labels:
 
     names: tuple[str, ...]
     is_ordered: bool
-    """They are all, in the model's own order: a number stands for the label with it."""
+    """They are in the order of the model's classes: a number in a file is the label's index."""
     are_all: bool = True
-    """Another label is a mistake in the file; else the model may just never have said it."""
+    """The model has no other label; else it may have some that it never predicted."""
 
     def find(self, label: str, renamed: Iterable[tuple[str, str]] = ()) -> str:
         """The model's name for a label of the file.
 
-        In this order: what `renamed` says, the same name, the same but for upper case, its number.
-        Raises InputError for one that the model does not know.
+        Tried in this order: the name in `renamed`, the same name, the same name in another case,
+        the index. Raises InputError for a label that the model does not have.
 
         >>> Labels(("negative", "positive"), True).find("1")
         'positive'
@@ -48,9 +48,9 @@ class Labels:
         label = dict(renamed).get(label, label)
         if label in self.names:
             return label
-        folded = [name for name in self.names if name.casefold() == label.casefold()]
-        if len(folded) == 1:
-            return folded[0]
+        same = [name for name in self.names if name.casefold() == label.casefold()]
+        if len(same) == 1:
+            return same[0]
         if label.isascii() and label.isdigit():
             if self.is_ordered and int(label) < len(self.names):
                 return self.names[int(label)]
@@ -59,11 +59,6 @@ class Labels:
         if self.are_all:
             known = ", ".join(self.names[:12])
             raise InputError(
-                f"the label {label!r} is none of the model's ({known}): see --label-map"
+                f"the label {label!r} is none of the model's ({known}): map it by `label_map`"
             )
         return label
-
-
-def saved_labels(names: set[str], are_all: bool) -> Labels:
-    """The labels that saved predictions tell of. are_all: they list those not chosen, too."""
-    return Labels(tuple(sorted(names)), is_ordered=False, are_all=are_all)

@@ -1,23 +1,17 @@
-"""What is told of a measurement: values with their intervals, classes, slices and mistakes."""
+"""The report of an evaluation: metrics with intervals, classes, slices and mistakes."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
-import numpy as np
-
-from llmcli.arrays import Integers
-from llmcli.evaluation.examples import Example, Surprisal
-from llmcli.evaluation.metrics.bootstrap import bootstrap
-from llmcli.evaluation.task_metrics import Board
-from llmcli.spec.tasks import EvaluateOptions
-
-SLICES = 20  # of one column at most; the rest is one slice more
-QUARTERS = 4
+from llmcli.data.records import Record
+from llmcli.evaluation.metrics.classification import ClassScore
+from llmcli.evaluation.predictions import RowFailure
+from llmcli.spec.evaluation import EvaluationTask
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A metric, and where it lies with 95 percent confidence."""
+    """A metric with its 95 percent confidence interval."""
 
     name: str
     value: float
@@ -27,7 +21,7 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Some of the rows, measured apart."""
+    """Some of the rows, measured separately."""
 
     by: str
     value: str
@@ -37,113 +31,97 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """A row on which the prediction was worst."""
+    """A row that was predicted wrong, or worse than others."""
 
     row: int
     text: str
     expected: str
     said: str
+    """What was predicted."""
     confidence: float | None
     quality: float
+    """How good the prediction is in the task's own measure of a row; 1 is right."""
 
 
-def measures(board: Board, rows: int, options: EvaluateOptions) -> tuple[Measure, ...]:
-    """All metrics of a board, with intervals where there are rows to draw from."""
-    everything = np.arange(rows)
-    values = board.scores(everything)
-    if options.bootstrap == 0 or rows < 2:
-        return tuple(Measure(*one) for one in zip(board.names, values, strict=True))
-    intervals = bootstrap(board.scores, rows, times=options.bootstrap, seed=options.seed)
-    return tuple(
-        Measure(name, value, one.low, one.high)
-        for name, value, one in zip(board.names, values, intervals, strict=True)
-    )
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What only some tasks report."""
+
+    classes: tuple[ClassScore, ...] = ()
+    """Precision, recall and F1 of each label, or of each type of entity."""
+    labels: tuple[str, ...] = ()
+    """Those of the confusion matrix."""
+    confusion: tuple[tuple[int, ...], ...] = ()
+    """(L, L): a row for each expected label, a column for each predicted one."""
+    signatures: dict[str, str] = field(default_factory=dict)
+    """sacrebleu's description of each score."""
 
 
-def slices(
-    board: Board, examples: Sequence[Example], options: EvaluateOptions
-) -> tuple[Slice, ...]:
-    """The metrics by each column of `options.by`: by `length`, of four parts of equal size."""
-    found = []
-    columns = [one for one in options.by if one != "length"]
-    for by in options.by:
-        if by == "length":
-            parts = _by_length([one.length for one in examples])
-        else:
-            at = columns.index(by)
-            parts = _by_value([one.groups[at] for one in examples])
-        for value, rows in parts:
-            values = board.scores(rows)
-            told = tuple(Measure(*one) for one in zip(board.names, values, strict=True))
-            found.append(Slice(by, value, len(rows), told))
-    return tuple(found)
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How good the predictions of a model are."""
+
+    task: EvaluationTask
+    source: str
+    """The model, or the file with its predictions."""
+    input: str
+    """The file with the expected values."""
+    rows: int
+    """How many were evaluated: rows, lines of a document, or queries."""
+    unit: str
+    """What they are."""
+    metrics: tuple[Measure, ...]
+    bootstrap: int
+    seed: int
+    settings: dict[str, Any] = field(default_factory=dict)
+    """How the predictions were made."""
+    baseline: tuple[Measure, ...] = ()
+    """The same metrics of an n-gram model over the same tokens."""
+    details: Details = Details()
+    slices: tuple[Slice, ...] = ()
+    mistakes: tuple[Mistake, ...] = ()
+    """The wrong rows with the highest confidence; without confidences, the worst rows."""
+    failures: tuple[RowFailure, ...] = ()
+    """Rows that could not be evaluated."""
+    rows_read: int = 0
+    """Rows of the input, those that failed included."""
+    notes: tuple[str, ...] = ()
+    """Failures and choices that the user should know of. Not in the record."""
+
+    def to_dict(self) -> Record:
+        """The record that `llmcli evaluate --json` prints; parts without content are left out."""
+        details = self.details
+        optional: Record = {
+            "settings": self.settings,
+            "baseline": _by_name(self.baseline),
+            "signatures": details.signatures,
+            "classes": [asdict(score) for score in details.classes],
+            "labels": list(details.labels),
+            "confusion": [list(row) for row in details.confusion],
+        }
+        return {
+            "task": self.task,
+            "source": self.source,
+            "input": self.input,
+            "rows": self.rows,
+            "unit": self.unit,
+            "failed": len(self.failures),
+            "metrics": _by_name(self.metrics),
+            "bootstrap": self.bootstrap,
+            "seed": self.seed,
+            **{name: part for name, part in optional.items() if part},
+            "slices": [_slice(part) for part in self.slices],
+            "mistakes": [asdict(mistake) for mistake in self.mistakes],
+        }
 
 
-def _by_value(values: Sequence[str]) -> list[tuple[str, Integers]]:
-    rows: dict[str, list[int]] = {}
-    for at, value in enumerate(values):
-        rows.setdefault(value, []).append(at)
-    order = sorted(rows, key=lambda value: -len(rows[value]))
-    parts = [(value, np.array(rows[value])) for value in order[:SLICES]]
-    rest = [at for value in order[SLICES:] for at in rows[value]]
-    if rest:
-        parts.append((f"({len(order) - SLICES} others)", np.array(rest)))
-    return parts
+def _by_name(measures: tuple[Measure, ...]) -> Record:
+    return {
+        measure.name: {"value": measure.value, "low": measure.low, "high": measure.high}
+        for measure in measures
+    }
 
 
-def _by_length(lengths: Sequence[int]) -> list[tuple[str, Integers]]:
-    """Quarters of the rows, from the shortest; fewer where many are of one length.
-
-    >>> [(name, rows.tolist()) for name, rows in _by_length([5, 1, 9, 2, 2, 7, 3, 8])]
-    [('1-2', [1, 3, 4]), ('3', [6]), ('5-7', [0, 5]), ('8-9', [2, 7])]
-    """
-    sizes = np.array(lengths)
-    ends = np.quantile(sizes, [n / QUARTERS for n in range(1, QUARTERS)], method="lower")
-    part = np.searchsorted(ends, sizes)  # (N,) which quarter each is in; equal ones share it
-    found = []
-    for number in range(QUARTERS):
-        rows = np.flatnonzero(part == number)
-        if len(rows):
-            low, high = sizes[rows].min(), sizes[rows].max()
-            found.append((f"{low}-{high}" if low < high else f"{low}", rows))
-    return found
-
-
-def worst(board: Board, examples: Sequence[Example], count: int) -> tuple[Mistake, ...]:
-    """The rows that are wrong though the model was surest of them; else those of least quality."""
-    wrong = [at for at in range(len(examples)) if not board.is_right or board.quality[at] < 1]
-    sure = all(one.confidence is not None for one in examples)
-
-    def order(at: int) -> tuple[float, int]:
-        confidence = examples[at].confidence
-        badness = confidence if sure and confidence is not None else -board.quality[at]
-        return (-float(badness), at)
-
-    return tuple(
-        Mistake(
-            row=examples[at].number,
-            text=examples[at].text,
-            expected=as_text(examples[at].gold),
-            said=as_text(examples[at].said),
-            confidence=examples[at].confidence,
-            quality=float(board.quality[at]),
-        )
-        for at in sorted(wrong, key=order)[:count]
-    )
-
-
-def as_text(value: object) -> str:
-    """What was expected or said, for a person.
-
-    >>> as_text(("Jane Austen", "Austen", "Austen"))
-    'Jane Austen | Austen'
-    """
-    if isinstance(value, Surprisal):
-        return f"{value.nats:.1f} nats in {value.tokens} tokens"
-    if isinstance(value, tuple):
-        if value and all(isinstance(one, int) for one in value):
-            return "rank " + ", ".join(map(str, value))
-        return " | ".join(dict.fromkeys(map(str, value))) or "(no answer)"
-    if isinstance(value, float):
-        return f"{value:.4f}"
-    return "" if value is None else str(value)
+def _slice(part: Slice) -> Record:
+    metrics = {measure.name: measure.value for measure in part.measures}
+    return {"by": part.by, "value": part.value, "rows": part.rows, "metrics": metrics}

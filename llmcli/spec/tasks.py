@@ -1,7 +1,7 @@
 """Settings of the tasks."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,53 +74,6 @@ class AnswerOptions:
     """The context may contain no answer (SQuAD 2)."""
     no_answer_threshold: float = 0.0
     """There is no answer if its score exceeds that of the best span by more than this."""
-
-
-EvaluationTask = Literal[
-    "causal-lm",
-    "classification",
-    "token-classification",
-    "question-answering",
-    "translation",
-    "embedding",
-]
-EVALUATION_TASKS: tuple[EvaluationTask, ...] = get_args(EvaluationTask)
-
-
-@dataclass(frozen=True, slots=True)
-class EvaluateOptions:
-    """What is measured and reported."""
-
-    task: EvaluationTask
-    label_column: str | None = None
-    """The field with the correct label, answer or target; None: the task's usual name for it."""
-    prediction_column: str | None = None
-    """The field with the prediction in saved predictions; None: what the task's command writes."""
-    label_map: tuple[tuple[str, str], ...] = ()
-    """Pairs of a label in the file and the model's name for it."""
-    by: tuple[str, ...] = ()
-    """Columns, or `length`: rows are also measured separately for each of their values."""
-    mistakes: int = 5
-    bootstrap: int = 1000
-    """Bootstrap samples for the confidence intervals; 0: no intervals."""
-    seed: int = 0
-    bleu_tokenize: str | None = None
-    """The tokenizer of sacrebleu; None: zh for Chinese, else 13a."""
-    characters: bool = False
-    """Compute the F1 of answers from characters, not from words."""
-
-
-@dataclass(frozen=True, slots=True)
-class PerplexityOptions:
-    """How the perplexity of a text is computed that is longer than the model's context."""
-
-    block_size: int | None = None
-    """Tokens in one forward pass; None: the model's context, 1,024 at most."""
-    stride: int | None = None
-    """Tokens that each pass scores, the others being their context; None: half a block."""
-    bos: bool | None = None
-    """Put the model's beginning-of-text token first, and score the first token too; None: if the
-    model has one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,74 +1,156 @@
-"""How good a model's predictions are on rows whose answers are known."""
+"""How good the predictions of a model are on rows whose expected values are known."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
 
-import numpy as np
+from llmcli.engines.base import Loaded
+from llmcli.evaluation.evaluation_set import EvaluationSet
+from llmcli.evaluation.evaluators import complete_options, evaluator_of
+from llmcli.evaluation.measuring import measures, mistakes, slices
+from llmcli.evaluation.predictions import Follow, ModelRun, Predictions, unfollowed
+from llmcli.evaluation.report import Report
+from llmcli.evaluation.saved_predictions import match, read_saved
+from llmcli.inference.loading import AnyModel, load_model
+from llmcli.models.starters import Note, ignore
+from llmcli.spec import AUTO_BATCH, BatchOptions
+from llmcli.spec.evaluation import EvaluateOptions
 
-from llmcli.evaluation.examples import Example
-from llmcli.evaluation.metrics.classification import ClassScore, class_scores
-from llmcli.evaluation.report import Measure, Mistake, Slice, measures, slices, worst
-from llmcli.evaluation.task_metrics import Classes, Tags, Translated, make_board
-from llmcli.spec.tasks import EvaluateOptions, EvaluationTask
+
+def open_set(path: str, options: EvaluateOptions, limit: int | None = None) -> EvaluationSet:
+    """Open a file with expected values, in a form that the task knows. It can be read once.
+
+    limit: read only so many rows, or lines of a document. Raises InputError where the file cannot
+    be read, UsageError for options that do not go with it.
+    """
+    options = complete_options(options)
+    return evaluator_of(options.task).open(path, options, limit)
 
 
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """What was measured."""
+def load(
+    model: AnyModel,
+    options: EvaluateOptions,
+    *,
+    work_bytes: int | None = None,
+    note: Note = ignore,
+) -> Loaded:
+    """Load a model for `options.task`.
 
-    task: EvaluationTask
-    rows: int
-    """That were evaluated: rows, lines of a document, or queries."""
-    measures: tuple[Measure, ...]
-    classes: tuple[ClassScore, ...] = ()
-    labels: tuple[str, ...] = ()
-    confusion: tuple[tuple[int, ...], ...] = ()
-    """(L, L): a row for each label that was right, a column for each that was said."""
-    slices: tuple[Slice, ...] = ()
-    mistakes: tuple[Mistake, ...] = ()
-    """Of those that are wrong, the ones that the model was surest of; else the worst rows."""
-    baseline: tuple[Measure, ...] = ()
-    """The same metrics of an n-gram model over the same tokens."""
-    signatures: dict[str, str] = field(default_factory=dict)
-    """How sacrebleu computed its scores."""
+    model: None, or one without a name, takes the task's default. work_bytes: size of the texts,
+    0 where it is unknown; None for a text or two. note: is told of choices made for the user.
+    Raises ModelNotFound, ModelUnsuitable; UsageError for options that contradict one another, or
+    for a task that llmcli has no model for.
+    """
+    options = complete_options(options)
+    evaluator = evaluator_of(options.task)
+    purpose = replace(evaluator.purpose(options), file_bytes=work_bytes)
+    return load_model(model, evaluator.default_model, purpose, note)
 
 
 def evaluate(
-    examples: Sequence[Example],
+    loaded: Loaded,
+    data: EvaluationSet,
     options: EvaluateOptions,
-    labels: Sequence[str] = (),
-    baseline: Sequence[Example] = (),
-) -> Evaluation:
-    """Measure examples: all metrics of the task, with intervals, slices and the worst mistakes.
+    batch: BatchOptions = AUTO_BATCH,
+    follow: Follow = unfollowed,
+) -> Report:
+    """Run a model on rows and measure its predictions.
 
-    labels: those of a classification, in the order in which they are shown. baseline: the same
-    stretches of text, scored by another model. Raises InputError where there is nothing to
-    measure.
+    follow: gets the results of the model to pass them on, and may show progress.
+    Raises InputError where no row can be evaluated, UsageError for options that contradict one
+    another.
     """
-    board = make_board(examples, options, labels)
-    everything = np.arange(len(examples))
-    classes: tuple[ClassScore, ...] = ()
-    confusion: tuple[tuple[int, ...], ...] = ()
-    shown: tuple[str, ...] = ()
-    signatures: dict[str, str] = {}
-    if isinstance(board, Classes):
-        matrix = board.confusion(everything)
-        classes, shown = tuple(class_scores(matrix, board.labels)), board.labels
-        confusion = tuple(tuple(row) for row in matrix.tolist())
-    elif isinstance(board, Tags):
-        classes = tuple(board.classes(everything))
-    elif isinstance(board, Translated):
-        signatures = board.signatures
-    other = make_board(baseline, options, ()) if baseline else None
-    return Evaluation(
+    return measure(predict(loaded, data, options, batch, follow), options)
+
+
+def evaluate_saved(
+    path: str,
+    options: EvaluateOptions,
+    data: EvaluationSet | None = None,
+    limit: int | None = None,
+) -> Report:
+    """Measure predictions that were saved before, without a model.
+
+    path, data, limit: as for `read_predictions`. Raises as `evaluate` does.
+    """
+    return measure(read_predictions(path, options, data, limit), options)
+
+
+def predict(
+    loaded: Loaded,
+    data: EvaluationSet,
+    options: EvaluateOptions,
+    batch: BatchOptions = AUTO_BATCH,
+    follow: Follow = unfollowed,
+) -> Predictions:
+    """Run a model on rows, for `measure` or `compare`. Raises as `evaluate` does."""
+    options = complete_options(options)
+    run = ModelRun(loaded, data, options, batch, follow)
+    return evaluator_of(options.task).predict(run)
+
+
+def read_predictions(
+    path: str,
+    options: EvaluateOptions,
+    data: EvaluationSet | None = None,
+    limit: int | None = None,
+) -> Predictions:
+    """Read predictions that a command of llmcli wrote, for `measure` or `compare`.
+
+    data: the rows with their expected values, matched by id or number; None: the saved records
+    have the expected values too. limit: read only so many records.
+    Raises InputError where the file cannot be read, UsageError for options that contradict one
+    another.
+    """
+    options = complete_options(options)
+    records = read_saved(path)
+    if data is None:
+        pairs = ((record, record) for record in islice(records, limit))
+        predictions = Predictions(path, path)
+        return evaluator_of(options.task).read_saved(pairs, options, predictions)
+    matched = match(data.rows, records)
+    return evaluator_of(options.task).read_saved(matched, options, Predictions(path, data.name))
+
+
+def measure(predictions: Predictions, options: EvaluateOptions) -> Report:
+    """All metrics of predictions, with intervals, slices and mistakes.
+
+    Raises InputError where no row could be evaluated.
+    """
+    options = complete_options(options)
+    evaluator = evaluator_of(options.task)
+    predictions.require_examples()
+    examples, baseline = predictions.examples, predictions.baseline
+    scorer = evaluator.scorer(examples, options, predictions.labels)
+    other = evaluator.scorer(baseline, options, ()) if baseline else None
+    return Report(
         task=options.task,
+        source=predictions.source,
+        input=predictions.input,
         rows=len(examples),
-        measures=measures(board, len(examples), options),
-        classes=classes,
-        labels=shown,
-        confusion=confusion,
-        slices=slices(board, examples, options),
-        mistakes=worst(board, examples, options.mistakes),
+        unit=predictions.unit,
+        metrics=measures(scorer, len(examples), options),
+        bootstrap=options.bootstrap,
+        seed=options.seed,
+        settings=predictions.settings,
         baseline=measures(other, len(baseline), options) if other is not None else (),
-        signatures=signatures,
+        details=scorer.details,
+        slices=slices(scorer, examples, options),
+        mistakes=mistakes(scorer, examples, options.mistakes, evaluator.as_text),
+        failures=tuple(predictions.failures),
+        rows_read=predictions.total,
+        notes=(*predictions.notes, *predictions.failure_notes()),
     )
+
+
+SUFFIXES = {".jsonl", ".csv", ".tsv", ".parquet", ".json"}
+
+
+def is_prediction_file(name: str) -> bool:
+    """True for the name of a file of predictions, False for that of a model.
+
+    >>> is_prediction_file("out.csv.gz"), is_prediction_file("facebook/bart-large-mnli")
+    (True, False)
+    """
+    suffixes = [suffix.lower() for suffix in Path(name).suffixes]
+    return any(suffix in SUFFIXES for suffix in suffixes[-2:]) and not Path(name).is_dir()

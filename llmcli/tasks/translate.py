@@ -1,7 +1,6 @@
 """Texts in another language."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 from llmcli.data.rows import Failure, Row
 from llmcli.engines.base import Loaded
@@ -10,8 +9,7 @@ from llmcli.errors import UsageError
 from llmcli.inference.batches import process
 from llmcli.inference.loading import AnyModel, load_model
 from llmcli.inference.translation.directions import default_model
-from llmcli.inference.translation.languages import find_language
-from llmcli.inference.translation.translator import Translation, Translator, decoding_of
+from llmcli.inference.translation.translator import Translation, Translator, decoding_of, with_tags
 from llmcli.models.starters import TRANSLATE, Note, ignore
 from llmcli.spec import AUTO_BATCH, BatchOptions
 from llmcli.spec.tasks import TranslateOptions
@@ -42,18 +40,6 @@ def load(
         decoding_of=lambda loaded: decoding_of(loaded, options),
     )
     return load_model(model, default, purpose, note)
-
-
-def with_tags(options: TranslateOptions) -> TranslateOptions:
-    """The settings with both languages as tags: `fr` for French, 法语 or fra.
-
-    Raises UsageError for a language that is not known.
-    """
-    return replace(
-        options,
-        from_lang=None if options.from_lang is None else find_language(options.from_lang),
-        to_lang=None if options.to_lang is None else find_language(options.to_lang),
-    )
 
 
 def check_options(options: TranslateOptions) -> None:

@@ -98,7 +98,7 @@ def test_perplexity_without_nltk_leaves_the_baseline_out(run, without, tiny_gpt2
     result = run(*words, "--baseline", "ngram")
     assert (result.exit_code, json.loads(result.stdout)) == (0, plain)
     assert last_line(result) == (
-        "left out: the n-gram baseline needs the nltk package: pip install 'llmcli[ngrams]'"
+        "[left out: the n-gram baseline needs the nltk package: pip install 'llmcli[ngrams]']"
     )
 
 

@@ -6,9 +6,9 @@ import pytest
 
 from llmcli.data.rows import Row
 from llmcli.errors import InputError
-from llmcli.evaluation.examples import gold_of
+from llmcli.evaluation.evaluators.classification import EVALUATOR
 from llmcli.evaluation.labels import label_text
-from llmcli.spec.tasks import EvaluateOptions
+from llmcli.spec.evaluation import EvaluateOptions
 from llmcli.spec.training import Training
 from llmcli.training.objectives.classification import Classification
 
@@ -20,7 +20,7 @@ SAME += [(True, "True"), (False, "False"), ("1", "1"), ("True", "True"), (0, "0"
 def test_training_and_evaluation_read_the_same_label(value, text):
     fields = json.loads(json.dumps({"text": "x", "label": value}))
     assert Classification(Training((), "")).labels(Row(1, "x", fields)) == (text,)
-    assert gold_of(fields, EvaluateOptions("classification"), "line 1") == text
+    assert EVALUATOR.expected(fields, EvaluateOptions("classification"), "line 1", ()) == text
 
 
 @pytest.mark.parametrize("value", [None, "", "  ", {}, ["a"]])

@@ -1,8 +1,5 @@
-"""Perplexity and its n-gram baseline: worked by hand, and against plain loops."""
+"""The surprisal of tokens, against plain loops."""
 
-import math
-
-import numpy as np
 import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
@@ -13,23 +10,21 @@ from llmcli.engines.choose import Purpose
 from llmcli.engines.pytorch.engine import TorchEngine
 from llmcli.engines.pytorch.loading import load
 from llmcli.errors import UsageError
-from llmcli.evaluation.ngrams import Ngrams, cross_fitted
-from llmcli.evaluation.perplexity import line_examples, row_example, score_texts
-from llmcli.inference import surprisal as perplexity
+from llmcli.inference import surprisal
+from llmcli.inference.batches import process
 from llmcli.inference.surprisal import Scoring, Stretch, stretches
 from llmcli.spec import AUTO_BATCH, BatchOptions, ModelSpec
-from llmcli.spec.tasks import EvaluateOptions, PerplexityOptions
+from llmcli.spec.evaluation import PerplexityOptions
 from tests.tiny_models import STORY, make_causal
 
 WIDE = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
-HOW = EvaluateOptions("causal-lm")
 TEXT = STORY * 3  # some 300 tokens, where the model takes 64
 
 
 def score(loaded, text, batch=AUTO_BATCH, **settings):
     scoring = Scoring(loaded, PerplexityOptions(**settings))
-    (found,) = score_texts(loaded, scoring, [Row(1, text)], batch)
-    return found
+    (result,) = process(scoring, [Row(1, text)], batch)
+    return result
 
 
 def loop_of_the_guide(loaded, ids, block, stride):
@@ -52,22 +47,22 @@ def loop_of_the_guide(loaded, ids, block, stride):
 
 @pytest.mark.parametrize(("block", "stride"), [(64, 32), (64, 63), (16, 4), (10, 9), (2, 1)])
 def test_strided_perplexity_is_that_of_the_guide(gpt2, block, stride):
-    found = score(gpt2, TEXT, bos=False, block_size=block, stride=stride)
+    result = score(gpt2, TEXT, bos=False, block_size=block, stride=stride)
     ids = gpt2.tokenizer(TEXT)["input_ids"]
     total, count = loop_of_the_guide(gpt2, ids, block, stride)
-    assert found.nats.sum() == pytest.approx(total, rel=1e-5)
-    assert len(found.nats) == count == len(ids) - 1
+    assert result.nats.sum() == pytest.approx(total, rel=1e-5)
+    assert len(result.nats) == count == len(ids) - 1
 
 
 @pytest.mark.parametrize("length", range(2, 20))
 @pytest.mark.parametrize(("block", "stride"), [(4, 1), (4, 3), (7, 3)])
 def test_each_token_but_the_first_is_scored_once_with_enough_context(length, block, stride):
     scored = []
-    for one in stretches(range(length), block, stride):
-        assert one.size <= block
-        for at in range(one.first, one.size):
-            scored.append(one.ids[at])
-            assert at >= min(one.ids[at], block - stride)
+    for part in stretches(range(length), block, stride):
+        assert part.size <= block
+        for at in range(part.first, part.size):
+            scored.append(part.ids[at])
+            assert at >= min(part.ids[at], block - stride)
     assert scored == list(range(1, length))
 
 
@@ -84,10 +79,10 @@ def test_the_first_token_is_scored_after_the_beginning_of_a_text(gpt2):
 def test_batches_change_nothing(gpt2, size):
     scoring = Scoring(gpt2, PerplexityOptions(block_size=16))
     rows = [Row(n, TEXT[: 20 * n]) for n in range(1, 6)]
-    together = list(score_texts(gpt2, scoring, rows, AUTO_BATCH))
-    apart = list(score_texts(gpt2, scoring, rows, BatchOptions(batch_size=size)))
-    for one, other in zip(together, apart, strict=True):
-        assert one.nats == pytest.approx(other.nats, rel=1e-4)
+    together = list(process(scoring, rows, AUTO_BATCH))
+    apart = list(process(scoring, rows, BatchOptions(batch_size=size)))
+    for result, other in zip(together, apart, strict=True):
+        assert result.nats == pytest.approx(other.nats, rel=1e-4)
 
 
 def test_a_recurrent_model_is_scored_in_batches_as_alone(bpe, tmp_path):
@@ -96,25 +91,25 @@ def test_a_recurrent_model_is_scored_in_batches_as_alone(bpe, tmp_path):
     loaded = load(ModelSpec(str(make_causal(bpe, tmp_path / "mamba", **MAMBA))), ("causal",))
     scoring = Scoring(loaded, PerplexityOptions(block_size=16))
     rows = [Row(1, TEXT[:90]), Row(2, TEXT[:40])]
-    found = list(score_texts(loaded, scoring, rows, AUTO_BATCH))
-    for row, one in zip(rows, found, strict=True):
-        assert one.nats == pytest.approx(score(loaded, row.text, block_size=16).nats, rel=1e-4)
+    results = list(process(scoring, rows, AUTO_BATCH))
+    for row, result in zip(rows, results, strict=True):
+        assert result.nats == pytest.approx(score(loaded, row.text, block_size=16).nats, rel=1e-4)
 
 
 def test_ct2_is_as_surprised_as_torch(gpt2, tiny_gpt2):
     light = choose.load(ModelSpec(str(tiny_gpt2), engine="ct2"), Purpose(("causal",)))
     rows = [Row(1, TEXT), Row(2, "the cat"), Row(3, TEXT[:90])]
     scored = [
-        list(score_texts(loaded, Scoring(loaded, PerplexityOptions(stride=40)), rows, AUTO_BATCH))
+        list(process(Scoring(loaded, PerplexityOptions(stride=40)), rows, AUTO_BATCH))
         for loaded in (light, gpt2)
     ]
-    for one, expected in zip(*scored, strict=True):
-        assert one.nats == pytest.approx(expected.nats, rel=1e-4)
-        assert (one.ids, one.starts.tolist()) == (expected.ids, expected.starts.tolist())
+    for result, expected in zip(*scored, strict=True):
+        assert result.nats == pytest.approx(expected.nats, rel=1e-4)
+        assert (result.ids, result.starts.tolist()) == (expected.ids, expected.starts.tolist())
 
 
 def test_a_batch_computes_no_more_logits_than_fit(gpt2, monkeypatch):
-    monkeypatch.setattr(perplexity, "LOGITS", 64 * gpt2.config.vocab_size)
+    monkeypatch.setattr(surprisal, "LOGITS", 64 * gpt2.config.vocab_size)
     scoring = Scoring(gpt2, PerplexityOptions(block_size=16))
     assert scoring.budget == 64
     sizes = []
@@ -122,8 +117,10 @@ def test_a_batch_computes_no_more_logits_than_fit(gpt2, monkeypatch):
     monkeypatch.setattr(
         gpt2.engine, "score", lambda rows, counts: sizes.append(len(rows)) or score(rows, counts)
     )
-    found = scoring.run([Stretch([5] * 16, 1), Stretch([5] * 8, 4)] * 4)  # as --batch-size 8 does
-    assert sizes == [4, 4] and [len(one) for one in found] == [15, 4] * 4
+    logprobs = scoring.run(
+        [Stretch([5] * 16, 1), Stretch([5] * 8, 4)] * 4
+    )  # as --batch-size 8 does
+    assert sizes == [4, 4] and [len(row) for row in logprobs] == [15, 4] * 4
 
 
 @pytest.mark.parametrize("name", ["roberta", "bart", "rwkv"])
@@ -139,31 +136,12 @@ def test_rows_are_scored_together_as_alone_whatever_a_model_makes_of_padding(nam
     engine = TorchEngine(AutoModelForCausalLM.from_config(config).eval())
     rows, counts = [[0, 5, 6, 7, 8, 9], [0, 9, 8], [0, 4, 4, 4]], [2, 2, 1]
     together = engine.score(rows, counts)
-    for row, count, found in zip(rows, counts, together, strict=True):
-        assert found == pytest.approx(engine.score([row], [count])[0], rel=1e-4)
+    for row, count, logprobs in zip(rows, counts, together, strict=True):
+        assert logprobs == pytest.approx(engine.score([row], [count])[0], rel=1e-4)
         with torch.no_grad():
             logits = engine._network(torch.tensor([row])).logits[0].log_softmax(-1)
         expected = [logits[at - 1, row[at]].item() for at in range(len(row) - count, len(row))]
-        assert found == pytest.approx(expected, rel=1e-4)
-
-
-def test_the_lines_of_a_document_add_up_to_it(gpt2):
-    text = f"\n{STORY}\n\nThe end.\nSo it was, 我明天. \n"
-    found = score(gpt2, text)
-    lines = line_examples(found, found.nats)
-    assert [one.number for one in lines] == [1, 5, 6]
-    whole = row_example(found, found.nats, HOW).said
-    assert sum(one.said.nats for one in lines) == pytest.approx(whole.nats)
-    assert sum(one.said.tokens for one in lines) == whole.tokens == len(found.nats)
-    assert sum(one.said.words for one in lines) == whole.words == len(text.split())
-    assert sum(one.said.bytes for one in lines) == whole.bytes == len(text.encode())
-
-
-def test_what_has_nothing_before_it_is_not_counted(gpt2):
-    found = score(gpt2, "the cat sat", bos=False)
-    first = gpt2.tokenizer.decode(gpt2.tokenizer("the cat sat")["input_ids"][:1])
-    said = row_example(found, found.nats, HOW).said
-    assert said.bytes == len("the cat sat") - len(first)
+        assert logprobs == pytest.approx(expected, rel=1e-4)
 
 
 def test_a_text_with_nothing_to_score_fails(gpt2):
@@ -177,57 +155,3 @@ def test_a_text_with_nothing_to_score_fails(gpt2):
 def test_a_block_that_cannot_be_is_refused(gpt2, settings):
     with pytest.raises(UsageError):
         Scoring(gpt2, PerplexityOptions(**settings))
-
-
-A, B, C, D = 1, 2, 3, 4
-
-
-def test_kneser_ney_by_hand():
-    # ab ba ab ba ac: bigrams ab 2, ba 2, ac 1, so D = 1 / (1 + 2 * 2) = 0.2
-    model = Ngrams([[A, B, A, B, A, C]], vocabulary=4, order=2)
-    one = 0.8 / 3 + 0.2 * 3 / 3 / 4  # a, b and c: each ends one of three kinds of bigrams
-    none = 0.2 * 3 / 3 / 4
-    for token, expected in (
-        (B, 1.8 / 3 + 0.2 * 2 / 3 * one),
-        (C, 0.8 / 3 + 0.2 * 2 / 3 * one),
-        (A, 0.2 * 2 / 3 * one),
-        (D, 0.2 * 2 / 3 * none),
-    ):
-        assert model.probability(token, [A]) == pytest.approx(expected)
-    assert model.probability(C, [D]) == pytest.approx(one)  # nothing ever followed d
-    assert model.nats([A, B, C])[0] == pytest.approx(-math.log(1.8 / 3 + 0.4 / 3 * one))
-
-
-@pytest.mark.parametrize("order", [2, 3, 4])
-def test_the_probabilities_of_all_tokens_sum_to_one(order):
-    draw = np.random.default_rng(3)
-    texts = [[0, *draw.integers(1, 9, 40).tolist()] for _ in range(5)]
-    model = Ngrams(texts, vocabulary=15, order=order)
-    for before in ([0], [3, 4], [5, 5, 5], [14], [14, 2], [0, 3]):
-        assert sum(model.probability(t, before) for t in range(15)) == pytest.approx(1)
-
-
-def test_the_continuation_counts_are_those_of_nltk():
-    from nltk.lm.smoothing import KneserNey
-
-    draw = np.random.default_rng(4)
-    model = Ngrams([draw.integers(0, 6, 200).tolist()], vocabulary=6, order=3)
-    ours = model._model.estimator
-    theirs = KneserNey(ours.vocab, ours.counts, 3, discount=ours.discount)
-    for word in map(str, range(6)):
-        assert ours._continuation_counts(word) == theirs._continuation_counts(word)
-        for before in map(str, range(6)):
-            expected = theirs._continuation_counts(word, (before,))
-            assert ours._continuation_counts(word, (before,)) == expected
-            assert ours.alpha_gamma(word, (before, "1")) == pytest.approx(
-                theirs.alpha_gamma(word, (before, "1"))
-            )
-
-
-def test_n_grams_never_learn_what_they_are_tried_on():
-    found = cross_fitted([[0, 7, 8, 9]] + [[0, n] for n in (1, 1, 2, 1, 1)], vocabulary=10)
-    assert [len(one) for one in found] == [3, 1, 1, 1, 1, 1]
-    assert found[0].min() > found[1][0]  # 7, 8 and 9 are in no other text
-    (one,) = cross_fitted([list(range(23))], vocabulary=30)
-    assert len(one) == 22
-    assert one == pytest.approx([math.log(30)] * 22)  # all are unseen, and have equal shares

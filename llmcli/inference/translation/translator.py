@@ -1,7 +1,7 @@
 """Translation sentence by sentence, which keeps the layout of the text."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from llmcli.data.results import Result
 from llmcli.data.rows import Failure, Row
@@ -13,7 +13,7 @@ from llmcli.errors import InputError, UsageError
 from llmcli.inference.encoding import input_limit
 from llmcli.inference.sentences import halves
 from llmcli.inference.translation.directions import Direction, find_direction
-from llmcli.inference.translation.languages import base, is_unspaced
+from llmcli.inference.translation.languages import base, find_language, is_unspaced
 from llmcli.inference.translation.layout import Piece, pieces, put_together
 from llmcli.spec import Decoding, Overflow
 from llmcli.spec.tasks import TranslateOptions
@@ -266,3 +266,15 @@ def _max_new_tokens(loaded: Loaded, options: TranslateOptions, start: int) -> in
 def _either(asked: int | None, own: int | None) -> int:
     """The user's value, else the checkpoint's, else 0."""
     return (own or 0) if asked is None else asked
+
+
+def with_tags(options: TranslateOptions) -> TranslateOptions:
+    """The settings with both languages as tags: `fr` for French, 法语 or fra.
+
+    Raises UsageError for a language that is not known.
+    """
+    return replace(
+        options,
+        from_lang=None if options.from_lang is None else find_language(options.from_lang),
+        to_lang=None if options.to_lang is None else find_language(options.to_lang),
+    )

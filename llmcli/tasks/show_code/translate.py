@@ -5,12 +5,12 @@ from types import SimpleNamespace
 from llmcli.inference.translation.directions import Direction, default_model, find_direction
 from llmcli.inference.translation.languages import base, is_unspaced
 from llmcli.inference.translation.layout import Piece, pieces, put_together
+from llmcli.inference.translation.translator import with_tags
 from llmcli.models.architectures import choose_kind
 from llmcli.models.starters import choose_model
 from llmcli.spec import ModelSpec
 from llmcli.spec.tasks import TranslateOptions
 from llmcli.tasks.show_code.load import load_lines, local_config
-from llmcli.tasks.translate import with_tags
 
 _TRANSLATE = """{language}
 sentences = {sentences}

@@ -1,0 +1,202 @@
+"""Options that evaluate and compare share: the data, the task, and how it is measured."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import wraps
+from typing import Any
+
+import click
+
+from llmcli.cli.options.batch import batch_size_option
+from llmcli.cli.options.gather import Command, Option, gather
+from llmcli.cli.options.output import output_options
+from llmcli.cli.types import POSITIVE
+from llmcli.spec import BatchOptions, Format, InputOptions
+from llmcli.spec.evaluation import (
+    EVALUATION_TASKS,
+    EvaluateOptions,
+    PerplexityOptions,
+)
+from llmcli.spec.tasks import TranslateOptions
+
+FORMS: tuple[Format, ...] = ("text", "json", "jsonl")
+
+
+class LabelMap(click.ParamType):  # type: ignore[type-arg]  # generic in new releases alone
+    """Labels of a file with the model's names for them, as in 0=negative,1=positive."""
+
+    name = "labels"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Pairs of labels. Fails where a side is empty or a label comes twice."""
+        if isinstance(value, tuple):
+            return value
+        pairs = [pair.partition("=") for pair in value.split(",")]
+        labels = tuple((old.strip(), new.strip()) for old, _, new in pairs)
+        if any(not old or not new for old, new in labels) or len(dict(labels)) < len(labels):
+            self.fail(f"{value!r}: write it as 0=negative,1=positive", param, ctx)
+        return labels
+
+
+def _require_task(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
+    if value is None:  # click's own message has a line for each task
+        raise click.UsageError(f"name the task by --task: {', '.join(EVALUATION_TASKS)}")
+    return value
+
+
+source_options = gather(
+    InputOptions,
+    "source",
+    [
+        click.option(
+            "-i",
+            "--input",
+            metavar="FILE",
+            help="Rows with expected values: .jsonl, .csv, .tsv, .parquet, SQuAD's .json; "
+            "for causal-lm, .txt or stdin (-) is one text.",
+        ),
+        click.option(
+            "--column",
+            "columns",
+            multiple=True,
+            metavar="NAME",
+            help="Field with the text; twice for pairs.  [default: text; question and context; "
+            "query and text]",
+        ),
+        click.option("--limit", type=POSITIVE, metavar="N", help="Evaluate only the first N rows."),
+    ],
+)
+measuring_options: list[Option] = [
+    click.option(
+        "--task",
+        type=click.Choice(EVALUATION_TASKS),
+        callback=_require_task,
+        help="What the model does.  [required]",
+    ),
+    click.option(
+        "--label-column",
+        "--target-column",
+        "label_column",
+        metavar="NAME",
+        help="Field with the expected value.  [default: label, tags, answers or answer, target; "
+        "with it, embedding measures similarity, else retrieval]",
+    ),
+    click.option(
+        "--prediction-column",
+        metavar="NAME",
+        help="Field of saved predictions.  [default: label, predicted_tags, answer, "
+        "translation, similarity]",
+    ),
+    click.option(
+        "--label-map",
+        type=LabelMap(),
+        default=(),
+        metavar="OLD=NEW,..",
+        help="The model's names for the labels of FILE, as in 0=negative,1=positive.",
+    ),
+    click.option(
+        "--bootstrap",
+        type=click.IntRange(min=0),
+        default=1000,
+        show_default=True,
+        metavar="N",
+        help="Samples for the 95% confidence intervals; 0: no intervals.",
+    ),
+    click.option(
+        "--seed",
+        type=click.IntRange(0, 2**32 - 1),
+        default=0,
+        show_default=True,
+        metavar="N",
+        help="Random seed of those samples.",
+    ),
+    click.option(
+        "--bleu-tokenize",
+        type=click.Choice(["13a", "zh", "char", "intl", "none"]),
+        help="Translation: tokenizer of BLEU.  [default: zh with -t zh, else 13a]",
+    ),
+    click.option(
+        "--characters",
+        is_flag=True,
+        help="Question answering: F1 over characters, as for Chinese, not over words.",
+    ),
+]
+perplexity_options: list[Option] = [
+    click.option(
+        "--block-size",
+        type=click.IntRange(min=2),
+        metavar="N",
+        help="Perplexity: tokens in one pass.  [default: the model's context, 1024 at most]",
+    ),
+    click.option(
+        "--stride",
+        type=POSITIVE,
+        metavar="N",
+        help="Tokens scored in one pass, with those before them as context.  [default: half]",
+    ),
+    click.option(
+        "--bos/--no-bos",
+        default=None,
+        help="Score the first token too, after the model's beginning-of-text token.  "
+        "[default: if it has one]",
+    ),
+]
+language_options: list[Option] = [
+    click.option("-f", "--from-lang", metavar="LANG", help="Translation: source language."),
+    click.option("-t", "--to-lang", metavar="LANG", help="Translation: target language."),
+]
+baseline_options: list[Option] = [
+    click.option(
+        "--baseline",
+        type=click.Choice(["ngram"]),
+        help="Perplexity: report that of n-grams (Kneser-Ney) over the same tokens, too.",
+    ),
+    click.option(
+        "--baseline-train",
+        metavar="FILE",
+        help="Text to train the n-grams on.  [default: the other four fifths of --input]",
+    ),
+    click.option(
+        "--ngram-order",
+        type=click.IntRange(2, 6),
+        default=3,
+        show_default=True,
+        metavar="N",
+        help="Tokens of an n-gram.",
+    ),
+]
+
+
+def evaluation_options(*more: Option, perplexity: Sequence[Option] = ()) -> Option:
+    """Add what evaluate and compare share; pass on `source`, `options`, `batch` and `out`.
+
+    more: further options with values for EvaluateOptions. perplexity: for PerplexityOptions.
+    """
+
+    def decorate(command: Command) -> Command:
+        @wraps(command)
+        def with_parts(
+            *args: Any,
+            source: InputOptions,
+            options: EvaluateOptions,
+            perplexity: PerplexityOptions,
+            translate: TranslateOptions,
+            **values: Any,
+        ) -> None:
+            options = replace(
+                options, columns=source.columns, perplexity=perplexity, translate=translate
+            )
+            command(*args, source=source, options=options, **values)
+
+        decorated = output_options(FORMS)(with_parts)
+        for add in (
+            gather(BatchOptions, "batch", [batch_size_option]),
+            gather(TranslateOptions, "translate", language_options),
+            gather(PerplexityOptions, "perplexity", [*perplexity_options, *perplexity]),
+            gather(EvaluateOptions, "options", [*measuring_options, *more]),
+            source_options,
+        ):
+            decorated = add(decorated)
+        return decorated
+
+    return decorate

@@ -1,0 +1,102 @@
+"""Evaluation of translation: BLEU and chrF."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from llmcli.arrays import Integers
+from llmcli.engines.choose import Purpose
+from llmcli.evaluation.evaluators.labelled_rows import LabelledRowsEvaluator
+from llmcli.evaluation.examples import Example, Prediction
+from llmcli.evaluation.fields import text_of, texts_of
+from llmcli.evaluation.metrics.bleu import Translations
+from llmcli.evaluation.predictions import ModelRun, Predictions
+from llmcli.evaluation.report import Details
+from llmcli.inference.translation.languages import base
+from llmcli.inference.translation.translator import Translator, decoding_of, with_tags
+from llmcli.models.starters import TRANSLATE
+from llmcli.spec.evaluation import EvaluateOptions
+from llmcli.system.extras import require_extra
+
+
+class TranslationEvaluator(LabelledRowsEvaluator):
+    """Compares the translation of each text with its references."""
+
+    task = "translation"
+    label_column = "target"
+    prediction_column = "translation"
+    written = ("translation", "score")
+    own_options = ("translate", "bleu_tokenize")
+    default_model = TRANSLATE
+
+    def complete(self, options: EvaluateOptions) -> EvaluateOptions:
+        """Language names become tags; the tokenizer of BLEU follows the target language.
+
+        Raises UsageError for an unknown language, InputError where sacrebleu is not installed.
+        """
+        require_extra("sacrebleu", "scoring translations")
+        translate = with_tags(options.translate)
+        is_chinese = translate.to_lang is not None and base(translate.to_lang) == "zh"
+        tokenize = options.bleu_tokenize or ("zh" if is_chinese else "13a")
+        return replace(options, translate=translate, bleu_tokenize=tokenize)
+
+    def purpose(self, options: EvaluateOptions) -> Purpose:
+        """A translation model."""
+        return Purpose(
+            ("seq2seq",), decoding_of=lambda loaded: decoding_of(loaded, options.translate)
+        )
+
+    def predict(self, run: ModelRun) -> Predictions:
+        """Translate all rows; a long sentence is split."""
+        work = Translator(run.loaded, run.options.translate, "split")
+        return self.collect(
+            run,
+            run.results(work, run.data.rows, "split"),
+            lambda result: Prediction(result.translation),
+        )
+
+    def parse_expected(self, value: Any, column: str, place: str) -> tuple[str, ...]:
+        """One reference translation, or a list of them."""
+        return texts_of(value, column, place)
+
+    def parse_prediction(self, value: Any, column: str, place: str) -> str:
+        """A translation."""
+        return text_of(value, column, place)
+
+    def scorer(
+        self, examples: Sequence[Example], options: EvaluateOptions, labels: Sequence[str]
+    ) -> "TranslationScorer":
+        """BLEU and chrF."""
+        return TranslationScorer(examples, options.bleu_tokenize or "13a")
+
+    def as_text(self, value: Any) -> str:
+        """A translation, or all different references."""
+        return value if isinstance(value, str) else " | ".join(dict.fromkeys(value))
+
+
+class TranslationScorer:
+    """BLEU and chrF of the rows as a corpus; the quality of a row is its own chrF."""
+
+    names: tuple[str, ...] = ("bleu", "chrf")
+    is_right = False
+
+    def __init__(self, examples: Sequence[Example], tokenize: str) -> None:
+        predicted = [example.predicted for example in examples]
+        expected = [example.expected for example in examples]
+        self._corpus = Translations(predicted, expected, tokenize)
+        each = [self._corpus.chrf(np.array([at])) for at in range(len(examples))]
+        self.quality = np.array(each) / 100
+
+    def scores(self, rows: Integers) -> list[float]:
+        """BLEU and chrF of some rows, from 0 to 100."""
+        return list(self._corpus.scores(rows))
+
+    @property
+    def details(self) -> Details:
+        """How sacrebleu computed the scores."""
+        return Details(signatures=self._corpus.signatures)
+
+
+EVALUATOR = TranslationEvaluator()

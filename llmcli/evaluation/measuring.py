@@ -1,0 +1,110 @@
+"""From a scorer to metrics with intervals, slices and mistakes."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from llmcli.arrays import Integers
+from llmcli.evaluation.examples import Example
+from llmcli.evaluation.metrics.bootstrap import bootstrap
+from llmcli.evaluation.report import Measure, Mistake, Slice
+from llmcli.evaluation.scorer import Scorer
+from llmcli.spec.evaluation import EvaluateOptions
+
+MOST_SLICES = 20  # of one column; the other values form one slice together
+QUARTERS = 4
+
+
+def measures(scorer: Scorer, rows: int, options: EvaluateOptions) -> tuple[Measure, ...]:
+    """All metrics of a scorer, with confidence intervals if there are at least two rows."""
+    values = scorer.scores(np.arange(rows))
+    if options.bootstrap == 0 or rows < 2:
+        return _measures(scorer, values)
+    intervals = bootstrap(scorer.scores, rows, times=options.bootstrap, seed=options.seed)
+    return tuple(
+        Measure(name, value, interval.low, interval.high)
+        for name, value, interval in zip(scorer.names, values, intervals, strict=True)
+    )
+
+
+def _measures(scorer: Scorer, values: Sequence[float]) -> tuple[Measure, ...]:
+    return tuple(Measure(name, value) for name, value in zip(scorer.names, values, strict=True))
+
+
+def slices(
+    scorer: Scorer, examples: Sequence[Example], options: EvaluateOptions
+) -> tuple[Slice, ...]:
+    """The metrics by each column of `options.by`; by `length`, those of four quarters."""
+    columns = [by for by in options.by if by != "length"]
+    found = []
+    for by in options.by:
+        if by == "length":
+            parts = _by_length([example.length for example in examples])
+        else:
+            at = columns.index(by)
+            parts = _by_value([example.groups[at] for example in examples])
+        for value, rows in parts:
+            found.append(Slice(by, value, len(rows), _measures(scorer, scorer.scores(rows))))
+    return tuple(found)
+
+
+def _by_value(values: Sequence[str]) -> list[tuple[str, Integers]]:
+    """The rows of each value, the most frequent value first."""
+    rows: dict[str, list[int]] = {}
+    for at, value in enumerate(values):
+        rows.setdefault(value, []).append(at)
+    order = sorted(rows, key=lambda value: -len(rows[value]))
+    parts = [(value, np.array(rows[value])) for value in order[:MOST_SLICES]]
+    rest = [at for value in order[MOST_SLICES:] for at in rows[value]]
+    if rest:
+        parts.append((f"({len(order) - MOST_SLICES} others)", np.array(rest)))
+    return parts
+
+
+def _by_length(lengths: Sequence[int]) -> list[tuple[str, Integers]]:
+    """Quarters of the rows, shortest first; fewer parts where many rows have the same length.
+
+    >>> [(name, rows.tolist()) for name, rows in _by_length([5, 1, 9, 2, 2, 7, 3, 8])]
+    [('1-2', [1, 3, 4]), ('3', [6]), ('5-7', [0, 5]), ('8-9', [2, 7])]
+    """
+    sizes = np.array(lengths)
+    ends = np.quantile(sizes, [n / QUARTERS for n in range(1, QUARTERS)], method="lower")
+    quarter = np.searchsorted(ends, sizes)  # (N,); rows of equal length share a quarter
+    parts = []
+    for number in range(QUARTERS):
+        rows = np.flatnonzero(quarter == number)
+        if len(rows):
+            low, high = sizes[rows].min(), sizes[rows].max()
+            parts.append((f"{low}-{high}" if low < high else f"{low}", rows))
+    return parts
+
+
+def mistakes(
+    scorer: Scorer, examples: Sequence[Example], count: int, as_text: Callable[[object], str]
+) -> tuple[Mistake, ...]:
+    """The `count` wrong rows of the highest confidence; without confidences, the worst rows.
+
+    as_text: shows an expected or a predicted value.
+    """
+    wrong = [at for at in range(len(examples)) if not scorer.is_right or scorer.quality[at] < 1]
+    has_confidence = all(example.confidence is not None for example in examples)
+
+    def order(at: int) -> tuple[float, int]:
+        confidence = examples[at].confidence
+        if has_confidence and confidence is not None:
+            return -confidence, at
+        return float(scorer.quality[at]), at
+
+    worst = sorted(wrong, key=order)[:count]
+    return tuple(_mistake(examples[at], float(scorer.quality[at]), as_text) for at in worst)
+
+
+def _mistake(example: Example, quality: float, as_text: Callable[[object], str]) -> Mistake:
+    return Mistake(
+        row=example.number,
+        text=example.text,
+        expected=as_text(example.expected),
+        said=as_text(example.predicted),
+        confidence=example.confidence,
+        quality=quality,
+    )

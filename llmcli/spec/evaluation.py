@@ -1,0 +1,68 @@
+"""Settings of evaluations."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from llmcli.spec.tasks import TranslateOptions
+
+EvaluationTask = Literal[
+    "causal-lm",
+    "classification",
+    "token-classification",
+    "question-answering",
+    "translation",
+    "embedding",
+]
+EVALUATION_TASKS: tuple[EvaluationTask, ...] = get_args(EvaluationTask)
+Baseline = Literal["ngram"]
+
+
+@dataclass(frozen=True, slots=True)
+class PerplexityOptions:
+    """How the perplexity of a text is measured, and of which other model it is reported too."""
+
+    block_size: int | None = None
+    """Tokens in one forward pass; None: the model's context, 1,024 at most."""
+    stride: int | None = None
+    """Tokens that each pass scores, the others being their context; None: half a block."""
+    bos: bool | None = None
+    """Put the model's beginning-of-text token first, and score the first token too; None: if the
+    model has one."""
+    baseline: Baseline | None = None
+    """`ngram`: report that of n-grams with Kneser-Ney smoothing over the same tokens, too."""
+    baseline_train: str | None = None
+    """Text file that the n-grams are trained on; None: the evaluated text itself, cross-fitted."""
+    ngram_order: int = 3
+    """Tokens of an n-gram."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateOptions:
+    """What is measured, and what is reported."""
+
+    task: EvaluationTask
+    columns: tuple[str, ...] = ()
+    """The field with the text, or two for pairs; empty: the task's usual names."""
+    label_column: str | None = None
+    """The field with the expected value; None: the task's usual name for it."""
+    prediction_column: str | None = None
+    """The field with the value in saved predictions; None: the one that the task's command
+    writes."""
+    label_map: tuple[tuple[str, str], ...] = ()
+    """Pairs of a label in the file and the model's name for it. Classification only."""
+    by: tuple[str, ...] = ()
+    """Columns, or `length`: rows are also measured separately for each of their values."""
+    mistakes: int = 5
+    """How many mistakes to report."""
+    bootstrap: int = 1000
+    """Bootstrap samples for the confidence intervals; 0: no intervals."""
+    seed: int = 0
+    """Random seed of the bootstrap samples."""
+    bleu_tokenize: str | None = None
+    """sacrebleu's tokenizer; None: zh for Chinese, else 13a. Translation only."""
+    characters: bool = False
+    """F1 over characters in place of words. Question answering only."""
+    perplexity: PerplexityOptions = PerplexityOptions()
+    """Causal language models only."""
+    translate: TranslateOptions = TranslateOptions()
+    """Translation only."""
