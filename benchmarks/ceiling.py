@@ -19,7 +19,7 @@ import encode
 import prompts
 from tokenizers import Tokenizer
 
-from llmcli.system.machine import measure
+from llmcli.system.measure import measure
 from llmcli.system.roofline import DecoderSizes, prefill_flops
 
 LIMIT = 512  # tokens of a review

@@ -15,7 +15,7 @@ from llmcli.spec import Format, ModelSpec
 from llmcli.spec.tasks import BenchOptions
 
 if TYPE_CHECKING:
-    from llmcli.system.machine import Machine
+    from llmcli.system.measure import Machine
     from llmcli.tasks.bench import Row
 
 FORMS: tuple[Format, ...] = ("text", "json")
@@ -79,7 +79,7 @@ def bench(model: ModelSpec, options: BenchOptions, out: Output) -> None:
       llmcli bench -m gpt2 --prompt-tokens 512 -n 128 --json
       llmcli bench -m sentence-transformers/all-MiniLM-L6-v2 --engine ct2
     """
-    from llmcli.system.machine import measure
+    from llmcli.system.measure import measure
     from llmcli.tasks.bench import bench as run
     from llmcli.tasks.bench import choices, kind_of_model, named_model
 

@@ -1,11 +1,11 @@
-"""One engine, timed: python -m llmcli.engines.stopwatch TRIAL. A process of its own for each.
+"""Timing one engine, in a process of its own: python -m llmcli.engines.stopwatch TRIAL.
 
-The trial comes as JSON, and so do its speeds, on stdout. An engine that cannot run the model
-says why in one line on stderr, and ends with the exit code FAILED.
+The trial is JSON, and so are its speeds, on stdout. For an engine that cannot run the model, stderr
+gives the reason in one line, and the exit code is FAILED.
 """
 
 import json
-import statistics
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -17,6 +17,7 @@ from llmcli.errors import LlmcliError
 from llmcli.spec import Decoding, ModelSpec
 from llmcli.spec.tasks import BenchOptions
 from llmcli.system.machine import peak_memory
+from llmcli.system.measure import median_seconds
 
 FAILED = 3
 
@@ -34,10 +35,10 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Speeds:
-    """What one engine does; a field is None where the model does no such thing."""
+    """The speed of one engine; a field is None if the model does no such thing."""
 
     load: float
-    """Seconds from an empty process to a model that is ready, imports included."""
+    """Seconds from the start of a process until the model is ready, imports included."""
     first: float
     """Seconds from a prompt to its first token; of an encoder, for one text."""
     prefill: float
@@ -45,9 +46,9 @@ class Speeds:
     decode: float | None
     """New tokens/s of one text, after the first one."""
     batch: float
-    """Tokens/s of `batch_size` texts at once: new ones; of an encoder, those it reads."""
+    """Tokens/s of `batch_size` texts at once: new tokens; of an encoder, input tokens."""
     memory: int | None
-    """Bytes that the process had at most; None on systems that do not tell."""
+    """Peak memory of the process in bytes; None if the system does not say."""
 
 
 def run(trial: Trial, began: float) -> Speeds:
@@ -57,24 +58,19 @@ def run(trial: Trial, began: float) -> Speeds:
     kinds: Any = (trial.kind,) if trial.kind != "encoder" else ()
     loaded = load(trial.model, Purpose(kinds))
     seconds = time.time() - began
-    time_it = _encoder if trial.kind == "encoder" else _writer
+    time_it = _time_encoder if trial.kind == "encoder" else _time_decoder
     first, prefill, decode, batch = time_it(loaded, trial)
     return Speeds(seconds, first, prefill, decode, batch, peak_memory())
 
 
 def _median(work: Callable[[], int], repeats: int) -> tuple[float, int]:
-    """The median time of some work, after it ran once, and what it returned last."""
+    """The median time of some work, after it ran once, and what it returned then."""
     count = work()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        count = work()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times), count
+    return median_seconds(work, repeats=repeats, patience=math.inf), count
 
 
 def _ids(loaded: Any, options: BenchOptions, rows: int) -> list[list[int]]:
-    """Prompts of tokens from the middle of the vocabulary, no two alike."""
+    """Prompts of tokens from the middle of the vocabulary, all different."""
     size = len(loaded.tokenizer)
     limit = options.prompt_tokens
     return [
@@ -83,11 +79,11 @@ def _ids(loaded: Any, options: BenchOptions, rows: int) -> list[list[int]]:
     ]
 
 
-Timed = tuple[float, float, float | None, float]
+_Timed = tuple[float, float, float | None, float]
 """first, prefill, decode and batch of `Speeds`."""
 
 
-def _encoder(loaded: Any, trial: Trial) -> Timed:
+def _time_encoder(loaded: Any, trial: Trial) -> _Timed:
     import numpy as np
 
     options = trial.options
@@ -102,33 +98,33 @@ def _encoder(loaded: Any, trial: Trial) -> Timed:
 
         return go
 
-    one, count = _median(work(1), options.repeats)
-    many, all_ = _median(work(options.batch_size), options.repeats)
-    return one, count / one, None, all_ / many
+    seconds, count = _median(work(1), options.repeats)
+    batch_seconds, batch_count = _median(work(options.batch_size), options.repeats)
+    return seconds, count / seconds, None, batch_count / batch_seconds
 
 
-def _writer(loaded: Any, trial: Trial) -> Timed:
+def _time_decoder(loaded: Any, trial: Trial) -> _Timed:
     options = trial.options
 
     def work(rows: int, new: int) -> Callable[[], int]:
         prompts = _ids(loaded, options, rows)
-        return (_translating if trial.kind == "seq2seq" else _writing)(loaded, prompts, new)
+        return (_search if trial.kind == "seq2seq" else _decode)(loaded, prompts, new)
 
     first, _ = _median(work(1, 1), options.repeats)
     whole, count = _median(work(1, options.new_tokens), options.repeats)
-    many, all_ = _median(work(options.batch_size, options.new_tokens), options.repeats)
+    batch, batch_count = _median(work(options.batch_size, options.new_tokens), options.repeats)
     decode = (count - 1) / max(whole - first, 1e-9)
-    return first, options.prompt_tokens / first, decode, all_ / many
+    return first, options.prompt_tokens / first, decode, batch_count / batch
 
 
-def _writing(loaded: Any, prompts: list[list[int]], new: int) -> Callable[[], int]:
-    # An end that hardly ever comes, so that all texts have their whole length.
+def _decode(loaded: Any, prompts: list[list[int]], new: int) -> Callable[[], int]:
+    # An end token that hardly ever occurs, so that all texts have their full length.
     end = frozenset([len(loaded.tokenizer) - 1])
     request = Request(prompts, [new] * len(prompts), end, seeds=[0] * len(prompts))
     return lambda: sum(1 for _ in loaded.engine.decode(request, Decoding()))
 
 
-def _translating(loaded: Any, sources: list[list[int]], new: int) -> Callable[[], int]:
+def _search(loaded: Any, sources: list[list[int]], new: int) -> Callable[[], int]:
     from llmcli.engines.base import decoder_start
 
     start = decoder_start(loaded)
@@ -136,17 +132,17 @@ def _translating(loaded: Any, sources: list[list[int]], new: int) -> Callable[[]
     request = Request([start] * len(sources), [new] * len(sources), end, sources=sources)
 
     def go() -> int:
-        found = loaded.engine.search(request, Decoding())
-        return sum(len(best.tokens) for best, *_ in found)
+        hypotheses = loaded.engine.search(request, Decoding())
+        return sum(len(best.tokens) for best, *_ in hypotheses)
 
     return go
 
 
 def main(request: str) -> int:
-    """Do what a trial in JSON says; the exit code."""
+    """Run a trial that is given as JSON; return the exit code."""
     began = time.time()
-    asked = json.loads(request)
-    trial = Trial(ModelSpec(**asked["model"]), BenchOptions(**asked["options"]), asked["kind"])
+    fields = json.loads(request)
+    trial = Trial(ModelSpec(**fields["model"]), BenchOptions(**fields["options"]), fields["kind"])
     try:
         speeds = run(trial, began)
     except LlmcliError as error:

@@ -210,7 +210,7 @@ def _run_all(
         found = _run(work, [units[at] for at in batch], size)
         outputs.update(zip(batch, found, strict=True))
         done += len(batch)
-        size.heap.rest()
+        size.heap.release()
     return [outputs[at] for at in range(len(units))]
 
 

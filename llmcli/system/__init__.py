@@ -1,1 +1,1 @@
-"""The machine: processor, memory, locks, hashes."""
+"""The machine: processor, memory, file locks, hashes; which optional packages are installed."""

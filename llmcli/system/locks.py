@@ -1,4 +1,4 @@
-"""Files that one process has to itself."""
+"""File locks: files that only one process may use at a time."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,17 +9,20 @@ from llmcli.errors import UsageError
 
 
 def lock(file: IO[bytes]) -> None:
-    """Claim a file until it is closed. Raises OSError if another process has it."""
+    """Lock a file until it is closed. Raises OSError if another process has locked it."""
     try:
         import fcntl
-    except ImportError:  # Windows does not let two processes write a file anyway
+    except ImportError:  # on Windows, two processes cannot write a file anyway
         return
     fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 @contextmanager
 def locked(path: Path, message: str) -> Iterator[None]:
-    """Hold a file while something is done. Raises UsageError with `message` if another does."""
+    """Lock a file for a `with` block.
+
+    message: of the UsageError that is raised if another process has locked it.
+    """
     with path.open("wb") as file:
         try:
             lock(file)

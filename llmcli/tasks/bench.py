@@ -17,7 +17,8 @@ from llmcli.models.safetensors import Tensors
 from llmcli.models.starters import GENERATE, Note, choose_model, ignore
 from llmcli.spec import Dtype, EngineName, ModelSpec
 from llmcli.spec.tasks import BenchOptions
-from llmcli.system.machine import Machine, has_fast_bfloat16, has_int8_products
+from llmcli.system.machine import has_fast_bfloat16, has_int8_products
+from llmcli.system.measure import Machine
 from llmcli.system.roofline import DecoderSizes, bytes_per_token, decode_bound, prefill_bound
 
 CHOICES: tuple[tuple[EngineName, Dtype], ...] = (

@@ -5,6 +5,7 @@ import torch
 from llmcli.engines.base import Placement
 from llmcli.errors import UsageError
 from llmcli.spec import Dtype
+from llmcli.system import machine
 
 
 def place(device: str, dtype: Dtype) -> Placement:
@@ -68,6 +69,5 @@ def has_fast_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
-        capabilities = torch.cpu.get_capabilities()
-        return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+        return machine.has_fast_bfloat16()
     return True

@@ -3,6 +3,7 @@ import torch
 
 from llmcli.engines.pytorch.device import choose_device, place, training_dtype
 from llmcli.errors import UsageError
+from llmcli.system import machine
 
 CPU = torch.device("cpu")
 
@@ -38,9 +39,9 @@ def test_a_device_that_is_not_there_is_a_usage_error(device):
 
 @pytest.mark.parametrize("name", ["avx512_bf16", "amx_bf16"])
 def test_training_is_in_bfloat16_where_the_processor_has_it(monkeypatch, name):
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {name: True})
+    monkeypatch.setattr(machine, "_read", lambda path: f"flags : fpu avx2 {name}\n")
     assert training_dtype(CPU, "auto")[0] is torch.bfloat16
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {name: False})
+    monkeypatch.setattr(machine, "_read", lambda path: "flags : fpu avx2\n")
     assert training_dtype(CPU, "auto")[0] is torch.float32
 
 
