@@ -43,11 +43,6 @@ ALLOWED = {
 
 `llmcli.__version__` is for everybody.
 """
-WIDER = dict.fromkeys(
-    ["llmcli.cli.finetune", "llmcli.cli.launching"],
-    INFERENCE | {"evaluation", "training", "tasks", "api", "cli"},
-)
-"""Files that may still import more than the others of their room."""
 FOREIGN = {"click": {"cli"}, "rich": {"cli"}}
 """Libraries that only some rooms may use."""
 
@@ -113,7 +108,7 @@ def test_a_file_imports_from_the_rooms_below_alone(module):
     wrong = [
         name
         for name in own_imports(MODULES[module], typing=typing)
-        if room(name) not in WIDER.get(module, ALLOWED[room(module)])
+        if room(name) not in ALLOWED[room(module)]
     ]
     wrong += [
         name

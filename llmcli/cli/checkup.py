@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from llmcli.cli.output import human_size
+from llmcli.cli.progress import clock
 from llmcli.cli.reporting import columns
 
 if TYPE_CHECKING:
@@ -190,14 +191,3 @@ def estimate_text(found: "Estimate") -> str:
     }
     width = max(map(len, lines))
     return "\n".join(f"{name:<{width}}  {text}" for name, text in lines.items())
-
-
-def clock(seconds: float) -> str:
-    """Hours, minutes and seconds.
-
-    >>> clock(3725)
-    '1:02:05'
-    """
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}"

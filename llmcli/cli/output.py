@@ -11,6 +11,7 @@ import click
 
 from llmcli.cli.colours import has_colours
 from llmcli.cli.flags import with_flags
+from llmcli.cli.progress import CLEAR
 from llmcli.data.formats import FILE_FORMATS, OUTPUT_SUFFIXES
 from llmcli.data.readers.parquet import parquet_library
 from llmcli.data.records import Record, Render, print_to
@@ -66,6 +67,7 @@ class Output:
         self.format: Format = options.format or self._format_of_path()
         self.quiet = options.quiet
         self.verbose = options.verbose
+        self._has_open_line = False
         if options.quiet:  # read by huggingface_hub, which is imported later
             os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
         self._check_format()
@@ -114,7 +116,31 @@ class Output:
     def say(self, line: str) -> None:
         """Write a line to stderr, unless -q asks for results alone."""
         if not self.quiet:
+            self.end_status()
             click.echo(with_flags(line), err=True)
+
+    def warn(self, text: str) -> None:
+        """Write to stderr even with -q; empty text writes nothing."""
+        if text:
+            self.end_status()
+            click.echo(text.removesuffix("\n"), err=True)
+
+    def status(self, line: str, *, stays: bool = True) -> None:
+        """Write a line of progress to stderr.
+
+        stays: on a terminal, the next such line does not replace it.
+        """
+        if self.quiet:
+            return
+        is_live = sys.stderr.isatty()
+        click.echo(f"{CLEAR}{line}" if is_live else line, nl=stays or not is_live, err=True)
+        self._has_open_line = is_live and not stays
+
+    def end_status(self) -> None:
+        """Begin a new line if a line of progress would be overwritten."""
+        if self._has_open_line:
+            click.echo(err=True)
+            self._has_open_line = False
 
     def note(self, line: str) -> None:
         """Report, in brackets, a choice that was made for the user."""

@@ -67,7 +67,7 @@ class Progress:
         fraction = self._fraction(fraction_read)
         if fraction is not None:
             parts.append(f"{fraction:.0%}")
-            parts.append(f"{_clock(self._seconds_left(fraction, seconds))} left")
+            parts.append(f"{clock(self._seconds_left(fraction, seconds))} left")
         return "  ".join(parts)
 
     def _fraction(self, fraction_read: float | None) -> float | None:
@@ -84,10 +84,10 @@ class Progress:
         return seconds * (1 - fraction) / own if own > 0 else 0.0
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
     """Hours, minutes and seconds.
 
-    >>> _clock(3725)
+    >>> clock(3725)
     '1:02:05'
     """
     minutes, second = divmod(round(seconds), 60)

@@ -10,10 +10,20 @@ from typing import TYPE_CHECKING
 from llmcli.errors import UsageError
 from llmcli.spec import ModelSpec
 from llmcli.spec.training import Training
-from llmcli.training.results import Estimate, Event, Finetuned, Note, OnEvent
+from llmcli.training.objectives import task_names
+from llmcli.training.results import Estimate, Event, Finetuned, Note, OnEvent, Progress
+from llmcli.training.settings import require_valid
 
 if TYPE_CHECKING:
     from llmcli.training.checkup.findings import DataCheck
+
+__all__ = ["Event", "Finetuned", "Note", "Progress", "check", "dry_run", "finetune"]
+__all__ += ["training_tasks"]
+
+
+def training_tasks() -> tuple[str, ...]:
+    """The values that `Training.task` can have."""
+    return task_names()
 
 
 def finetune(
@@ -31,7 +41,7 @@ def finetune(
     Raises UsageError for settings that contradict each other and for an output folder in use,
     InputError for data or settings that cannot be used, and what loading the model raises.
     """
-    _require_consistent(options, model)
+    require_valid(options, model)
     if not options.output:
         raise UsageError("give `output` DIR, the folder of the new model")
     from llmcli.training.run import train
@@ -49,7 +59,7 @@ def check(
     Writes nothing. Raises UsageError for settings that contradict each other, and what loading
     the model raises; problems of the data are in the result.
     """
-    _require_consistent(options, model)
+    require_valid(options, model)
     from llmcli.training.checkup.examine import examine_all
 
     return examine_all(options, model, _Events(on_event).note)
@@ -62,18 +72,10 @@ def dry_run(
 
     Leaves no files behind. Raises what `finetune` raises before its first step.
     """
-    _require_consistent(options, model)
+    require_valid(options, model)
     from llmcli.training.run import estimate
 
     return estimate(options, model, _Events(on_event).report)
-
-
-def _require_consistent(options: Training, model: ModelSpec | None) -> None:
-    """Raise UsageError where it is not clear what is trained, or on what."""
-    if bool(options.train) == bool(options.parts):
-        raise UsageError("give `train` FILE, or `parts` FILE")
-    if (model is None) == (options.from_scratch is None):
-        raise UsageError("give either `model`, a checkpoint to start from, or `from_scratch`")
 
 
 class _Events:

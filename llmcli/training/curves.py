@@ -50,36 +50,3 @@ def save_png(curves: Curves, path: Path, title: str) -> None:
     aside = path.with_name(path.name + ".part")
     figure.savefig(aside, format="png")
     aside.replace(path)
-
-
-BLOCKS = " ▁▂▃▄▅▆▇█"
-
-
-def chart(points: Points, width: int, height: int = 8) -> list[str]:
-    """Lines of a bar chart: the mean of the points in each of `width` stretches of steps.
-
-    It reaches from the lowest of these means to the highest one.
-
-    >>> chart([(1, 4.0), (2, 2.0), (3, 1.0)], width=3, height=2)
-    ['4.00 █  ', '1.00 █▆▁']
-    """
-    if not points:
-        return []
-    width = min(width, len(points))
-    first, last = points[0][0], points[-1][0]
-    columns: list[list[float]] = [[] for _ in range(width)]
-    for step, value in points:
-        at = (step - first) * width // (last - first + 1)
-        columns[at].append(value)
-    means: list[float] = []
-    for column in columns:
-        means.append(sum(column) / len(column) if column else means[-1])
-    low, high = min(means), max(means)
-    span = high - low or 1.0
-    eighths = [1 + round((8 * height - 1) * (mean - low) / span) for mean in means]
-    rows = []
-    for row in reversed(range(height)):
-        bars = "".join(BLOCKS[min(8, max(0, one - 8 * row))] for one in eighths)
-        label = f"{high:.2f}" if row == height - 1 else f"{low:.2f}" if row == 0 else ""
-        rows.append(f"{label:>{len(f'{high:.2f}')}} {bars}")
-    return rows

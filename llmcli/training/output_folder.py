@@ -17,10 +17,10 @@ from llmcli.spec.training import Training
 from llmcli.system.extras import is_installed
 from llmcli.system.hashes import write_sums
 from llmcli.system.locks import locked
+from llmcli.system.processes import is_first
 from llmcli.training.base import TrainingTask
 from llmcli.training.checkpoints import checkpoint_root
 from llmcli.training.curves import save_png
-from llmcli.training.distributed import is_first
 from llmcli.training.joint.objective import JointTask
 from llmcli.training.joint.preparation import save_joint
 from llmcli.training.lora import merged

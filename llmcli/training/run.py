@@ -13,10 +13,10 @@ from llmcli.errors import InputError, Interrupted, UsageError
 from llmcli.spec import ModelSpec
 from llmcli.spec.training import Training
 from llmcli.system.extras import is_installed, missing
+from llmcli.system.processes import is_first
 from llmcli.training.base import TrainingTask
 from llmcli.training.checkpoints import best_step, checkpoint_root, last_whole, read_state, step_of
 from llmcli.training.curves import read_curves
-from llmcli.training.distributed import is_first
 from llmcli.training.estimate import STEPS, estimate_of, pace_of
 from llmcli.training.joint.objective import JointTask
 from llmcli.training.joint.preparation import prepare_joint

@@ -92,7 +92,8 @@ def test_two_runs_are_not_made_in_one_folder_and_ctrl_c_saves(arguments, tmp_pat
     finally:
         first.kill()
     assert first.returncode == 130
-    assert "go on with the same command and --resume" in said
+    assert "saving after this step" in said
+    assert "to continue, give the same command with --resume" in said
     assert len(list((folder / "checkpoints").glob("checkpoint-*"))) >= 1
 
 

@@ -1,12 +1,17 @@
-"""Which of several processes this is, as torchrun, accelerate launch or --nproc say it."""
+"""Which of several processes this is, as torchrun, accelerate launch or --nproc set it up."""
 
 import os
 from collections.abc import Mapping
 
 
 def rank() -> int:
-    """The number of this process among all, from 0; 0 where there is but one."""
+    """The number of this process among all, from 0; 0 if it is the only one."""
     return int(os.environ.get("RANK", "0"))
+
+
+def is_one_of_several() -> bool:
+    """True if this process was started as part of a group."""
+    return "RANK" in os.environ
 
 
 def world_size() -> int:
@@ -15,7 +20,7 @@ def world_size() -> int:
 
 
 def is_first() -> bool:
-    """True for the process that speaks and writes."""
+    """True for the process that reports and writes."""
     return rank() == 0
 
 

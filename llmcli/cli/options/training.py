@@ -1,0 +1,165 @@
+"""Options of finetune: the data, the steps, checkpoints, and low-rank adapters."""
+
+from typing import Any
+
+import click
+
+from llmcli.cli.options.gather import Option, gather
+from llmcli.cli.types import CommaList
+from llmcli.spec import DTYPES
+from llmcli.spec.training import SCHEDULES, LoraOptions, Training
+from llmcli.tasks.finetune import training_tasks
+
+DEFAULTS = {"training": Training((), ""), "adapters": LoraOptions()}
+
+
+def _setting(name: str, help: str, *aliases: str, of: str = "training", **settings: Any) -> Option:
+    """An option with the default of the field that it sets; --help shows it unless it is None.
+
+    of: the object with the field. Ranges of numbers are checked where all settings are.
+    """
+    default = getattr(DEFAULTS[of], name.removeprefix("--").replace("-", "_"))
+    shows = default is not None
+    return click.option(name, *aliases, default=default, show_default=shows, help=help, **settings)
+
+
+def _count(name: str, help: str, *aliases: str, of: str = "training") -> Option:
+    return _setting(name, help, *aliases, of=of, type=click.INT, metavar="N")
+
+
+def _number(name: str, help: str, *aliases: str, of: str = "training") -> Option:
+    return _setting(name, help, *aliases, of=of, type=click.FLOAT, metavar="X")
+
+
+def _list(name: str, help: str, metavar: str, *more: str) -> Option:
+    return click.option(name, *more, type=CommaList(), default=(), metavar=metavar, help=help)
+
+
+DATA: list[Option] = [
+    _setting("--task", "What the model is trained for.", type=click.Choice(training_tasks())),
+    click.option(
+        "--train",
+        multiple=True,
+        metavar="FILE",
+        help="Training data: .txt (one document), .jsonl .csv .tsv .parquet, SQuAD's .json, also "
+        "as .gz or .xz. May be repeated.",
+    ),
+    click.option(
+        "--parts",
+        metavar="FILE",
+        help="Train several tasks on one body: a YAML list of them, in place of --train.",
+    ),
+    click.option("-o", "--output", metavar="DIR", default="", help="Folder of the new model."),
+    click.option(
+        "--from-scratch",
+        metavar="CONFIG",
+        help="Start with a new model of this configuration (JSON), and a new tokenizer.",
+    ),
+    click.option("--eval", multiple=True, metavar="FILE", help="Validation data. May be repeated."),
+    _number(
+        "--eval-fraction",
+        "Without --eval: hold out this fraction of the training rows.  [default: 0.1; of text, "
+        "0.01]",
+    ),
+    _list(
+        "--column",
+        "Fields with the texts.  [default: text; tokens; source,target]",
+        "NAME[,NAME]",
+        "columns",
+    ),
+    click.option(
+        "--label-column", metavar="NAME", help="Field with the label.  [default: label; ner_tags]"
+    ),
+    click.option("--multi-label", is_flag=True, help="A text has any number of labels."),
+    click.option(
+        "--chat",
+        is_flag=True,
+        help="causal-lm: rows have messages, or a prompt and a completion; only the answers are "
+        "learnt.",
+    ),
+    click.option("--from-lang", metavar="LANG", help="translation: the source language."),
+    click.option("--to-lang", metavar="LANG", help="translation: the target language."),
+    click.option("--prefix", default="", metavar="TEXT", help="seq2seq: precedes each source."),
+    _count(
+        "--block-size",
+        "Tokens of one example.  [default: what the model takes, up to a limit of the task]",
+        "--max-length",
+    ),
+    _number("--mask-fraction", "masked-lm: fraction of the tokens to hide."),
+]
+STEPS: list[Option] = [
+    _count("--batch-size", "Examples computed together.  [default: 32; of text, 8]"),
+    _count("--gradient-accumulation-steps", "Batches before the weights change."),
+    _number("--epochs", "Passes over the data.  [default: 3; of text, 1]"),
+    _count("--max-steps", "Number of steps, in place of --epochs."),
+    _number(
+        "--learning-rate",
+        "Highest learning rate.  [default: 1e-3 from scratch, 5e-5 or 1e-4 from a checkpoint]",
+        "--lr",
+    ),
+    _setting("--schedule", "How the learning rate falls.", type=click.Choice(SCHEDULES)),
+    _number("--warmup", "Fraction of the steps in which the learning rate rises."),
+    _number("--weight-decay", "Weight decay of AdamW."),
+    _number("--beta2", "Second decay rate of AdamW."),
+    _number("--max-grad-norm", "Clip gradients at this norm."),
+    _number("--label-smoothing", "Probability that is spread over the other labels."),
+    _list("--class-weights", "balanced, or LABEL=WEIGHT,LABEL=WEIGHT,...", "W"),
+    _list(
+        "--freeze",
+        "Do not train: body, embeddings, a number of lower layers, or parts of weight names.",
+        "WHAT",
+    ),
+    click.option(
+        "--init-from", metavar="MODEL", help="Take weights that would be new from this model."
+    ),
+    click.option(
+        "--group-by-length/--no-group-by-length",
+        default=True,
+        help="Put examples of similar length into one batch.  [default: on]",
+    ),
+]
+CHECKPOINTS: list[Option] = [
+    _count("--eval-steps", "Steps between validations.  [default: a tenth of all]"),
+    _count("--early-stopping", "Stop after N validations without a better result."),
+    click.option(
+        "--best-metric",
+        metavar="NAME",
+        help="Metric that decides which checkpoint is the best.  [default: loss, accuracy or f1]",
+    ),
+    _count("--save-steps", "Steps between checkpoints."),
+    _count("--save-total-limit", "Checkpoints to keep, beside the best."),
+    _count("--log-steps", "Steps between progress reports."),
+    _setting("--device", "auto, cpu, cuda or mps.", envvar="LLMCLI_DEVICE"),
+    _setting(
+        "--dtype",
+        "Number format of the computation; auto is bfloat16 if the processor supports it.",
+        type=click.Choice(DTYPES),
+    ),
+    _setting(
+        "--save-dtype",
+        "Number format of the stored weights.",
+        type=click.Choice([name for name in DTYPES if name != "auto"]),
+    ),
+    _count("--seed", "Seed of all random numbers."),
+    click.option(
+        "--fsdp", is_flag=True, help="Divide the weights among the processes, one for each GPU."
+    ),
+    click.option("--resume", is_flag=True, help="Continue from the last checkpoint in DIR."),
+]
+ADAPTERS: list[Option] = [
+    click.option("--lora", is_flag=True, help="Train low-rank adapters, not all weights."),
+    _count("--lora-rank", "Rank of the adapters: a higher one can learn more.", of="adapters"),
+    _number(
+        "--lora-alpha", "Their scale is alpha / rank.  [default: twice the rank]", of="adapters"
+    ),
+    _number("--lora-dropout", "Dropout of their input.", of="adapters"),
+    _list(
+        "--lora-targets",
+        "Layers that get an adapter.  [default: all linear layers of the body]",
+        "NAME,...",
+    ),
+    click.option("--merge", is_flag=True, help="Save a whole model with the adapters added in."),
+]
+
+training_options = gather(Training, "training", DATA + STEPS + CHECKPOINTS)
+lora_options = gather(LoraOptions, "adapters", ADAPTERS)
