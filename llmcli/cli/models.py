@@ -1,6 +1,5 @@
 """llmcli models: the models on this machine, and how to get more."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +56,7 @@ def list_(out: Output) -> None:
         return
     with out.records(lambda record: str(record["name"])) as writer:
         for entry in entries:
-            writer.write(asdict(entry))
+            writer.write(entry.to_dict())
 
 
 @models.command()
@@ -74,7 +73,7 @@ def show(model_id: str, revision: str | None, offline: bool, out: Output) -> Non
         _show(details, out)
         return
     with out.records(lambda record: str(record["name"])) as writer:
-        writer.write(asdict(details))
+        writer.write(details.to_dict())
 
 
 def _show(details: "ModelDetails", out: Output) -> None:
@@ -165,7 +164,7 @@ def verify(model_id: str, revision: str | None, out: Output) -> None:
     checks = verify_model(ModelSpec(model_id, revision, offline=True))
     with out.records(lambda record: f"{record['state']:<8} {record['file']}") as writer:
         for check in checks:
-            writer.write(asdict(check))
+            writer.write(check.to_dict())
     error = damaged(checks, model_id)
     if error is not None:
         raise error

@@ -8,6 +8,17 @@ from llmcli.data.rows import Row
 from llmcli.spec import Overflow
 
 
+class Described:
+    """A dataclass that is a record as it stands. docs/results.md lists the fields."""
+
+    __slots__ = ()
+
+    def to_dict(self) -> Record:
+        """The fields as JSON has them."""
+        record: Record = plain(self)
+        return record
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """What a task made of one row. Each task adds fields of its own."""
@@ -28,7 +39,8 @@ def record_of(result: Result, *, without: tuple[str, ...] = ()) -> Record:
     A field of the row whose name the result has too becomes `input_...`; the text itself is
     left out, since the result has it. without: fields that are no part of the record.
     """
-    names = [one.name for one in fields(result) if one.name not in ("row", "notes", *without)]
+    left_out = ("row", "notes", *without)
+    names = [each.name for each in fields(result) if each.name not in left_out]
     own = {"row": result.row.number, **{name: plain(getattr(result, name)) for name in names}}
     return {**result.row.fields_beside(own), **own}
 
@@ -42,7 +54,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, (tuple, list)):
         return [plain(item) for item in value]
     if is_dataclass(value) and not isinstance(value, type):
-        return {one.name: plain(getattr(value, one.name)) for one in fields(value)}
+        return {each.name: plain(getattr(value, each.name)) for each in fields(value)}
     return value
 
 

@@ -29,9 +29,11 @@ class ScoredAnswer:
     """A possible answer with its score."""
 
     answer: str
+    """Its text."""
     start: int | None
     """Where it begins in the context, in characters; None for one that is not in it."""
     end: int | None
+    """Where it ends."""
     score: float
     """Its probability: among all spans of the context, or of the text under the model."""
 
@@ -41,10 +43,13 @@ class Answer(Result):
     """The answer to one question."""
 
     question: str
+    """The question, as it was given."""
     answer: str | None
     """None: the context does not say."""
     start: int | None
+    """Where the answer begins in the context, in characters; None if it is not in it."""
     end: int | None
+    """Where it ends."""
     score: float
     """Probability of the answer, or that there is none where `answer` is None."""
     answers: tuple[ScoredAnswer, ...]
@@ -52,6 +57,7 @@ class Answer(Result):
     no_answer_margin: float | None
     """The score of "no answer" minus the best span's; None without `no_answer`."""
     overflow: Overflow | None
+    """How a text that was too long was handled; None if it was not."""
 
 
 class ExtractiveReader:

@@ -24,7 +24,9 @@ class LabelScore:
     """A label with its probability; of a regression model, with the number it computes."""
 
     label: str
+    """The label's name in the checkpoint, or as it was given."""
     score: float
+    """A probability; of a regression model, the number itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +34,17 @@ class Classification(Result):
     """The labels of one text, or of one pair of texts."""
 
     text: str
+    """The text that was classified."""
     pair: str | None
+    """The second text; only of pairs of texts."""
     label: str
     """The label with the highest score."""
     score: float
+    """The score of `label`."""
     scores: tuple[LabelScore, ...]
     """Every label, or the `top` best, in descending order of score."""
     overflow: Overflow | None
+    """How a text that was too long was handled; None if it was not."""
 
     def to_dict(self) -> Record:
         """The result as JSON has it; of one text, without `pair`."""

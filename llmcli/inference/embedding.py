@@ -25,9 +25,11 @@ class Embedding(Result):
     """One text as a vector."""
 
     text: str
+    """The text that was embedded."""
     embedding: Vector
     """(D,) float32."""
     overflow: Overflow | None
+    """How a text that was too long was handled; None if it was not."""
 
     def to_dict(self) -> Record:
         """The result as JSON has it, the vector as a list of numbers."""

@@ -34,9 +34,11 @@ class ScoredWord:
     """A word for one gap."""
 
     word: str
+    """The word, without spaces around it."""
     id: int | None
     """Its token; None for a word of several tokens."""
     probability: float
+    """Among all words of the vocabulary; of several tokens, the product of theirs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +56,15 @@ class Filled(Result):
     """A text with its gaps filled."""
 
     text: str
+    """The text with its gaps."""
     filled: str
     """With the words that are most probable together."""
     logprob: float
     """Log-probability of these words, in nats: each given those before it."""
     gaps: tuple[Gap, ...]
+    """The gaps of the text, in order."""
     overflow: Overflow | None
+    """How a text that was too long was handled; None if it was not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,11 @@ class TokenChance:
     """A token with its log-probability in nats, before any penalty or filter."""
 
     token: str
+    """Readable: bytes of an incomplete character are in hexadecimal, as `<E7 9C>`."""
     id: int
+    """Its id in the vocabulary."""
     logprob: float
+    """In nats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +37,13 @@ class TokenStep:
     """A token of the text, with the most probable tokens at its position."""
 
     token: str
+    """Readable: bytes of an incomplete character are in hexadecimal, as `<E7 9C>`."""
     id: int
+    """Its id in the vocabulary."""
     logprob: float
     """In nats, before any penalty or filter."""
     best: tuple[TokenChance, ...]
+    """The `logprobs` most probable tokens, in descending order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +51,15 @@ class Generation(Result):
     """One continuation of one prompt."""
 
     prompt: str
+    """The prompt, as it was given."""
     text: str
     """What the model wrote, without the prompt, ending before a stop string."""
     index: int
     """Which of the sequences of this prompt it is, from 0; with beams, 0 is the best."""
     prompt_tokens: int
+    """Tokens of the prompt, those of the chat template included."""
     new_tokens: int
+    """Tokens that were generated, without the end-of-text token."""
     finish_reason: FinishReason
     """end: an end-of-text token; stop: a stop string; length: no more tokens allowed."""
     seed: int | None

@@ -31,11 +31,13 @@ class Ranked(Result):
     """One text with its similarity to the query."""
 
     rank: int
-    """From 1, the most similar."""
+    """From 1, the most similar one."""
     similarity: float
     """The cosine of the angle between the vectors, from -1 to 1."""
     text: str
+    """The text that was compared."""
     overflow: Overflow | None
+    """How a text that was too long was handled; None if it was not."""
 
 
 def load(

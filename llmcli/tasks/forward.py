@@ -22,39 +22,50 @@ from llmcli.tokenization.text_stream import token_namer
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """A token that the model holds possible, with its probability."""
+    """A possible token with its probability."""
 
     token: str
+    """Readable, as the token of a position."""
     id: int
+    """Its id in the vocabulary."""
     probability: float
+    """Softmax of the logits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """What the model makes of one place in the text."""
+    """What the model predicts at one position of the text."""
 
     position: int
+    """Its index, from 0."""
     token: str
+    """The token at this position, readable: bytes of an incomplete character in hexadecimal."""
     id: int
+    """Its id in the vocabulary."""
     best: tuple[Prediction, ...]
-    """The likeliest tokens: next ones for a causal model, this one's for a masked model."""
+    """The `top` most probable tokens: the next one (causal), or the one at this position."""
     rank: int | None
-    """Place of the token that did come among all tokens, from 1; None at the end."""
+    """Rank of the actual token among all tokens, from 1; None where none follows."""
     nats: float | None
-    """Surprisal of the token that did come."""
+    """Surprisal of the actual token: -log p; None where `rank` is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Forward(Result):
-    """The whole pass."""
+    """One forward pass over a text."""
 
     text: str
+    """The text, as it was given."""
     kind: Kind
+    """Causal: it predicts the next token. Masked: it predicts each token itself."""
     positions: tuple[Position, ...]
+    """A position for each token of the text, special tokens included."""
     predicted_text: str
-    """Causal: decode(predicted_ids[:, :-1]), the article's line. Masked: of all positions."""
+    """The decoded argmax of the logits: of a causal model without the last position."""
     mean_nats: float | None
+    """Mean surprisal of the tokens; None if there is none to predict."""
     perplexity: float | None
+    """exp of `mean_nats`."""
 
 
 def load(model: AnyModel, *, note: Note = ignore) -> Loaded:

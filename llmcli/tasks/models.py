@@ -6,6 +6,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal
 
+from llmcli.data.results import Described
 from llmcli.engines.ct2.cache import conversions, conversions_of, remove_conversion
 from llmcli.errors import LlmcliError, ModelUnsuitable, UsageError
 from llmcli.models import hub
@@ -17,18 +18,21 @@ from llmcli.system.hashes import SUMS, expected_hash, hash_file, read_sums
 
 
 @dataclass(frozen=True, slots=True)
-class ModelEntry:
-    """A line of the list."""
+class ModelEntry(Described):
+    """A model on this machine."""
 
     name: str
-    origin: Origin | Literal["ct2"]
-    """ct2: it is a copy, converted for the engine of that name."""
+    """A starter's name or a hub id."""
+    origin: Literal["starter", "hub", "ct2"]
+    """starter: part of llmcli; hub: downloaded; ct2: a copy converted for that engine."""
     task: str
+    """What it does, as the hub calls it: text-generation, fill-mask, ..."""
     bytes: int
+    """Size on disk."""
     last_used: str | None
-    """UTC, ISO 8601; None for a starter; when it was made for a conversion."""
+    """UTC, ISO 8601; of a conversion, when it was made; None for a starter."""
     dtype: str | None = None
-    """float32 or int8 for a conversion."""
+    """Of a conversion, float32 or int8; else None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,36 +40,49 @@ class ModelFile:
     """A file of a model's folder."""
 
     name: str
+    """The file's name."""
     bytes: int
+    """Its size."""
 
 
 @dataclass(frozen=True, slots=True)
-class ModelDetails:
-    """What is known of a model without running it."""
+class ModelDetails(Described):
+    """What the files of a model say about it."""
 
     name: str
+    """The name that was given."""
     origin: Origin
+    """Where it comes from."""
     folder: str
+    """Where it is on this machine."""
     revision: str | None
+    """The hub's commit; None for another origin."""
     architecture: str
+    """The first class in its configuration, else the model type."""
     task: str
+    """What it does, as the hub calls it: text-generation, fill-mask, ..."""
     parameters: int | None
+    """Number of weights; None if they cannot be counted."""
     dtype: str | None
-    """As stored."""
+    """Of the stored weights."""
     context: int | None
-    """Tokens; None where the model sets no bound."""
+    """Tokens that it takes at once; None if it sets no limit."""
     vocabulary: int | None
+    """Number of tokens that it knows."""
     licence: str | None
+    """As its model card says."""
     files: tuple[ModelFile, ...]
+    """The files of its folder."""
 
 
 @dataclass(frozen=True, slots=True)
-class FileCheck:
-    """Whether a file is what it was when it was published."""
+class FileCheck(Described):
+    """Whether a file is as it was published."""
 
     file: str
+    """The file's name."""
     state: str
-    """ok, damaged, missing, or unknown where there is no hash to compare with."""
+    """ok, damaged, missing; unknown if no hash was published."""
 
 
 def list_models() -> Iterator[ModelEntry]:

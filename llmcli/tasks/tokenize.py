@@ -2,13 +2,12 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from tokenizers import Tokenizer
 
-from llmcli.data.records import Record
-from llmcli.data.results import Result
+from llmcli.data.results import Described, Result
 from llmcli.data.rows import Failure, Row, failed
 from llmcli.errors import InputError
 from llmcli.inference.loading import AnyModel, load_part
@@ -26,8 +25,11 @@ class Tokenized(Result):
     """One text and its tokens."""
 
     text: str
+    """The text, as it was given."""
     count: int
+    """Number of tokens."""
     tokens: tuple[Token, ...]
+    """The tokens in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +37,21 @@ class Decoded(Result):
     """One list of ids and what they spell."""
 
     ids: tuple[int, ...]
+    """The token ids, as they were given."""
     text: str
+    """The text that they spell, special tokens included."""
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
+class Count(Described):
     """The size of all texts together."""
 
     texts: int
+    """Number of texts."""
     tokens: int
+    """Number of tokens of all texts."""
     characters: int
-
-    def to_dict(self) -> Record:
-        """The sizes as JSON has them."""
-        return asdict(self)
+    """Number of characters of all texts."""
 
 
 def tokenize(

@@ -14,8 +14,9 @@ class Token:
     """One token of a text."""
 
     id: int
+    """Its id in the vocabulary."""
     token: str
-    """As readable text; bytes that are not a whole character are in hexadecimal, as <E7 9C>."""
+    """As readable text; bytes that are not a whole character are in hexadecimal, as `<E7 9C>`."""
     piece: str
     """As the vocabulary spells it."""
     start: int | None

@@ -1,0 +1,105 @@
+"""docs/results.md lists the fields that the dataclasses have and `--json` prints."""
+
+import json
+import types
+from dataclasses import fields, is_dataclass
+from typing import Literal, Union, get_args, get_origin, get_type_hints
+
+import numpy as np
+import pytest
+
+import llmcli
+from tests.docs.results import PAGE, PYTHON_ONLY, RECORDS, documented, page
+
+OPTIONAL = {"pair", "logprobs"}
+"""Fields that a record has only if they were asked for."""
+SHORT = ("-n", "3", "-m", "gpt2-stories")
+ARGUMENTS = {
+    "llmcli generate": ("Once", *SHORT),
+    "llmcli classify": ("A good film",),
+    "llmcli answer": ("Who wrote it?", "--context", "Jane Austen wrote Emma."),
+    "llmcli translate": ("I am tired. Where is the station?", "-f", "en", "-t", "fr"),
+    "llmcli fill": ("The [MASK] sat on the [MASK].",),
+    "llmcli embed": ("a dog",),
+    "llmcli embed --query": ("a cat", "a dog", "a train"),
+    "llmcli forward": ("Once upon a time",),
+    "llmcli tokenize": ("Once upon a time",),
+    "llmcli tokenize --decode": ("12 13",),
+    "llmcli tokenize --count": ("Once upon a time",),
+    "llmcli models list": (),
+    "llmcli models show": ("gpt2-stories",),
+    "llmcli models verify": ("gpt2-stories",),
+}
+
+
+def test_the_page_lists_what_the_dataclasses_have():
+    """If a field is new: python -m tests.docs.results. If one is gone or has another name, the
+    changelog and the version must say so, too."""
+    text = PAGE.read_text("utf-8")
+    assert text == page(documented(text))
+
+
+def test_new_fields_get_the_present_version_and_old_ones_keep_theirs(monkeypatch):
+    known = documented(PAGE.read_text("utf-8"))
+    added = known.pop(("Generation", "score"))
+    monkeypatch.setattr(llmcli, "__version__", "9.9.9")
+    again = documented(page(known))
+    assert again == {**known, ("Generation", "score"): "9.9.9"}
+    assert added == "0.1.0"
+
+
+@pytest.mark.parametrize("command", RECORDS)
+def test_what_a_command_prints_is_as_the_page_says(run, command):
+    words = command.split()[1:]
+    result = run(*words, *ARGUMENTS[command], "--json")
+    assert result.exit_code == 0, result.stderr
+    records = json.loads(result.stdout)
+    assert records
+    for record in records:
+        assert_is(record, RECORDS[command], command)
+
+
+def test_logprobs_and_pairs_are_as_the_page_says(run):
+    (record,) = json.loads(run("generate", "Once", *SHORT, "--logprobs", "2", "--json").stdout)
+    assert_is(record, llmcli.Generation, "generate --logprobs")
+    assert len(record["logprobs"]) == 3
+    (record,) = json.loads(run("classify", "good", "--text-pair", "bad", "--json").stdout)
+    assert record["pair"] == "bad"
+
+
+def assert_is(value, hint, where):
+    """That a value of JSON is of the type that Python has."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        if value is None:
+            assert type(None) in arguments, where
+            return
+        (hint,) = (each for each in arguments if get_origin(each) is Literal or not is_none(each))
+        assert_is(value, hint, where)
+    elif origin is Literal:
+        assert value in arguments, where
+    elif origin is tuple:
+        for item in value:
+            assert_is(item, arguments[0], where)
+    elif origin is np.ndarray:
+        assert all(isinstance(number, float) for number in value), where
+    elif is_dataclass(hint):
+        assert_has_the_fields(value, hint, where)
+    else:
+        assert isinstance(value, (float, int) if hint is float else hint), where
+
+
+def assert_has_the_fields(value, kind, where):
+    hints = get_type_hints(kind)
+    names = [field.name for field in fields(kind) if field.name not in PYTHON_ONLY]
+    if "row" in hints:
+        assert isinstance(value["row"], int), where
+        names = ["row", *names]
+    assert [name for name in names if name in value or name not in OPTIONAL] == list(value)
+    for name in {*names} & {*value} - {"row"}:
+        assert_is(value[name], hints[name], f"{where}: {name}")
+
+
+def is_none(hint):
+    """True for the type of None."""
+    return hint is type(None)
