@@ -19,7 +19,7 @@ from pathlib import Path
 
 from safetensors.numpy import load_file
 
-from llmcli.training.checkpoints import is_whole, last_whole
+from llmcli.training.resume import is_whole, last_whole
 
 KILLS, IN_SAVES = 20, 10
 STEPS, SAVE_STEPS = 60, 2

@@ -19,6 +19,7 @@ from tests.tiny_models import (
     make_causal,
     make_marian,
     metaspace_tokenizer,
+    scaled,
 )
 
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -125,6 +126,14 @@ def tiny_reader(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A BERT without a head."""
     return make_bert(tmp_path_factory.mktemp("models") / "tiny-encoder", "", WORDS + MORE_WORDS)
+
+
+@pytest.fixture(scope="session")
+def learner(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A BERT without a head that is wide enough to learn from a few steps."""
+    shape = {"hidden_size": 32, "intermediate_size": 64, "max_position_embeddings": 32}
+    folder = tmp_path_factory.mktemp("models") / "learner"
+    return scaled(make_bert(folder, "", WORDS + MORE_WORDS, **shape), 1 / 8)
 
 
 @pytest.fixture(scope="session")

@@ -192,5 +192,8 @@ class Scorer:
         """Take the model's outputs for a batch."""
 
     def metrics(self) -> dict[str, float]:
-        """The metrics over all that was taken."""
+        """The metrics over all that was taken.
+
+        Lower is better where the name ends with loss or error, else higher is.
+        """
         return {}

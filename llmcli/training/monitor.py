@@ -9,8 +9,8 @@ import torch
 from transformers import TrainerCallback
 
 from llmcli.errors import InputError
-from llmcli.training.checkpoints import best_step, lower_is_better
 from llmcli.training.results import Progress, perplexity
+from llmcli.training.resume import best_step, lower_is_better
 from llmcli.training.trainer import ObjectiveTrainer
 
 

@@ -19,7 +19,6 @@ from llmcli.system.hashes import write_sums
 from llmcli.system.locks import locked
 from llmcli.system.processes import is_first
 from llmcli.training.base import TrainingTask
-from llmcli.training.checkpoints import checkpoint_root
 from llmcli.training.curves import save_png
 from llmcli.training.joint.objective import JointTask
 from llmcli.training.joint.preparation import save_joint
@@ -27,6 +26,7 @@ from llmcli.training.lora import merged
 from llmcli.training.model_card import training_card
 from llmcli.training.preparation import Prepared
 from llmcli.training.results import Finetuned
+from llmcli.training.resume import checkpoint_root
 
 SETTINGS = "training.json"
 METRICS = "metrics.jsonl"

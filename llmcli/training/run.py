@@ -15,7 +15,6 @@ from llmcli.spec.training import Training
 from llmcli.system.extras import is_installed, missing
 from llmcli.system.processes import is_first
 from llmcli.training.base import TrainingTask
-from llmcli.training.checkpoints import best_step, checkpoint_root, last_whole, read_state, step_of
 from llmcli.training.curves import read_curves
 from llmcli.training.estimate import STEPS, estimate_of, pace_of
 from llmcli.training.joint.objective import JointTask
@@ -41,6 +40,7 @@ from llmcli.training.results import (
     Progress,
     perplexity,
 )
+from llmcli.training.resume import best_step, checkpoint_root, last_whole, read_state, step_of
 from llmcli.training.trainer import ObjectiveTrainer, make_trainer, total_steps
 
 

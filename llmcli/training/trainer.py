@@ -13,10 +13,10 @@ from llmcli.errors import InputError, UsageError
 from llmcli.spec.training import Training
 from llmcli.system.processes import world_size
 from llmcli.training.base import Objective
-from llmcli.training.checkpoints import best_step, checkpoint_root, keep_newest, move_into_place
 from llmcli.training.example_order import LengthGroupedSampler
 from llmcli.training.joint.objective import JointModel
 from llmcli.training.preparation import Prepared
+from llmcli.training.resume import best_step, checkpoint_root, keep_newest, move_into_place
 
 SCHEDULERS = {
     "cosine": "cosine",

@@ -14,8 +14,8 @@ from llmcli.errors import InputError, Interrupted, UsageError
 from llmcli.spec import ModelSpec
 from llmcli.spec.training import Training
 from llmcli.tasks.finetune import finetune
-from llmcli.training.checkpoints import checkpoint_root, last_whole
 from llmcli.training.results import Progress
+from llmcli.training.resume import checkpoint_root, last_whole
 
 CONFIG = {
     "model_type": "gpt2",

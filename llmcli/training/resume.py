@@ -70,8 +70,8 @@ def read_state(checkpoint: Path) -> dict[str, Any]:
 
 
 def lower_is_better(metric: str) -> bool:
-    """True for losses, those of the parts of a joint run too; all other metrics are to be high."""
-    return metric.endswith("loss")
+    """True for losses and errors, also those of a task of a joint run; other metrics are scores."""
+    return metric.endswith(("loss", "error"))
 
 
 def best_step(history: list[dict[str, Any]], metric: str) -> int | None:
