@@ -9,6 +9,7 @@ import pytest
     ("alias", "flag"),
     [
         (("--temp", 0), ("--temperature", 0)),
+        (("--max-new-tokens", 3), ("-n", 3)),
         (("--max-tokens", 3), ("-n", 3)),
         (("--max_new_tokens", 3), ("-n", 3)),
         (("--n-predict", 3), ("-n", 3)),

@@ -18,7 +18,7 @@ def test_the_group_models_names_the_flags_of_its_commands():
     )
 
 
-def test_words_that_are_no_setting_stay():
+def test_names_that_are_no_setting_are_kept():
     tokenize = main.get_command(None, "tokenize")
     assert with_flags("`lookup` and `num_beams`", tokenize) == "`lookup` and `num_beams`"
 

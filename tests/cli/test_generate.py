@@ -27,7 +27,7 @@ def test_quiet_prints_the_text_alone(run):
     assert run("generate", PROMPT, "-n", 4, "-q").stderr == ""
 
 
-def test_words_a_file_and_a_pipe_give_the_same_text(generate, tmp_path):
+def test_arguments_a_file_and_a_pipe_give_the_same_text(generate, tmp_path):
     (tmp_path / "p.txt").write_text(PROMPT + "\n")
     (tmp_path / "p.jsonl").write_text(json.dumps({"text": PROMPT}))
     (tmp_path / "p.csv").write_text(f"text\n{PROMPT}\n")
@@ -120,7 +120,7 @@ def test_the_batch_size_does_not_change_the_texts(generate, tmp_path, size):
     assert generate(*words, size).stdout == generate(*words, 5).stdout
 
 
-def test_an_output_file_appears_whole_or_not_at_all(generate, tmp_path):
+def test_an_output_file_appears_complete_or_not_at_all(generate, tmp_path):
     target = tmp_path / "out.jsonl"
     target.write_text("precious")
     (tmp_path / "p.txt").write_text("a\nb\n")
@@ -190,7 +190,7 @@ def test_a_csv_file_has_all_columns_and_a_stream_says_which_it_lacks(generate, t
     assert "no column for extra" in result.stderr
 
 
-def test_a_drawn_seed_is_told(generate):
+def test_a_drawn_seed_is_reported(generate):
     told = generate("a", "--temperature", 1).stderr
     seed = told.strip().removeprefix("[seed ").removesuffix("]")
     first = generate("a", "--temperature", 1, "--seed", seed)
@@ -249,19 +249,6 @@ def test_ctrl_c_keeps_what_was_streamed(generate, monkeypatch):
     assert "Traceback" not in result.stderr
 
 
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ("--max-new-tokens", "--max_new_tokens"),
-        ("--max-new-tokens", "--max-tokens"),
-        ("--max-new-tokens", "-n"),
-    ],
-)
-def test_flags_have_the_spellings_that_people_paste(run, tiny_gpt2, one, other):
-    words = ["generate", "a", "-m", tiny_gpt2]
-    assert run(*words, one, 3).stdout == run(*words, other, 3).stdout
-
-
 def test_variables_of_the_environment_are_read(run, tiny_gpt2, monkeypatch):
     monkeypatch.setenv("LLMCLI_MODEL", str(tiny_gpt2))
     monkeypatch.setenv("LLMCLI_GENERATE_MAX_NEW_TOKENS", "3")
@@ -274,7 +261,7 @@ def test_verbose_says_what_was_chosen_and_why(generate):
     assert "float32" in said and "tokens/s" in said and "greedy" in said
 
 
-def test_assisted_decoding_writes_the_same_and_tells_what_it_saved(generate, tiny_gpt2, tmp_path):
+def test_speculative_decoding_gives_the_same_text_and_reports_passes(generate, tiny_gpt2, tmp_path):
     plain = generate("a cat a cat a", "--json").stdout
     for name in ("lookup", tiny_gpt2):
         assert generate("a cat a cat a", "--json", "--assist", name).stdout == plain

@@ -60,7 +60,7 @@ def test_output_is_utf8_whatever_the_locale():
     assert result.returncode == 0 and "月" in result.stdout
 
 
-def test_text_comes_as_it_is_made_and_ctrl_c_keeps_it(tiny_gpt2):
+def test_text_appears_while_it_is_generated_and_ctrl_c_keeps_it(tiny_gpt2):
     words = ["generate", "Once upon", "-m", str(tiny_gpt2), "-q", "--temperature", "2"]
     with subprocess.Popen(
         [*LLMCLI, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -171,7 +171,7 @@ def test_memory_for_weights_is_cleared_ahead():
 
 
 @pytest.mark.parametrize("status", [0, 3])
-def test_the_program_ends_at_once_with_all_that_is_to_be_done(status):
+def test_the_program_ends_at_once_after_its_exit_functions(status):
     code = (
         "import atexit, sys; from llmcli.cli import process\n"
         "class Slow:\n"
@@ -185,7 +185,7 @@ def test_the_program_ends_at_once_with_all_that_is_to_be_done(status):
     assert (done.returncode, done.stdout, done.stderr) == (status, "text\nregistered\n", "")
 
 
-def test_the_program_waits_for_threads_and_says_what_it_is_to_say():
+def test_the_program_waits_for_threads_and_prints_its_last_message():
     code = (
         "import threading, time; from llmcli.cli import process\n"
         "def late(): time.sleep(0.2); print('late')\n"

@@ -179,7 +179,7 @@ def test_stdin_is_read_line_by_line(call):
     assert [json.loads(line)["row"] for line in result.stdout.splitlines()] == [1, 2]
 
 
-def test_a_text_for_a_person_shows_every_label(call):
+def test_a_text_on_the_command_line_shows_every_label(call):
     result = call("classify", "the cat", "-q")
     assert len(result.stdout.splitlines()) == 3 and "█" in result.stdout
     piped = call("classify", "-i", "-", "-q", input="the cat\n")
@@ -246,7 +246,7 @@ def test_an_array_of_failed_rows_alone_is_empty(call, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.txt", "out.npy"]
 
 
-def test_numbers_that_json_has_not_are_null(call, tmp_path):
+def test_numbers_that_json_does_not_have_are_null(call, tmp_path):
     (tmp_path / "in.jsonl").write_text('{"text": "cat", "x": 1e400, "y": [NaN, 1]}\n')
     result = call("classify", "-i", tmp_path / "in.jsonl", "--format", "jsonl")
     record = json.loads(result.stdout, parse_constant=lambda name: pytest.fail(name))
