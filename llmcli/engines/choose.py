@@ -17,28 +17,28 @@ from llmcli.models.checkpoint import Checkpoint, check, read_adapters, read_conf
 from llmcli.spec import Decoding, ModelSpec
 from llmcli.system.machine import describe, has_fast_bfloat16, has_int8_products
 
-# Bytes of text by bytes of weights from which loading torch for its bfloat16 is repaid: 400 kB for
-# an encoder of six layers, 384 wide, whose file has 90 MB.
+# Bytes of text times bytes of weights from which torch in bfloat16 gains more than loading torch
+# costs: 400 kB for an encoder of six layers, 384 wide, whose file has 90 MB.
 LARGE_WORK = 1 << 45
-# The same for a file of prompts, where torch packs the weights once, and ct2 lays them out at each
-# step: 35 kB for GPT-2 with 124 million parameters. Translating gains too little for the memory.
+# The same for a file of prompts, where torch packs the weights once, and ct2 at each step: 35 kB
+# for GPT-2 with 124 million parameters. Translating gains too little for the memory it takes.
 LARGE_WRITING = 1 << 44
-LARGE_MODEL = 4 << 30  # bytes of float32 weights that are not converted without being asked
-SMALL_MODEL = 200 << 20  # bytes of weights that a processor runs well where there is a GPU too
+LARGE_MODEL = 4 << 30  # bytes of float32 weights that are converted only on request
+SMALL_MODEL = 200 << 20  # bytes of weights that are fast enough on the CPU even if there is a GPU
 
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
-    """What a model is loaded for. The choice of an engine depends on it."""
+    """What a model is loaded for, which decides what engines are suitable and fast."""
 
     kinds: tuple[Kind, ...]
     """Kinds of model that can do it; empty: any kind, loaded without its head."""
     file_bytes: int | None = None
     """Size of the input file, 0 if it is unknown; None: no file, a text or two."""
     decoding: Mapping[Kind, Decoding] = field(default_factory=dict)
-    """How text is generated, for each kind of model that generates any here."""
+    """How text is generated, for those kinds of model that generate text for this purpose."""
     decoding_of: Callable[[Loaded], tuple[Decoding, Rules]] | None = None
-    """The same where it depends on the checkpoint: it is asked about a loaded model."""
+    """The same where it depends on the checkpoint; called with a model loaded on ct2."""
 
 
 def load(

@@ -1,9 +1,9 @@
-"""Where converted models are kept, and which conversion belongs to which checkpoint.
+"""The cache of converted models, and which conversion belongs to which checkpoint.
 
-ct2/known/DIGEST          the content hash of the files whose paths, sizes and times of
-                          change have this digest: a start need not read a model to know it
+ct2/known/DIGEST          the content hash of files whose paths, sizes and modification times
+                          have this digest, so that a start need not read them
 ct2/CONTENT-GROUP-...     a conversion: model.bin, config.json, vocabularies, meta.json
-ct2/.making-...           one that is being made, or was when its process was killed
+ct2/.making-...           an unfinished conversion, perhaps of a process that was killed
 """
 
 import hashlib
@@ -26,7 +26,7 @@ from llmcli.models.checkpoint import Checkpoint, weight_files
 from llmcli.system.hashes import hash_file
 
 FORMAT = 1
-"""To be raised when the same checkpoint is to be converted otherwise than before."""
+"""Raise it when conversions change: those of another format are not used."""
 META = "meta.json"
 MAKING = ".making-"
 KNOWN = "known"
@@ -39,9 +39,9 @@ class Conversion:
 
     folder: Path
     model_id: str
-    """What the user called the model when it was converted."""
+    """The name that the user gave the model."""
     checkpoint: str
-    """The folder that it was converted from."""
+    """The folder of the checkpoint."""
     revision: str | None
     kind: str
     """causal, seq2seq or encoder."""
@@ -49,24 +49,24 @@ class Conversion:
     version: str
     """Of CTranslate2."""
     date: str
-    """UTC, ISO 8601."""
+    """In UTC, ISO 8601."""
     bytes: int
 
 
 def cache_folder() -> Path:
-    """The folder for all conversions; it may not be there yet.
+    """The folder for all conversions, which may not exist yet.
 
     LLMCLI_CACHE names it, else XDG_CACHE_HOME, or on Windows LOCALAPPDATA, else ~/.cache.
     """
-    own = os.environ.get("LLMCLI_CACHE")
-    if own:
-        return Path(own).expanduser() / "ct2"
+    folder = os.environ.get("LLMCLI_CACHE")
+    if folder:
+        return Path(folder).expanduser() / "ct2"
     system = os.environ.get("LOCALAPPDATA" if sys.platform == "win32" else "XDG_CACHE_HOME")
     return (Path(system) if system else Path.home() / ".cache") / "llmcli" / "ct2"
 
 
 def engine_version() -> str | None:
-    """The version of CTranslate2, found without importing it; None where it is not there."""
+    """The version of CTranslate2, without importing it; None if it is not installed."""
     spec = importlib.util.find_spec("ctranslate2")
     if spec is None or not spec.submodule_search_locations:
         return None
@@ -74,18 +74,18 @@ def engine_version() -> str | None:
         text = Path(spec.submodule_search_locations[0], "version.py").read_text(encoding="utf-8")
     except OSError:
         return None
-    found = re.search(r"__version__ = \"(.+)\"", text)
-    return found[1] if found else None
+    version = re.search(r"__version__ = \"(.+)\"", text)
+    return version[1] if version else None
 
 
 def sources(checkpoint: Checkpoint) -> list[Path]:
-    """The files on which a conversion depends. Raises ModelNotFound, ModelUnsuitable."""
+    """The files that a conversion depends on. Raises ModelNotFound, ModelUnsuitable."""
     settings = [checkpoint.folder / name for name in ("config.json", "generation_config.json")]
     return [path for path in settings if path.is_file()] + weight_files(checkpoint)
 
 
 def known_content(checkpoint: Checkpoint) -> str | None:
-    """What tells a model from any other: the hub's commit, or a hash that was made before.
+    """What identifies a model: the hub's commit, or a hash that was computed before; else None.
 
     Raises ModelNotFound, ModelUnsuitable.
     """
@@ -98,66 +98,70 @@ def known_content(checkpoint: Checkpoint) -> str | None:
 
 
 def content_of(checkpoint: Checkpoint) -> str:
-    """As `known_content`, but made, and kept, where it is not known."""
+    """As `known_content`, but computed, and stored, if it is not known."""
     known = known_content(checkpoint)
     if known is not None:
         return known
-    state = _state(checkpoint)  # before the files are read, in case they change meanwhile
+    state = _state(checkpoint)  # before the files are read, in case they change during that
     lines = [f"{hash_file(path)} {path.name}\n" for path in sources(checkpoint)]
     content = hashlib.sha256("".join(lines).encode()).hexdigest()[:40]
-    with suppress(OSError):  # a cache that is read-only may hold the conversion all the same
-        place = cache_folder() / KNOWN / state
-        place.parent.mkdir(parents=True, exist_ok=True)
-        part = place.with_suffix(f".{os.getpid()}")
+    with suppress(OSError):  # a read-only cache may have the conversion nevertheless
+        path = cache_folder() / KNOWN / state
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(f".{os.getpid()}")
         part.write_text(content, encoding="ascii")
-        part.replace(place)
+        part.replace(path)
     return content
 
 
 def _state(checkpoint: Checkpoint) -> str:
-    """A digest of the paths, sizes and times of change of a checkpoint's files."""
+    """A digest of the paths, sizes and modification times of a checkpoint's files."""
     digest = hashlib.sha256()
     for path in sources(checkpoint):
-        found = path.stat()
-        digest.update(f"{path.resolve()}\0{found.st_size}\0{found.st_mtime_ns}\0".encode())
+        stat = path.stat()
+        digest.update(f"{path.resolve()}\0{stat.st_size}\0{stat.st_mtime_ns}\0".encode())
     return digest.hexdigest()[:40]
 
 
-def place_of(content: str, kind: Kind, dtype: str) -> Path:
-    """The folder for a conversion; all encoders of one content share theirs."""
+def conversion_folder(content: str, kind: Kind, dtype: str) -> Path:
+    """The folder for a conversion; the encoders of one content share it, whatever their heads."""
     return cache_folder() / f"{content}-{group_of(kind)}-{dtype}-{engine_version()}-{FORMAT}"
 
 
 def conversions() -> list[Conversion]:
     """All conversions in the cache, the newest first."""
-    found = []
+    found: list[Conversion] = []
     for path in cache_folder().glob(f"[!.]*/{META}"):
         try:
             settings = json.loads(path.read_text(encoding="utf-8"))
             found.append(Conversion(folder=path.parent, **settings))
         except (ValueError, TypeError, OSError):  # of another program, or being removed
             continue
-    return sorted(found, key=lambda one: one.date, reverse=True)
+    return sorted(found, key=lambda conversion: conversion.date, reverse=True)
 
 
 def conversions_of(name: str) -> list[Conversion]:
-    """The conversions of a model, by what it was called, or by its folder."""
+    """The conversions of a model, which is given by its name or its folder."""
     folder = str(Path(name).resolve())
-    return [one for one in conversions() if one.model_id == name or one.checkpoint == folder]
+    return [
+        conversion
+        for conversion in conversions()
+        if name == conversion.model_id or folder == conversion.checkpoint
+    ]
 
 
 def remove_conversion(conversion: Conversion) -> None:
     """Delete a conversion. Raises InputError."""
     with explained():
         gone = new_name()
-        conversion.folder.rename(gone)  # at once, so that there is never half a conversion
+        conversion.folder.rename(gone)  # atomic, so that there is never half a conversion
         shutil.rmtree(gone)
     _forget_unused()
 
 
 def _forget_unused() -> None:
-    """Delete what is known of files whose conversions are all gone."""
-    used = {one.folder.name.partition("-")[0] for one in conversions()}
+    """Delete the content hashes of models that have no conversion any more."""
+    used = {conversion.folder.name.partition("-")[0] for conversion in conversions()}
     for path in (cache_folder() / KNOWN).glob("*"):
         with suppress(OSError):  # another process was faster
             if path.read_text(encoding="ascii") not in used:
@@ -165,7 +169,7 @@ def _forget_unused() -> None:
 
 
 def clean() -> None:
-    """Delete what killed conversions left, a day after."""
+    """Delete unfinished conversions that are more than a day old."""
     for path in cache_folder().glob(f"{MAKING}*"):
         with suppress(OSError):  # another process was faster
             if time.time() - path.stat().st_mtime > DAY:
@@ -179,7 +183,7 @@ def new_name() -> Path:
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Turn an OSError of the cache into an InputError that says what to do."""
+    """Turn an OSError in the cache into an InputError that says what to do."""
     try:
         yield
     except OSError as error:
@@ -187,8 +191,8 @@ def explained() -> Iterator[None]:
 
 
 def unwritable(reason: str) -> InputError:
-    """The error for a cache that cannot be written."""
+    """The error for a cache that cannot be written to."""
     return InputError(
-        f"cannot keep the converted model in {cache_folder()}: {reason}; "
+        f"cannot store the converted model in {cache_folder()}: {reason}; "
         "set LLMCLI_CACHE to another folder"
     )

@@ -30,11 +30,11 @@ def gpt2(weights: Weights, full: dict[str, Any]) -> Any:
     for at, layer in enumerate(decoder.layer):
         name = f"{body}h.{at}"
         set_norm(layer.self_attention.layer_norm, weights, f"{name}.ln_1")
-        set_linear(layer.self_attention.linear[0], weights, f"{name}.attn.c_attn", turned=True)
-        set_linear(layer.self_attention.linear[1], weights, f"{name}.attn.c_proj", turned=True)
+        set_linear(layer.self_attention.linear[0], weights, f"{name}.attn.c_attn", transposed=True)
+        set_linear(layer.self_attention.linear[1], weights, f"{name}.attn.c_proj", transposed=True)
         set_norm(layer.ffn.layer_norm, weights, f"{name}.ln_2")
-        set_linear(layer.ffn.linear_0, weights, f"{name}.mlp.c_fc", turned=True)
-        set_linear(layer.ffn.linear_1, weights, f"{name}.mlp.c_proj", turned=True)
+        set_linear(layer.ffn.linear_0, weights, f"{name}.mlp.c_fc", transposed=True)
+        set_linear(layer.ffn.linear_1, weights, f"{name}.mlp.c_proj", transposed=True)
     _set_output(decoder, weights, full, f"{body}wte")
     spec.config.layer_norm_epsilon = full["layer_norm_epsilon"]
     return spec
@@ -43,9 +43,9 @@ def gpt2(weights: Weights, full: dict[str, Any]) -> Any:
 def _set_output(
     decoder: Any, weights: Weights, full: dict[str, Any], embedding: str, output: str = "lm_head"
 ) -> None:
-    """Fill the layer that makes logits: of its own, or of the embeddings.
+    """Fill the layer that gives the logits: with weights of its own, or those of the embeddings.
 
-    As in transformers, a stored output counts even where the configuration ties it.
+    As in transformers, a stored output layer is used even if the configuration ties it.
     """
     names = [f"{output}.weight"]
     if full["tie_word_embeddings"]:
@@ -56,8 +56,7 @@ def _set_output(
 def llama(weights: Weights, full: dict[str, Any]) -> Any:
     """The specification of a Llama, Mistral, Qwen2 or Qwen3."""
     heads = full["num_attention_heads"]
-    given = full.get("head_dim")  # null in some files
-    head_dim = given or full["hidden_size"] // heads
+    head_dim = full.get("head_dim") or full["hidden_size"] // heads  # null in some files
     heads_kv = full.get("num_key_value_heads") or heads
     has_norm = full["model_type"] == "qwen3"
     positions = rope(full)
@@ -90,9 +89,9 @@ def llama(weights: Weights, full: dict[str, Any]) -> Any:
 
 
 def _set_scaling(attention: Any, positions: dict[str, Any]) -> None:
-    """Fill what scales rotary positions.
+    """Fill the scaling of rotary positions.
 
-    CTranslate2 reads the factor for both kinds; its specification names it for one only.
+    CTranslate2 reads the factor of both types; its specification has a field for one only.
     """
     if positions["rope_type"] != "default":
         attention.__dict__["rotary_scaling_factor"] = np.float32(positions["factor"])
@@ -119,14 +118,14 @@ def _set_llama_layer(layer: Any, weights: Weights, name: str, has_norm: bool) ->
 def gpt_neox(weights: Weights, full: dict[str, Any]) -> Any:
     """The specification of a GPT-NeoX, such as Pythia."""
     heads = full["num_attention_heads"]
-    found = rope(full)
+    positions = rope(full)
     spec = TransformerDecoderModelSpec.from_config(
         full["num_hidden_layers"],
         heads,
         activation=activation_of(full),
-        rotary_dim=int(full["hidden_size"] // heads * found["partial_rotary_factor"]),
+        rotary_dim=int(full["hidden_size"] // heads * positions["partial_rotary_factor"]),
         rotary_interleave=False,
-        rotary_base=found["rope_theta"],
+        rotary_base=positions["rope_theta"],
         parallel_residual=full["use_parallel_residual"],
         shared_layer_norm=False,
     )
@@ -144,9 +143,9 @@ def gpt_neox(weights: Weights, full: dict[str, Any]) -> Any:
         set_norm(second, weights, f"{name}.post_attention_layernorm")
         fused = layer.self_attention.linear[0]
         set_linear(fused, weights, f"{name}.attention.query_key_value")
-        fused.weight = _apart(fused.weight, heads)
+        fused.weight = _unfused(fused.weight, heads)
         if fused.has_bias():
-            fused.bias = _apart(fused.bias, heads)
+            fused.bias = _unfused(fused.bias, heads)
         set_linear(layer.self_attention.linear[1], weights, f"{name}.attention.dense")
         set_linear(layer.ffn.linear_0, weights, f"{name}.mlp.dense_h_to_4h")
         set_linear(layer.ffn.linear_1, weights, f"{name}.mlp.dense_4h_to_h")
@@ -155,8 +154,8 @@ def gpt_neox(weights: Weights, full: dict[str, Any]) -> Any:
     return spec
 
 
-def _apart(rows: Any, heads: int) -> Any:
-    """Rows that hold query, key and value of each head, as all queries, keys, values."""
+def _unfused(rows: Any, heads: int) -> Any:
+    """Rows of query, key and value of each head, reordered to all queries, keys, values."""
     parts = rows.reshape(heads, 3, -1, *rows.shape[1:])
     return np.ascontiguousarray(parts.swapaxes(0, 1)).reshape(rows.shape)
 
@@ -193,5 +192,5 @@ def opt(weights: Weights, full: dict[str, Any]) -> Any:
         set_linear(layer.ffn.linear_0, weights, f"{name}.fc1")
         set_linear(layer.ffn.linear_1, weights, f"{name}.fc2")
     _set_output(decoder, weights, full, f"{body}.embed_tokens")
-    spec.config.layer_norm_epsilon = 1e-5  # torch's own, which OPT leaves as it is
+    spec.config.layer_norm_epsilon = 1e-5  # torch's default
     return spec

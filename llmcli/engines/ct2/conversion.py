@@ -1,4 +1,4 @@
-"""From a checkpoint to a folder that CTranslate2 runs, made once and kept."""
+"""Converting a checkpoint for CTranslate2, once; the conversion is kept in the cache."""
 
 import json
 import os
@@ -14,11 +14,11 @@ from llmcli.engines.ct2.cache import (
     META,
     clean,
     content_of,
+    conversion_folder,
     engine_version,
     explained,
     known_content,
     new_name,
-    place_of,
     unwritable,
 )
 from llmcli.engines.ct2.convert import FAILED
@@ -28,38 +28,39 @@ from llmcli.models.architectures import Kind
 from llmcli.models.checkpoint import Checkpoint, read_adapters, read_config
 from llmcli.system.extras import require_extra
 
-__all__ = ["conversion_of", "converted", "is_converted", "reason_against"]
 Dtype = Literal["float32", "int8"]
 
 
 def is_converted(checkpoint: Checkpoint, kind: Kind, dtype: Dtype) -> bool:
-    """True if `converted` would answer at once. Reads no weights and imports nothing heavy."""
+    """True if the cache has the conversion. Reads no weights and imports nothing heavy."""
     return conversion_of(checkpoint, kind, dtype) is not None
 
 
 def conversion_of(checkpoint: Checkpoint, kind: Kind, dtype: Dtype) -> Path | None:
-    """The folder of a model that was converted before; None where it was not."""
+    """The folder of a conversion in the cache; None if it has none."""
     if checkpoint.gguf_file is not None or engine_version() is None:
         return None
     try:
         content = known_content(checkpoint)
-    except (LlmcliError, OSError):  # pickled, half there: the engine that runs it will say so
+    except (LlmcliError, OSError):  # pickled or incomplete: whoever loads it will say so
         return None
-    place = None if content is None else place_of(content, kind, dtype)
-    return place if place is not None and (place / META).is_file() else None
+    if content is None:
+        return None
+    folder = conversion_folder(content, kind, dtype)
+    return folder if (folder / META).is_file() else None
 
 
 def converted(checkpoint: Checkpoint, kind: Kind, dtype: Dtype) -> Path:
-    """The folder with model.bin and config.json of a model, made if it is not there.
+    """The folder of a conversion, which is made if the cache has none.
 
-    Its vocabularies are the ids in digits. An encoder is converted without its heads. int8:
-    weights as 8-bit integers with a scale for each row.
+    Its vocabularies are the ids in digits. An encoder is converted without its head. int8: weights
+    as 8-bit integers with a scale for each row.
 
-    Raises ModelUnsuitable for what CTranslate2 cannot represent, ModelNotFound for half a
-    download, InputError where the cache cannot be written.
+    Raises ModelUnsuitable for a model that CTranslate2 cannot represent, ModelNotFound for an
+    incomplete download, InputError if the cache cannot be written to.
     """
     _require_convertible(checkpoint, kind)
-    target = place_of(content_of(checkpoint), kind, dtype)
+    target = conversion_folder(content_of(checkpoint), kind, dtype)
     if (target / META).is_file():
         return target
     clean()
@@ -67,7 +68,7 @@ def converted(checkpoint: Checkpoint, kind: Kind, dtype: Dtype) -> Path:
     with explained():
         made.mkdir(parents=True)
     try:
-        _convert_apart(checkpoint, made, dtype)
+        _convert_in_process(checkpoint, made, dtype)
         with explained():
             _describe(checkpoint, kind, dtype, made)
             _move(made, target)
@@ -81,15 +82,17 @@ def _require_convertible(checkpoint: Checkpoint, kind: Kind) -> None:
     if checkpoint.gguf_file is not None:
         raise ModelUnsuitable(f"{name} cannot be run by ct2: it is a GGUF file")
     if read_adapters(checkpoint) is not None:
-        raise ModelUnsuitable(f"{name} cannot be run by ct2: it holds adapters alone")
+        raise ModelUnsuitable(f"{name} cannot be run by ct2: it has adapters only")
     reason = reason_against(read_config(checkpoint), kind)
     if reason is not None:
         raise ModelUnsuitable(f"{name} cannot be run by ct2: {reason}")
     require_extra("ctranslate2", "the ct2 engine")
 
 
-def _convert_apart(checkpoint: Checkpoint, target: Path, dtype: str) -> None:
-    """Convert in a process of its own, with nothing but `target` to import by mistake."""
+def _convert_in_process(checkpoint: Checkpoint, target: Path, dtype: str) -> None:
+    """Convert in a process of its own, whose memory is returned. It runs in an empty folder, from
+    which nothing can be imported by mistake.
+    """
     request = {
         "model_id": checkpoint.model_id,
         "folder": str(checkpoint.folder.resolve()),
@@ -111,25 +114,25 @@ def _convert_apart(checkpoint: Checkpoint, target: Path, dtype: str) -> None:
         raise _failure(checkpoint, done.returncode, done.stdout, done.stderr)
 
 
-def _failure(checkpoint: Checkpoint, code: int, said: str, trace: str) -> LlmcliError:
-    """The error for a conversion that did not end well."""
+def _failure(checkpoint: Checkpoint, code: int, stdout: str, stderr: str) -> LlmcliError:
+    """The error for a conversion that failed. code: the exit code."""
     doing = f"cannot convert {checkpoint.model_id} for ct2"
     if code == FAILED:
-        answer = json.loads(said)
+        answer = json.loads(stdout)
         known = getattr(errors, answer["error"], None)
         if known is not None:
             return known(answer["message"])  # type: ignore[no-any-return]
         if answer["error"] == "MemoryError":
-            return InputError(f"{doing}: memory ran out")
+            return InputError(f"{doing}: out of memory")
         return unwritable(answer["message"])
     if code < 0:
-        return InputError(f"{doing}: its process was killed, as it is when memory runs out")
-    last = (trace.strip().splitlines() or ["it ended without a word"])[-1]
+        return InputError(f"{doing}: its process was killed, perhaps because memory ran out")
+    last = (stderr.strip().splitlines() or [f"its process ended with code {code}"])[-1]
     return ModelUnsuitable(f"{doing}: {last}")
 
 
 def _describe(checkpoint: Checkpoint, kind: Kind, dtype: str, folder: Path) -> None:
-    """Write what was converted; a folder with this file is whole."""
+    """Write what was converted. A folder with this file is complete."""
     meta = {
         "model_id": checkpoint.model_id,
         "checkpoint": str(checkpoint.folder.resolve()),
@@ -144,7 +147,7 @@ def _describe(checkpoint: Checkpoint, kind: Kind, dtype: str, folder: Path) -> N
 
 
 def _move(made: Path, target: Path) -> None:
-    """Put a whole folder in its place; another process's, that was faster, is as good."""
+    """Rename a complete folder; if another process was faster, its result is used."""
     try:
         made.rename(target)
     except OSError:

@@ -1,7 +1,7 @@
 """The process that converts a checkpoint: python -m llmcli.engines.ct2.convert REQUEST.
 
-It is a process of its own so that the memory which it takes is given back. An expected
-failure is one line on stdout: the name of its class and the message, as JSON.
+It is a process of its own so that its memory is returned. An expected failure is one line on
+stdout: the name of its class and the message, as JSON.
 """
 
 import json
@@ -20,11 +20,11 @@ FAILED = 3
 def convert(checkpoint: Checkpoint, target: Path, dtype: str) -> None:
     """Write model.bin, config.json and vocabularies of a checkpoint into an empty folder.
 
-    The tokens of CTranslate2's vocabularies are the ids in digits: "0", "1", ...; so no
-    tokenizer is needed here, nor between the engine and the ids. dtype: float32 or int8.
+    The tokens of CTranslate2's vocabularies are the ids in digits: "0", "1", ... So neither the
+    conversion nor the engine needs a tokenizer. dtype: float32 or int8.
     Raises ModelNotFound, ModelUnsuitable.
     """
-    # ctranslate2.specs imports torch where it can, for tensors that there are none of here.
+    # ctranslate2.specs would import torch to accept its tensors, which do not occur here.
     sys.modules.setdefault("torch", None)  # type: ignore[arg-type]
     from llmcli.engines.ct2 import causal, encoders, seq2seq
     from llmcli.engines.ct2.weights import Weights
@@ -45,15 +45,17 @@ def convert(checkpoint: Checkpoint, target: Path, dtype: str) -> None:
     spec = builders[full["model_type"]](weights, full)
     weights.require_all_taken(weights.prefix(*encoders.BODIES) if group == "encoder" else "")
     generation = checkpoint.folder / "generation_config.json"
-    given = read_json(checkpoint, generation) if generation.is_file() else {}
+    stored = read_json(checkpoint, generation) if generation.is_file() else {}
+    tokens = {**full, **{name: value for name, value in stored.items() if value is not None}}
     if group == "seq2seq":
-        _set_tokens(spec.config, {**full, **_said(given)}, "decoder_start_token_id")
+        _set_tokens(spec.config, tokens, "decoder_start_token_id")
         spec.register_source_vocabulary(_ids(spec.encoder.embeddings[0]))
         spec.register_target_vocabulary(_ids(spec.decoder.embeddings))
     else:
-        _set_tokens(spec.config, {**full, **_said(given)})
-        half = spec.encoder.embeddings[0] if group == "encoder" else spec.decoder.embeddings
-        spec.register_vocabulary(_ids(half))
+        _set_tokens(spec.config, tokens)
+        is_encoder = group == "encoder"
+        embeddings = spec.encoder.embeddings[0] if is_encoder else spec.decoder.embeddings
+        spec.register_vocabulary(_ids(embeddings))
     spec.validate()
     spec.optimize(quantization=dtype)
     spec.save(str(target))
@@ -63,12 +65,8 @@ def _ids(embeddings: Any) -> list[str]:
     return [str(at) for at in range(len(embeddings.weight))]
 
 
-def _said(settings: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in settings.items() if value is not None}
-
-
 def _set_tokens(config: Any, settings: dict[str, Any], *more: str) -> None:
-    """Name the special tokens; those that a model lacks are never asked for, and 0 here."""
+    """Set the special tokens; those that a model lacks are never used, and become 0."""
     for name in ("bos_token_id", "eos_token_id", *more):
         value = settings.get(name)
         value = value[0] if isinstance(value, list) and value else value
@@ -77,19 +75,19 @@ def _set_tokens(config: Any, settings: dict[str, Any], *more: str) -> None:
 
 
 def main(request: str) -> int:
-    """Do what a request in JSON says; the exit code."""
-    asked = json.loads(request)
-    folder = Path(asked["folder"])
-    checkpoint = Checkpoint(asked["model_id"], folder, asked["origin"])
+    """Convert as a request in JSON says; return the exit code."""
+    fields = json.loads(request)
+    folder = Path(fields["folder"])
+    checkpoint = Checkpoint(fields["model_id"], folder, fields["origin"])
     try:
-        convert(checkpoint, Path(asked["target"]), asked["dtype"])
+        convert(checkpoint, Path(fields["target"]), fields["dtype"])
     except (errors.LlmcliError, MemoryError) as error:
         return _fail(type(error).__name__, str(error))
     except OSError as error:
         reason = error.strerror or str(error)
         if str(error.filename).startswith(str(folder)):
             return _fail("ModelUnsuitable", f"cannot read {error.filename}: {reason}")
-        return _fail("OSError", reason)  # of the cache
+        return _fail("OSError", reason)  # in the cache
     return 0
 
 

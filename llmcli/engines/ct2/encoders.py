@@ -33,7 +33,7 @@ def bert(weights: Weights, full: dict[str, Any]) -> Any:
     encoder.embeddings[0].weight = weights.take(f"{names}.word_embeddings.weight")
     encoder.embeddings[1].weight = weights.take(f"{names}.token_type_embeddings.weight")
     positions = weights.take(f"{names}.position_embeddings.weight")
-    if full["model_type"] != "bert":  # RoBERTa's begin after the padding token's id
+    if full["model_type"] != "bert":  # RoBERTa's start after the padding token's id
         positions = positions[(full["pad_token_id"] or 0) + 1 :]
     encoder.position_encodings.encodings = positions
     set_norm(encoder.layernorm_embedding, weights, f"{names}.LayerNorm")

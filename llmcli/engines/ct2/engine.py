@@ -1,4 +1,4 @@
-"""CTranslate2 as an engine."""
+"""The engine that runs converted models with CTranslate2."""
 
 import logging
 import os
@@ -22,20 +22,21 @@ from llmcli.system.extras import load_extra
 from llmcli.system.machine import physical_cores
 
 CLASSES: dict[Kind, str] = {"causal": "Generator", "seq2seq": "Translator"}
-SPREAD = 8  # tokens by which prompts that are decoded together may differ in length
-ENOUGH = 16  # rows for which more steps are not worth while
-# CTranslate2 stops searching when as many hypotheses as beams have ended, transformers when no open
-# one can be better: of 300 sentences by opus-mt-en-fr, 274 came out the same with a patience of 1,
+SPREAD = 8  # tokens by which the prompts of a group may differ in length
+ENOUGH = 16  # rows of a group to which more are not added at the cost of more steps
+# CTranslate2 stops a search when as many hypotheses as beams have ended, transformers when no open
+# one can be better: of 300 translations by opus-mt-en-fr, 274 were the same with a patience of 1,
 # 298 with 1.5, and all with 2.
 PATIENCE = 2
-PAUSE = 0.002  # seconds between two looks at work that goes on in another thread
+PAUSE = 0.002  # seconds between two checks for a result from another thread
 
 
 class Ct2Engine:
     """Runs a converted model: an encoder, a causal model or a sequence-to-sequence model.
 
-    Each kind of model supports those methods of `Engine` that make sense for it. The choice of an
-    engine makes sure that nothing is asked for that CTranslate2 would do differently.
+    Implements `Engine`; each kind of model supports the methods that make sense for it. The choice
+    of an engine makes sure that nothing is asked for that CTranslate2 would do differently. Calls
+    from several threads are queued in CTranslate2.
     """
 
     name: EngineName = "ct2"
@@ -43,10 +44,10 @@ class Ct2Engine:
     def __init__(self, folder: Path, kind: Kind, head: Head | None = None) -> None:
         """folder: of a conversion. head: of an encoder. Raises InputError without ctranslate2."""
         ctranslate2 = load_extra("ctranslate2", "the ct2 engine")
-        ctranslate2.set_log_level(logging.ERROR)  # its warnings are not for users of this program
-        opened = getattr(ctranslate2, CLASSES.get(kind, "Encoder"))
-        model = opened(str(folder), device="cpu", intra_threads=threads())
-        # It must be gone before Python ends: a callback that it still holds would crash then.
+        ctranslate2.set_log_level(logging.ERROR)  # its warnings are not for our users
+        model_class = getattr(ctranslate2, CLASSES.get(kind, "Encoder"))
+        model = model_class(str(folder), device="cpu", intra_threads=threads())
+        # It must be freed before Python exits: a callback that it still holds would crash then.
         self._held = [model]
         weakref.finalize(self, self._held.clear)
         self._head = head
@@ -57,6 +58,7 @@ class Ct2Engine:
         return self._held[0]
 
     def forward(self, inputs: Inputs, positions: Bools | None = None) -> Outputs:
+        """One forward pass of an encoder or a causal model, as `Engine.forward` describes it."""
         import ctranslate2
 
         def view(values: Integers) -> Any:
@@ -73,61 +75,66 @@ class Ct2Engine:
         return self._head(np.array(out.last_hidden_state), positions)
 
     def decode(self, request: Request, options: Decoding) -> StepStream:
+        """Greedy decoding with a causal model, as `Engine.decode` describes it."""
         return _Greedy(self, request)
 
     def search(self, request: Request, options: Decoding) -> list[list[Hypothesis]]:
+        """Beam search with a sequence-to-sequence model, as `Engine.search` describes it."""
         rules, end_tokens = request.rules, request.end_tokens
         limit = max(request.limits)
-        # A model that is made to end at the limit writes one token less of its own.
-        own = limit - (rules.forced_last in end_tokens)
-        if own == 0:
+        # If the last token is forced to be an end, one token less is searched for.
+        free = limit - (rules.forced_last in end_tokens)
+        if free == 0:
             return [[Hypothesis((), 0.0, True)] for _ in request.prompts]
-        found = self.model.translate_batch(
+        results = self.model.translate_batch(
             [_words(source) for source in request.sources or ()],
             beam_size=options.num_beams,
             num_hypotheses=options.num_return_sequences,
             patience=PATIENCE,
             length_penalty=rules.length_penalty,
             no_repeat_ngram_size=options.no_repeat_ngram_size,
-            suppress_sequences=[_words(one) for one in rules.banned] or None,
+            suppress_sequences=[_words(sequence) for sequence in rules.banned] or None,
             end_token=sorted(end_tokens),
             return_end_token=True,
             return_scores=True,
             max_input_length=0,
-            max_decoding_length=own,
+            max_decoding_length=free,
             min_decoding_length=0,
             asynchronous=True,
         )
-        forced = (own / limit) ** rules.length_penalty if own < limit else None
+        forced = (free / limit) ** rules.length_penalty if free < limit else None
 
         def hypothesis(words: Sequence[str], score: float) -> Hypothesis:
             tokens = tuple(map(int, words))
             if tokens and tokens[-1] in end_tokens:
                 return Hypothesis(tokens[:-1], score, True)
-            if forced is not None:  # its end is certain, and counts as a token
+            if forced is not None:  # the end counts as a token, and is certain
                 return Hypothesis(tokens, score * forced, True)
             return Hypothesis(tokens, score, False)
 
-        return [list(map(hypothesis, one.hypotheses, one.scores)) for one in _waited(found)]
+        return [
+            list(map(hypothesis, result.hypotheses, result.scores)) for result in _wait_for(results)
+        ]
 
     def score(self, rows: Sequence[Sequence[int]], counts: Sequence[int]) -> list[Floats]:
-        found = self.model.score_batch(
+        """Log-probabilities of tokens by a causal model, as `Engine.score` describes it."""
+        results = self.model.score_batch(
             [_words(row) for row in rows], max_input_length=0, asynchronous=True
         )
         scores = [
-            np.array(one.log_probs[-count:], np.float32)
-            for one, count in zip(_waited(found), counts, strict=True)
+            np.array(result.log_probs[-count:], np.float32)
+            for result, count in zip(_wait_for(results), counts, strict=True)
         ]
-        for one in scores:
-            require_numbers(one)
+        for logprobs in scores:
+            require_numbers(logprobs)
         return scores
 
 
 class _Greedy:
-    """The likeliest token at each step, of rows that are decoded together.
+    """Greedy decoding of a batch, as a StepStream.
 
-    CTranslate2 decodes in a thread of its own; this one waits for it in Python, so that Ctrl-C
-    is heeded.
+    CTranslate2 decodes in a thread of its own; this thread waits for it in Python, so that Ctrl-C
+    still works.
     """
 
     def __init__(self, engine: Ct2Engine, request: Request) -> None:
@@ -138,7 +145,7 @@ class _Greedy:
 
     @property
     def passes(self) -> int | None:
-        """None: once a token."""
+        """None: one forward pass for each token."""
         return None
 
     def __iter__(self) -> Iterator[Step]:
@@ -146,12 +153,12 @@ class _Greedy:
             yield from self._steps(rows)
 
     def _groups(self) -> Iterator[list[int]]:
-        """Rows that are decoded together: of one limit, their prompts of about one length.
+        """Rows that are decoded together: with the same limit, and prompts of similar length.
 
-        CTranslate2 reads of each prompt as much as the shortest has, and the rest a token a step
-        before it writes. A step takes hardly longer for a few more rows, so few rows are joined
-        even if that makes it twice as many steps. Prompts of one token are apart: the rest of
-        others beside them would come out as if it had been written.
+        CTranslate2 reads as much of each prompt as the shortest one has, and then the rest one
+        token a step. A step takes hardly longer with a few more rows, so few rows are joined even
+        if that doubles the number of steps. Prompts of one token form groups of their own: beside
+        them, the rest of longer prompts would be returned as new tokens.
         """
         rows = [row for row, limit in enumerate(self._limits) if limit > 0]
         rows.sort(key=lambda row: (self._limits[row], len(self._prompts[row])))
@@ -172,21 +179,21 @@ class _Greedy:
         return size - shortest <= (SPREAD if len(group) >= ENOUGH else max(SPREAD, limit))
 
     def stop(self, row: int) -> None:
-        """End a row before its time."""
+        """End a row early."""
         self._stopped.add(row)
 
     def _steps(self, rows: list[int]) -> Iterator[Step]:
         """Decode a group."""
-        come: queue.SimpleQueue[tuple[int, int]] = queue.SimpleQueue()
+        arrived: queue.SimpleQueue[tuple[int, int]] = queue.SimpleQueue()
         stopped = self._stopped
 
-        # Its last owner may be the thread that decodes, which would have to wait for itself if
-        # the model were let go there: it must not hold what holds the model.
+        # The decoding thread may be the last to release this function. It would wait for itself if
+        # that freed the model, so the function must not refer to anything that holds the model.
         def take(result: Any) -> bool:
-            come.put((rows[result.batch_id], result.token_id))
+            arrived.put((rows[result.batch_id], result.token_id))
             return rows[result.batch_id] in stopped
 
-        found = self._engine.model.generate_batch(
+        results = self._engine.model.generate_batch(
             [_words(self._prompts[row]) for row in rows],
             max_length=self._limits[rows[0]],
             end_token=sorted(self._ends),
@@ -197,47 +204,48 @@ class _Greedy:
         )
         try:
             if self._live:
-                for row, token in _as_they_come(found, come):
+                for row, token in _as_they_arrive(results, arrived):
                     if row not in stopped:
                         yield self._step(row, token)
             else:
-                for row, one in zip(rows, _waited(found), strict=True):
-                    for token in one.sequences_ids[0]:
+                for row, result in zip(rows, _wait_for(results), strict=True):
+                    for token in result.sequences_ids[0]:
                         yield self._step(row, token)
         finally:
-            stopped.update(rows)  # where the user broke off, the thread ends soon
+            stopped.update(rows)  # after Ctrl-C, this ends the thread soon
 
     def _step(self, row: int, token: int) -> Step:
         return Step(row, token, token in self._ends, 0.0)
 
 
-def _as_they_come(
-    found: Sequence[Any], come: "queue.SimpleQueue[tuple[int, int]]"
+def _as_they_arrive(
+    results: Sequence[Any], arrived: "queue.SimpleQueue[tuple[int, int]]"
 ) -> Iterator[tuple[int, int]]:
-    while not (all(one.done() for one in found) and come.empty()):
+    """Row and token of each step, while the results are being computed."""
+    while not (all(result.done() for result in results) and arrived.empty()):
         try:
-            yield come.get(timeout=PAUSE)
+            yield arrived.get(timeout=PAUSE)
         except queue.Empty:
             continue
-    _waited(found)  # raises what went wrong there
+    _wait_for(results)  # raises an error of the decoding thread
 
 
-def _waited(found: Sequence[Any]) -> list[Any]:
-    """The results of asynchronous work; Ctrl-C is heeded meanwhile."""
-    while not all(one.done() for one in found):
+def _wait_for(results: Sequence[Any]) -> list[Any]:
+    """The values of asynchronous results; Ctrl-C still works while it waits."""
+    while not all(result.done() for result in results):
         time.sleep(PAUSE)
-    return [one.result() for one in found]
+    return [result.result() for result in results]
 
 
 def _words(ids: Sequence[int]) -> list[str]:
-    """Ids as a converted model calls its tokens."""
-    return [str(one) for one in ids]
+    """The tokens of a converted model, which are ids in digits."""
+    return [str(token) for token in ids]
 
 
 def threads() -> int:
-    """How many threads a model uses: what OMP_NUM_THREADS says, else one a core.
+    """Number of threads of a model: OMP_NUM_THREADS, else the number of physical cores.
 
-    Two threads of one core share what multiplies, and only get in each other's way.
+    Two threads of one core share its multipliers and only disturb each other.
     """
-    told = os.environ.get("OMP_NUM_THREADS", "")
-    return int(told) if told.isdigit() and int(told) else physical_cores()
+    setting = os.environ.get("OMP_NUM_THREADS", "")
+    return int(setting) if setting.isdigit() and int(setting) else physical_cores()

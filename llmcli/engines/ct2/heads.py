@@ -1,4 +1,4 @@
-"""The heads of encoders, which CTranslate2 lacks, in numpy."""
+"""The prediction heads of encoders in numpy; CTranslate2 has none."""
 
 import math
 from collections.abc import Callable
@@ -9,29 +9,29 @@ import numpy as np
 from llmcli.arrays import Bools, Floats
 from llmcli.engines.base import Outputs
 from llmcli.engines.ct2.support import UnsupportedByCt2
-from llmcli.models.architectures import Kind
+from llmcli.models.architectures import WORDS, Kind
 from llmcli.models.checkpoint import Checkpoint, weight_files
 from llmcli.models.safetensors import Tensors
 
 Head = Callable[[Floats, Bools | None], Outputs]
-"""From token states (B, T, D), and a mask (B, T) of the positions that are wanted, to outputs."""
+"""From token states (B, T, D) and a mask (B, T) of selected positions to outputs."""
 Step = Callable[[Floats], Floats]
 
 
 def read_head(checkpoint: Checkpoint, kind: Kind, settings: dict[str, Any]) -> Head:
-    """The head of a checkpoint, float32. Raises UnsupportedByCt2.
+    """The head of a checkpoint, in float32. Raises UnsupportedByCt2.
 
-    settings: the contents of config.json, with what they leave out.
+    settings: the contents of config.json with defaults for what it leaves out.
     """
     if kind == "encoder":
         return lambda hidden, positions: Outputs(hidden=hidden)
     build = HEADS.get((str(settings["model_type"]), kind))
     if build is None:
-        raise UnsupportedByCt2(f"the head of {settings['model_type']} as {kind} is not known")
+        raise UnsupportedByCt2(f"it has no head for {settings['model_type']} as {WORDS[kind]}")
     try:
         return build(Tensors(weight_files(checkpoint)), settings)
     except KeyError as error:
-        raise UnsupportedByCt2(f"the checkpoint has no {error}") from None
+        raise UnsupportedByCt2(f"the checkpoint has no weights {error}") from None
 
 
 def _linear(weights: Tensors, name: str) -> Step:
@@ -40,7 +40,7 @@ def _linear(weights: Tensors, name: str) -> Step:
 
 
 def _classifier(*steps: Step) -> Head:
-    """Logits of the first token's state."""
+    """Logits from the state of the first token."""
 
     def head(hidden: Floats, positions: Bools | None) -> Outputs:
         vectors = hidden[:, 0]
@@ -77,15 +77,15 @@ def _reader(weights: Tensors, settings: dict[str, Any]) -> Head:
 
 
 def _masked(dense: str, norm: str, words: str, bias: str, output: str) -> Any:
-    """A head that guesses words, with the names of its weights.
+    """A head that predicts masked tokens. The parameters are the names of its weights.
 
-    words: the embeddings, which are its last matrix unless `output` is stored too.
+    words: the word embeddings, which are the output matrix unless `output` is stored too.
     """
 
     def build(weights: Tensors, settings: dict[str, Any]) -> Head:
         act = settings.get("hidden_act", settings.get("activation"))
         if act not in ("gelu", "gelu_python"):
-            raise UnsupportedByCt2(f"it does not know the activation {act} in a head")
+            raise UnsupportedByCt2(f"it does not support the activation {act} in a head")
         first = _linear(weights, dense)
         scale, shift = weights[f"{norm}.weight"], weights[f"{norm}.bias"]
         epsilon = settings.get("layer_norm_eps", 1e-12)
@@ -108,7 +108,7 @@ _erf = np.frompyfunc(math.erf, 1, 1)
 
 
 def gelu(x: Floats) -> Floats:
-    """x times the chance that a normal number is below it (Hendrycks and Gimpel 2016)."""
+    """x times the normal distribution function of x (Hendrycks and Gimpel 2016)."""
     share = (1 + _erf(x / math.sqrt(2)).astype(np.float32)) / 2
     product: Floats = (x * share).astype(np.float32)
     return product

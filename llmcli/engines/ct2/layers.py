@@ -1,4 +1,4 @@
-"""Parts that the specifications of all architectures share."""
+"""Filling the layers that all architectures have in CTranslate2's specifications."""
 
 from typing import Any
 
@@ -11,17 +11,17 @@ from llmcli.engines.ct2.weights import Weights
 
 
 def activation_of(full: dict[str, Any]) -> Any:
-    """CTranslate2's number for the activation that a configuration names."""
+    """CTranslate2's constant for the activation function in a configuration."""
     return common_spec.Activation[ACTIVATIONS[activation(full)]]
 
 
-def set_linear(spec: Any, weights: Weights, *names: str, turned: bool = False) -> None:
-    """Fill one linear layer with those of the given names, one below the other.
+def set_linear(spec: Any, weights: Weights, *names: str, transposed: bool = False) -> None:
+    """Fill one linear layer with the weights of one or more layers, concatenated.
 
-    turned: the weights are stored as (in, out), as GPT-2's are; CTranslate2 wants (out, in).
+    transposed: the weights are stored as (in, out), as GPT-2's are; CTranslate2 needs (out, in).
     """
     parts = [weights.take(f"{name}.weight") for name in names]
-    spec.weight = np.concatenate([part.T if turned else part for part in parts])
+    spec.weight = np.concatenate([part.T if transposed else part for part in parts])
     spec.weight = np.ascontiguousarray(spec.weight)
     if any(f"{name}.bias" in weights for name in names):
         spec.bias = np.concatenate(
@@ -35,13 +35,13 @@ def set_linear(spec: Any, weights: Weights, *names: str, turned: bool = False) -
 
 
 def set_norm(spec: Any, weights: Weights, name: str, *, is_rms: bool = False) -> None:
-    """Fill a layer norm; old BERT checkpoints call its weights gamma and beta."""
+    """Fill a layer norm. Old BERT checkpoints call its weights gamma and beta."""
     spec.gamma = weights.take(f"{name}.weight", f"{name}.gamma")
     if not is_rms:
         spec.beta = weights.take(f"{name}.bias", f"{name}.beta")
 
 
 def sinusoids(positions: Floats, frequencies: Floats) -> Floats:
-    """Sines, then cosines, of each position (N,) at each frequency (F,): (N, 2 F)."""
+    """Sines, then cosines, of positions (N,) at frequencies (F,): (N, 2 F)."""
     angles = positions[:, None] * frequencies[None]
     return np.concatenate([np.sin(angles), np.cos(angles)], axis=1).astype(np.float32)

@@ -1,28 +1,28 @@
-"""From a checkpoint to a model that CTranslate2 runs, and a light tokenizer."""
+"""Loading a model for CTranslate2: its conversion from the cache, and a light tokenizer."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from llmcli.engines.base import INT8, Loaded, Placement
-from llmcli.engines.ct2.conversion import Dtype, conversion_of, converted, reason_against
+from llmcli.engines.ct2.conversion import Dtype, conversion_of, converted
 from llmcli.engines.ct2.engine import Ct2Engine
 from llmcli.engines.ct2.heads import read_head
-from llmcli.engines.ct2.support import UnsupportedByCt2, group_of, with_defaults
+from llmcli.engines.ct2.support import UnsupportedByCt2, group_of, reason_against, with_defaults
 from llmcli.errors import ModelUnsuitable
 from llmcli.models.architectures import Kind, context_length
 from llmcli.models.checkpoint import Checkpoint, read_json, weight_files
 from llmcli.spec import ModelSpec
 from llmcli.system.extras import require_extra
 from llmcli.system.memory import make_ready
-from llmcli.tokenization.base import UnsupportedTokenizer
+from llmcli.tokenization.base import LightTokenizer, UnsupportedTokenizer
 from llmcli.tokenization.load import load_tokenizer
 
-NOTABLE = 100 << 20  # bytes of weights whose conversion takes longer than a moment
+NOTABLE = 100 << 20  # bytes of weights whose conversion takes more than a moment
 
 
 class Settings:
-    """The settings of a JSON file as attributes; what it leaves out is None."""
+    """The settings of a JSON file as attributes; one that the file leaves out is None."""
 
     def __init__(self, values: dict[str, Any]) -> None:
         self.__dict__.update(values)
@@ -40,11 +40,11 @@ def load_converted(
     settings: dict[str, Any],
     note: Callable[[str], None],
 ) -> Loaded:
-    """Convert a model, unless that was done before, and load it.
+    """Load a model, and convert it first unless the cache has a conversion.
 
-    settings: the contents of its config.json. Raises UnsupportedByCt2 where torch must run
-    it; InputError without ctranslate2, or where the conversion cannot be kept; ModelNotFound for
-    half a download.
+    settings: the contents of its config.json. note: receives a line before a long conversion.
+    Raises UnsupportedByCt2 if torch must run the model; InputError without ctranslate2, or if the
+    conversion cannot be stored; ModelNotFound for an incomplete download.
     """
     require_extra("ctranslate2", "the ct2 engine")
     reason = reason_against(settings, kind)
@@ -56,38 +56,46 @@ def load_converted(
     dtype: Dtype = "int8" if model.dtype == "int8" else "float32"
     full = with_defaults(settings)
     try:
-        # The tokenizer is read beside the weights: for a large vocabulary it takes a third as long.
-        with ThreadPoolExecutor(1) as beside:
-            reading = beside.submit(load_tokenizer, checkpoint)
-            head = read_head(checkpoint, kind, full) if group_of(kind) == "encoder" else None
-            folder = conversion_of(checkpoint, kind, dtype)
-            if folder is None:
-                reading.result()  # raises before a conversion that would be for nothing
-                if sum(path.stat().st_size for path in weight_files(checkpoint)) > NOTABLE:
-                    note(f"converting {model.model_id} for the ct2 engine: once, into the cache")
-                folder = converted(checkpoint, kind, dtype)
-            make_ready((folder / "model.bin").stat().st_size)
-            engine = Ct2Engine(folder, kind, head)
-            tokenizer = reading.result()
+        engine, tokenizer = _open(checkpoint, kind, full, dtype, note)
     except (UnsupportedTokenizer, ModelUnsuitable) as error:
         raise UnsupportedByCt2(str(error)) from None
-    how = "float32 (exact)" if dtype == "float32" else INT8
-    place = Placement("cpu", dtype, f"cpu by ct2, {how}")
+    precision = "float32 (exact)" if dtype == "float32" else INT8
     return Loaded(
         None,
         tokenizer,
         kind,
         context,
         checkpoint,
-        place,
+        Placement("cpu", dtype, f"cpu by ct2, {precision}"),
         config=Settings(_config(full)),
-        generation_config=_generation(checkpoint, full),
+        generation_config=_generation_config(checkpoint, full),
         engine=engine,
     )
 
 
+def _open(
+    checkpoint: Checkpoint,
+    kind: Kind,
+    full: dict[str, Any],
+    dtype: Dtype,
+    note: Callable[[str], None],
+) -> tuple[Ct2Engine, LightTokenizer]:
+    """Read weights and tokenizer at the same time: a large vocabulary takes a third as long."""
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(load_tokenizer, checkpoint)
+        head = read_head(checkpoint, kind, full) if group_of(kind) == "encoder" else None
+        folder = conversion_of(checkpoint, kind, dtype)
+        if folder is None:
+            reading.result()  # raises before a conversion that would be useless
+            if sum(path.stat().st_size for path in weight_files(checkpoint)) > NOTABLE:
+                note(f"converting {checkpoint.model_id} for the ct2 engine: once, into the cache")
+            folder = converted(checkpoint, kind, dtype)
+        make_ready((folder / "model.bin").stat().st_size)
+        return Ct2Engine(folder, kind, head), reading.result()
+
+
 def _config(full: dict[str, Any]) -> dict[str, Any]:
-    """config.json with the labels as transformers gives them."""
+    """config.json with the labels that transformers would give."""
     names = full.get("id2label")
     labels = {int(at): name for at, name in names.items()} if isinstance(names, dict) else None
     count = len(labels) if labels is not None else int(full.get("num_labels") or 2)
@@ -95,7 +103,7 @@ def _config(full: dict[str, Any]) -> dict[str, Any]:
     return {"is_encoder_decoder": False, **full, "id2label": labels, "num_labels": count}
 
 
-def _generation(checkpoint: Checkpoint, full: dict[str, Any]) -> Settings:
-    """How the model generates: generation_config.json, else what config.json says of it."""
+def _generation_config(checkpoint: Checkpoint, full: dict[str, Any]) -> Settings:
+    """The settings in generation_config.json; without that file, those in config.json."""
     path = checkpoint.folder / "generation_config.json"
     return Settings(read_json(checkpoint, path) if path.is_file() else full)

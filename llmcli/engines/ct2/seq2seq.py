@@ -16,12 +16,14 @@ TIED = ("shared", "encoder.embed_tokens", "decoder.embed_tokens")
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """In what BART and its relatives differ."""
+    """The differences between BART and related architectures."""
 
     pre_norm: bool
-    """Norms stand before attention and feed-forward network, and one at the end."""
+    """Layer norms come before attention and feed-forward network, and one at the end."""
     embedding_norm: bool
+    """A layer norm follows the embeddings."""
     learns_positions: bool
+    """Position embeddings are weights, not sinusoids."""
 
 
 STYLES = {
@@ -36,21 +38,11 @@ STYLES = {
 def bart(weights: Weights, full: dict[str, Any]) -> Any:
     """The specification of a BART, mBART, Marian, M2M-100 or Pegasus.
 
-    Marian's decoder begins with its padding token, whose embedding is kept as it is stored.
+    Marian's decoder starts from its padding token, whose embedding is kept as it is stored.
     """
     style = STYLES[full["model_type"]]
-    shared: dict[str, Any] = {
-        "pre_norm": style.pre_norm,
-        "activation": activation_of(full),
-        "layernorm_embedding": style.embedding_norm,
-    }
-    encoder = TransformerEncoderSpec(
-        full["encoder_layers"], full["encoder_attention_heads"], **shared
-    )
-    decoder = TransformerDecoderSpec(
-        full["decoder_layers"], full["decoder_attention_heads"], **shared
-    )
-    spec = TransformerSpec(encoder, decoder)
+    spec = _new_spec(full, style)
+    encoder, decoder = spec.encoder, spec.decoder
     body = weights.prefix("model.")
     tied = [f"{body}{name}.weight" for name in TIED]
     for side, half, embeddings in (
@@ -72,25 +64,37 @@ def bart(weights: Weights, full: dict[str, Any]) -> Any:
         bias = weights.take("final_logits_bias").reshape(-1)
         if bias.any():
             decoder.projection.bias = bias
-    for name in tied:  # stored as well as what it is tied to
+    for name in tied:  # stored although it is tied to another weight
         if name in weights:
             weights.take(name)
-    spec.config.layer_norm_epsilon = 1e-5  # torch's own, which all of them leave as it is
+    spec.config.layer_norm_epsilon = 1e-5  # torch's default, which all of them use
     return spec
 
 
+def _new_spec(full: dict[str, Any], style: Style) -> Any:
+    shared: dict[str, Any] = {
+        "pre_norm": style.pre_norm,
+        "activation": activation_of(full),
+        "layernorm_embedding": style.embedding_norm,
+    }
+    return TransformerSpec(
+        TransformerEncoderSpec(full["encoder_layers"], full["encoder_attention_heads"], **shared),
+        TransformerDecoderSpec(full["decoder_layers"], full["decoder_attention_heads"], **shared),
+    )
+
+
 def _positions(weights: Weights, full: dict[str, Any], name: str) -> Floats:
-    """The embedding of each position (N, D), as each architecture counts and makes them."""
+    """The embeddings (N, D) of positions, each architecture having its own."""
     model_type, width = full["model_type"], full["d_model"]
     count = full["max_position_embeddings"]
     if STYLES[model_type].learns_positions:
         return weights.take(f"{name}.weight")[2:]
     half = width // 2
-    if model_type == "m2m_100":  # as fairseq: they begin after the padding token's id
+    if model_type == "m2m_100":  # as in fairseq, they start after the padding token's id
         start = full["pad_token_id"] + 1
         steps = np.exp(np.arange(half, dtype=np.float32) * -(math.log(10000) / (half - 1)))
-        places = np.arange(start, start + count, dtype=np.float32)
-        return sinusoids(places, steps.astype(np.float32))
+        positions = np.arange(start, start + count, dtype=np.float32)
+        return sinusoids(positions, steps.astype(np.float32))
     if f"{name}.weight" in weights:
         return weights.take(f"{name}.weight")
     steps = 10000.0 ** -(np.arange(half) * 2 / width)  # "Attention is all you need", 3.5
@@ -136,7 +140,7 @@ def t5(weights: Weights, full: dict[str, Any]) -> Any:
         _set_t5_layers(half.layer, weights, f"{side}.block", full)
     decoder.projection.weight = weights.take("lm_head.weight", *tied)
     scales = full.get("scale_decoder_outputs", full.get("tie_word_embeddings") is not False)
-    if scales and full["model_type"] == "t5":  # 1.0 alone; T5Config tells it from the tie
+    if scales and full["model_type"] == "t5":  # 1.0 only; T5Config derives it from the tie
         decoder.scale_outputs = full["d_model"] ** -0.5
     for name in tied:
         if name in weights:
@@ -147,16 +151,17 @@ def t5(weights: Weights, full: dict[str, Any]) -> Any:
 
 def _set_t5_layers(layers: Any, weights: Weights, name: str, full: dict[str, Any]) -> None:
     first = f"{name}.0.layer.0.SelfAttention.relative_attention_bias.weight"
-    bias = weights.take(first)  # all layers use that of the first
+    bias = weights.take(first)  # shared by all layers
     distance = np.int32(full["relative_attention_max_distance"])
     for at, layer in enumerate(layers):
         part = f"{name}.{at}.layer"
-        own = layer.self_attention
-        own.queries_scale = 1.0
-        own.relative_attention_bias, own.relative_attention_max_distance = bias, distance
-        set_linear(own.linear[0], weights, *(f"{part}.0.SelfAttention.{x}" for x in "qkv"))
-        set_linear(own.linear[1], weights, f"{part}.0.SelfAttention.o")
-        set_norm(own.layer_norm, weights, f"{part}.0.layer_norm", is_rms=True)
+        attention = layer.self_attention
+        attention.queries_scale = 1.0
+        attention.relative_attention_bias = bias
+        attention.relative_attention_max_distance = distance
+        set_linear(attention.linear[0], weights, *(f"{part}.0.SelfAttention.{x}" for x in "qkv"))
+        set_linear(attention.linear[1], weights, f"{part}.0.SelfAttention.o")
+        set_norm(attention.layer_norm, weights, f"{part}.0.layer_norm", is_rms=True)
         last = 1
         if hasattr(layer, "attention"):
             across = f"{part}.1.EncDecAttention"

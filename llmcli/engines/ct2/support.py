@@ -1,4 +1,4 @@
-"""Which architectures CTranslate2 represents exactly, told from config.json alone."""
+"""What CTranslate2 supports exactly: architectures, by their config.json, and ways of decoding."""
 
 from typing import Any, Literal
 
@@ -11,7 +11,7 @@ ENCODERS: tuple[Kind, ...] = ("classifier", "tagger", "reader", "masked", "encod
 
 
 class UnsupportedByCt2(Exception):
-    """Why ct2 does not run a model, or what is asked of it, in a few words."""
+    """Why ct2 does not run a model, or not for this purpose, in a few words."""
 
 
 _LLAMA = {
@@ -53,7 +53,7 @@ _T5 = {
     "relative_attention_max_distance": 128,
 }
 
-# What transformers assumes where config.json says nothing: old files leave much out.
+# The defaults of transformers: old config.json files leave much out.
 DEFAULTS: dict[str, dict[str, Any]] = {
     "gpt2": {
         "activation_function": "gelu_new",
@@ -117,7 +117,7 @@ GROUPS: dict[str, Group] = {
     **dict.fromkeys(("marian", "bart", "mbart", "m2m_100", "pegasus"), "seq2seq"),
     **dict.fromkeys(("t5", "mt5"), "seq2seq"),
 }
-_OTHER_NAMES = {  # transformers takes these names in config.json too
+_OTHER_NAMES = {  # alternative names that transformers accepts in config.json
     "gpt2": {
         "hidden_size": "n_embd",
         "num_attention_heads": "n_head",
@@ -137,7 +137,7 @@ _OTHER_NAMES = {  # transformers takes these names in config.json too
         },
     ),
 }
-# Settings of which CTranslate2, or the conversion, knows one value only.
+# Settings for which CTranslate2, or the conversion, supports only this value.
 _ONLY: dict[str, Any] = {
     "add_cross_attention": False,
     "scale_attn_weights": True,
@@ -148,7 +148,7 @@ _ONLY: dict[str, Any] = {
     "use_sliding_window": False,
     "share_encoder_decoder_embeddings": True,
 }
-# Rotary positions, and what each kind of them needs to be told.
+# Types of rotary positions, and the parameters that each needs.
 ROPES: dict[str, tuple[str, ...]] = {
     "default": (),
     "linear": ("factor",),
@@ -175,16 +175,16 @@ ACTIVATIONS = {  # by the names of ctranslate2.specs.common_spec.Activation
 
 
 def group_of(kind: Kind) -> Group | None:
-    """What a kind of model is converted as: all encoders alike, without their heads."""
+    """How a kind of model is converted: all encoders in the same way, without their heads."""
     if kind == "causal" or kind == "seq2seq":
         return kind
     return "encoder" if kind in ENCODERS else None
 
 
 def reason_against(settings: dict[str, Any], kind: Kind) -> str | None:
-    """Why a model cannot be run by CTranslate2, in a few words; None if it can.
+    """Why CTranslate2 cannot run a model, in a few words; None if it can.
 
-    settings: the contents of config.json. What it leaves out is as transformers has it.
+    settings: the contents of config.json; what it leaves out has the defaults of transformers.
     """
     model_type = str(settings.get("model_type"))
     if GROUPS.get(model_type) != group_of(kind) or group_of(kind) is None:
@@ -194,9 +194,9 @@ def reason_against(settings: dict[str, Any], kind: Kind) -> str | None:
     full = with_defaults(settings)
     wrong = next((name for name, value in _ONLY.items() if full.get(name, value) != value), None)
     if wrong is not None:
-        return f"it does not know {wrong} {full[wrong]}"
+        return f"it does not support {wrong} {full[wrong]}"
     if activation(full) not in ACTIVATIONS:
-        return f"it does not know the activation {activation(full)}"
+        return f"it does not support the activation {activation(full)}"
     return _reason_against_rope(full) or _reason_against_shape(full) or _reason_by_type(full)
 
 
@@ -221,7 +221,7 @@ def reason_against_decoding(kind: Kind, options: Decoding, rules: Rules = NO_RUL
 
 
 def with_defaults(settings: dict[str, Any]) -> dict[str, Any]:
-    """The contents of config.json and what transformers assumes beyond it."""
+    """The contents of config.json with the defaults of transformers for what it leaves out."""
     model_type = settings["model_type"]
     others = _OTHER_NAMES.get(model_type, {})
     known = {others.get(name, name): value for name, value in settings.items()}
@@ -229,7 +229,7 @@ def with_defaults(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def activation(full: dict[str, Any]) -> str:
-    """The name of the activation between the layers of a feed-forward network."""
+    """The name of the activation function in the feed-forward layers."""
     if "feed_forward_proj" in full:
         named = str(full["feed_forward_proj"])
         return "gelu_new" if named == "gated-gelu" else named.removeprefix("gated-")
@@ -238,41 +238,42 @@ def activation(full: dict[str, Any]) -> str:
 
 
 def rope(full: dict[str, Any]) -> dict[str, Any]:
-    """What config.json says of rotary positions, in its old places or its new one."""
+    """The parameters of rotary positions, from the old fields of config.json or the new one."""
     old = {
         "rope_theta": full.get("rope_theta", full.get("rotary_emb_base")),
         "partial_rotary_factor": full.get("rotary_pct", full.get("partial_rotary_factor")),
     }
     given = {name: value for name, value in old.items() if value is not None}
     part = 0.25 if full["model_type"] == "gpt_neox" else 1
-    usual = {"rope_theta": 10000.0, "partial_rotary_factor": part, "rope_type": "default"}
+    default = {"rope_theta": 10000.0, "partial_rotary_factor": part, "rope_type": "default"}
     new = full.get("rope_scaling") or full.get("rope_parameters") or {}
     if "type" in new:
         new = {"rope_type": new["type"], **new}
-    return {**usual, **given, **new}
+    return {**default, **given, **new}
 
 
 def _reason_against_rope(full: dict[str, Any]) -> str | None:
     given = [full.get(name) or {} for name in ("rope_scaling", "rope_parameters")]
-    if not all(isinstance(one, dict) for one in given) or any(
-        isinstance(value, dict) for one in given for value in one.values()
+    if not all(isinstance(field, dict) for field in given) or any(
+        isinstance(value, dict) for field in given for value in field.values()
     ):
-        return "it does not know these rope_parameters"
-    found = rope(full)
-    if full["model_type"] != "gpt_neox" and found["partial_rotary_factor"] != 1:
-        return "it does not know rotary positions of a part of each head"
-    known = ROPES if full["model_type"] != "gpt_neox" else {"default": ()}
-    if found["rope_type"] not in known:
-        return f"it does not know rotary positions of type {found['rope_type']}"
-    needed = ("rope_theta", "partial_rotary_factor", *known[found["rope_type"]])
-    if not all(isinstance(found.get(name), (int, float)) for name in needed):
-        return "it does not know these rope_parameters"
+        return "it does not support these rope_parameters"
+    parameters = rope(full)
+    if full["model_type"] != "gpt_neox" and parameters["partial_rotary_factor"] != 1:
+        return "it does not support rotary positions of a part of each head"
+    supported = ROPES if full["model_type"] != "gpt_neox" else {"default": ()}
+    rope_type = parameters["rope_type"]
+    if rope_type not in supported:
+        return f"it does not support rotary positions of type {rope_type}"
+    needed = ("rope_theta", "partial_rotary_factor", *supported[rope_type])
+    if not all(isinstance(parameters.get(name), (int, float)) for name in needed):
+        return "it does not support these rope_parameters"
     return None
 
 
 def _reason_against_shape(full: dict[str, Any]) -> str | None:
     if full.get("head_dim") or full["model_type"] in ("t5", "mt5"):
-        return None  # their heads have a size of their own
+        return None  # the size of their heads does not depend on the width
     width = next(full[name] for name in WIDTHS if name in full)
     for name in HEADS:
         heads = full.get(name, 1)
@@ -284,15 +285,15 @@ def _reason_against_shape(full: dict[str, Any]) -> str | None:
 def _reason_by_type(full: dict[str, Any]) -> str | None:
     model_type = full["model_type"]
     if model_type == "mistral" and full["sliding_window"] is not None:
-        return f"it does not know sliding_window {full['sliding_window']}"
+        return f"it does not support sliding_window {full['sliding_window']}"
     kinds = full.get("layer_types") or []
-    if model_type in ("qwen2", "qwen3") and any(one != "full_attention" for one in kinds):
-        return "it does not know layers with a sliding window"
+    if model_type in ("qwen2", "qwen3") and any(kind != "full_attention" for kind in kinds):
+        return "it does not support layers with a sliding window"
     if GROUPS[model_type] == "seq2seq" and model_type not in ("t5", "mt5"):
         if full["tie_word_embeddings"] is not True:
-            return "it does not know tie_word_embeddings False"
+            return "it does not support tie_word_embeddings False"
         if full.get("decoder_vocab_size") not in (None, full.get("vocab_size")):
-            return "it does not know a vocabulary for each side"
+            return "it does not support a vocabulary for each side"
         if full["d_model"] % 2:
-            return "it does not know an odd number of dimensions"
+            return "it does not support an odd number of dimensions"
     return None

@@ -1,4 +1,4 @@
-"""The weights of a checkpoint that is converted, of which none may be left over."""
+"""The weights of a checkpoint during a conversion, which must use all of them."""
 
 import re
 
@@ -7,7 +7,7 @@ from llmcli.errors import ModelUnsuitable
 from llmcli.models.checkpoint import Checkpoint, check, weight_files
 from llmcli.models.safetensors import Tensors
 
-# Tensors that old checkpoints store and that follow from the configuration.
+# Tensors in old checkpoints that follow from the configuration.
 DERIVED = re.compile(
     r"(?:^|\.)(?:attn\.(?:masked_)?bias|attention\.(?:masked_)?bias|rotary_emb\.inv_freq|"
     r"position_ids|embed_positions\.(?:_float_tensor|weights))$"
@@ -15,7 +15,7 @@ DERIVED = re.compile(
 
 
 class Weights:
-    """The tensors of a checkpoint, each of which is to be taken."""
+    """The tensors of a checkpoint; it remembers which were taken."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         """Read the headers. Raises ModelNotFound, ModelUnsuitable as `checkpoint.check` does."""
@@ -30,25 +30,26 @@ class Weights:
     def take(self, *names: str) -> Floats:
         """A tensor as float32, which holds bfloat16 and float16 exactly.
 
-        names: what it may be called; the first that is there counts. Raises ModelUnsuitable.
+        names: alternatives; the first one that the checkpoint has is used. Raises ModelUnsuitable
+        if it has none of them.
         """
-        found = [name for name in names if name in self._tensors]
-        if not found:
+        present = [name for name in names if name in self._tensors]
+        if not present:
             raise ModelUnsuitable(f"{self.checkpoint.model_id} has no weights {names[0]}")
-        self._left.discard(found[0])
-        return self._tensors[found[0]]
+        self._left.discard(present[0])
+        return self._tensors[present[0]]
 
     def prefix(self, *candidates: str) -> str:
-        """The beginning that the names of a model's body have in this checkpoint, or none."""
+        """The first candidate that some names in this checkpoint begin with; empty if none does."""
         for prefix in candidates:
             if any(name.startswith(prefix) for name in self._tensors.names()):
                 return prefix
         return ""
 
     def require_all_taken(self, prefix: str = "") -> None:
-        """Raise ModelUnsuitable if a tensor was not used: the model is not what it seemed."""
+        """Raise ModelUnsuitable if a tensor was not taken: it would be lost."""
         left = sorted(name for name in self._left if name.startswith(prefix))
         if left:
             raise ModelUnsuitable(
-                f"{self.checkpoint.model_id} has weights that ct2 does not know: {left[0]}"
+                f"{self.checkpoint.model_id} has weights that ct2 does not support: {left[0]}"
             )
