@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from llmcli.cli.output import human_size
+from llmcli.cli.plain_tables import plain_table
 from llmcli.cli.progress import clock
-from llmcli.cli.reporting import columns
 
 if TYPE_CHECKING:
     from llmcli.training.checkup.findings import Checkup, Finding, Lengths, Problem
@@ -56,7 +56,7 @@ def _brief(checkup: "Checkup") -> Callable[[str], str]:
 
 def _files(checkup: "Checkup") -> str:
     rows = [[one.file, one.use, f"{one.rows:,}", f"{one.unusable:,}"] for one in checkup.files]
-    return columns(["file", "use", "rows", "unusable"], rows, right={2, 3})
+    return plain_table(["file", "use", "rows", "unusable"], rows, right={2, 3})
 
 
 def _problems(problems: "tuple[Problem, ...]", brief: Callable[[str], str]) -> str:
@@ -100,7 +100,7 @@ def _labels(checkup: "Checkup") -> str:
         ]
         for one in shown
     ]
-    table = columns(["label", "train", "", "validation", ""], rows, right={1, 2, 3, 4})
+    table = plain_table(["label", "train", "", "validation", ""], rows, right={1, 2, 3, 4})
     more = len(by_count) - len(shown)
     return table + (f"\n... and {more} more labels" if more else "")
 

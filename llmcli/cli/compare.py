@@ -9,7 +9,7 @@ from llmcli.cli.evaluate import follow, require_all_rows
 from llmcli.cli.options.evaluation import evaluation_options
 from llmcli.cli.options.model import model_options
 from llmcli.cli.output import Output
-from llmcli.cli.reporting import comparison_text
+from llmcli.cli.reports import comparison_text
 from llmcli.cli.row_command import RowCommand
 from llmcli.errors import UsageError
 from llmcli.spec import BatchOptions, InputOptions, ModelSpec

@@ -10,7 +10,7 @@ from llmcli.cli.options.evaluation import baseline_options, evaluation_options
 from llmcli.cli.options.model import model_options
 from llmcli.cli.output import Output
 from llmcli.cli.progress import Progress
-from llmcli.cli.reporting import evaluation_text
+from llmcli.cli.reports import evaluation_text
 from llmcli.cli.row_command import RowCommand
 from llmcli.errors import RowsFailed, UsageError
 from llmcli.spec import BatchOptions, InputOptions, ModelSpec

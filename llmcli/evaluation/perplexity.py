@@ -1,14 +1,17 @@
 """The surprisal of texts as examples: of whole rows, or of each line of a document."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from llmcli.arrays import Doubles
 from llmcli.evaluation.evaluators.labelled_rows import groups_of
 from llmcli.evaluation.examples import Example
-from llmcli.inference.surprisal import TextScore
 from llmcli.spec.evaluation import EvaluateOptions
+
+if TYPE_CHECKING:
+    from llmcli.inference.surprisal import TextScore
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +24,7 @@ class Surprisal:
     bytes: int
 
 
-def row_example(score: TextScore, nats: Doubles, options: EvaluateOptions) -> Example:
+def row_example(score: "TextScore", nats: Doubles, options: EvaluateOptions) -> Example:
     """A row as one example. nats: (N,) of its scored tokens.
 
     Raises InputError where the row lacks a column of `options.by`.
@@ -34,7 +37,7 @@ def row_example(score: TextScore, nats: Doubles, options: EvaluateOptions) -> Ex
     )
 
 
-def line_examples(score: TextScore, nats: Doubles) -> list[Example]:
+def line_examples(score: "TextScore", nats: Doubles) -> list[Example]:
     """A document as an example for each line; blank lines belong to the line before them.
 
     nats: (N,) of the document's scored tokens. A token belongs to the line in which it begins.

@@ -2,16 +2,17 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from llmcli.data.rows import Row
-from llmcli.engines.base import Loaded
 from llmcli.errors import InputError
 from llmcli.evaluation.evaluation_set import EvaluationSet
 from llmcli.evaluation.examples import Example
-from llmcli.inference.batches import process
 from llmcli.spec import BatchOptions, Overflow
 from llmcli.spec.evaluation import EvaluateOptions
+
+if TYPE_CHECKING:
+    from llmcli.engines.base import Loaded
 
 T = TypeVar("T")
 SHOWN_FAILURES = 3
@@ -90,7 +91,7 @@ class Predictions:
 class ModelRun:
     """A model that is run on an evaluation set."""
 
-    loaded: Loaded
+    loaded: "Loaded"
     data: EvaluationSet
     options: EvaluateOptions
     batch: BatchOptions
@@ -104,5 +105,7 @@ class ModelRun:
         self, work: Any, rows: Iterable[Row], on_overflow: Overflow, total: int | None = None
     ) -> Iterator[Any]:
         """The results of a task's work on rows. total: the number of rows, if known."""
+        from llmcli.inference.batches import process
+
         batch = replace(self.batch, on_overflow=on_overflow)
         return self.follow(process(work, rows, self.loaded.batch(batch)), total)

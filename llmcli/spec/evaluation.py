@@ -1,7 +1,7 @@
 """Settings of evaluations."""
 
-from dataclasses import dataclass
-from typing import Literal, get_args
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
 
 from llmcli.spec.tasks import TranslateOptions
 
@@ -36,6 +36,11 @@ class PerplexityOptions:
     """Tokens of an n-gram."""
 
 
+def _only(task: EvaluationTask, default: Any) -> Any:
+    """A field of EvaluateOptions for one task; the other tasks refuse it."""
+    return field(default=default, metadata={"task": task})
+
+
 @dataclass(frozen=True, slots=True)
 class EvaluateOptions:
     """What is measured, and what is reported."""
@@ -48,8 +53,8 @@ class EvaluateOptions:
     prediction_column: str | None = None
     """The field with the value in saved predictions; None: the one that the task's command
     writes."""
-    label_map: tuple[tuple[str, str], ...] = ()
-    """Pairs of a label in the file and the model's name for it. Classification only."""
+    label_map: tuple[tuple[str, str], ...] = _only("classification", ())
+    """Pairs of a label in the file and the model's name for it."""
     by: tuple[str, ...] = ()
     """Columns, or `length`: rows are also measured separately for each of their values."""
     mistakes: int = 5
@@ -58,11 +63,9 @@ class EvaluateOptions:
     """Bootstrap samples for the confidence intervals; 0: no intervals."""
     seed: int = 0
     """Random seed of the bootstrap samples."""
-    bleu_tokenize: str | None = None
-    """sacrebleu's tokenizer; None: zh for Chinese, else 13a. Translation only."""
-    characters: bool = False
-    """F1 over characters in place of words. Question answering only."""
-    perplexity: PerplexityOptions = PerplexityOptions()
-    """Causal language models only."""
-    translate: TranslateOptions = TranslateOptions()
-    """Translation only."""
+    bleu_tokenize: str | None = _only("translation", None)
+    """The tokenizer of sacrebleu; None: zh for Chinese, else 13a."""
+    characters: bool = _only("question-answering", False)
+    """Compute the F1 of answers from characters, not from words."""
+    perplexity: PerplexityOptions = _only("causal-lm", PerplexityOptions())
+    translate: TranslateOptions = _only("translation", TranslateOptions())

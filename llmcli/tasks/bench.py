@@ -1,13 +1,13 @@
-"""How fast a model runs on this machine, by engine and dtype, beside what the machine allows."""
+"""How fast a model runs on this machine, by engine and dtype, and what the machine allows."""
 
 import json
 import math
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from llmcli.data.records import Record
 from llmcli.engines.stopwatch import FAILED, Speeds, Trial
 from llmcli.errors import InputError, UsageError
 from llmcli.models import hub
@@ -18,7 +18,7 @@ from llmcli.models.starters import GENERATE, Note, choose_model, ignore
 from llmcli.spec import Dtype, EngineName, ModelSpec
 from llmcli.spec.tasks import BenchOptions
 from llmcli.system.machine import has_fast_bfloat16, has_int8_products
-from llmcli.system.measure import Machine
+from llmcli.system.measure import Machine, measure
 from llmcli.system.roofline import DecoderSizes, bytes_per_token, decode_bound, prefill_bound
 
 CHOICES: tuple[tuple[EngineName, Dtype], ...] = (
@@ -30,75 +30,101 @@ CHOICES: tuple[tuple[EngineName, Dtype], ...] = (
 )
 
 
+WRITERS = ("causal", "seq2seq")
+
+
 @dataclass(frozen=True, slots=True)
-class Row:
+class Timing:
     """One engine in one dtype."""
 
     engine: EngineName
     dtype: Dtype
     speeds: Speeds | None
-    """None where it does not run the model."""
+    """None where the engine does not run the model."""
     error: str | None
+    """Why it does not."""
     decode_limit: float | None
-    """Tokens/s of one text that the memory allows: bandwidth by the bytes read for a token."""
+    """Tokens/s of one text that memory bandwidth allows; None where it is unknown."""
     prefill_limit: float | None
-    """Prompt tokens/s that the arithmetic allows."""
+    """Prompt tokens/s that the arithmetic allows; None where it is unknown."""
 
 
-def named_model(model: ModelSpec | None, note: Note = ignore) -> ModelSpec:
-    """The model to time: the one that the user named, else the default, of which `note` is told."""
-    return choose_model(model, GENERATE, note)
+@dataclass(frozen=True, slots=True)
+class BenchReport:
+    """How fast a model runs on a machine."""
+
+    model: str
+    kind: str
+    """causal, seq2seq or encoder."""
+    options: BenchOptions
+    machine: Machine
+    timings: tuple[Timing, ...]
+
+    def to_dict(self) -> Record:
+        """The record that `llmcli bench --json` prints."""
+        return {
+            "model": self.model,
+            "kind": self.kind,
+            **asdict(self.options),
+            "machine": asdict(self.machine),
+            "rows": [asdict(timing) for timing in self.timings],
+        }
+
+
+def bench(model: ModelSpec | None, options: BenchOptions, note: Note = ignore) -> BenchReport:
+    """Time a model with each engine and dtype, each in a process of its own.
+
+    model: None, or one without a name, takes the default. Its engine and dtype, unless auto, leave
+    out the others. note: is told what is measured, and of choices made for the user.
+    An engine that cannot run the model gives a timing with the reason. Raises ModelNotFound,
+    ModelUnsuitable; UsageError where the engine does not compute in the dtype.
+    """
+    model = choose_model(model, GENERATE, note)
+    checkpoint = hub.resolve(model)
+    check(checkpoint)
+    kinds = kinds_of(read_config(checkpoint))
+    kind = next((name for name in kinds if name in WRITERS), "encoder")
+    variants = choices(model)
+    note("measuring this machine")
+    machine = measure(with_torch=any(engine == "torch" for engine, _ in variants))
+    sizes = _sizes(checkpoint) if kind == "causal" else None
+    timings = []
+    for engine, dtype in variants:
+        trial = Trial(replace(model, engine=engine, dtype=dtype), options, kind)
+        speeds, error = _try(trial)
+        limits = _limits(sizes, options, dtype, machine)
+        timings.append(Timing(engine, dtype, speeds, error, *limits))
+        note(f"{engine} {dtype}: {error or 'done'}")
+    return BenchReport(model.model_id, kind, options, machine, tuple(timings))
 
 
 def choices(model: ModelSpec) -> list[tuple[EngineName, Dtype]]:
-    """What is compared: all, or what --engine and --dtype leave. Raises UsageError if nothing.
+    """The engines and dtypes to time: all, or those that the model's own choice leaves.
 
-    bfloat16 where the processor has it, or where it is asked for: imitated, it takes minutes.
+    bfloat16 only if the processor has it or it is asked for: emulated, it takes minutes.
+    Raises UsageError if none is left.
     """
     left_out = set()
     if model.dtype == "auto" and not has_fast_bfloat16():
         left_out.add(("torch", "bfloat16"))
     if not has_int8_products():
         left_out.add(("torch", "int8"))
-    found = [
+    variants = [
         (engine, dtype)
         for engine, dtype in CHOICES
         if model.engine in ("auto", engine)
         and model.dtype in ("auto", dtype)
         and (engine, dtype) not in left_out
     ]
-    if not found and model.dtype == "float16" and model.engine != "ct2":
-        found = [("torch", "float16")]
-    if not found:
-        raise UsageError(f"--engine {model.engine} does not compute in {model.dtype}")
-    return found
+    if not variants and model.dtype == "float16" and model.engine != "ct2":
+        variants = [("torch", "float16")]
+    if not variants:
+        raise UsageError(f"`engine`={model.engine} does not compute in {model.dtype}")
+    return variants
 
 
-def kind_of_model(model: ModelSpec) -> str:
-    """causal, seq2seq or encoder. Raises ModelNotFound, ModelUnsuitable."""
-    checkpoint = hub.resolve(model)
-    check(checkpoint)
-    return next((kind for kind in kinds_of(read_config(checkpoint)) if kind in WRITERS), "encoder")
-
-
-WRITERS = ("causal", "seq2seq")
-
-
-def bench(model: ModelSpec, kind: str, options: BenchOptions, machine: Machine) -> Iterator[Row]:
-    """Yield what was measured of each engine and dtype, each in a process of its own.
-
-    kind: what `kind_of_model` says. machine: what was measured of it, for the limits. An engine
-    that cannot run the model gives a row with the reason.
-    """
-    sizes = _sizes(hub.resolve(model)) if kind == "causal" else None
-    for engine, dtype in choices(model):
-        trial = Trial(replace(model, engine=engine, dtype=dtype), options, kind)
-        speeds, error = _tried(trial)
-        yield Row(engine, dtype, speeds, error, *_limits(sizes, options, dtype, machine))
-
-
-def _tried(trial: Trial) -> tuple[Speeds | None, str | None]:
-    """Run a trial in a process of its own: it is cold, and its memory is its alone."""
+def _try(trial: Trial) -> tuple[Speeds | None, str | None]:
+    """Run a trial in a process of its own: nothing is loaded yet, and its memory is its own."""
     done = subprocess.run(
         [sys.executable, "-m", "llmcli.engines.stopwatch", json.dumps(asdict(trial))],
         stdin=subprocess.DEVNULL,
@@ -114,15 +140,15 @@ def _tried(trial: Trial) -> tuple[Speeds | None, str | None]:
 
 
 def _limits(
-    model: DecoderSizes | None, options: BenchOptions, dtype: Dtype, machine: Machine
+    sizes: DecoderSizes | None, options: BenchOptions, dtype: Dtype, machine: Machine
 ) -> tuple[float | None, float | None]:
-    """Tokens/s of decoding and of reading the prompt at the most; None where it is not known."""
-    if model is None:
+    """The most tokens/s of decoding and of reading the prompt; None where they are unknown."""
+    if sizes is None:
         return None, None
-    read = bytes_per_token(model, dtype, options.prompt_tokens + options.new_tokens // 2)
-    # Of int8, a rate that was measured is torch's, which ct2 may outrun: it is no limit.
+    read = bytes_per_token(sizes, dtype, options.prompt_tokens + options.new_tokens // 2)
+    # The rate measured for int8 is that of torch; ct2 may be faster, so that it is no limit.
     rate = None if dtype == "int8" else machine.rate(dtype)
-    prefill = None if rate is None else prefill_bound(rate.gflops, model, options.prompt_tokens)
+    prefill = None if rate is None else prefill_bound(rate.gflops, sizes, options.prompt_tokens)
     return decode_bound(machine.bandwidth, read), prefill
 
 
@@ -134,7 +160,7 @@ def _sizes(checkpoint: Checkpoint) -> DecoderSizes | None:
     width: Any = config.get("hidden_size", config.get("n_embd"))
     heads: Any = config.get("num_attention_heads", config.get("n_head"))
     layers: Any = config.get("num_hidden_layers", config.get("n_layer"))
-    if not all(isinstance(one, int) for one in (width, heads, layers, config.get("vocab_size"))):
+    if not all(isinstance(size, int) for size in (width, heads, layers, config.get("vocab_size"))):
         return None
     shapes = Tensors(weight_files(checkpoint)).shapes()
     outside = [

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from llmcli.engines.base import Loaded
 from llmcli.evaluation.evaluation_set import EvaluationSet
 from llmcli.evaluation.evaluators import complete_options, evaluator_of
 from llmcli.evaluation.measuring import measures, mistakes, slices
@@ -15,6 +15,9 @@ from llmcli.inference.loading import AnyModel, load_model
 from llmcli.models.starters import Note, ignore
 from llmcli.spec import AUTO_BATCH, BatchOptions
 from llmcli.spec.evaluation import EvaluateOptions
+
+if TYPE_CHECKING:
+    from llmcli.engines.base import Loaded
 
 
 def open_set(path: str, options: EvaluateOptions, limit: int | None = None) -> EvaluationSet:
@@ -33,7 +36,7 @@ def load(
     *,
     work_bytes: int | None = None,
     note: Note = ignore,
-) -> Loaded:
+) -> "Loaded":
     """Load a model for `options.task`.
 
     model: None, or one without a name, takes the task's default. work_bytes: size of the texts,
@@ -48,7 +51,7 @@ def load(
 
 
 def evaluate(
-    loaded: Loaded,
+    loaded: "Loaded",
     data: EvaluationSet,
     options: EvaluateOptions,
     batch: BatchOptions = AUTO_BATCH,
@@ -77,7 +80,7 @@ def evaluate_saved(
 
 
 def predict(
-    loaded: Loaded,
+    loaded: "Loaded",
     data: EvaluationSet,
     options: EvaluateOptions,
     batch: BatchOptions = AUTO_BATCH,

@@ -7,10 +7,19 @@ import pytest
 
 from llmcli.errors import UsageError
 from llmcli.spec import ModelSpec
+from llmcli.system.machine import describe
+from llmcli.system.measure import Machine, Rate
 from llmcli.tasks import bench
 from llmcli.tasks.bench import choices
 
 SMALL = ("--prompt-tokens", "6", "-n", "4", "--batch-size", "2", "--repeats", "1", "-q")
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """Spares the seconds of measuring this machine."""
+    made = Machine(describe(), 10.0, (Rate("numpy", "float32", 50.0),))
+    monkeypatch.setattr(bench, "measure", lambda with_torch: made)
 
 
 def measured(run, *words):
@@ -37,14 +46,14 @@ def test_a_causal_model_is_timed_beside_its_limits(run, tiny_gpt2):
     assert record["rows"][0]["decode_limit"] == pytest.approx(limit)
 
 
-def test_an_encoder_is_timed(run, tiny_encoder):
+def test_an_encoder_is_timed(run, tiny_encoder, machine):
     record = measured(run, "-m", tiny_encoder, "--engine", "torch", "--dtype", "float32")
     (row,) = record["rows"]
     assert row["speeds"]["decode"] is None and row["speeds"]["prefill"] > 0
     assert row["decode_limit"] is None
 
 
-def test_an_engine_that_cannot_run_it_says_why(run, bpe, tmp_path):
+def test_an_engine_that_cannot_run_it_says_why(run, bpe, tmp_path, machine):
     from tests.tiny_models import BLOOM, make_causal
 
     folder = make_causal(bpe, tmp_path / "bloom", **BLOOM)
@@ -60,12 +69,13 @@ def test_what_no_engine_does_is_wrong_use(run, tiny_gpt2):
 def test_what_is_compared_depends_on_the_processor(monkeypatch):
     spec = ModelSpec("gpt2-stories")
     for bfloat16, int8 in ((True, True), (True, False), (False, True)):
-        monkeypatch.setattr(bench, "has_fast_bfloat16", lambda one=bfloat16: one)
-        monkeypatch.setattr(bench, "has_int8_products", lambda one=int8: one)
-        found = choices(spec)
-        assert (("torch", "bfloat16") in found, ("torch", "int8") in found) == (bfloat16, int8)
-        assert {("torch", "float32"), ("ct2", "float32"), ("ct2", "int8")} < set(found)
+        monkeypatch.setattr(bench, "has_fast_bfloat16", lambda has=bfloat16: has)
+        monkeypatch.setattr(bench, "has_int8_products", lambda has=int8: has)
+        variants = choices(spec)
+        assert (("torch", "bfloat16") in variants) == bfloat16
+        assert (("torch", "int8") in variants) == int8
+        assert {("torch", "float32"), ("ct2", "float32"), ("ct2", "int8")} < set(variants)
     assert ("torch", "bfloat16") in choices(replace(spec, dtype="bfloat16"))
     monkeypatch.setattr(bench, "has_int8_products", lambda: False)
-    with pytest.raises(UsageError, match="--engine torch does not compute in int8"):
+    with pytest.raises(UsageError, match="`engine`=torch does not compute in int8"):
         choices(replace(spec, engine="torch", dtype="int8"))

@@ -6,7 +6,7 @@ from typing import Any
 
 from llmcli.errors import UsageError
 from llmcli.evaluation.evaluators.base import Evaluator
-from llmcli.spec.evaluation import EVALUATION_TASKS, EvaluateOptions, EvaluationTask
+from llmcli.spec.evaluation import EvaluateOptions, EvaluationTask
 
 
 def evaluator_of(task: EvaluationTask) -> Evaluator:
@@ -21,13 +21,12 @@ def complete_options(options: EvaluateOptions) -> EvaluateOptions:
 
     Raises UsageError for options that only another task has, or that contradict one another.
     """
-    defaults = EvaluateOptions(options.task)
-    for task in EVALUATION_TASKS:
-        for name in evaluator_of(task).own_options if task != options.task else ():
-            changed = _changed(name, getattr(options, name), getattr(defaults, name))
-            if changed:
-                verb = "go" if len(changed) > 1 else "goes"
-                raise UsageError(f"{' and '.join(changed)} {verb} with `task`={task}")
+    for option in fields(options):
+        task = option.metadata.get("task", options.task)
+        changed = _changed(option.name, getattr(options, option.name), option.default)
+        if task != options.task and changed:
+            verb = "go" if len(changed) > 1 else "goes"
+            raise UsageError(f"{' and '.join(changed)} {verb} with `task`={task}")
     return evaluator_of(options.task).complete(options)
 
 
@@ -37,5 +36,5 @@ def _changed(name: str, value: Any, default: Any) -> list[str]:
         return []
     if not is_dataclass(value):
         return [f"`{name}`"]
-    parts = [field.name for field in fields(value)]
+    parts = [part.name for part in fields(value)]
     return [f"`{part}`" for part in parts if getattr(value, part) != getattr(default, part)]

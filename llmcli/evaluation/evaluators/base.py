@@ -3,11 +3,10 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from itertools import islice
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from llmcli.data.readers import read_rows
 from llmcli.data.rows import Row
-from llmcli.engines.choose import Purpose
 from llmcli.evaluation.evaluation_set import EvaluationSet
 from llmcli.evaluation.examples import Example
 from llmcli.evaluation.predictions import ModelRun, Predictions
@@ -18,15 +17,19 @@ from llmcli.spec.evaluation import EvaluateOptions, EvaluationTask
 SavedPairs = Iterable[tuple[Row, Row | None]]
 """Rows with their expected values, each with its saved prediction."""
 
+if TYPE_CHECKING:
+    from llmcli.engines.choose import Purpose
+
 
 class Evaluator(ABC):
-    """Evaluates one task. A task has a subclass in a file of its own, with an EVALUATOR."""
+    """Evaluates one task. A task has a subclass in a file of its own, with an EVALUATOR.
+
+    What runs models is imported by the methods that need it: saved predictions need no model.
+    """
 
     task: ClassVar[EvaluationTask]
     columns: ClassVar[tuple[str, ...]] = ("text",)
     """The fields with the texts, unless the user names others."""
-    own_options: ClassVar[tuple[str, ...]] = ()
-    """The fields of EvaluateOptions that only this task has."""
     default_model: ClassVar[DefaultModel]
     """What is loaded unless the user names a model; unset where `purpose` always raises."""
 
@@ -40,7 +43,7 @@ class Evaluator(ABC):
         return EvaluationSet(islice(rows, limit), path)
 
     @abstractmethod
-    def purpose(self, options: EvaluateOptions) -> Purpose:
+    def purpose(self, options: EvaluateOptions) -> "Purpose":
         """What a model is loaded for. Raises UsageError for options that rule a model out."""
 
     @abstractmethod

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,7 +10,6 @@ from llmcli.arrays import Doubles, Integers
 from llmcli.data.documents import read_documents
 from llmcli.data.formats import input_format
 from llmcli.data.rows import Failure, Row
-from llmcli.engines.choose import Purpose
 from llmcli.errors import UsageError
 from llmcli.evaluation.evaluation_set import EvaluationSet
 from llmcli.evaluation.evaluators.base import Evaluator, SavedPairs
@@ -19,19 +18,21 @@ from llmcli.evaluation.ngrams import ngram_nats
 from llmcli.evaluation.perplexity import Surprisal, line_examples, row_example
 from llmcli.evaluation.predictions import ModelRun, Predictions
 from llmcli.evaluation.report import Details
-from llmcli.inference.surprisal import Scoring, TextScore
 from llmcli.models.starters import GENERATE
 from llmcli.spec.evaluation import EvaluateOptions
 from llmcli.system.extras import is_installed, missing
 
 MOST_NATS = 700.0  # whose exponential is still a float
 
+if TYPE_CHECKING:
+    from llmcli.engines.choose import Purpose
+    from llmcli.inference.surprisal import Scoring, TextScore
+
 
 class CausalLmEvaluator(Evaluator):
     """Measures how well a model predicts the tokens of a text."""
 
     task = "causal-lm"
-    own_options = ("perplexity",)
     default_model = GENERATE
 
     def complete(self, options: EvaluateOptions) -> EvaluateOptions:
@@ -55,12 +56,16 @@ class CausalLmEvaluator(Evaluator):
         text = "".join(piece.text for piece in read_documents(path))
         return EvaluationSet([Row(1, text)], path, is_document=True, limit=limit)
 
-    def purpose(self, options: EvaluateOptions) -> Purpose:
+    def purpose(self, options: EvaluateOptions) -> "Purpose":
         """A causal language model."""
+        from llmcli.engines.choose import Purpose
+
         return Purpose(("causal",))
 
     def predict(self, run: ModelRun) -> Predictions:
         """Score all texts, in blocks that overlap."""
+        from llmcli.inference.surprisal import Scoring
+
         scoring = Scoring(run.loaded, run.options.perplexity)
         predictions = run.start("lines" if run.data.is_document else "rows")
         start = None if scoring.start is None else run.loaded.tokenizer.decode([scoring.start])
@@ -100,7 +105,9 @@ class CausalLmEvaluator(Evaluator):
         return ""
 
 
-def _examples(run: ModelRun, scores: Sequence[TextScore], nats: Sequence[Doubles]) -> list[Example]:
+def _examples(
+    run: ModelRun, scores: "Sequence[TextScore]", nats: Sequence[Doubles]
+) -> list[Example]:
     """The rows, or the lines of a document. nats: of the tokens of each text."""
     pairs = list(zip(scores, nats, strict=True))
     if run.data.is_document:
@@ -110,7 +117,7 @@ def _examples(run: ModelRun, scores: Sequence[TextScore], nats: Sequence[Doubles
 
 
 def _add_baseline(
-    run: ModelRun, scoring: Scoring, scores: Sequence[TextScore], predictions: Predictions
+    run: ModelRun, scoring: "Scoring", scores: "Sequence[TextScore]", predictions: Predictions
 ) -> None:
     """Score the same tokens by n-grams; note that they are left out where nltk is missing."""
     options = run.options.perplexity

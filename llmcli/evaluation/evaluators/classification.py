@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from llmcli.arrays import Doubles, Integers
-from llmcli.engines.choose import Purpose
 from llmcli.errors import InputError
 from llmcli.evaluation.evaluators.base import SavedPairs
 from llmcli.evaluation.evaluators.labelled_rows import LabelledRowsEvaluator
@@ -18,10 +17,12 @@ from llmcli.evaluation.metrics.calibration import BINS, calibration_bins
 from llmcli.evaluation.metrics.classification import class_scores, macro_f1
 from llmcli.evaluation.predictions import ModelRun, Predictions
 from llmcli.evaluation.report import Details
-from llmcli.inference.classification import HeadClassifier, label_names
 from llmcli.models.starters import CLASSIFY
 from llmcli.spec.evaluation import EvaluateOptions
 from llmcli.spec.tasks import ClassifyOptions
+
+if TYPE_CHECKING:
+    from llmcli.engines.choose import Purpose
 
 
 class ClassificationEvaluator(LabelledRowsEvaluator):
@@ -32,15 +33,18 @@ class ClassificationEvaluator(LabelledRowsEvaluator):
     prediction_column = "label"
     written = ("label", "score", "scores")
     has_confidence = True
-    own_options = ("label_map",)
     default_model = CLASSIFY
 
-    def purpose(self, options: EvaluateOptions) -> Purpose:
+    def purpose(self, options: EvaluateOptions) -> "Purpose":
         """A text classifier."""
+        from llmcli.engines.choose import Purpose
+
         return Purpose(("classifier",))
 
     def predict(self, run: ModelRun) -> Predictions:
         """Classify all rows; a long text is read in windows."""
+        from llmcli.inference.classification import HeadClassifier, label_names
+
         work = HeadClassifier(run.loaded, ClassifyOptions(), "window")
         predictions = self.collect(
             run,

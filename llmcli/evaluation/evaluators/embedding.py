@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from llmcli.arrays import Integers
 from llmcli.data.rows import Failure, Row
-from llmcli.engines.choose import Purpose
 from llmcli.errors import UsageError
 from llmcli.evaluation.evaluators.labelled_rows import LabelledRowsEvaluator
 from llmcli.evaluation.examples import Example, Prediction
@@ -24,12 +23,14 @@ from llmcli.evaluation.metrics.retrieval import (
 from llmcli.evaluation.predictions import ModelRun, Predictions
 from llmcli.evaluation.report import Details
 from llmcli.evaluation.scorer import Scorer
-from llmcli.inference.embedding import document_embedder, pooling_of
 from llmcli.models.starters import EMBED
 from llmcli.spec.evaluation import EvaluateOptions
 from llmcli.spec.tasks import EmbedOptions
 
 RECALL_AT = (1, 5, 10)
+
+if TYPE_CHECKING:
+    from llmcli.engines.choose import Purpose
 
 
 class EmbeddingEvaluator(LabelledRowsEvaluator):
@@ -42,8 +43,10 @@ class EmbeddingEvaluator(LabelledRowsEvaluator):
     written = ("similarity",)
     default_model = EMBED
 
-    def purpose(self, options: EvaluateOptions) -> Purpose:
+    def purpose(self, options: EvaluateOptions) -> "Purpose":
         """A model of any kind, without its head."""
+        from llmcli.engines.choose import Purpose
+
         if len(options.columns or self.columns) != 2:
             raise UsageError("`task`=embedding takes pairs of texts: name two fields by `columns`")
         if options.label_column is None and options.by:
@@ -69,6 +72,8 @@ class EmbeddingEvaluator(LabelledRowsEvaluator):
         self, run: ModelRun, predictions: Predictions, rows: Sequence[Row]
     ) -> Predictions:
         """Each query with the ranks of its texts among all different texts of the file."""
+        from llmcli.inference.embedding import pooling_of
+
         texts = list(dict.fromkeys(row.pair or "" for row in rows))
         place = {text: at for at, text in enumerate(texts)}
         relevant: dict[str, dict[int, None]] = {}  # of each query: places, in their order
@@ -131,6 +136,9 @@ def embed(run: ModelRun, texts: Sequence[str], prompt: str | None = None) -> Vec
     prompt: what goes before each text; None: the checkpoint's own for documents. Raises what a
     text raises that cannot be embedded.
     """
+
+    from llmcli.inference.embedding import document_embedder
+
     rows = [Row(number, text) for number, text in enumerate(texts, 1)]
     work = document_embedder(run.loaded, EmbedOptions(prompt=prompt), "window")
     vectors = []

@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from llmcli.arrays import Integers
 from llmcli.data.rows import Row
 from llmcli.data.squad import is_squad_json, read_answers, read_questions
-from llmcli.engines.choose import Purpose
 from llmcli.evaluation.evaluation_set import EvaluationSet
 from llmcli.evaluation.evaluators.labelled_rows import LabelledRowsEvaluator
 from llmcli.evaluation.examples import Example, Prediction
@@ -17,10 +16,12 @@ from llmcli.evaluation.fields import Fields, input_field, text_of, texts_of
 from llmcli.evaluation.metrics.squad import answer_f1, exact_match
 from llmcli.evaluation.predictions import ModelRun, Predictions
 from llmcli.evaluation.report import Details
-from llmcli.inference.answers import READERS, WRITING, ExtractiveReader, GenerativeReader
 from llmcli.models.starters import ANSWER
 from llmcli.spec.evaluation import EvaluateOptions
 from llmcli.spec.tasks import AnswerOptions
+
+if TYPE_CHECKING:
+    from llmcli.engines.choose import Purpose
 
 
 class QuestionAnsweringEvaluator(LabelledRowsEvaluator):
@@ -32,7 +33,6 @@ class QuestionAnsweringEvaluator(LabelledRowsEvaluator):
     prediction_column = "answer"
     written = ("answer", "answers", "start", "end", "score")
     has_confidence = True
-    own_options = ("characters",)
     default_model = ANSWER
 
     def open(self, path: str, options: EvaluateOptions, limit: int | None) -> EvaluationSet:
@@ -41,12 +41,17 @@ class QuestionAnsweringEvaluator(LabelledRowsEvaluator):
             return EvaluationSet(islice(_squad_rows(path), limit), path)
         return super().open(path, options, limit)
 
-    def purpose(self, options: EvaluateOptions) -> Purpose:
+    def purpose(self, options: EvaluateOptions) -> "Purpose":
         """A model that extracts answers, or one that writes them."""
+        from llmcli.engines.choose import Purpose
+        from llmcli.inference.answers import READERS, WRITING
+
         return Purpose(READERS, decoding=WRITING)
 
     def predict(self, run: ModelRun) -> Predictions:
         """Answer all questions; a long context is read in windows."""
+        from llmcli.inference.answers import ExtractiveReader, GenerativeReader
+
         reader = ExtractiveReader if run.loaded.kind == "reader" else GenerativeReader
         work = reader(run.loaded, AnswerOptions(), "window")
         return self.collect(

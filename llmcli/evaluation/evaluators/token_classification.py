@@ -1,12 +1,11 @@
 """Evaluation of token classification: precision, recall and F1 of named entities."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from llmcli.arrays import Integers
-from llmcli.engines.choose import Purpose
 from llmcli.errors import InputError, UsageError
 from llmcli.evaluation.evaluators.labelled_rows import LabelledRowsEvaluator
 from llmcli.evaluation.examples import Example
@@ -17,6 +16,9 @@ from llmcli.evaluation.predictions import ModelRun, Predictions
 from llmcli.evaluation.report import Details
 from llmcli.spec.evaluation import EvaluateOptions
 
+if TYPE_CHECKING:
+    from llmcli.engines.choose import Purpose
+
 
 class TokenClassificationEvaluator(LabelledRowsEvaluator):
     """Compares the tags of each sentence, from saved predictions, with the expected ones."""
@@ -26,7 +28,7 @@ class TokenClassificationEvaluator(LabelledRowsEvaluator):
     prediction_column = "predicted_tags"
     written = ("predicted_tags",)
 
-    def purpose(self, options: EvaluateOptions) -> Purpose:
+    def purpose(self, options: EvaluateOptions) -> "Purpose":
         """Raises UsageError: llmcli runs no such model."""
         raise _no_model()
 

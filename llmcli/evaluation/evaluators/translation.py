@@ -2,23 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from llmcli.arrays import Integers
-from llmcli.engines.choose import Purpose
 from llmcli.evaluation.evaluators.labelled_rows import LabelledRowsEvaluator
 from llmcli.evaluation.examples import Example, Prediction
 from llmcli.evaluation.fields import text_of, texts_of
 from llmcli.evaluation.metrics.bleu import Translations
 from llmcli.evaluation.predictions import ModelRun, Predictions
 from llmcli.evaluation.report import Details
-from llmcli.inference.translation.languages import base
-from llmcli.inference.translation.translator import Translator, decoding_of, with_tags
 from llmcli.models.starters import TRANSLATE
 from llmcli.spec.evaluation import EvaluateOptions
 from llmcli.system.extras import require_extra
+
+if TYPE_CHECKING:
+    from llmcli.engines.choose import Purpose
 
 
 class TranslationEvaluator(LabelledRowsEvaluator):
@@ -28,7 +28,6 @@ class TranslationEvaluator(LabelledRowsEvaluator):
     label_column = "target"
     prediction_column = "translation"
     written = ("translation", "score")
-    own_options = ("translate", "bleu_tokenize")
     default_model = TRANSLATE
 
     def complete(self, options: EvaluateOptions) -> EvaluateOptions:
@@ -36,20 +35,28 @@ class TranslationEvaluator(LabelledRowsEvaluator):
 
         Raises UsageError for an unknown language, InputError where sacrebleu is not installed.
         """
+        from llmcli.inference.translation.languages import base
+        from llmcli.inference.translation.translator import with_tags
+
         require_extra("sacrebleu", "scoring translations")
         translate = with_tags(options.translate)
         is_chinese = translate.to_lang is not None and base(translate.to_lang) == "zh"
         tokenize = options.bleu_tokenize or ("zh" if is_chinese else "13a")
         return replace(options, translate=translate, bleu_tokenize=tokenize)
 
-    def purpose(self, options: EvaluateOptions) -> Purpose:
+    def purpose(self, options: EvaluateOptions) -> "Purpose":
         """A translation model."""
+        from llmcli.engines.choose import Purpose
+        from llmcli.inference.translation.translator import decoding_of
+
         return Purpose(
             ("seq2seq",), decoding_of=lambda loaded: decoding_of(loaded, options.translate)
         )
 
     def predict(self, run: ModelRun) -> Predictions:
         """Translate all rows; a long sentence is split."""
+        from llmcli.inference.translation.translator import Translator
+
         work = Translator(run.loaded, run.options.translate, "split")
         return self.collect(
             run,

@@ -1,0 +1,58 @@
+"""Tables of plain characters, for a terminal or a file, and values as they stand in them."""
+
+import textwrap
+import unicodedata
+from collections.abc import Sequence
+
+
+def plain_table(names: Sequence[str], rows: Sequence[Sequence[str]], right: set[int]) -> str:
+    """A table: the names, a line, the rows. right: numbers of the right-aligned columns."""
+    cells = [list(names), *map(list, rows)]
+    widths = [max(_width(row[at]) for row in cells) for at in range(len(names))]
+    lines = [
+        "  ".join(_padded(row[at], widths[at], right=at in right) for at in range(len(names)))
+        for row in cells
+    ]
+    rule = "─" * (sum(widths) + 2 * (len(widths) - 1))
+    return "\n".join([lines[0].rstrip(), rule, *(line.rstrip() for line in lines[1:])])
+
+
+def _padded(cell: str, width: int, *, right: bool) -> str:
+    space = " " * (width - _width(cell))
+    return space + cell if right else cell + space
+
+
+def _width(text: str) -> int:
+    """Columns that a text takes in a terminal: Chinese characters take two."""
+    return sum(1 + (unicodedata.east_asian_width(char) in "WF") for char in text)
+
+
+def shortened(text: str, most: int) -> str:
+    """A text in one line of at most `most` columns.
+
+    >>> shortened("one two three four", 12)
+    'one two ...'
+    """
+    line = " ".join(text.split())
+    if _width(line) <= most:
+        return line
+    cut = textwrap.shorten(line, most, placeholder=" ...")
+    return cut if cut != "..." and _width(cut) <= most else line[: (most - 3) // 2] + "..."
+
+
+def number(value: float | None) -> str:
+    """A value with four significant digits; a dash for None and NaN.
+
+    >>> number(0.81234), number(5.8301), number(60.724), number(12345.6)
+    ('0.8123', '5.830', '60.72', '12,346')
+    """
+    if value is None or value != value:
+        return "-"
+    size = abs(value)
+    digits = 4 if size < 1 else 3 if size < 10 else 2 if size < 1000 else 0
+    return f"{value:,.{digits}f}"
+
+
+def signed(value: float | None) -> str:
+    """As `number`, with a plus sign before what is not negative."""
+    return "-" if value is None or value != value else ("+" * (value >= 0)) + number(value)
