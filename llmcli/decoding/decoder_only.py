@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from llmcli.decoding.kv_cache import is_joinable, joined, may_be_joined, with_room
+from llmcli.decoding.kv_cache import cache_name, is_joinable, joined, may_be_joined, with_room
 
 READ_AT_ONCE = 1024  # tokens of prompts, padding included, that a CPU reads in one pass
 
@@ -25,7 +25,7 @@ class CachedCausal:
         self._network = network
         self._takes_positions = "position_ids" in accepted
         self._takes_last_only = "logits_to_keep" in accepted
-        self._takes_cache = "cache" in accepted
+        self._cache_name = cache_name(network)
         self._cache: Any = None
         self._is_recurrent = not hasattr(network.config, "num_attention_heads")
         width = max(map(len, prompts))
@@ -50,7 +50,7 @@ class CachedCausal:
         """
         lengths = self._mask.sum(-1).tolist()
         parts = list(_parts(lengths)) if self._ids.device.type == "cpu" else []
-        if len(parts) < 2 or self._is_recurrent or not self._takes_cache:
+        if len(parts) < 2 or self._is_recurrent or not self._cache_name:
             return None
         if not may_be_joined(self._network.config):
             return None
@@ -76,14 +76,14 @@ class CachedCausal:
         ids = self._ids
         if self._cache is not None:
             ids = ids[:, -1:]  # (B, 1)
-            inputs["cache"] = self._cache
+            inputs[self._cache_name] = self._cache
             if "position_ids" in inputs:
                 inputs["position_ids"] = inputs["position_ids"][:, -1:]
         if self._takes_last_only:
             inputs["logits_to_keep"] = count
         out = self._network(input_ids=ids, use_cache=True, **inputs)
         # Without a cache, all tokens are read again at each step.
-        self._cache = with_room(getattr(out, "cache", None))
+        self._cache = with_room(getattr(out, self._cache_name, None))
         last: Tensor = out.logits[:, -count:].float()
         return last
 

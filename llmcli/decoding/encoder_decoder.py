@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from transformers.modeling_outputs import BaseModelOutput
 
+from llmcli.decoding.kv_cache import cache_name
+
 
 class CachedSeq2Seq:
     """A batch of encoded sources, and what the decoder wrote for each, as a DecodingState.
@@ -31,6 +33,7 @@ class CachedSeq2Seq:
         encoder = network.get_encoder()
         self._hidden = encoder(input_ids=ids, attention_mask=self._mask).last_hidden_state
         self._new = torch.tensor([list(start)] * len(sources), device=network.device)  # (B, t)
+        self._cache_name = cache_name(network)
         self._cache: Any = None
         self._sources = list(range(len(sources)))
 
@@ -40,10 +43,10 @@ class CachedSeq2Seq:
             encoder_outputs=BaseModelOutput(last_hidden_state=self._hidden),
             attention_mask=self._mask,
             decoder_input_ids=self._new,
-            cache=self._cache,
+            **{self._cache_name: self._cache},
             use_cache=True,
         )
-        self._cache = out.cache
+        self._cache = getattr(out, self._cache_name)
         last: Tensor = out.logits[:, -1].float()
         return last
 

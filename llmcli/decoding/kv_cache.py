@@ -1,5 +1,6 @@
 """The KV cache: keys and values of the tokens so far, with room for the next ones."""
 
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,6 +9,14 @@ from torch import Tensor
 from transformers.cache_utils import DynamicCache, DynamicLayer
 
 ROOM = 64  # least number of tokens that room is made for; else a quarter of the length
+CACHE_NAMES = ("cache", "past_key_values", "cache_params")
+"""Names of the cache: that of all models since transformers 5.24, and those of before."""
+
+
+def cache_name(network: Any) -> str:
+    """The name of a model's cache, as an argument and in its output; empty if it takes none."""
+    accepted = inspect.signature(network.forward).parameters
+    return next((name for name in CACHE_NAMES if name in accepted), "")
 
 
 class RoomyLayer(DynamicLayer):
@@ -60,6 +69,9 @@ class RoomyLayer(DynamicLayer):
     def reset(self) -> None:
         """Forget all tokens."""
         self._last.clear()
+        # Freed: before 5.24, transformers sets them to 0 instead.
+        self.keys = self.values = None
+        self.is_initialized = False
         super().reset()
 
     @classmethod

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache
 
+from llmcli.decoding.kv_cache import cache_name
 from llmcli.errors import ModelUnsuitable
 
 LOOKUP = "lookup"
@@ -63,7 +64,8 @@ class RewindableModel:
         accepted = inspect.signature(network.forward).parameters
         self._takes_last_only = "logits_to_keep" in accepted
         self._cache = DynamicCache(config=network.config)
-        if "cache" not in accepted or not self._cache.is_croppable:
+        self._cache_name = cache_name(network)
+        if not self._cache_name or not self._cache.is_croppable:
             raise ModelUnsuitable(
                 f"`assist`: the cache of a {network.config.model_type} model cannot be cropped; "
                 "leave it out"
@@ -76,7 +78,8 @@ class RewindableModel:
         """Read the new tokens of a text: logits (count, V) in float32 at its last positions."""
         inputs: dict[str, Any] = {"logits_to_keep": count} if self._takes_last_only else {}
         new = torch.tensor([ids[self.read :]], device=self._network.device)  # (1, T)
-        out = self._network(input_ids=new, cache=self._cache, use_cache=True, **inputs)
+        inputs[self._cache_name] = self._cache
+        out = self._network(input_ids=new, use_cache=True, **inputs)
         self.read = len(ids)
         last: Tensor = out.logits[0, -count:].float()
         return last
