@@ -14,6 +14,7 @@ from llmcli.models.checkpoint import STARTERS, Checkpoint
 from llmcli.tokenization.base import UnsupportedTokenizer
 from llmcli.tokenization.load import REGISTERED, load_tokenizer
 from tests.tiny_models import STORY, make_marian
+from tests.versions import CHAT_SANDBOX_IS_LAX, LLAMA_IS_METASPACE
 
 TEXTS = [
     "",
@@ -325,6 +326,7 @@ def test_edited_folders_come_out_equal(kind: str, edit: Edit, tmp_path: Path) ->
     assert_equal(tmp_path)
 
 
+@pytest.mark.skipif(LLAMA_IS_METASPACE, reason="this transformers reads it wrong")
 def test_a_llama_over_bytes_is_read_as_its_file_says(tmp_path: Path) -> None:
     make("Qwen2", tmp_path)
     change(tmp_path / "config.json", model_type="llama")
@@ -385,7 +387,18 @@ def test_a_marian_with_a_hole_in_its_vocabulary_comes_out_equal(tmp_path: Path) 
     assert ours.convert_ids_to_tokens(10) == theirs.convert_ids_to_tokens(10) != before
 
 
-@pytest.mark.parametrize("template", [TEMPLATE, "{{ messages[0].content }}<|endoftext|>"])
+@pytest.mark.parametrize(
+    "template",
+    [
+        pytest.param(
+            TEMPLATE,
+            marks=pytest.mark.skipif(
+                CHAT_SANDBOX_IS_LAX, reason="this transformers shows a template more of dict"
+            ),
+        ),
+        "{{ messages[0].content }}<|endoftext|>",
+    ],
+)
 def test_a_chat_is_put_as_transformers_puts_it(template: str, tmp_path: Path) -> None:
     make("GPT2", tmp_path)
     (tmp_path / "chat_template.jinja").write_text(template, encoding="utf-8")
@@ -411,7 +424,8 @@ def test_a_chat_is_put_as_transformers_puts_it(template: str, tmp_path: Path) ->
 def test_what_a_template_may_not_do_it_cannot(template: str, tmp_path: Path) -> None:
     make("GPT2", tmp_path)
     (tmp_path / "chat_template.jinja").write_text(template, encoding="utf-8")
-    for tokenizer in (reference(tmp_path), load_tokenizer(checkpoint(tmp_path))):
+    theirs = [] if CHAT_SANDBOX_IS_LAX else [reference(tmp_path)]
+    for tokenizer in (*theirs, load_tokenizer(checkpoint(tmp_path))):
         with pytest.raises(TemplateError):
             tokenizer.apply_chat_template(CHAT, return_dict=False)
 

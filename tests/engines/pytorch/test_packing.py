@@ -28,6 +28,7 @@ from llmcli.spec import ModelSpec
 from llmcli.system.machine import has_int8_products
 from llmcli.system.memory import forget
 from tests.tiny_models import make_causal
+from tests.versions import GPTJ_READS_Q_PROJ
 
 pytestmark = pytest.mark.skipif(
     packing.platform.machine() not in ("x86_64", "AMD64"), reason="nothing is packed elsewhere"
@@ -88,6 +89,7 @@ SEQ2SEQ = {
 READ = {
     "bloom": {"dense", "dense_4h_to_h"},
     "gpt_neo": {"q_proj"},
+    "gptj": {"q_proj"} if GPTJ_READS_Q_PROJ else set(),
     "mamba": {"dt_proj", "lm_head", "out_proj", "x_proj"},
     "mt5": {"wo"},
     "rwkv": {"output", "value"},
