@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from llmcli.api.answer import answer as answer
     from llmcli.api.call import OnError as OnError
     from llmcli.api.classify import classify as classify
+    from llmcli.api.compare import compare as compare
     from llmcli.api.embed import embed as embed
+    from llmcli.api.evaluate import evaluate as evaluate
     from llmcli.api.fill import fill as fill
+    from llmcli.api.finetune import finetune as finetune
     from llmcli.api.forward import forward as forward
     from llmcli.api.generate import generate as generate
     from llmcli.api.inputs import ModelLike as ModelLike
@@ -30,10 +33,22 @@ if TYPE_CHECKING:
     from llmcli.data.rows import Failure as Failure
     from llmcli.data.rows import Row as Row
     from llmcli.errors import InputError as InputError
+    from llmcli.errors import Interrupted as Interrupted
     from llmcli.errors import LlmcliError as LlmcliError
     from llmcli.errors import ModelNotFound as ModelNotFound
     from llmcli.errors import ModelUnsuitable as ModelUnsuitable
     from llmcli.errors import UsageError as UsageError
+    from llmcli.evaluation.comparison import Change as Change
+    from llmcli.evaluation.comparison import Comparison as Comparison
+    from llmcli.evaluation.comparison import Difference as Difference
+    from llmcli.evaluation.comparison import McnemarTest as McnemarTest
+    from llmcli.evaluation.metrics.classification import ClassScore as ClassScore
+    from llmcli.evaluation.predictions import RowFailure as RowFailure
+    from llmcli.evaluation.report import Details as Details
+    from llmcli.evaluation.report import Measure as Measure
+    from llmcli.evaluation.report import Mistake as Mistake
+    from llmcli.evaluation.report import Report as Report
+    from llmcli.evaluation.report import Slice as Slice
     from llmcli.inference.answers import Answer as Answer
     from llmcli.inference.answers import ScoredAnswer as ScoredAnswer
     from llmcli.inference.classification import Classification as Classification
@@ -52,23 +67,35 @@ if TYPE_CHECKING:
     from llmcli.spec import Chat as Chat
     from llmcli.spec import Decoding as Decoding
     from llmcli.spec import ModelSpec as ModelSpec
+    from llmcli.spec.evaluation import EvaluateOptions as EvaluateOptions
+    from llmcli.spec.evaluation import PerplexityOptions as PerplexityOptions
     from llmcli.spec.tasks import AnswerOptions as AnswerOptions
     from llmcli.spec.tasks import ClassifyOptions as ClassifyOptions
     from llmcli.spec.tasks import EmbedOptions as EmbedOptions
     from llmcli.spec.tasks import FillOptions as FillOptions
     from llmcli.spec.tasks import TranslateOptions as TranslateOptions
+    from llmcli.spec.training import LoraOptions as LoraOptions
+    from llmcli.spec.training import Training as Training
     from llmcli.tasks.forward import Forward as Forward
     from llmcli.tasks.forward import Position as Position
     from llmcli.tasks.forward import Prediction as Prediction
     from llmcli.tasks.tokenize import Tokenized as Tokenized
     from llmcli.tokenization.vocabulary import Token as Token
+    from llmcli.training.curves import Curves as Curves
+    from llmcli.training.results import Event as Event
+    from llmcli.training.results import Finetuned as Finetuned
+    from llmcli.training.results import Note as Note
+    from llmcli.training.results import Progress as Progress
 
 _NAMES = {
     "api.answer": "answer",
     "api.call": "OnError",
     "api.classify": "classify",
+    "api.compare": "compare",
     "api.embed": "embed",
+    "api.evaluate": "evaluate",
     "api.fill": "fill",
+    "api.finetune": "finetune",
     "api.forward": "forward",
     "api.generate": "generate",
     "api.inputs": "ModelLike Text Texts rows",
@@ -77,7 +104,11 @@ _NAMES = {
     "api.tokenize": "tokenize",
     "api.translate": "translate",
     "data.rows": "Failure Row",
-    "errors": "InputError LlmcliError ModelNotFound ModelUnsuitable UsageError",
+    "errors": "InputError Interrupted LlmcliError ModelNotFound ModelUnsuitable UsageError",
+    "evaluation.comparison": "Change Comparison Difference McnemarTest",
+    "evaluation.metrics.classification": "ClassScore",
+    "evaluation.predictions": "RowFailure",
+    "evaluation.report": "Details Measure Mistake Report Slice",
     "inference.answers": "Answer ScoredAnswer",
     "inference.classification": "Classification LabelScore",
     "inference.embedding": "Embedding",
@@ -86,10 +117,14 @@ _NAMES = {
     "inference.loading": "Model",
     "inference.translation.translator": "Sentence Translation",
     "spec": "BatchOptions Chat Decoding ModelSpec",
+    "spec.evaluation": "EvaluateOptions PerplexityOptions",
     "spec.tasks": "AnswerOptions ClassifyOptions EmbedOptions FillOptions TranslateOptions",
+    "spec.training": "LoraOptions Training",
     "tasks.forward": "Forward Position Prediction",
     "tasks.tokenize": "Tokenized",
     "tokenization.vocabulary": "Token",
+    "training.curves": "Curves",
+    "training.results": "Event Finetuned Note Progress",
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names.split()}
 

@@ -68,7 +68,7 @@ def answer(
     call = Call(question, on_error, columns=("question", "context"), pair=context)
     if call.is_one and isinstance(question, str) and context is None:
         raise UsageError("a question needs its `context`")
-    loaded = task.load(model_of(model), work_bytes=call.work_bytes, note=call.note)
-    call.note_engine(loaded)
+    loaded = task.load(model_of(model), work_bytes=call.work_bytes, note=call.notes.add)
+    call.notes.add_engine(loaded)
     results = task.answer(loaded, call.rows, options or AnswerOptions(), batch or WINDOWS)
     return call.returned(results)

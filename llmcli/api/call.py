@@ -19,6 +19,23 @@ LOG = logging.getLogger("llmcli")
 LOG.addHandler(logging.NullHandler())
 
 
+class Notes:
+    """The choices that were made for the user in one call, a line each; they are logged."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def add(self, line: str) -> None:
+        """Keep and log a choice."""
+        self.lines.append(line)
+        LOG.info(line)
+
+    def add_engine(self, loaded: Loaded) -> None:
+        """Add why torch runs a model, if the faster engine could have been expected."""
+        if loaded.engine_reason and loaded.engine_reason != "asked for":
+            self.add(f"engine: torch, not ct2: {loaded.engine_reason}")
+
+
 class Call:
     """A single text, whose result is returned or whose error is raised, or several."""
 
@@ -46,22 +63,12 @@ class Call:
         else:
             self.rows = rows_of(texts, columns, pair)
         self._on_error = on_error
-        self._notes: list[str] = []
+        self.notes = Notes()
 
     @property
     def work_bytes(self) -> int | None:
         """The size of the texts, as the choice of an engine takes it: unknown if they are many."""
         return None if self.is_one else 0
-
-    def note(self, line: str) -> None:
-        """Keep a choice that was made for the user, and log it."""
-        self._notes.append(line)
-        LOG.info(line)
-
-    def note_engine(self, loaded: Loaded) -> None:
-        """Note why torch runs a model where the faster engine was possible."""
-        if loaded.engine_reason and loaded.engine_reason != "asked for":
-            self.note(f"engine: torch, not ct2: {loaded.engine_reason}")
 
     def require_one_result(self, count: int) -> None:
         """Raise UsageError if a single text is to give several results."""
@@ -93,7 +100,7 @@ class Call:
     def noted(self, result: R) -> R:
         """A result with the notes of the call and, if its text was too long, one of its own."""
         overflow = getattr(result, "overflow", None)
-        notes = list(self._notes)
+        notes = list(self.notes.lines)
         if overflow is not None:
             notes.append(overflow_note(overflow))
             LOG.info("row %d: %s", result.row.number, notes[-1])

@@ -64,7 +64,7 @@ def classify(
     """
     call = Call(text, on_error)
     options = options or ClassifyOptions()
-    loaded = task.load(model_of(model), options, work_bytes=call.work_bytes, note=call.note)
-    call.note_engine(loaded)
+    loaded = task.load(model_of(model), options, work_bytes=call.work_bytes, note=call.notes.add)
+    call.notes.add_engine(loaded)
     results = task.classify(loaded, call.rows, options, batch or WINDOWS)
     return call.returned(results)

@@ -67,8 +67,8 @@ def embed(
     """
     call = Call(text, on_error)
     options, batch = options or EmbedOptions(), batch or WINDOWS
-    loaded = task.load(model_of(model), options, work_bytes=call.work_bytes, note=call.note)
-    call.note_engine(loaded)
+    loaded = task.load(model_of(model), options, work_bytes=call.work_bytes, note=call.notes.add)
+    call.notes.add_engine(loaded)
     results = task.embed(loaded, call.rows, options, batch)
     if call.is_one or on_error == "yield":
         return call.returned(results)

@@ -62,7 +62,7 @@ def fill(
     True
     """
     call = Call(text, on_error)
-    loaded = task.load(model_of(model), work_bytes=call.work_bytes, note=call.note)
-    call.note_engine(loaded)
+    loaded = task.load(model_of(model), work_bytes=call.work_bytes, note=call.notes.add)
+    call.notes.add_engine(loaded)
     results = task.fill(loaded, call.rows, options or FillOptions(), batch or WINDOWS)
     return call.returned(results)

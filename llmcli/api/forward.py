@@ -55,6 +55,6 @@ def forward(
     [' upon', ' a', ' time', ',']
     """
     call = Call(text, on_error)
-    loaded = task.load(model_of(model), note=call.note)
+    loaded = task.load(model_of(model), note=call.notes.add)
     results = task.forward(loaded, call.rows, top=top)
     return call.returned(results)

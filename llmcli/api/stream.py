@@ -64,7 +64,7 @@ def stream(
     options, chat, batch = options or Decoding(), chat or Chat(), batch or AUTO_BATCH
     task.check_options(options, chat, batch)
     spec = model_of(model)
-    loaded = task.load(spec, options, chat, note=call.note)
-    call.note_engine(loaded)
+    loaded = task.load(spec, options, chat, note=call.notes.add)
+    call.notes.add_engine(loaded)
     draft = task.load_draft(spec, options)
     return Stream(task.stream(loaded, call.rows, options, chat, batch, draft), call)

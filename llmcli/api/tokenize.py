@@ -54,6 +54,6 @@ def tokenize(
     ['Once', ' upon', ' a', ' time']
     """
     call = Call(text, on_error)
-    vocabulary = task.load_vocabulary(model_of(model), call.note)
+    vocabulary = task.load_vocabulary(model_of(model), call.notes.add)
     results = task.tokenize(vocabulary, call.rows, special=special)
     return call.returned(results)

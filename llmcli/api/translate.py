@@ -74,7 +74,7 @@ def translate(
         options, from_lang=from_lang or options.from_lang, to_lang=to_lang or options.to_lang
     )
     call.require_one_result(options.num_return_sequences)
-    loaded = task.load(model_of(model), options, work_bytes=call.work_bytes, note=call.note)
-    call.note_engine(loaded)
+    loaded = task.load(model_of(model), options, work_bytes=call.work_bytes, note=call.notes.add)
+    call.notes.add_engine(loaded)
     results = task.translate(loaded, call.rows, options, batch or SENTENCES)
     return call.returned(results)

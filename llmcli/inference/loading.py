@@ -47,12 +47,13 @@ class Model:
         from llmcli.engines.choose import load, suits
 
         with self._open():
-            loaded = self._loaded.setdefault(purpose.kinds, [])
-            for one in loaded:
-                if suits(one, purpose):
-                    return one
-            loaded.append(load(self.spec, purpose, note))
-            return loaded[-1]
+            kept = self._loaded.setdefault(purpose.kinds, [])
+            for loaded in kept:
+                if suits(loaded, purpose):
+                    return loaded
+            loaded = load(self.spec, purpose, note)
+            kept.append(loaded)
+            return loaded
 
     def keep(self, name: Hashable, make: Callable[[ModelSpec], T]) -> T:
         """Another part of the model, made of its specification when it is first asked for."""
@@ -98,8 +99,7 @@ def load_model(
 ) -> "Loaded":
     """Load the model that the user named, else the default, on the engine that suits the purpose.
 
-    Raises ModelNotFound, ModelUnsuitable and UsageError, as
-    `engines.choose.load` does.
+    Raises ModelNotFound, ModelUnsuitable and UsageError, as `engines.choose.load` does.
     """
     if isinstance(model, Model):
         return model.load(purpose, note)

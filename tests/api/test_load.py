@@ -5,7 +5,7 @@ import threading
 import pytest
 
 import llmcli
-from llmcli.inference import loading
+from llmcli.engines import choose
 
 SHORT = llmcli.Decoding(max_new_tokens=4)
 
@@ -14,13 +14,13 @@ SHORT = llmcli.Decoding(max_new_tokens=4)
 def loads(monkeypatch):
     """The purposes that models were loaded for."""
     purposes = []
-    original = loading.load
+    original = choose.load
 
     def load(spec, purpose, note):
         purposes.append(purpose.kinds)
         return original(spec, purpose, note)
 
-    monkeypatch.setattr(loading, "load", load)
+    monkeypatch.setattr(choose, "load", load)
     return purposes
 
 

@@ -11,23 +11,33 @@ import pytest
 import llmcli
 
 FUNCTIONS = {
-    *("answer", "classify", "embed", "fill", "forward", "generate", "load", "rows", "stream"),
-    *("tokenize", "translate"),
+    *("answer", "classify", "compare", "embed", "evaluate", "fill", "finetune", "forward"),
+    *("generate", "load", "rows", "stream", "tokenize", "translate"),
 }
 OPTIONS = {
     *("AnswerOptions", "BatchOptions", "Chat", "ClassifyOptions", "Decoding", "EmbedOptions"),
-    *("FillOptions", "ModelSpec", "TranslateOptions"),
+    *("EvaluateOptions", "FillOptions", "LoraOptions", "ModelSpec", "PerplexityOptions"),
+    *("Training", "TranslateOptions"),
 }
 RESULTS = {
     *("Answer", "Classification", "Embedding", "Filled", "Forward", "Generation", "Tokenized"),
-    *("Translation", "Failure"),
+    *("Translation", "Failure", "Report", "Comparison", "Finetuned"),
 }
 PARTS = {
     *("Gap", "LabelScore", "Position", "Prediction", "Row", "ScoredAnswer", "ScoredWord"),
-    *("Sentence", "Token", "TokenChance", "TokenStep"),
+    *("Sentence", "Token", "TokenChance", "TokenStep", "Change", "ClassScore", "Curves"),
+    *("Details", "Difference", "McnemarTest", "Measure", "Mistake", "Note", "Progress"),
+    *("RowFailure", "Slice"),
 }
-ERRORS = {"InputError", "LlmcliError", "ModelNotFound", "ModelUnsuitable", "UsageError"}
-OTHERS = {"Model", "ModelLike", "OnError", "Stream", "Text", "Texts", "__version__"}
+ERRORS = {
+    "InputError",
+    "Interrupted",
+    "LlmcliError",
+    "ModelNotFound",
+    "ModelUnsuitable",
+    "UsageError",
+}
+OTHERS = {"Event", "Model", "ModelLike", "OnError", "Stream", "Text", "Texts", "__version__"}
 
 
 def test_the_public_names_are_these():

@@ -5,6 +5,7 @@ import json
 import pytest
 
 import llmcli
+from tests.api.same import assert_same
 
 QUESTION, CONTEXT = "Who wrote it?", "Jane Austen wrote Emma."
 CALLS = {
@@ -31,21 +32,6 @@ def test_a_result_is_the_record_that_the_command_prints(run, name):
     (record,) = json.loads(run(name, *arguments, "--json").stdout)
     again = call().to_dict()
     assert_same(again, record)
-
-
-def assert_same(value, other):
-    """The same to JSON; the last digits of numbers may differ between two runs of a model."""
-    if isinstance(value, dict):
-        assert list(value) == list(other)
-        for key, item in value.items():
-            assert_same(item, other[key])
-    elif isinstance(value, list):
-        for pair in zip(value, other, strict=True):
-            assert_same(*pair)
-    elif isinstance(value, float):
-        assert value == pytest.approx(other, abs=1e-5)
-    else:
-        assert value == other
 
 
 def test_a_rows_other_fields_are_in_both(run, tmp_path):

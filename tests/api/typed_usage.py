@@ -51,3 +51,7 @@ def use() -> None:
     assert_type(translation.translation, str)
     assert_type(translation.notes, tuple[str, ...])
     assert_type(translation.to_dict(), dict[str, Any])
+    labelled = [{"text": "good", "label": "positive"}]
+    assert_type(llmcli.evaluate(labelled, task="classification"), llmcli.Report)
+    comparison = llmcli.compare("bert-en", "bert-en", labelled, task="classification")
+    assert_type(comparison, llmcli.Comparison)
