@@ -19,7 +19,7 @@ MARKED = re.compile(
 
 
 def renew(text: str) -> str:
-    """Write every reference of a page anew."""
+    """Rewrite every reference of a page."""
     return MARKED.sub(lambda match: f"{match[1]}{reference(match['name'])}{match[3]}", text)
 
 

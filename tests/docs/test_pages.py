@@ -117,3 +117,21 @@ def test_every_page_is_in_the_site():
     site = (ROOT / "zensical.toml").read_text("utf-8")
     pages = [page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md")]
     assert [page for page in pages if f'"{page}"' not in site] == []
+
+
+ARCHAIC = re.compile(
+    r"\b(heed\w*|lest|whence|whither|thereof|therein|anew|afresh|hitherto|forgo|forthwith"
+    r"|(told|tell|tells) apart|nothing but|save for|(come|comes|bring|brings) along)\b",
+    re.IGNORECASE,
+)
+PROSE = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *(ROOT / "llmcli").rglob("*.py")]
+
+
+def test_pages_help_and_docstrings_are_in_present_day_english():
+    found = [
+        f"{page_id(path)}:{number}: {match[0]}"
+        for path in PROSE
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
+        for match in ARCHAIC.finditer(line)
+    ]
+    assert found == []
