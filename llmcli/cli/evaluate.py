@@ -103,7 +103,7 @@ def follow(command: RowCommand) -> "Follow":
 
     def count(results: Iterable[Any], total: int | None = None) -> Iterator[Any]:
         limit = total or command.source.limit
-        return Progress(quiet=command.out.quiet, limit=limit).count(results)
+        return Progress(command.out, limit=limit).count(results)
 
     return count
 

@@ -73,15 +73,15 @@ def _generate(command: RowCommand, decoding: Decoding, chat: Chat, screen: "_Scr
     command = replace(command, batch=replace(command.batch, seed=with_seed(decoding).seed))
     out = command.out
     is_shown = command.shows_results and out.path is None
-    is_live = is_shown and decoding.num_return_sequences == 1
-    display = Display(screen.as_text, screen.end if is_live else None, is_live)
+    streams = is_shown and decoding.num_return_sequences == 1
+    display = Display(screen.as_text, screen.end if streams else None, streams)
     with command.open_run(display, loaded) as run:
-        task = stream if is_live else generate
+        task = stream if streams else generate
         events = task(loaded, rows, decoding, chat, run.batch, draft)
         for result in run.follow(screen.written(events)):
             screen.count(result)
             run.write(result)
-    if decoding.assist and not is_live:
+    if decoding.assist and not streams:
         out.detail(f"all texts: {_rate(screen.new_tokens, screen.passes)}")
 
 

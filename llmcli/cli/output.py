@@ -11,9 +11,7 @@ import click
 
 from llmcli.cli.colours import has_colours
 from llmcli.cli.flags import with_flags
-from llmcli.cli.progress import CLEAR
 from llmcli.data.formats import FILE_FORMATS, OUTPUT_SUFFIXES
-from llmcli.data.readers.parquet import parquet_library
 from llmcli.data.records import Record, Render, print_to
 from llmcli.data.resumable import Done, Identity, Part, write_errors_explained
 from llmcli.data.writers import Layout, RecordWriter, open_writer
@@ -22,6 +20,8 @@ from llmcli.spec import FORMATS, Format, OutputOptions
 
 if TYPE_CHECKING:
     from llmcli.engines.base import Loaded
+
+CLEAR = "\r\x1b[K"  # moves to the start of the line and empties it
 
 
 class Records(Protocol):
@@ -95,6 +95,8 @@ class Output:
         if self.path is not None and self.format == "table":
             raise UsageError("--format table is for the terminal: leave out --output")
         if self.format == "parquet":
+            from llmcli.data.readers.parquet import parquet_library
+
             parquet_library()
 
     def _check_path(self, path: Path) -> None:
@@ -112,6 +114,11 @@ class Output:
     def is_for_reading(self) -> bool:
         """Results go to stdout as text, for a person: a table may take the place of records."""
         return self.path is None and self.format in ("text", "table")
+
+    @property
+    def is_live(self) -> bool:
+        """Progress is shown in a line that changes: on a terminal, unless -q is given."""
+        return not self.quiet and sys.stderr is not None and sys.stderr.isatty()
 
     def say(self, line: str) -> None:
         """Write a line to stderr, unless -q asks for results alone."""
@@ -132,9 +139,15 @@ class Output:
         """
         if self.quiet:
             return
-        is_live = sys.stderr.isatty()
+        is_live = self.is_live
         click.echo(f"{CLEAR}{line}" if is_live else line, nl=stays or not is_live, err=True)
         self._has_open_line = is_live and not stays
+
+    def clear_status(self) -> None:
+        """Remove a line of progress that the next one would replace."""
+        if self._has_open_line:
+            click.echo(CLEAR, nl=False, err=True)
+            self._has_open_line = False
 
     def end_status(self) -> None:
         """Begin a new line if a line of progress would be overwritten."""

@@ -1,24 +1,27 @@
 """Counts the rows of a run, and shows on a terminal how far it is: one line, none in a pipe."""
 
-import sys
 import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from llmcli.cli.output import Output
 from llmcli.data.resumable import Done
 from llmcli.data.rows import Failure
 
 PAUSE = 0.2  # seconds between two updates of the line
-CLEAR = "\r\x1b[K"
 
 
 class Progress:
     """Counts results as they come, and shows rows, rows per second and the time left."""
 
-    def __init__(self, *, quiet: bool, limit: int | None, done: Done | None = None) -> None:
-        """quiet: show nothing. limit: of the rows that are read. done: by an earlier run."""
-        on_terminal = sys.stderr is not None and sys.stderr.isatty()
-        self._is_shown = on_terminal and not quiet
+    def __init__(
+        self, out: Output | None, *, limit: int | None = None, done: Done | None = None
+    ) -> None:
+        """out: where progress is shown; None: nowhere. limit: of the rows that are read.
+
+        done: the rows of an earlier run.
+        """
+        self._out = out if out is not None and out.is_live else None
         self._limit = limit
         self.done = done or Done()
         """How many rows were done, this run's and the earlier one's."""
@@ -33,13 +36,12 @@ class Progress:
         try:
             for result in results:
                 self._count(result)
-                if self._is_shown:
-                    self._update(result.row.fraction_read)
+                if self._out is not None:
+                    self._update(self._out, result.row.fraction_read)
                 yield result
         finally:
-            if self._is_shown:
-                sys.stderr.write(CLEAR)
-                sys.stderr.flush()
+            if self._out is not None:
+                self._out.clear_status()
 
     def _count(self, result: Any) -> None:
         if result.row.number == self._last_row:  # another result of the same row
@@ -49,17 +51,16 @@ class Progress:
         self.done.failed += isinstance(result, Failure)
         self.done.overflowed += getattr(result, "overflow", None) is not None
 
-    def _update(self, fraction_read: float | None) -> None:
+    def _update(self, out: Output, fraction_read: float | None) -> None:
         now = time.monotonic()
         if now >= self._next:
             self._next = now + PAUSE
-            sys.stderr.write(CLEAR + self.line(fraction_read, now - self._began))
-            sys.stderr.flush()
+            out.status(self.line(fraction_read, now - self._began), stays=False)
 
     def line(self, fraction_read: float | None, seconds: float) -> str:
         """The line after a time. fraction_read: how much of the file was read, from 0 to 1.
 
-        >>> Progress(quiet=True, limit=None).line(None, 2.0)
+        >>> Progress(None).line(None, 2.0)
         '0 rows  0.0 rows/s'
         """
         rate = (self.done.total - self._before) / seconds if seconds else 0.0

@@ -22,8 +22,8 @@ class Display:
     """The text of a record, for --format text."""
     show: Callable[[Any, Output], None] | None = None
     """Writes a result for a person, to stdout, in place of `as_text`."""
-    is_live: bool = False
-    """Text appears while it is generated: there is no progress line."""
+    streams: bool = False
+    """The text is shown while it is generated: there is no progress line."""
 
 
 class Sink(Protocol):

@@ -80,14 +80,14 @@ class RowCommand:
         Raises RowsFailed at the end if some rows failed.
         """
         out, is_file = self.out, self.source.input is not None
-        progress = Progress(quiet=out.quiet or display.is_live, limit=self.source.limit)
         if display.show is not None and out.is_for_reading:
+            progress = Progress(None if display.streams else out, limit=self.source.limit)
             run = Run(self.batch, Shown(display.show, out), progress, is_file)
             yield run
         else:
             identity = identity_of(self.source, loaded, self.context) if loaded else None
             with out.records(display.as_text, identity) as records:
-                progress = Progress(quiet=out.quiet, limit=self.source.limit, done=records.done)
+                progress = Progress(out, limit=self.source.limit, done=records.done)
                 seed = records.drawn.get("seed", self.batch.seed)
                 records.remember({"seed": seed})
                 batch = replace(self.batch, after=records.after, seed=seed)

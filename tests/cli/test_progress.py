@@ -19,7 +19,7 @@ class Result:
 
 
 def progress_at(rows, fraction_read, seconds, limit=None, before=0):
-    progress = Progress(quiet=True, limit=limit, done=Done(before))
+    progress = Progress(None, limit=limit, done=Done(before))
     list(progress.count(Result(Row(number, "")) for number in range(1, rows + 1)))
     return progress.line(fraction_read, seconds)
 
@@ -40,7 +40,7 @@ def test_the_line_shows_rows_speed_and_time_left(rows, fraction_read, seconds, m
 
 
 def test_several_results_of_a_row_are_one_row():
-    progress = Progress(quiet=True, limit=None)
+    progress = Progress(None)
     list(progress.count(Result(Row(number, "")) for number in (1, 1, 1, 2)))
     assert progress.line(None, 1.0) == "2 rows  2.0 rows/s"
 
