@@ -5,10 +5,10 @@
     python benchmarks/evaluate_equality.py answers PREDICTIONS.jsonl --data dev.json --script evaluate-v2.0.py
     python benchmarks/evaluate_equality.py perplexity MODEL TEXT.txt
 
-PREDICTIONS are what llmcli classify, translate and answer wrote of rows with what is right. The
-script is the one that SQuAD's authors publish; it is not part of this project. Perplexity is held
-against the strided loop of Hugging Face's guide. Exits with 1 if any number is off by 1e-3 or more
-of itself.
+PREDICTIONS are files that llmcli classify, translate and answer wrote, of rows with expected values.
+The script is the one that SQuAD's authors publish; it is not part of this project. Perplexity is
+compared with the strided loop of Hugging Face's guide. Exits with 1 if a number differs by a
+relative error of 1e-3 or more.
 """  # noqa: E501
 
 import argparse
@@ -22,7 +22,8 @@ from pathlib import Path
 def evaluated(*words):
     command = [sys.executable, "-m", "llmcli", "evaluate", "--json", "--bootstrap", "0", *words]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
-    return {name: one["value"] for name, one in json.loads(done.stdout)[0]["metrics"].items()}
+    metrics = json.loads(done.stdout)[0]["metrics"]
+    return {name: metric["value"] for name, metric in metrics.items()}
 
 
 def records(path):
@@ -34,7 +35,7 @@ def classification(options):
     from sklearn.metrics import accuracy_score, f1_score
 
     rows = records(options.source)
-    gold, said = [one["input_label"] for one in rows], [one["label"] for one in rows]
+    gold, said = [row["input_label"] for row in rows], [row["label"] for row in rows]
     expected = {
         "accuracy": accuracy_score(gold, said),
         "macro_f1": f1_score(gold, said, average="macro"),
@@ -46,7 +47,7 @@ def translation(options):
     from sacrebleu import BLEU, CHRF
 
     rows = records(options.source)
-    gold, said = [[one[options.gold] for one in rows]], [one["translation"] for one in rows]
+    gold, said = [[row[options.gold] for row in rows]], [row["translation"] for row in rows]
     words = ["--task", "translation", "--target-column", options.gold]
     expected = {
         "bleu": BLEU().corpus_score(said, gold).score,
@@ -56,15 +57,15 @@ def translation(options):
 
 
 def answers(options):
-    said = {one["id"]: one["answer"] or "" for one in records(options.source)}
+    said = {row["id"]: row["answer"] or "" for row in records(options.source)}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "said.json")
         path.write_text(json.dumps(said), encoding="utf-8")
         command = [sys.executable, options.script, options.data, str(path)]
         done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
-    found = json.loads(done.stdout[done.stdout.index("{") :])
+    scores = json.loads(done.stdout[done.stdout.index("{") :])
     words = ["--task", "question-answering", "--predictions", options.source]
-    return evaluated(*words), {"exact_match": found["exact"], "f1": found["f1"]}
+    return evaluated(*words), {"exact_match": scores["exact"], "f1": scores["f1"]}
 
 
 def perplexity(options):

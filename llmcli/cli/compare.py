@@ -8,11 +8,9 @@ import click
 from llmcli.cli.evaluate import follow, require_all_rows
 from llmcli.cli.options.evaluation import evaluation_options
 from llmcli.cli.options.model import model_options
-from llmcli.cli.output import Output
 from llmcli.cli.reports import comparison_text
 from llmcli.cli.row_command import RowCommand
 from llmcli.errors import UsageError
-from llmcli.spec import BatchOptions, InputOptions, ModelSpec
 from llmcli.spec.evaluation import EvaluateOptions
 
 if TYPE_CHECKING:
@@ -22,8 +20,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("a")
 @click.argument("b")
-@evaluation_options()
-@model_options(named=False)
+@evaluation_options(model_options(named=False))
 @click.option(
     "--rows",
     type=click.IntRange(min=0),
@@ -32,16 +29,7 @@ if TYPE_CHECKING:
     metavar="N",
     help="Show the N rows that changed most.",
 )
-def compare(
-    a: str,
-    b: str,
-    source: InputOptions,
-    model: ModelSpec,
-    options: EvaluateOptions,
-    batch: BatchOptions,
-    rows: int,
-    out: Output,
-) -> None:
+def compare(command: RowCommand, options: EvaluateOptions, a: str, b: str, rows: int) -> None:
     """Compare two models, or two files of predictions, on the same rows.
 
     A and B are each a model, as -m takes it, or a file as llmcli evaluate --predictions takes it.
@@ -54,17 +42,16 @@ def compare(
       llmcli compare --task translation old.jsonl new.jsonl --target-column fr --rows 20
       llmcli compare --task causal-lm gpt2 distilgpt2 -i wiki.txt
     """
-    if source.input == "-":
+    if command.source.input == "-":
         raise UsageError("both models read the rows, and stdin can be read once: give a file")
 
-    command = RowCommand(source, model, out, batch)
     first, second = (_predictions(command, name, options) for name in (a, b))
     from llmcli.tasks.compare import compare as run
 
     comparison = run(first, second, options, rows)
     for note in comparison.notes:
-        out.note(note)
-    with out.records(comparison_text) as writer:
+        command.out.note(note)
+    with command.out.records(comparison_text) as writer:
         writer.write(comparison.to_dict())
     for failures in (comparison.failures_a, comparison.failures_b):
         require_all_rows(failures, comparison.rows_read)

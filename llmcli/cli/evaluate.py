@@ -8,12 +8,10 @@ from click.core import ParameterSource
 
 from llmcli.cli.options.evaluation import baseline_options, evaluation_options
 from llmcli.cli.options.model import model_options
-from llmcli.cli.output import Output
 from llmcli.cli.progress import Progress
 from llmcli.cli.reports import evaluation_text
 from llmcli.cli.row_command import RowCommand
 from llmcli.errors import RowsFailed, UsageError
-from llmcli.spec import BatchOptions, InputOptions, ModelSpec
 from llmcli.spec.evaluation import EvaluateOptions
 
 if TYPE_CHECKING:
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @evaluation_options(
+    model_options(""),
     click.option(
         "--by",
         multiple=True,
@@ -39,21 +38,13 @@ if TYPE_CHECKING:
     ),
     perplexity=baseline_options,
 )
-@model_options("")
 @click.option(
     "--predictions",
     metavar="FILE",
     help="Evaluate what llmcli classify, answer or translate wrote; no model is loaded. "
     "The expected values are in its rows, or in --input.",
 )
-def evaluate(
-    source: InputOptions,
-    model: ModelSpec,
-    options: EvaluateOptions,
-    batch: BatchOptions,
-    predictions: str | None,
-    out: Output,
-) -> None:
+def evaluate(command: RowCommand, options: EvaluateOptions, predictions: str | None) -> None:
     """Measure how good a model is on rows whose expected values are known.
 
     Perplexity; accuracy, F1 and calibration; entities; exact match and F1 of answers; BLEU and
@@ -70,12 +61,12 @@ def evaluate(
     """
     if predictions is not None and _is_model_named():
         raise UsageError("--predictions loads no model: leave out -m")
-    if predictions is None and source.input is None:
+    if predictions is None and command.source.input is None:
         raise UsageError("no data: give --input FILE, or --predictions FILE")
-    report = _report(RowCommand(source, model, out, batch), options, predictions)
+    report = _report(command, options, predictions)
     for note in report.notes:
-        out.note(note)
-    with out.records(evaluation_text) as writer:
+        command.out.note(note)
+    with command.out.records(evaluation_text) as writer:
         writer.write(report.to_dict())
     require_all_rows(report.failures, report.rows_read)
 

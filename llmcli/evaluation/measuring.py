@@ -36,7 +36,7 @@ def slices(
 ) -> tuple[Slice, ...]:
     """The metrics by each column of `options.by`; by `length`, those of four quarters."""
     columns = [by for by in options.by if by != "length"]
-    found = []
+    measured = []
     for by in options.by:
         if by == "length":
             parts = _by_length([example.length for example in examples])
@@ -44,8 +44,8 @@ def slices(
             at = columns.index(by)
             parts = _by_value([example.groups[at] for example in examples])
         for value, rows in parts:
-            found.append(Slice(by, value, len(rows), _measures(scorer, scorer.scores(rows))))
-    return tuple(found)
+            measured.append(Slice(by, value, len(rows), _measures(scorer, scorer.scores(rows))))
+    return tuple(measured)
 
 
 def _by_value(values: Sequence[str]) -> list[tuple[str, Integers]]:

@@ -100,6 +100,8 @@ def _indexed_kneser_ney() -> Any:
     kneser_ney: Any = load_extra("nltk.lm.smoothing", NAME).KneserNey
 
     class IndexedKneserNey(kneser_ney):  # type: ignore[misc]  # nltk has no types
+        """Also fixes two things: contexts at the beginning of a text, and unseen unigrams."""
+
         def __init__(self, vocabulary: Any, counter: Any, *, size: int, **settings: Any) -> None:
             super().__init__(vocabulary, counter, **settings)
             self._size = size

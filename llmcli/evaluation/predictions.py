@@ -80,6 +80,10 @@ class Predictions:
         more = len(self.failures) - SHOWN_FAILURES
         return [*lines, f"{more:,} more rows failed"] if more > 0 else lines
 
+    def all_notes(self) -> list[str]:
+        """The notes, and those on failures."""
+        return [*self.notes, *self.failure_notes()]
+
     def require_examples(self) -> None:
         """Raise InputError if no row could be evaluated."""
         if not self.examples:

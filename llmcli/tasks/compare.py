@@ -57,11 +57,7 @@ def compare(
         failures_a=tuple(first.failures),
         failures_b=tuple(second.failures),
         rows_read=max(first.total, second.total),
-        notes=tuple(
-            note
-            for predictions in (first, second)
-            for note in (*predictions.notes, *predictions.failure_notes())
-        ),
+        notes=(*first.all_notes(), *second.all_notes()),
     )
 
 

@@ -142,7 +142,7 @@ def measure(predictions: Predictions, options: EvaluateOptions) -> Report:
         mistakes=mistakes(scorer, examples, options.mistakes, evaluator.as_text),
         failures=tuple(predictions.failures),
         rows_read=predictions.total,
-        notes=(*predictions.notes, *predictions.failure_notes()),
+        notes=tuple(predictions.all_notes()),
     )
 
 

@@ -10,6 +10,7 @@ import click
 from llmcli.cli.options.batch import batch_size_option
 from llmcli.cli.options.gather import Command, Option, gather
 from llmcli.cli.options.output import output_options
+from llmcli.cli.row_command import RowCommand
 from llmcli.cli.types import POSITIVE
 from llmcli.spec import BatchOptions, Format, InputOptions
 from llmcli.spec.evaluation import (
@@ -167,30 +168,26 @@ baseline_options: list[Option] = [
 ]
 
 
-def evaluation_options(*more: Option, perplexity: Sequence[Option] = ()) -> Option:
-    """Add what evaluate and compare share; pass on `source`, `options`, `batch` and `out`.
+def evaluation_options(model: Option, *more: Option, perplexity: Sequence[Option] = ()) -> Option:
+    """Add what evaluate and compare share, and pass it on as a RowCommand and as `options`.
 
-    more: further options with values for EvaluateOptions. perplexity: for PerplexityOptions.
+    model: adds the options of the model. more: further options with values for EvaluateOptions.
+    perplexity: for PerplexityOptions.
     """
 
     def decorate(command: Command) -> Command:
         @wraps(command)
-        def with_parts(
-            *args: Any,
-            source: InputOptions,
-            options: EvaluateOptions,
-            perplexity: PerplexityOptions,
-            translate: TranslateOptions,
-            **values: Any,
-        ) -> None:
-            options = replace(
-                options, columns=source.columns, perplexity=perplexity, translate=translate
-            )
-            command(*args, source=source, options=options, **values)
+        def with_objects(**values: Any) -> None:
+            names = ("source", "model", "out", "batch")
+            shared = RowCommand(**{name: values.pop(name) for name in names})
+            parts = {name: values.pop(name) for name in ("perplexity", "translate")}
+            options = replace(values.pop("options"), columns=shared.source.columns, **parts)
+            command(shared, options, **values)
 
-        decorated = output_options(FORMS)(with_parts)
+        decorated = output_options(FORMS)(with_objects)
         for add in (
             gather(BatchOptions, "batch", [batch_size_option]),
+            model,
             gather(TranslateOptions, "translate", language_options),
             gather(PerplexityOptions, "perplexity", [*perplexity_options, *perplexity]),
             gather(EvaluateOptions, "options", [*measuring_options, *more]),

@@ -40,9 +40,9 @@ def entity_counts(
     expected: Sequence[str], predicted: Sequence[str], types: Sequence[str]
 ) -> Integers:
     """Counts (K, 3) of one sentence's entities by type: right, predicted, expected."""
-    gold, found = entities(expected), entities(predicted)
+    gold, tagged = entities(expected), entities(predicted)
     counts = [
-        [sum(entity[0] == name for entity in group) for group in (gold & found, found, gold)]
+        [sum(entity[0] == name for entity in group) for group in (gold & tagged, tagged, gold)]
         for name in types
     ]
     return np.array(counts, dtype=np.int64).reshape(len(types), 3)
