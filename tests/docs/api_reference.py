@@ -3,7 +3,8 @@
 import ast
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from importlib import import_module
 from pathlib import Path
@@ -52,7 +53,8 @@ def kind_of(value: Any) -> str:
 def function(name: str, value: Any) -> str:
     """Describe a function: its signature and its docstring."""
     node = definition(value)
-    return f"```python\n{signature(f'llmcli.{name}', node)}\n```\n\n{prose(value.__doc__)}"
+    text = prose(value.__doc__, parameters(node))
+    return f"```python\n{signature(f'llmcli.{name}', node)}\n```\n\n{text}"
 
 
 def structure(name: str, value: Any) -> str:
@@ -124,21 +126,36 @@ def written(argument: ast.arg, default: ast.expr | None) -> str:
     return ast.unparse(argument) + (f" = {ast.unparse(default)}" if default else "")
 
 
-def prose(docstring: str | None) -> str:
-    """Turn a docstring into Markdown: paragraphs, and its examples as sessions of Python."""
+def parameters(node: ast.FunctionDef) -> list[str]:
+    """Name the parameters of a function."""
+    return [argument.arg for argument in (*node.args.args, *node.args.kwonlyargs)]
+
+
+def prose(docstring: str | None, names: Sequence[str] = ()) -> str:
+    """Turn a docstring into Markdown: paragraphs, and its examples as sessions of Python.
+
+    names: the parameters, which become a list where a paragraph tells of them.
+    """
     parts = []
     for paragraph in inspect.cleandoc(docstring or "").split("\n\n"):
         if paragraph.startswith(">>> "):
             parts.append(f"```pycon\n{paragraph}\n```\n")
         else:
-            parts.append("\n\n".join(sentences(paragraph)) + "\n")
+            parts.append("\n\n".join(sentences(paragraph, names)) + "\n")
     return "\n".join(parts)
 
 
-def sentences(paragraph: str) -> Iterator[str]:
-    """Give what a paragraph says of errors a paragraph of its own."""
+def sentences(paragraph: str, names: Sequence[str]) -> Iterator[str]:
+    """Give what a paragraph says of parameters as a list, of errors as a paragraph of its own."""
     text, raises, errors = paragraph.partition("\nRaises ")
-    yield marked_up(text)
+    starts = "|".join(names)
+    parts = re.split(rf"(?:^|(?<=[.;] )|(?<=[.;]\n))({starts}): ", text) if names else [text]
+    if parts[0]:
+        yield marked_up(parts[0])
+    told = zip(parts[1::2], parts[2::2], strict=True)
+    items = [f"- `{name}`: {marked_up(meaning)}" for name, meaning in told]
+    if items:
+        yield "\n".join(items)
     if raises:
         yield marked_up(f"Raises {errors}")
 

@@ -22,7 +22,7 @@ OTHERS_FLAGS = {  # of pip, pipx, uv
     "--pip-args",
     "--torch-backend",
 }
-EXAMPLES = re.compile(r"/(test_)?count\.(py|md)|/NAME/")  # what the reader of CONTRIBUTING.md makes
+EXAMPLES = re.compile(r"/(test_)?count\.(py|md)|NAME")  # what the reader of CONTRIBUTING.md makes
 
 
 def text_of(name):
