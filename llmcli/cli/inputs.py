@@ -33,7 +33,7 @@ def rows_of(source: InputOptions, pair: str | None = None) -> Iterator[Row]:
     return iter([Row(number, text, pair=pair) for number, text in enumerate(texts, 1)])
 
 
-def one_text(source: InputOptions) -> str:
+def only_text(source: InputOptions) -> str:
     """The one text that --show-code is for. Raises click.UsageError if there are several."""
     if source.input is not None or len(source.texts) > 1:
         raise click.UsageError("--show-code is for one TEXT")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from llmcli.cli.inputs import one_text, rows_of
+from llmcli.cli.inputs import only_text, rows_of
 from llmcli.cli.output import Output
 from llmcli.cli.progress import Progress
 from llmcli.cli.results import Display, Recorded, Run, Shown
@@ -45,7 +45,7 @@ class RowCommand:
 
     def only_text(self) -> str:
         """The one text that --show-code is for. Raises click.UsageError if there are several."""
-        return one_text(self.source)
+        return only_text(self.source)
 
     def write_code(self, code: str) -> None:
         """Write the script of --show-code."""

@@ -21,12 +21,12 @@ class Described:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a task made of one row. Each task adds fields of its own."""
+    """The result of a task for one row. Each task adds fields of its own."""
 
     row: Row
     notes: tuple[str, ...] = field(default=(), repr=False, compare=False, kw_only=True)
-    """Choices that were made for the user: a starter was loaded, a text was cut. No part of the
-    record."""
+    """Choices that were made for the user: a starter was loaded, a text was cut. They are not
+    part of the record."""
 
     def to_dict(self) -> Record:
         """The result as JSON has it; docs/results.md lists the fields."""
@@ -37,7 +37,7 @@ def record_of(result: Result, *, without: tuple[str, ...] = ()) -> Record:
     """The other fields of a result's row, the row's number, then the result's own fields.
 
     A field of the row whose name the result has too becomes `input_...`; the text itself is
-    left out, since the result has it. without: fields that are no part of the record.
+    left out, since the result has it. without: fields that are not part of the record.
     """
     left_out = ("row", "notes", *without)
     names = [each.name for each in fields(result) if each.name not in left_out]

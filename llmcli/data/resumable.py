@@ -199,7 +199,7 @@ def _change(name: str, before: Any, now: Any) -> str:
     """What differs between two runs, in words."""
     if name in ("input", "model", "context"):
         return f"the {name} has changed since"
-    old, new = ("not given" if value is None else str(value) for value in (before, now))
+    old, new = ("not given" if value in (None, "") else value for value in (before, now))
     return f"{name} was {old} and is {new} now"
 
 

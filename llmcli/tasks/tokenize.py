@@ -71,7 +71,7 @@ def count(vocabulary: Vocabulary, rows: Iterable[Row], *, special: bool = True) 
     texts = tokens = characters = 0
     for one in tokenize(vocabulary, rows, special=special):
         if isinstance(one, Failure):
-            raise InputError(f"line {one.row.number}: {one.error}")
+            raise InputError(f"{one.row.where}: {one.error}")
         texts += 1
         tokens += one.count
         characters += len(one.text)

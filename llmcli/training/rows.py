@@ -37,7 +37,7 @@ class RowTask(TrainingTask):
     def each_row(self, path: str) -> Iterator[tuple[str, Any]]:
         """The rows of a file, each with its place there; an InputError for an unusable one."""
         for row in read_rows(path, self.columns):
-            place = f"line {row.number}"
+            place = row.where
             try:
                 if row.error is not None:
                     raise InputError(row.error)
@@ -196,5 +196,5 @@ def encoded_texts(
     names = [name for name in ("input_ids", "token_type_ids") if name in encoded]
     for row, ids in zip(rows, encoded["input_ids"], strict=True):
         if not ids:
-            raise InputError(f"line {row.number}: the text has no token that the model knows")
+            raise InputError(f"{row.where}: the text has no token that the model knows")
     return [{name: encoded[name][index] for name in names} for index in range(len(texts))]

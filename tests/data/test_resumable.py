@@ -48,6 +48,7 @@ def test_a_run_without_an_identity_cannot_be_resumed(tmp_path):
     [
         ({**RUN, "--top": 4}, "--top was 3 and is 4 now"),
         ({"llmcli": "classify"}, "--top was 3 and is not given now"),
+        ({**RUN, "--top": ""}, "--top was 3 and is not given now"),
         ({**RUN, "model": "a"}, "the model has changed since"),
     ],
 )

@@ -170,7 +170,7 @@ class StreamReader:
     def _rows(self, path: str, stream: Stream) -> Iterator[Piece]:
         """The rows of a file, each a document, which is noted before its text is passed on."""
         for row in read_rows(path, self._column):
-            place = f"line {row.number}"
+            place = row.where
             if row.error is not None:
                 stream.problems.append(problem_of(path, place, InputError(row.error)))
                 continue

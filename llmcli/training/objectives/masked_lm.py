@@ -78,7 +78,7 @@ class MaskedObjective(RowObjective):
             encoded = encode(self.tokenizer, texts, [None] * len(texts), fitting)
             for row, fitted in zip(group, encoded, strict=True):
                 if isinstance(fitted, InputError):
-                    raise InputError(f"line {row.number}: {fitted}")
+                    raise InputError(f"{row.where}: {fitted}")
                 for window in fitted.windows:
                     types = {"token_type_ids": window.types} if window.types else {}
                     feature = {"input_ids": window.ids, **types, "content": window.content}
