@@ -5,6 +5,7 @@ import inspect
 import re
 import textwrap
 import types
+from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -16,6 +17,7 @@ from llmcli.tasks.embed import Ranked
 from llmcli.tasks.models import FileCheck, ModelDetails, ModelEntry
 from llmcli.tasks.tokenize import Count, Decoded
 from tests.docs.pages import DOCS
+from tests.docs.tables import TABLES
 
 PAGE = DOCS / "results.md"
 RECORDS = {
@@ -65,6 +67,9 @@ def page(versions: dict[tuple[str, str], str]) -> str:
     parts, waiting, seen = [INTRODUCTION], [], set()
     for command, kind in RECORDS.items():
         parts.append(f"## {command}\n\n{_table(kind, versions, waiting, is_record=True)}")
+    for command, (name, says, rows) in TABLES.items():
+        head = f"In Python: `{name}`. {says}\n\n" if name else ""
+        parts.append(f"## {command}\n\n{head}{_lines(name or command, rows, versions)}")
     parts.append("## Parts of results\n\n")
     while waiting:
         kind = waiting.pop(0)
@@ -79,7 +84,7 @@ def documented(text: str) -> dict[tuple[str, str], str]:
     versions = {}
     kind = ""
     for line in text.splitlines():
-        if match := re.match(r"(?:### |In Python: `)(\w+)", line):
+        if match := re.match(r"(?:##+ |In Python: `)([^`]+)", line):
             kind = match[1]
         elif match := re.match(r"\| `(\w+)` \|.*\| (\S+) \|$", line):
             versions[kind, match[1]] = match[2]
@@ -91,15 +96,17 @@ def _table(kind: type, versions: dict, waiting: list[type], *, is_record: bool =
     rows = [(field.name, _type(hint, waiting), text) for field, hint, text in _fields(kind)]
     if is_record and "row" in {field.name for field in fields(kind)}:
         rows = [ROW, *rows]
-    lines = [
-        f"| `{field}` | {form} | {text} | {versions.get((name, field), llmcli.__version__)} |"
-        for field, form, text in rows
-    ]
     says = textwrap.dedent(kind.__doc__ or "").split("\n\n")[0].replace("\n", " ")
     head = f"In Python: `{name}`. {says}\n\n" if is_record else f"{says}\n\n"
-    return (
-        head + "| field | type | meaning | since |\n|---|---|---|---|\n" + "\n".join(lines) + "\n\n"
-    )
+    return head + _lines(name, rows, versions)
+
+
+def _lines(kind: str, rows: Sequence[tuple[str, str, str]], versions: dict) -> str:
+    lines = [
+        f"| `{field}` | {form} | {text} | {versions.get((kind, field), llmcli.__version__)} |"
+        for field, form, text in rows
+    ]
+    return "\n".join(["| field | type | meaning | since |", "|---|---|---|---|", *lines, "", ""])
 
 
 def _fields(kind: type):

@@ -9,7 +9,12 @@ import numpy as np
 import pytest
 
 import llmcli
+from llmcli.spec.tasks import BenchOptions
+from llmcli.system.machine import describe
+from llmcli.system.measure import Machine
+from llmcli.tasks.bench import BenchReport
 from tests.docs.results import PAGE, PYTHON_ONLY, RECORDS, documented, page
+from tests.docs.tables import TABLES
 
 OPTIONAL = {"pair", "logprobs"}
 """Fields that a record has only if they were asked for."""
@@ -65,6 +70,55 @@ def test_logprobs_and_pairs_are_as_the_page_says(run):
     assert len(record["logprobs"]) == 3
     (record,) = json.loads(run("classify", "good", "--text-pair", "bad", "--json").stdout)
     assert record["pair"] == "bad"
+
+
+ABSENT = {"settings", "baseline", "signatures", "classes", "labels", "confusion"}
+"""Fields of an evaluation that only some tasks have."""
+
+
+def names_in_table(command):
+    """The fields that the page lists for a command."""
+    return [name for name, *_ in TABLES[command][2]]
+
+
+def test_reports_are_as_the_page_says(run, tmp_path):
+    data = tmp_path / "dev.jsonl"
+    data.write_text('{"text": "I loved it.", "label": "positive"}\n')
+    classes = ("--task", "classification", "-i", data, "--json")
+    texts = ("--task", "causal-lm", "-i", data, "--baseline", "ngram", "--json")
+    seen = set()
+    for arguments in (classes, texts):
+        (report,) = json.loads(run("evaluate", *arguments).stdout)
+        names = names_in_table("llmcli evaluate")
+        assert list(report) == [name for name in names if name in report or name not in ABSENT]
+        seen |= {*report}
+    assert ABSENT - seen == {"signatures"}
+    (comparison,) = json.loads(run("compare", "bert-en", "bert-en", *classes).stdout)
+    assert list(comparison) == names_in_table("llmcli compare")
+
+
+def test_what_a_run_takes_and_its_data_are_as_the_page_says(run, tmp_path):
+    text = tmp_path / "train.txt"
+    text.write_text("Once upon a time there was a small cat. " * 99)
+    training = ("finetune", "--train", text, "-m", "gpt2-stories", "--max-steps", "1")
+    estimate = json.loads(run(*training, "--dry-run", "--json").stdout)
+    assert {*estimate} == {*names_in_table("llmcli finetune --dry-run")}
+    found = json.loads(run(*training, "--check", "--json").stdout)
+    assert list(found) == names_in_table("llmcli finetune --check")
+    for name in found["checks"][0]:
+        assert f"`{name}`" in str(TABLES["llmcli finetune --check"])
+
+
+def test_where_a_model_is_is_as_the_page_says(run):
+    (record,) = json.loads(run("models", "path", "gpt2-stories", "--json").stdout)
+    assert list(record) == names_in_table("llmcli models path, pull and convert")
+
+
+def test_timings_are_as_the_page_says():
+    options = BenchOptions()
+    report = BenchReport("gpt2", "causal", options, Machine(describe(), 10.0, ()), ()).to_dict()
+    assert list(report) == names_in_table("llmcli bench")
+    assert all(f"`{name}`" in str(TABLES["llmcli bench"]) for name in report["machine"])
 
 
 def assert_is(value, hint, where):
