@@ -16,6 +16,7 @@ OURS = {
     "llmcli generate --nonsense": ["generate", "--nonsense"],
     'llmcli tokenize "Once upon a time"': ["tokenize", "-q", "--ids", "Once upon a time"],
 }
+API = 'python -c "import llmcli"'
 TORCH = 'python -c "import torch"'
 
 
@@ -23,6 +24,7 @@ def main() -> None:
     options = common.arguments(__doc__, rounds=9).parse_args()
     commands = {name: [sys.executable, "-m", "llmcli", *words] for name, words in OURS.items()}
     commands["transformers --help"] = [str(Path(sys.executable).parent / "transformers"), "--help"]
+    commands[API] = common.script("import llmcli")
     commands[TORCH] = common.script("import torch")
     sides = common.measure_for(options, commands, {"llmcli generate --nonsense": 2})
     ours = sides["llmcli --help"]
@@ -33,7 +35,7 @@ def main() -> None:
         return common.Check("both print their usage", good)
 
     rows = [common.row("llmcli --help", peer, ours, sides[peer], needed=15, check=helps)]
-    rows += [common.row(name, TORCH, sides[name], sides[TORCH]) for name in OURS]
+    rows += [common.row(name, TORCH, sides[name], sides[TORCH]) for name in (*OURS, API)]
     common.finish(options, rows)
 
 

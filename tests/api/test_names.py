@@ -72,20 +72,14 @@ def test_another_name_is_not_there():
         llmcli.train  # noqa: B018
 
 
-def test_importing_takes_no_library_and_less_than_50_ms():
+def test_importing_takes_typing_alone():
+    """So it takes a few milliseconds: benchmarks/start.py measures them."""
     code = (
-        "import sys, time\n"
-        "began = time.perf_counter()\n"
+        "import sys, typing\n"
+        "before = set(sys.modules)\n"
         "import llmcli\n"
-        "took = time.perf_counter() - began\n"
         "dir(llmcli)\n"
-        "heavy = {'torch', 'numpy', 'transformers', 'tokenizers', 'click', 'rich', 'logging'}\n"
-        "print(took, *heavy & set(sys.modules))\n"
+        "print(*sorted(set(sys.modules) - before))\n"
     )
-    runs = [
-        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-        for _ in range(3)
-    ]
-    took, *heavy = min((run.stdout.split() for run in runs), key=lambda words: float(words[0]))
-    assert heavy == []
-    assert float(took) < 0.05
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["llmcli"]
