@@ -1,4 +1,4 @@
-"""The few functions of numpy arrays that tasks need, so that they need no torch."""
+"""Array types, and the few functions of numpy arrays that make torch unnecessary in tasks."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -32,7 +32,7 @@ def sigmoid(logits: Floats) -> Floats:
 
 
 def top(values: Floats, count: int) -> Integers:
-    """Where the `count` greatest of values (N,) lie, the greatest first; of equals, the first."""
+    """Indices of the `count` largest of values (N,), the largest first; of equals, the first."""
     if count < len(values):
         least = np.partition(values, -count)[-count]
         candidates = np.flatnonzero(values >= least)
@@ -43,18 +43,18 @@ def top(values: Floats, count: int) -> Integers:
 
 
 def weighted_mean(values: Sequence[Floats], weights: Sequence[int]) -> Floats:
-    """The mean of what the windows of a text gave, by their numbers of tokens."""
+    """The mean over the windows of a text, weighted by their numbers of tokens."""
     total = sum(weights)
     mean = sum(value * (weight / total) for value, weight in zip(values, weights, strict=True))
     return np.asarray(mean, np.float32)
 
 
 def require_numbers(values: Any) -> None:
-    """Raise ModelUnsuitable if a model computes NaN: every choice among its values is void.
+    """Raise ModelUnsuitable if a model computed NaN, which would make any choice arbitrary.
 
     values: an array or a tensor.
     """
     if (values != values).any():
         raise ModelUnsuitable(
-            "the model computes NaN: its weights are damaged, or --dtype is too narrow for it"
+            "the model computes NaN: its weights are damaged, or `dtype` is too narrow for it"
         )

@@ -1,1 +1,1 @@
-"""Checkpoints without torch: hub, folders, architectures, safetensors and GGUF headers."""
+"""Checkpoints without torch: hub, folders, architectures, safetensors and GGUF files."""

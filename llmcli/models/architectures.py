@@ -1,21 +1,23 @@
-"""What a config.json says a model is: its kind, its task, its context length."""
+"""What config.json says about a model: its kind, its task, its context length."""
 
 from typing import Any, Literal
 
 from llmcli.errors import ModelUnsuitable
 
 Kind = Literal["causal", "masked", "seq2seq", "classifier", "tagger", "reader", "encoder", "other"]
+"""What a model can do. reader: extractive question answering; encoder: no prediction head."""
 
 
 def kind_of(config: dict[str, Any]) -> Kind:
-    """What a configuration is for: decided by its architecture, else by its model type.
+    """The kind of a model, by the name of its architecture, else by its model type.
 
     >>> kind_of({"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"]})
     'causal'
     >>> kind_of({"model_type": "bert", "architectures": ["BertForMaskedLM"]})
     'masked'
     """
-    named = next((kind for name in architectures(config) if (kind := _kind_of_name(name))), None)
+    names = architectures(config)
+    named = next((kind for name in names if (kind := _kind_of_name(name))), None)
     if named in ("classifier", "tagger", "reader"):
         return named
     if config.get("is_encoder_decoder"):
@@ -25,13 +27,13 @@ def kind_of(config: dict[str, Any]) -> Kind:
     if named is not None:
         return named
     kind = _kind_of_type(str(config.get("model_type")), bool(config.get("is_decoder")))
-    if kind == "masked" and any(name.endswith("Model") for name in architectures(config)):
-        return "encoder"  # without a head; a causal model's head is mostly its embedding
+    if kind == "masked" and any(name.endswith("Model") for name in names):
+        return "encoder"  # without a head; that of a causal model is mostly its embedding
     return kind
 
 
 def kinds_of(config: dict[str, Any]) -> tuple[Kind, ...]:
-    """All that a folder is for: one whose `architectures` name several heads holds them all.
+    """All kinds of a model: a checkpoint whose `architectures` name several heads has them all.
 
     >>> names = ["BertForSequenceClassification", "BertForQuestionAnswering", "BertModel"]
     >>> kinds_of({"model_type": "bert", "architectures": names})
@@ -54,21 +56,21 @@ HEADS: dict[Kind, tuple[str, ...]] = {
 
 
 def _kind_of_name(architecture: str) -> Kind | None:
-    """What the head in a class name is for; the longer endings come first."""
+    """The kind of the head in a class name."""
     return next((kind for kind, ends in HEADS.items() if architecture.endswith(ends)), None)
 
 
-# They are listed as causal, but need more than the tokens so far to predict the next one.
+# transformers lists them as causal, but they need more than the tokens before to predict one.
 NOT_LEFT_TO_RIGHT = ("xlnet", "recurrent_gemma")
 
 
 def architectures(config: dict[str, Any]) -> list[str]:
-    """The class names that a configuration gives its model, often one."""
+    """The class names of the model in transformers, usually one."""
     names = config.get("architectures")
     return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
 
-WORDS: dict[Kind, str] = {
+DESCRIPTIONS: dict[Kind, str] = {
     "causal": "a causal language model",
     "masked": "a masked language model",
     "seq2seq": "a sequence-to-sequence model",
@@ -76,11 +78,11 @@ WORDS: dict[Kind, str] = {
     "tagger": "a token classifier",
     "reader": "an extractive question answering model",
     "encoder": "an encoder without a prediction head",
-    "other": "no language model, or one without its prediction head",
+    "other": "not a language model, or one without its prediction head",
 }
 
 
-COMMAND: dict[Kind, str] = {
+COMMANDS: dict[Kind, str] = {
     "causal": "generate",
     "masked": "fill",
     "seq2seq": "translate",
@@ -88,10 +90,11 @@ COMMAND: dict[Kind, str] = {
     "reader": "answer",
     "encoder": "embed",
 }
+"""The command for each kind of model."""
 
 
 def choose_kind(model_id: str, config: dict[str, Any], wanted: tuple[Kind, ...]) -> Kind:
-    """Which of the wanted kinds a model is of; ModelUnsuitable where it is of none."""
+    """The first of the wanted kinds that a model is of. Raises ModelUnsuitable if it is of none."""
     kinds = kinds_of(config)
     for kind in wanted:
         if kind in kinds:
@@ -101,14 +104,14 @@ def choose_kind(model_id: str, config: dict[str, Any], wanted: tuple[Kind, ...])
 
 
 def require_kind(model_id: str, kind: Kind, wanted: tuple[Kind, ...]) -> None:
-    """Raise ModelUnsuitable if a model is of another kind than the task needs."""
+    """Raise ModelUnsuitable if a model is not of a kind that the task needs."""
     if kind not in wanted:
-        needed = " or ".join(WORDS[one] for one in wanted)
-        use = f", for llmcli {COMMAND[kind]}" if kind in COMMAND else ""
-        raise ModelUnsuitable(f"{model_id} is {WORDS[kind]}{use}: this needs {needed}")
+        needed = " or ".join(DESCRIPTIONS[other] for other in wanted)
+        use = f", for llmcli {COMMANDS[kind]}" if kind in COMMANDS else ""
+        raise ModelUnsuitable(f"{model_id} is {DESCRIPTIONS[kind]}{use}: this needs {needed}")
 
 
-# Of the common types, so that transformers need not be asked, which takes seconds.
+# Common model types, for which transformers need not be imported, which takes seconds.
 COMMON: dict[str, Kind] = {
     **dict.fromkeys(("bert", "distilbert", "roberta", "xlm-roberta", "camembert"), "masked"),
     **dict.fromkeys(("gpt2", "llama", "mistral", "qwen2", "qwen3", "gpt_neox", "opt"), "causal"),
@@ -141,7 +144,7 @@ _TASKS = {
 
 
 def task_of(config: dict[str, Any]) -> str:
-    """What a model is good for, by the hub's names, as far as its architecture tells.
+    """The task of a model by its architecture, as the hub names tasks.
 
     >>> task_of({"architectures": ["BertForQuestionAnswering"]})
     'question-answering'
@@ -154,7 +157,7 @@ def task_of(config: dict[str, Any]) -> str:
 
 
 def context_length(config: dict[str, Any]) -> int | None:
-    """How many positions a configuration allows, or None where it sets no bound."""
+    """The number of positions that a configuration allows; None if it sets no limit."""
     for name in ("max_position_embeddings", "n_positions", "max_seq_len", "n_ctx"):
         value = config.get(name)
         if isinstance(value, int) and value > 0:
@@ -164,7 +167,7 @@ def context_length(config: dict[str, Any]) -> int | None:
     return None
 
 
-# Their positions begin after the padding token's id, as RoBERTa's do.
+# Their positions start after the padding token's id, as those of RoBERTa.
 COUNT_FROM_PADDING = (
     *("roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl"),
     *("camembert", "longformer", "mpnet", "data2vec-text"),

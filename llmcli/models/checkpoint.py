@@ -1,4 +1,4 @@
-"""What a checkpoint folder holds, found without torch, and what is wrong with it."""
+"""Checkpoint folders: their files, and what is wrong with them, without torch."""
 
 import json
 from dataclasses import dataclass
@@ -24,9 +24,9 @@ class Checkpoint:
     folder: Path
     origin: Origin
     revision: str | None = None
-    """The hub's commit."""
+    """The commit on the hub."""
     gguf_file: str | None = None
-    """The file of `folder` that holds the model, where that is GGUF."""
+    """The file in `folder` that holds the model, if it is a GGUF file."""
 
     @property
     def path(self) -> Path:
@@ -35,15 +35,15 @@ class Checkpoint:
 
 
 def starters() -> list[str]:
-    """Names of the models that come with the package."""
+    """Names of the models that come with the package, sorted."""
     return sorted(path.parent.name for path in STARTERS.glob("*/config.json"))
 
 
 def check(checkpoint: Checkpoint) -> None:
-    """Make sure that a folder can be loaded, before anything heavy is imported.
+    """Check that a checkpoint can be loaded, before anything heavy is imported.
 
-    Raises ModelNotFound for parts that are not there (half a download, Git LFS pointers),
-    ModelUnsuitable for what is no model folder, is damaged, or is pickled.
+    Raises ModelNotFound for missing files (an incomplete download, Git LFS pointers),
+    ModelUnsuitable for a folder that is not a model, is damaged, or has pickled weights.
     """
     if checkpoint.gguf_file is not None:
         check_gguf(checkpoint)
@@ -58,11 +58,11 @@ def check(checkpoint: Checkpoint) -> None:
 
 
 def read_config(checkpoint: Checkpoint) -> dict[str, Any]:
-    """The contents of config.json; ModelUnsuitable where there is none or it is not JSON."""
+    """The contents of config.json. Raises ModelUnsuitable if it is missing or not JSON."""
     path = checkpoint.folder / "config.json"
     if not path.is_file():
         raise ModelUnsuitable(
-            f"{checkpoint.model_id} is no model: {checkpoint.folder} has no config.json"
+            f"{checkpoint.model_id} is not a model: {checkpoint.folder} has no config.json"
         )
     config = read_json(checkpoint, path)
     if "model_type" not in config:
@@ -71,9 +71,10 @@ def read_config(checkpoint: Checkpoint) -> dict[str, Any]:
 
 
 def read_adapters(checkpoint: Checkpoint) -> dict[str, Any] | None:
-    """What adapter_config.json says; None where the folder holds a whole model.
+    """The contents of adapter_config.json; None if the folder holds a whole model.
 
-    Raises ModelUnsuitable where it does not name the model that the adapters are for.
+    Raises ModelUnsuitable if it does not name the model that the adapters are for, ModelNotFound
+    if their weights are missing.
     """
     path = checkpoint.folder / ADAPTERS
     if checkpoint.gguf_file is not None or not path.is_file():
@@ -89,20 +90,20 @@ def read_adapters(checkpoint: Checkpoint) -> dict[str, Any] | None:
 
 
 def read_json(checkpoint: Checkpoint, path: Path) -> dict[str, Any]:
-    """A JSON object of a checkpoint; ModelUnsuitable where it is something else."""
+    """The JSON object in a file. Raises ModelUnsuitable if it is not one."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError, RecursionError) as error:
-        raise ModelUnsuitable(f"{path} is damaged: {error}; {_anew(checkpoint)}") from None
+        raise ModelUnsuitable(f"{path} is damaged: {error}; {_replace(checkpoint)}") from None
     if not isinstance(value, dict):
-        raise ModelUnsuitable(f"{path} is damaged: no JSON object; {_anew(checkpoint)}")
+        raise ModelUnsuitable(f"{path} is damaged: not a JSON object; {_replace(checkpoint)}")
     return value
 
 
 def weight_files(checkpoint: Checkpoint) -> list[Path]:
-    """The safetensors files of a folder, all of them there.
+    """The safetensors files of a checkpoint.
 
-    Raises ModelNotFound where some are missing, ModelUnsuitable where the weights are pickled.
+    Raises ModelNotFound if some are missing, ModelUnsuitable if the weights are pickled.
     """
     folder = checkpoint.folder
     single = folder / "model.safetensors"
@@ -110,15 +111,15 @@ def weight_files(checkpoint: Checkpoint) -> list[Path]:
         return [single]
     index = folder / INDEX
     if index.is_file():
-        places = read_json(checkpoint, index).get("weight_map")
-        if not isinstance(places, dict) or not all(isinstance(v, str) for v in places.values()):
-            raise ModelUnsuitable(f"{index} is damaged: no weight_map; {_anew(checkpoint)}")
-        shards = sorted(set(places.values()))
+        files = read_json(checkpoint, index).get("weight_map")
+        if not isinstance(files, dict) or not all(isinstance(name, str) for name in files.values()):
+            raise ModelUnsuitable(f"{index} is damaged: no weight_map; {_replace(checkpoint)}")
+        shards = sorted(set(files.values()))
         missing = [name for name in shards if not (folder / name).is_file()]
         if missing or not shards:
             lost = ", ".join(missing) or "every weight file"
             raise ModelNotFound(
-                f"{checkpoint.model_id} is only half there: {lost} is missing; {_again(checkpoint)}"
+                f"{checkpoint.model_id} is incomplete: {lost} is missing; {_complete(checkpoint)}"
             )
         return [folder / name for name in shards]
     pickles = [path.name for pattern in PICKLES for path in folder.glob(pattern)]
@@ -126,29 +127,26 @@ def weight_files(checkpoint: Checkpoint) -> list[Path]:
         raise pickle_refused(checkpoint.model_id, pickles[0])
     raise ModelNotFound(
         f"{checkpoint.model_id} has no weights: {folder} holds no model.safetensors; "
-        f"{_again(checkpoint)}"
+        f"{_complete(checkpoint)}"
     )
 
 
 def pickle_refused(model_id: str, name: str) -> ModelUnsuitable:
-    """The error for weights that could run code when they are read."""
-    known = name.startswith("pytorch_model") and name.endswith(".bin")
-    cure = f"convert it with: llmcli models convert {model_id} FOLDER"
+    """The error for a file of pickled weights, which could run code when they are read."""
+    is_convertible = name.startswith("pytorch_model") and name.endswith(".bin")
+    command = f"convert it with: llmcli models convert {model_id} FOLDER"
     return ModelUnsuitable(
         f"{model_id} has its weights in {name}, a pickle, which can run any code when it is read; "
-        + (cure if known else "ask its author for safetensors")
+        + (command if is_convertible else "ask its author for safetensors")
     )
 
 
 VOCABULARIES = ("tokenizer.json", "vocab.*", "*.model", "*.spm", "*.tiktoken", "tekken.json")
-NEED_NONE = ("ByT5Tokenizer", "CanineTokenizer", "PerceiverTokenizer")  # they count bytes
+NEED_NONE = ("ByT5Tokenizer", "CanineTokenizer", "PerceiverTokenizer")  # bytes, characters
 
 
 def check_tokenizer(checkpoint: Checkpoint) -> None:
-    """Make sure that there is a vocabulary: transformers would go on with an empty one.
-
-    Raises ModelUnsuitable.
-    """
+    """Raise ModelUnsuitable if there is no vocabulary: transformers would use an empty one."""
     if any(any(checkpoint.folder.glob(pattern)) for pattern in VOCABULARIES):
         return
     settings = checkpoint.folder / "tokenizer_config.json"
@@ -162,7 +160,7 @@ def check_tokenizer(checkpoint: Checkpoint) -> None:
 
 
 def check_gguf(checkpoint: Checkpoint) -> None:
-    """Make sure that a GGUF file begins as one."""
+    """Raise ModelUnsuitable if a GGUF file does not begin like one."""
     if _beginning(checkpoint.path, 4) != b"GGUF":
         raise ModelUnsuitable(f"{checkpoint.path} is not a GGUF file: it does not begin with GGUF")
 
@@ -186,18 +184,18 @@ def _check_safetensors(checkpoint: Checkpoint, path: Path) -> None:
         with safe_open(path, framework="numpy"):  # reads the header, compares it with the size
             pass
     except SafetensorError as error:
-        raise ModelUnsuitable(f"{path} is damaged: {error}; {_anew(checkpoint)}") from None
+        raise ModelUnsuitable(f"{path} is damaged: {error}; {_replace(checkpoint)}") from None
 
 
-def _again(checkpoint: Checkpoint) -> str:
+def _complete(checkpoint: Checkpoint) -> str:
     if checkpoint.origin == "hub":
-        return f"fetch it again: llmcli models pull {checkpoint.model_id}"
-    return "copy it again from where it came"
+        return f"download it again: llmcli models pull {checkpoint.model_id}"
+    return "copy it again"
 
 
-def _anew(checkpoint: Checkpoint) -> str:
-    """What to do about a damaged file: a pull alone would leave it, as it is there."""
+def _replace(checkpoint: Checkpoint) -> str:
+    """What to do about a damaged file, which a pull alone would not replace."""
     if checkpoint.origin == "hub":
         name = checkpoint.model_id
         return f"remove it with llmcli models rm {name}, then llmcli models pull {name}"
-    return "copy it again from where it came"
+    return "copy it again"

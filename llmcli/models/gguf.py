@@ -1,4 +1,4 @@
-"""What the header of a GGUF file says, read with the gguf package."""
+"""The header of a GGUF file, read with the gguf package."""
 
 import struct
 from dataclasses import dataclass
@@ -11,13 +11,15 @@ from llmcli.system.extras import load_extra
 
 @dataclass(frozen=True, slots=True)
 class GgufMetadata:
-    """What `llmcli models show` needs of a GGUF file."""
+    """The metadata that `llmcli models show` prints."""
 
     architecture: str
     parameters: int
     dtype: str
+    """All types of its tensors, such as "F32, Q4_K"."""
     context: int | None
     vocabulary: int | None
+    """Number of tokens."""
     licence: str | None
 
 

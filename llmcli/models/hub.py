@@ -1,11 +1,11 @@
-"""From what the user typed to a folder on disk. The only file that talks to the hub."""
+"""Finding a checkpoint: starter, path or hub model. The only file that talks to the hub."""
 
 import hashlib
 import re
 from pathlib import Path
 from typing import Any
 
-from llmcli.errors import LlmcliError, ModelNotFound, ModelUnsuitable, UsageError
+from llmcli.errors import LlmcliError, ModelNotFound, ModelUnsuitable, UsageError, listed
 from llmcli.models.checkpoint import (
     STARTERS,
     Checkpoint,
@@ -19,7 +19,7 @@ from llmcli.spec import ModelSpec
 from llmcli.system.hashes import hash_file
 
 WANTED = ["*.json", "*.safetensors", "*.model", "*.spm", "*.txt", "*.jinja", "*.tiktoken", "*.md"]
-# Other formats in folders of their own, but not 1_Pooling of sentence-transformers; a second copy.
+# Folders with other formats, but not 1_Pooling of sentence-transformers; second copies.
 UNWANTED = ["[!0-9]*/*", "consolidated*"]
 CODE = "*.py"  # only with trust_remote_code
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
@@ -27,35 +27,35 @@ HUB_GGUF = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+/.+\.gguf")
 
 
 def resolve(model: ModelSpec) -> Checkpoint:
-    """Find the checkpoint that `model.model_id` means, downloading it if it must.
+    """Find the checkpoint that `model.model_id` names, and download it if necessary.
 
-    A starter's name comes first, then a path, then the hub; what the cache holds whole is
-    used without asking the hub. Raises ModelNotFound.
+    A starter's name comes first, then a path, then the hub; a complete model in the cache is used
+    without a request to the hub. Raises ModelNotFound.
     """
-    here = resolve_local(model)
-    if here is not None:
-        return here
+    local = resolve_local(model)
+    if local is not None:
+        return local
     model_id = model.model_id
     if HUB_GGUF.fullmatch(model_id):
         return _hub_gguf(model)
     if not HUB_ID.fullmatch(model_id):
         raise ModelNotFound(
-            f"no model {model_id!r}: no such file or folder, and it cannot be a hub id"
+            f"no model {model_id!r}: no such file or folder, and not a valid hub id"
         )
     return _from_hub(model)
 
 
 def resolve_local(model: ModelSpec) -> Checkpoint | None:
-    """Find a starter or a path; None where `model.model_id` can only mean a hub model."""
+    """Find a starter or a path; None if `model.model_id` can only be a hub model."""
     model_id = model.model_id
-    found = None
+    checkpoint = None
     if model_id in starters():
-        found = Checkpoint(model_id, STARTERS / model_id, "starter")
+        checkpoint = Checkpoint(model_id, STARTERS / model_id, "starter")
     elif model_id:
-        found = _on_disk(model_id)
-    if found is not None and model.revision is not None:
+        checkpoint = _on_disk(model_id)
+    if checkpoint is not None and model.revision is not None:
         raise UsageError(f"--revision is for models on the hub; {model_id} is on this machine")
-    return found
+    return checkpoint
 
 
 def _on_disk(model_id: str) -> Checkpoint | None:
@@ -81,15 +81,15 @@ def _folder(model_id: str, path: Path) -> Checkpoint:
     if not (path / "config.json").exists():
         files = sorted(path.glob("*.gguf"))
         if len(files) > 1:
-            names = ", ".join(file.name for file in files)
-            raise ModelNotFound(f"{path} holds several GGUF files: name one of {names}")
+            names = listed(file.name for file in files)
+            raise ModelNotFound(f"{path} holds several GGUF files: choose one of {names}")
         if files:
             return Checkpoint(model_id, path, "local", gguf_file=files[0].name)
     return Checkpoint(model_id, path, "local")
 
 
 def fingerprint(checkpoint: Checkpoint) -> str:
-    """What tells a model from any other: the hub's commit, else a hash of its files."""
+    """What identifies a model: the hub's commit, else a hash of its files."""
     if checkpoint.revision is not None:
         return checkpoint.revision
     if checkpoint.gguf_file is not None:
@@ -101,7 +101,7 @@ def fingerprint(checkpoint: Checkpoint) -> str:
 
 
 def is_offline(model: ModelSpec) -> bool:
-    """True where the flag or HF_HUB_OFFLINE forbids the network."""
+    """True if the setting `offline` or HF_HUB_OFFLINE forbids the network."""
     from huggingface_hub import constants
 
     return model.offline or constants.is_offline_mode()
@@ -117,13 +117,13 @@ def _from_hub(model: ModelSpec) -> Checkpoint:
 
 
 def cached_checkpoint(model: ModelSpec) -> Checkpoint | None:
-    """What the cache holds of a hub model, or None if that is not the whole of it."""
+    """A hub model in the cache; None if it is not there, or not complete."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
     try:
         selection = _selection(model)
-        selection["ignore_patterns"] = [*UNWANTED, "*.md"]  # what runs is enough
+        selection["ignore_patterns"] = [*UNWANTED, "*.md"]  # not needed to run it
         folder = Path(snapshot_download(local_files_only=True, **selection))
     except (LocalEntryNotFoundError, HFValidationError):
         return None
@@ -137,10 +137,10 @@ def cached_checkpoint(model: ModelSpec) -> Checkpoint | None:
 
 
 def pull(model: ModelSpec) -> Checkpoint:
-    """Fetch a model into the cache, or what is new of it; files that are whole are kept.
+    """Download a model into the cache, or those files of it that are new.
 
-    Raises ModelNotFound if it is not there or cannot be fetched, ModelUnsuitable if it is
-    pickled.
+    Raises ModelNotFound if it does not exist or cannot be downloaded, ModelUnsuitable if its
+    weights are pickled.
     """
     from huggingface_hub import snapshot_download
 
@@ -152,7 +152,7 @@ def pull(model: ModelSpec) -> Checkpoint:
 
 
 def pull_any(model: ModelSpec) -> Checkpoint:
-    """Fetch a model, or one GGUF file of it (owner/name/file.gguf), or what is new."""
+    """Download a model, or one GGUF file (owner/name/file.gguf), as `pull` does."""
     if is_offline(model):
         raise ModelNotFound(
             f"HF_HUB_OFFLINE forbids the network: unset it to pull {model.model_id}"
@@ -160,7 +160,7 @@ def pull_any(model: ModelSpec) -> Checkpoint:
     if HUB_GGUF.fullmatch(model.model_id):
         return _pull_gguf(model)
     if not HUB_ID.fullmatch(model.model_id):
-        raise ModelNotFound(f"{model.model_id!r} cannot be a hub id: it is to be owner/name")
+        raise ModelNotFound(f"{model.model_id!r} is not a valid hub id, which is owner/name")
     return pull(model)
 
 
@@ -170,15 +170,15 @@ def _explain_no_safetensors(model: ModelSpec, commit: str) -> None:
     names = HfApi().list_repo_files(model.model_id, revision=commit)
     gguf = [name for name in names if name.endswith(".gguf")]
     if gguf:
-        raise ModelNotFound(f"{model.model_id} holds GGUF files: use -m {model.model_id}/{gguf[0]}")
+        raise ModelNotFound(f"{model.model_id} holds GGUF files: use {model.model_id}/{gguf[0]}")
     pickles = [name for name in names if name.endswith((".bin", ".pt", ".pth"))]
     if pickles:
         raise pickle_refused(model.model_id, pickles[0])
-    raise ModelUnsuitable(f"{model.model_id} holds no safetensors weights: it cannot be run here")
+    raise ModelUnsuitable(f"{model.model_id} holds no safetensors weights: it cannot be run")
 
 
 def pull_pickle(model: ModelSpec) -> Checkpoint:
-    """Fetch a model with pickled weights too, for conversion."""
+    """Download a model with its pickled weights, to convert them."""
     from huggingface_hub import snapshot_download
 
     selection = _selection(model)
@@ -189,20 +189,20 @@ def pull_pickle(model: ModelSpec) -> Checkpoint:
 
 
 def cached_repos() -> list[Any]:
-    """The models in the hub's cache, as huggingface_hub describes them."""
+    """The models in the cache, as objects of huggingface_hub. Raises ModelNotFound."""
     from huggingface_hub import CacheNotFound, scan_cache_dir
 
     try:
-        found = scan_cache_dir()
+        cache = scan_cache_dir()
     except CacheNotFound:
         return []
     except ValueError:
         raise ModelNotFound(f"the cache {cache_dir()} is a file: set HF_HOME") from None
-    return [repo for repo in found.repos if repo.repo_type == "model"]
+    return [repo for repo in cache.repos if repo.repo_type == "model"]
 
 
 def cached_repo(model_id: str) -> Any:
-    """One model of the cache. Raises ModelNotFound."""
+    """A model in the cache, as an object of huggingface_hub. Raises ModelNotFound."""
     for repo in cached_repos():
         if repo.repo_id == model_id:
             return repo
@@ -210,9 +210,9 @@ def cached_repo(model_id: str) -> Any:
 
 
 def remove(model_id: str) -> int:
-    """Delete all revisions of a model from the cache; return the bytes that this freed.
+    """Delete all revisions of a model from the cache; return the number of bytes freed.
 
-    Raises ModelNotFound if the cache does not hold it.
+    Raises ModelNotFound if the cache does not have it.
     """
     from huggingface_hub import scan_cache_dir
 

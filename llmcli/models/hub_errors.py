@@ -1,4 +1,4 @@
-"""What huggingface_hub raises, as one line with what to do about it."""
+"""The error messages of the hub: what huggingface_hub raises, as one line with a remedy."""
 
 import errno
 import logging
@@ -14,7 +14,7 @@ from llmcli.errors import LlmcliError, ModelNotFound
 from llmcli.models.checkpoint import starters
 from llmcli.spec import ModelSpec
 
-CONNECT_SECONDS = 10.0  # a network that swallows packets would keep us waiting for minutes
+CONNECT_SECONDS = 10.0  # a network that drops packets would make us wait for minutes
 
 
 def http_library() -> Any:
@@ -27,31 +27,33 @@ def http_library() -> Any:
 
 @contextmanager
 def hub_errors_explained(model: ModelSpec) -> Iterator[None]:
-    """Turn every failure of huggingface_hub into one line; keep its own lines off stderr."""
+    """Turn every failure of huggingface_hub into one line; it prints nothing itself."""
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
     http = http_library()
     _prepare()
     try:
         yield
-    except LocalEntryNotFoundError as error:  # its cause says why the hub did not help
+    except LocalEntryNotFoundError as error:  # its cause says what went wrong
         raise _explained(error.__cause__ or error, model) from None
     except (http.HTTPError, http.InvalidURL, OSError, RuntimeError) as error:
         # RuntimeError is hf_xet's
         raise _explained(error, model) from None
     except HFValidationError:
         name = model.model_id
-        raise ModelNotFound(f"no model {name!r}: no such folder, and no valid hub id") from None
-    except (ValueError, KeyError, TypeError, AssertionError, ImportError) as error:
-        # no hub's answer, no token, no proxy that httpx can use: all of it wrong settings
         raise ModelNotFound(
-            f"cannot fetch {model.model_id} from {_endpoint()}: {_one_line(error)}; check "
-            "HF_ENDPOINT, HF_TOKEN and the proxy, and whether the network wants you to log in"
+            f"no model {name!r}: no such file or folder, and not a valid hub id"
+        ) from None
+    except (ValueError, KeyError, TypeError, AssertionError, ImportError) as error:
+        # an answer that is not the hub's, or a token or proxy that httpx cannot use
+        raise ModelNotFound(
+            f"cannot download {model.model_id} from {_endpoint()}: {_one_line(error)}; check "
+            "HF_ENDPOINT, HF_TOKEN and the proxy, and whether the network requires a login"
         ) from None
 
 
 def _prepare() -> None:
-    """Silence huggingface_hub's log, draw its progress bars for a person alone, never hang."""
+    """Silence the log, show progress bars only on a terminal, limit the time to connect."""
     from huggingface_hub import get_session
     from huggingface_hub.utils import disable_progress_bars  # type: ignore[attr-defined]
     from huggingface_hub.utils.logging import set_verbosity
@@ -73,7 +75,7 @@ def _explained(error: BaseException, model: ModelSpec) -> LlmcliError:
     if isinstance(error, (hub.LocalEntryNotFoundError, hub.OfflineModeIsEnabled)):
         return not_here(model)
     if isinstance(error, (http.ReadError, http.RemoteProtocolError, RuntimeError)):
-        return _broke_off(error, name)
+        return _interrupted(error, name)
     if isinstance(error, (http.HTTPError, http.InvalidURL, hub.FileMetadataError)):
         return ModelNotFound(
             f"cannot reach {_endpoint()} for {name}: check the network, set HF_ENDPOINT to a "
@@ -84,7 +86,7 @@ def _explained(error: BaseException, model: ModelSpec) -> LlmcliError:
 
 
 def _answered(error: Any, model: ModelSpec) -> ModelNotFound:
-    """What an HfHubHTTPError means."""
+    """The error for an HfHubHTTPError."""
     from huggingface_hub import errors as hub
 
     name, status = model.model_id, error.response.status_code
@@ -114,31 +116,29 @@ def _answered(error: Any, model: ModelSpec) -> ModelNotFound:
 def _disk_error(error: OSError, name: str) -> LlmcliError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return ModelNotFound(
-            f"no space left for {name} in {cache_dir()}: free some, or set HF_HOME to another disk"
+            f"no space left for {name} in {cache_dir()}: free space, or set HF_HOME to another disk"
         )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
         return ModelNotFound(f"cannot write to {cache_dir()}: {error.strerror}; set HF_HOME")
-    return _broke_off(error, name)
+    return _interrupted(error, name)
 
 
-def _broke_off(error: BaseException, name: str) -> ModelNotFound:
-    return ModelNotFound(
-        f"the download of {name} broke off ({_one_line(error)}): run the command again"
-    )
+def _interrupted(error: BaseException, name: str) -> ModelNotFound:
+    return ModelNotFound(f"the download of {name} was interrupted ({_one_line(error)}): try again")
 
 
 def not_here(model: ModelSpec) -> ModelNotFound:
-    """The error for a model that would have to be fetched, where nothing may be."""
+    """The error for a model that would have to be downloaded while offline."""
     name = model.model_id
-    why = "this is offline" if model.offline else "HF_HUB_OFFLINE makes this offline"
+    reason = "`offline` is set" if model.offline else "HF_HUB_OFFLINE is set"
     return ModelNotFound(
-        f"{name} is not in the cache, or not whole, and {why}: "
-        f"fetch it once with llmcli models pull {name}"
+        f"{name} is not in the cache, or not complete, and {reason}: "
+        f"download it once with llmcli models pull {name}"
     )
 
 
 def repo_of(model_id: str) -> str:
-    """The hub's repo of a model id, which may name a GGUF file in it.
+    """The repository on the hub of a model id, which may name a GGUF file in it.
 
     >>> repo_of("owner/name/file.gguf")
     'owner/name'
@@ -147,7 +147,7 @@ def repo_of(model_id: str) -> str:
 
 
 def cache_dir() -> str:
-    """The folder of the cache that all Hugging Face tools share."""
+    """The folder of the cache, which all Hugging Face tools share."""
     from huggingface_hub import constants
 
     return str(constants.HF_HUB_CACHE)

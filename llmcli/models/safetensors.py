@@ -1,4 +1,4 @@
-"""Weights as float32 arrays, without torch: safetensors read by hand, bfloat16 included."""
+"""Reading safetensors files as float32 arrays, bfloat16 included, without torch."""
 
 import json
 import struct
@@ -15,37 +15,38 @@ DTYPES = {"F32": np.float32, "F16": np.float16, "F64": np.float64, "BF16": np.ui
 
 
 class Tensors:
-    """The weights of one or more safetensors files, each read when it is asked for.
+    """The weights in one or more safetensors files, each read when it is needed.
 
     Source of the format: https://github.com/huggingface/safetensors#format
     """
 
     def __init__(self, paths: Iterable[Path]) -> None:
-        self._places: dict[str, tuple[Path, int, dict[str, Any]]] = {}
+        self._entries: dict[str, tuple[Path, int, dict[str, Any]]] = {}
+        """By name: the file, where its data starts, the entry in its header."""
         for path in paths:
             with path.open("rb") as file:
                 (size,) = struct.unpack("<Q", file.read(8))
                 header = json.loads(file.read(size))
             for name, entry in header.items():
                 if name != "__metadata__":
-                    self._places[name] = (path, 8 + size, entry)
+                    self._entries[name] = (path, 8 + size, entry)
 
     def __contains__(self, name: str) -> bool:
-        return name in self._places
+        return name in self._entries
 
     def names(self) -> list[str]:
         """The names of all weights."""
-        return list(self._places)
+        return list(self._entries)
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The shape of each weight by its name."""
-        return {name: tuple(entry["shape"]) for name, (_, _, entry) in self._places.items()}
+        return {name: tuple(entry["shape"]) for name, (_, _, entry) in self._entries.items()}
 
     def __getitem__(self, name: str) -> Floats:
-        """One weight. Raises KeyError, and ModelUnsuitable for a dtype that is no float."""
-        path, start, entry = self._places[name]
+        """One weight. Raises KeyError, and ModelUnsuitable if it is not of a float type."""
+        path, start, entry = self._entries[name]
         if entry["dtype"] not in DTYPES:
-            raise ModelUnsuitable(f"{path} stores {name} as {entry['dtype']}, which is no float")
+            raise ModelUnsuitable(f"{path} stores {name} as {entry['dtype']}, not as floats")
         first, end = entry["data_offsets"]
         dtype = np.dtype(DTYPES[entry["dtype"]]).newbyteorder("<")
         count = (end - first) // dtype.itemsize

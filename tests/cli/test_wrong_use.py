@@ -61,7 +61,7 @@ def assert_one_line(result, code, telling):
         ("finetune --train x.txt -o out -m gpt2 --epochs inf", USAGE, "not a finite number"),
         ("finetune --train x.txt -o out --from-scratch c.json -m x", USAGE, "give either -m"),
         ("generate hi -m ./no-such-folder", NOT_FOUND, "no such file or folder"),
-        ("generate hi -m no/such/model/at/all", NOT_FOUND, "cannot be a hub id"),
+        ("generate hi -m no/such/model/at/all", NOT_FOUND, "not a valid hub id"),
         ("generate hi -m owner/name --offline", NOT_FOUND, "llmcli models pull owner/name"),
         ("generate hi --chat", UNSUITABLE, "base model, without a chat template"),
         ("generate hi --system x", UNSUITABLE, "base model, without a chat template"),
@@ -108,7 +108,11 @@ def edit_json(path, **changes):
 BREAKAGES = {
     "no config": (lambda m: (m / "config.json").unlink(), UNSUITABLE, "has no config.json"),
     "broken config": (lambda m: (m / "config.json").write_text("{"), UNSUITABLE, "is damaged"),
-    "config is a list": (lambda m: (m / "config.json").write_text("[]"), UNSUITABLE, "no JSON obj"),
+    "config is a list": (
+        lambda m: (m / "config.json").write_text("[]"),
+        UNSUITABLE,
+        "not a JSON obj",
+    ),
     "no model type": (
         lambda m: edit_json(m / "config.json", model_type=None),
         UNSUITABLE,
@@ -285,7 +289,7 @@ def test_a_model_that_does_not_go_from_left_to_right_is_refused(run, tiny_gpt2, 
     shutil.copytree(tiny_gpt2, folder)
     for words in (["generate"], ["generate", "--show-code"], ["forward"]):
         edit_json(folder / "config.json", model_type="xlnet", architectures=["XLNetLMHeadModel"])
-        assert_one_line(run(*words, "hi", "-m", folder), UNSUITABLE, "no language model")
+        assert_one_line(run(*words, "hi", "-m", folder), UNSUITABLE, "not a language model")
     edit_json(folder / "config.json", model_type="marian", is_encoder_decoder=True)
     for words in (["generate"], ["generate", "--show-code"], ["forward", "--show-code"]):
         assert_one_line(run(*words, "hi", "-m", folder), UNSUITABLE, "sequence-to-sequence")

@@ -56,28 +56,30 @@ def write_gguf(path, model, bpe):
     writer.add_token_merges([" ".join(pair) for pair in state["merges"]])
     writer.add_bos_token_id(0)
     writer.add_eos_token_id(0)
-    names = {
-        "model.embed_tokens.weight": "token_embd.weight",
-        "model.norm.weight": "output_norm.weight",
-        "lm_head.weight": "output.weight",
-        "model.layers.0.input_layernorm.weight": "blk.0.attn_norm.weight",
-        "model.layers.0.post_attention_layernorm.weight": "blk.0.ffn_norm.weight",
-        "model.layers.0.self_attn.q_proj.weight": "blk.0.attn_q.weight",
-        "model.layers.0.self_attn.k_proj.weight": "blk.0.attn_k.weight",
-        "model.layers.0.self_attn.v_proj.weight": "blk.0.attn_v.weight",
-        "model.layers.0.self_attn.o_proj.weight": "blk.0.attn_output.weight",
-        "model.layers.0.mlp.gate_proj.weight": "blk.0.ffn_gate.weight",
-        "model.layers.0.mlp.up_proj.weight": "blk.0.ffn_up.weight",
-        "model.layers.0.mlp.down_proj.weight": "blk.0.ffn_down.weight",
-    }
     for name, tensor in model.state_dict().items():
         if name.endswith(("q_proj.weight", "k_proj.weight")):
             tensor = interleaved(tensor, config.num_attention_heads)
-        writer.add_tensor(names[name], tensor.detach().numpy())
+        writer.add_tensor(NAMES[name], tensor.detach().numpy())
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
+
+
+NAMES = {
+    "model.embed_tokens.weight": "token_embd.weight",
+    "model.norm.weight": "output_norm.weight",
+    "lm_head.weight": "output.weight",
+    "model.layers.0.input_layernorm.weight": "blk.0.attn_norm.weight",
+    "model.layers.0.post_attention_layernorm.weight": "blk.0.ffn_norm.weight",
+    "model.layers.0.self_attn.q_proj.weight": "blk.0.attn_q.weight",
+    "model.layers.0.self_attn.k_proj.weight": "blk.0.attn_k.weight",
+    "model.layers.0.self_attn.v_proj.weight": "blk.0.attn_v.weight",
+    "model.layers.0.self_attn.o_proj.weight": "blk.0.attn_output.weight",
+    "model.layers.0.mlp.gate_proj.weight": "blk.0.ffn_gate.weight",
+    "model.layers.0.mlp.up_proj.weight": "blk.0.ffn_up.weight",
+    "model.layers.0.mlp.down_proj.weight": "blk.0.ffn_down.weight",
+}
 
 
 def interleaved(weight, heads):

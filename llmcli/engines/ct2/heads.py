@@ -9,7 +9,7 @@ import numpy as np
 from llmcli.arrays import Bools, Floats
 from llmcli.engines.base import Outputs
 from llmcli.engines.ct2.support import UnsupportedByCt2
-from llmcli.models.architectures import WORDS, Kind
+from llmcli.models.architectures import DESCRIPTIONS, Kind
 from llmcli.models.checkpoint import Checkpoint, weight_files
 from llmcli.models.safetensors import Tensors
 
@@ -27,7 +27,9 @@ def read_head(checkpoint: Checkpoint, kind: Kind, settings: dict[str, Any]) -> H
         return lambda hidden, positions: Outputs(hidden=hidden)
     build = HEADS.get((str(settings["model_type"]), kind))
     if build is None:
-        raise UnsupportedByCt2(f"it has no head for {settings['model_type']} as {WORDS[kind]}")
+        raise UnsupportedByCt2(
+            f"it has no head for {settings['model_type']} as {DESCRIPTIONS[kind]}"
+        )
     try:
         return build(Tensors(weight_files(checkpoint)), settings)
     except KeyError as error:

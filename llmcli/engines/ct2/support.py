@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 from llmcli.decoding.generation_config import NO_RULES, Rules
-from llmcli.models.architectures import WORDS, Kind
+from llmcli.models.architectures import DESCRIPTIONS, Kind
 from llmcli.spec import Decoding
 
 Group = Literal["causal", "seq2seq", "encoder"]
@@ -188,7 +188,7 @@ def reason_against(settings: dict[str, Any], kind: Kind) -> str | None:
     """
     model_type = str(settings.get("model_type"))
     if GROUPS.get(model_type) != group_of(kind) or group_of(kind) is None:
-        return f"it does not run {model_type} as {WORDS[kind]}"
+        return f"it does not run {model_type} as {DESCRIPTIONS[kind]}"
     if settings.get("quantization_config"):
         return "it does not read quantized checkpoints"
     full = with_defaults(settings)

@@ -12,7 +12,7 @@ from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from llmcli.engines.pytorch.errors import first_line, last_line
 from llmcli.engines.pytorch.loading import AUTO_CLASSES
 from llmcli.errors import InputError
-from llmcli.models.architectures import WORDS, Kind, kind_of
+from llmcli.models.architectures import DESCRIPTIONS, Kind, kind_of
 
 EXAMPLES: dict[Kind, str] = {
     "causal": "gpt2 or llama",
@@ -43,7 +43,7 @@ def read_new_config(path: str, kind: Kind = "causal") -> dict[str, Any]:
     if type(default) not in AUTO_CLASSES[kind]._model_mapping or (
         kind == "causal" and not is_causal
     ):
-        raise InputError(f"{path}: {name} is not {WORDS[kind]}: use {example}")
+        raise InputError(f"{path}: {name} is not {DESCRIPTIONS[kind]}: use {example}")
     unknown = [key for key in settings if not hasattr(default, key)]
     if unknown:
         raise InputError(f"{path}: {name} has no setting {', '.join(map(repr, unknown))}")

@@ -11,7 +11,7 @@ from llmcli.engines.pytorch.loading import AUTO_CLASSES, assemble
 from llmcli.engines.pytorch.pretrained import read_config, read_network, read_tokenizer
 from llmcli.errors import ModelUnsuitable
 from llmcli.models import hub
-from llmcli.models.architectures import WORDS, Kind
+from llmcli.models.architectures import DESCRIPTIONS, Kind
 from llmcli.models.checkpoint import check, weight_files
 from llmcli.models.checkpoint import read_config as read_settings
 from llmcli.spec import ModelSpec
@@ -35,7 +35,7 @@ def load_trainable(
             setattr(config, name, value)
         tokenizer = read_tokenizer(checkpoint, model)
         if type(config) not in network_class._model_mapping:
-            raise ModelUnsuitable(f"{model.model_id} cannot be trained as {WORDS[kind]}")
+            raise ModelUnsuitable(f"{model.model_id} cannot be trained as {DESCRIPTIONS[kind]}")
         network, info = read_network(network_class, checkpoint, model, config, torch.float32)
     body = f"{network.base_model_prefix}."
     new = {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}
