@@ -14,11 +14,11 @@ from llmcli.evaluation.scorer import Scorer
 from llmcli.models.starters import DefaultModel
 from llmcli.spec.evaluation import EvaluateOptions, EvaluationTask
 
-SavedPairs = Iterable[tuple[Row, Row | None]]
-"""Rows with their expected values, each with its saved prediction."""
-
 if TYPE_CHECKING:
     from llmcli.engines.choose import Purpose
+
+SavedPairs = Iterable[tuple[Row, Row | None]]
+"""Rows with their expected values, each with its saved prediction."""
 
 
 class Evaluator(ABC):

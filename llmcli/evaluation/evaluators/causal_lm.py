@@ -22,11 +22,11 @@ from llmcli.models.starters import GENERATE
 from llmcli.spec.evaluation import EvaluateOptions
 from llmcli.system.extras import is_installed, missing
 
-MOST_NATS = 700.0  # whose exponential is still a float
-
 if TYPE_CHECKING:
     from llmcli.engines.choose import Purpose
     from llmcli.inference.surprisal import Scoring, TextScore
+
+MOST_NATS = 700.0  # whose exponential is still a float
 
 
 class CausalLmEvaluator(Evaluator):

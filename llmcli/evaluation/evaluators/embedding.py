@@ -27,10 +27,10 @@ from llmcli.models.starters import EMBED
 from llmcli.spec.evaluation import EvaluateOptions
 from llmcli.spec.tasks import EmbedOptions
 
-RECALL_AT = (1, 5, 10)
-
 if TYPE_CHECKING:
     from llmcli.engines.choose import Purpose
+
+RECALL_AT = (1, 5, 10)
 
 
 class EmbeddingEvaluator(LabelledRowsEvaluator):
@@ -58,7 +58,7 @@ class EmbeddingEvaluator(LabelledRowsEvaluator):
         predictions = run.start()
         rows = list(_complete_rows(run, predictions))
         if run.options.label_column is None:
-            return self._retrieve(run, predictions, rows)
+            return _retrieve(run, predictions, rows)
         if rows:
             texts = [text for row in rows for text in (row.text, row.pair or "")]
             vectors = embed(run, texts)  # (2N, D)
@@ -66,32 +66,6 @@ class EmbeddingEvaluator(LabelledRowsEvaluator):
             for row, similarity in zip(rows, similarities, strict=True):
                 make = partial(self.example, row, Prediction(similarity), run.options)
                 predictions.add(row, make)
-        return predictions
-
-    def _retrieve(
-        self, run: ModelRun, predictions: Predictions, rows: Sequence[Row]
-    ) -> Predictions:
-        """Each query with the ranks of its texts among all different texts of the file."""
-        from llmcli.inference.embedding import pooling_of
-
-        texts = list(dict.fromkeys(row.pair or "" for row in rows))
-        place = {text: at for at, text in enumerate(texts)}
-        relevant: dict[str, dict[int, None]] = {}  # of each query: places, in their order
-        first_row: dict[str, int] = {}
-        for row in rows:
-            relevant.setdefault(row.text, {})[place[row.pair or ""]] = None
-            first_row.setdefault(row.text, row.number)
-        predictions.unit = "queries"
-        predictions.settings["texts"] = len(texts)
-        if rows:
-            prompt = pooling_of(run.loaded, EmbedOptions()).prompt("query")
-            queries = embed(run, list(relevant), prompt)
-            all_ranks = query_ranks(queries, embed(run, texts), list(map(list, relevant.values())))
-            for (query, places), ranks in zip(relevant.items(), all_ranks, strict=True):
-                expected = tuple(texts[at] for at in places)
-                predictions.examples.append(
-                    Example(first_row[query], query, expected, ranks, None, len(query))
-                )
         return predictions
 
     def parse_expected(self, value: Any, column: str, place: str) -> float:
@@ -128,6 +102,31 @@ def _complete_rows(run: ModelRun, predictions: Predictions) -> Iterator[Row]:
             predictions.fail(row.number, "one of its texts is empty")
         else:
             yield row
+
+
+def _retrieve(run: ModelRun, predictions: Predictions, rows: Sequence[Row]) -> Predictions:
+    """Each query with the ranks of its texts among all different texts of the file."""
+    from llmcli.inference.embedding import pooling_of
+
+    texts = list(dict.fromkeys(row.pair or "" for row in rows))
+    place = {text: at for at, text in enumerate(texts)}
+    relevant: dict[str, dict[int, None]] = {}  # of each query: places, in their order
+    first_row: dict[str, int] = {}
+    for row in rows:
+        relevant.setdefault(row.text, {})[place[row.pair or ""]] = None
+        first_row.setdefault(row.text, row.number)
+    predictions.unit = "queries"
+    predictions.settings["texts"] = len(texts)
+    if rows:
+        prompt = pooling_of(run.loaded, EmbedOptions()).prompt("query")
+        queries = embed(run, list(relevant), prompt)
+        all_ranks = query_ranks(queries, embed(run, texts), list(map(list, relevant.values())))
+        for (query, places), ranks in zip(relevant.items(), all_ranks, strict=True):
+            expected = tuple(texts[at] for at in places)
+            predictions.examples.append(
+                Example(first_row[query], query, expected, ranks, None, len(query))
+            )
+    return predictions
 
 
 def embed(run: ModelRun, texts: Sequence[str], prompt: str | None = None) -> Vectors:

@@ -4,6 +4,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from llmcli.data.rows import Row
+from llmcli.evaluation.evaluation_set import EvaluationSet
+from llmcli.spec import ModelSpec
+from llmcli.spec.evaluation import EvaluateOptions
+from llmcli.tasks.evaluate import evaluate, load
 from tests.evaluation.reports import TEXTS, record_of, values, write_rows
 
 EVALUATE = ["evaluate", "--json", "--task", "embedding"]
@@ -54,3 +59,21 @@ def test_retrieval_equals_the_command(run, tmp_path, tiny_encoder):
     assert (record["rows"], record["unit"]) == (3, "queries")
     assert record["settings"]["texts"] == 3
     assert all(mistake["said"].startswith("rank ") for mistake in record["mistakes"])
+
+
+def test_progress_is_told_how_many_texts_will_come(tiny_encoder):
+    totals = []
+
+    def follow(results, total=None):
+        results = list(results)
+        totals.append((len(results), total))
+        return iter(results)
+
+    options = EvaluateOptions("embedding", bootstrap=0)
+    rows = [Row(number, "who is it ?", pair=text) for number, text in enumerate(TEXTS[:3], 1)]
+    rows.append(Row(4, "who is it ?", pair=" "))
+    loaded = load(ModelSpec(str(tiny_encoder)), options)
+    report = evaluate(loaded, EvaluationSet(rows, "rows"), options, follow=follow)
+    assert totals == [(1, 1), (3, 3)]
+    assert (report.rows, report.rows_read) == (1, 4)
+    assert report.notes == ("row 4: one of its texts is empty",)
