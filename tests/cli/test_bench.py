@@ -1,12 +1,16 @@
 """llmcli bench: each engine in a process of its own, beside the limits of the machine."""
 
 import json
+import time
 from dataclasses import replace
 
 import pytest
 
+from llmcli.engines.stopwatch import Trial
+from llmcli.engines.stopwatch import run as run_trial
 from llmcli.errors import UsageError
 from llmcli.spec import ModelSpec
+from llmcli.spec.tasks import BenchOptions
 from llmcli.system.machine import describe
 from llmcli.system.measure import Machine, Rate
 from llmcli.tasks import bench
@@ -47,10 +51,20 @@ def test_a_causal_model_is_timed_beside_its_limits(run, tiny_gpt2):
 
 
 def test_an_encoder_is_timed(run, tiny_encoder, machine):
-    record = measured(run, "-m", tiny_encoder, "--engine", "torch", "--dtype", "float32")
+    record = measured(run, "-m", tiny_encoder, "--engine", "ct2", "--dtype", "float32")
     (row,) = record["rows"]
     assert row["speeds"]["decode"] is None and row["speeds"]["prefill"] > 0
     assert row["decode_limit"] is None
+
+
+@pytest.mark.parametrize("kind", ["causal", "encoder"])
+def test_torch_is_timed(kind, tiny_gpt2, tiny_encoder):
+    """In this process, which has imported torch; the command starts one that would take 10 s."""
+    model = ModelSpec(str(tiny_gpt2 if kind == "causal" else tiny_encoder), engine="torch")
+    options = BenchOptions(prompt_tokens=6, new_tokens=4, batch_size=2, repeats=1)
+    speeds = run_trial(Trial(model, options, kind), time.time())
+    assert min(speeds.load, speeds.first, speeds.prefill, speeds.batch) > 0
+    assert (speeds.decode is None) == (kind == "encoder")
 
 
 def test_an_engine_that_cannot_run_it_says_why(run, bpe, tmp_path, machine):
