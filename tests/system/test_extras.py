@@ -10,6 +10,7 @@ from llmcli.errors import InputError, ModelUnsuitable
 from llmcli.system.extras import PIP_NAMES, is_installed, load_extra, missing, require_extra
 
 ROOT = Path(llmcli.__file__).parent
+FOR_DEVELOPERS = {"dev", "docs"}
 
 
 @pytest.fixture(scope="module")
@@ -24,9 +25,10 @@ def extras():
 
 
 def test_each_package_of_an_extra_is_named_with_it(extras):
-    for_users = {name: packages for name, packages in extras.items() if name not in ("all", "dev")}
     expected = {
-        package: f"llmcli[{name}]" for name, packages in for_users.items() for package in packages
+        package: f"llmcli[{name}]"
+        for name in {*extras} - FOR_DEVELOPERS - {"all"}
+        for package in extras[name]
     }
     installed_always = {"ctranslate2", "sentencepiece"}
     assert {name: PIP_NAMES[name] for name in {*PIP_NAMES} - installed_always} == expected
@@ -41,7 +43,7 @@ def test_all_is_every_extra_for_users():
     tomllib = pytest.importorskip("tomllib")
     project = tomllib.loads((ROOT.parent / "pyproject.toml").read_text())["project"]
     (line,) = project["optional-dependencies"]["all"]
-    names = {*project["optional-dependencies"]} - {"all", "dev"}
+    names = {*project["optional-dependencies"]} - FOR_DEVELOPERS - {"all"}
     assert line == f"llmcli[{','.join(sorted(names))}]"
 
 
