@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from llmcli.cli.aliases import SPELLINGS
+from llmcli.cli.aliases import canonical
 from llmcli.cli.main import COMMANDS as SUMMARIES
 from tests.docs.pages import DOCS, PAGES, ROOT, by_id, page_id, without_code
 from tests.docs.pictures import FORWARD, characters_of, shown_step
@@ -72,9 +72,8 @@ def test_every_flag_that_a_page_names_exists(name):
         for option in command.params
         for flag in (*option.opts, *option.secondary_opts)
     }
-    known |= {f"--{alias}" for alias in SPELLINGS}
-    flags = re.findall(r"(?<![\w-])--[a-z][a-z0-9_-]+", text_of(name))
-    named = {flag.replace("_", "-") for flag in flags}
+    flags = re.findall(r"(?<![\w-])--([a-z][a-z0-9_-]+)", text_of(name))
+    named = {f"--{canonical(flag)}" for flag in flags}
     assert named - known - OTHERS_FLAGS - {"--help", "--version"} == set()
 
 

@@ -4,7 +4,7 @@ import doctest
 
 import pytest
 
-from tests.docs import transcripts
+from tests.docs import markup, transcripts
 from tests.docs.pages import PAGES, by_id, page_id
 from tests.docs.preloaded import preloaded
 from tests.docs.transcripts import Step, environment, rewrite, run, steps
@@ -28,7 +28,7 @@ def test_the_transcripts_of_a_page_are_what_its_commands_print(name, programs):
 
 
 def test_worked_examples_hold():
-    assert doctest.testmod(transcripts).failed == 0
+    assert doctest.testmod(transcripts).failed == doctest.testmod(markup).failed == 0
 
 
 def test_fractions_may_differ_a_little_and_words_may_not():
