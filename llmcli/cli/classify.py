@@ -11,7 +11,7 @@ from llmcli.cli.options.rows import row_options
 from llmcli.cli.output import Output
 from llmcli.cli.results import Display
 from llmcli.cli.row_command import RowCommand
-from llmcli.cli.types import POSITIVE, TEXT, CommaList
+from llmcli.cli.types import POSITIVE, TEXT, comma_list
 from llmcli.data.records import Record
 from llmcli.spec.tasks import ClassifyOptions
 
@@ -22,11 +22,9 @@ classify_options = gather(
     ClassifyOptions,
     "options",
     [
-        click.option(
+        comma_list(
             "--labels",
             metavar="A,B,..",
-            type=CommaList(),
-            default=(),
             help="Zero-shot: choose among these labels, with an entailment (NLI) or a causal "
             "model.",
         ),

@@ -11,7 +11,7 @@ from llmcli.cli.options.rows import row_options
 from llmcli.cli.output import Output
 from llmcli.cli.results import Display
 from llmcli.cli.row_command import RowCommand
-from llmcli.cli.types import POSITIVE, CommaList
+from llmcli.cli.types import POSITIVE, comma_list
 from llmcli.spec.tasks import FillOptions
 
 if TYPE_CHECKING:
@@ -29,13 +29,7 @@ fill_options = gather(
             metavar="N",
             help="Show the N most likely words of each gap.",
         ),
-        click.option(
-            "--targets",
-            metavar="A,B,..",
-            type=CommaList(),
-            default=(),
-            help="Compare only these words.",
-        ),
+        comma_list("--targets", metavar="A,B,..", help="Compare only these words."),
     ],
 )
 

@@ -37,13 +37,32 @@ class Text(click.ParamType):  # type: ignore[type-arg]  # generic in new release
 class CommaList(Text):
     """Different texts, separated by commas."""
 
+    def split_envvar_value(self, rv: str) -> list[str]:
+        """Keep the blanks in the value of an environment variable."""
+        return [rv]
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if isinstance(value, tuple):
-            return value
         words = tuple(word.strip() for word in super().convert(value, param, ctx).split(","))
         if "" in words or len(set(words)) < len(words):
             self.fail(f"{value!r}: give different words, separated by commas", param, ctx)
         return words
+
+
+def comma_list(name: str, *more: str, metavar: str, help: str) -> Any:
+    """An option with different texts, separated by commas; those of several such options add up."""
+    return click.option(
+        name, *more, type=CommaList(), multiple=True, metavar=metavar, help=help, callback=_joined
+    )
+
+
+def _joined(
+    ctx: click.Context, param: click.Parameter, values: tuple[tuple[str, ...], ...]
+) -> tuple[str, ...]:
+    words = tuple(word for value in values for word in value)
+    for word in words:
+        if words.count(word) > 1:
+            raise click.BadParameter(f"{word!r} is given twice")
+    return words
 
 
 class BatchSize(click.IntRange):

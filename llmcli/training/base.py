@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from llmcli.errors import InputError
+from llmcli.errors import InputError, UsageError
 from llmcli.models.architectures import Kind, context_length
 from llmcli.spec.training import Training
 from llmcli.training.examples import NO_LABEL, Batch, Dataset, Feature, moved
@@ -116,9 +116,16 @@ def filled_in(options: Training, defaults: Defaults) -> Training:
     if options.adapters.lora:
         rate *= LORA_RATE
     fraction = options.eval_fraction
+    columns = options.columns or (() if options.chat else defaults.columns)
+    if len(columns) < len(defaults.columns) and not options.chat:
+        needed = ",".join(defaults.columns)
+        raise UsageError(
+            f"`columns` {columns[0]!r} is one field, but the task needs {len(defaults.columns)}, "
+            f"such as {needed}"
+        )
     return replace(
         options,
-        columns=options.columns or (() if options.chat else defaults.columns),
+        columns=columns,
         label_column=options.label_column or defaults.label_column,
         epochs=options.epochs or defaults.epochs,
         batch_size=options.batch_size or defaults.batch_size,

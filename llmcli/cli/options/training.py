@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from llmcli.cli.options.gather import Option, gather
-from llmcli.cli.types import CommaList
+from llmcli.cli.types import comma_list
 from llmcli.spec import DTYPES
 from llmcli.spec.training import SCHEDULES, LoraOptions, Training
 from llmcli.tasks.finetune import training_tasks
@@ -29,10 +29,6 @@ def _count(name: str, help: str, *aliases: str, of: str = "training") -> Option:
 
 def _number(name: str, help: str, *aliases: str, of: str = "training") -> Option:
     return _setting(name, help, *aliases, of=of, type=click.FLOAT, metavar="X")
-
-
-def _list(name: str, help: str, metavar: str, *more: str) -> Option:
-    return click.option(name, *more, type=CommaList(), default=(), metavar=metavar, help=help)
 
 
 DATA: list[Option] = [
@@ -61,11 +57,11 @@ DATA: list[Option] = [
         "Without --eval: hold out this fraction of the training rows.  [default: 0.1; of text, "
         "0.01]",
     ),
-    _list(
+    comma_list(
         "--column",
-        "Fields with the texts.  [default: text; tokens; source,target]",
-        "NAME[,NAME]",
         "columns",
+        metavar="NAME[,NAME]",
+        help="Fields with the texts.  [default: text; tokens; source,target]",
     ),
     click.option(
         "--label-column", metavar="NAME", help="Field with the label.  [default: label; ner_tags]"
@@ -103,11 +99,11 @@ STEPS: list[Option] = [
     _number("--beta2", "Second decay rate of AdamW."),
     _number("--max-grad-norm", "Clip gradients at this norm."),
     _number("--label-smoothing", "Probability that is spread over the other labels."),
-    _list("--class-weights", "balanced, or LABEL=WEIGHT,LABEL=WEIGHT,...", "W"),
-    _list(
+    comma_list("--class-weights", metavar="W", help="balanced, or LABEL=WEIGHT,LABEL=WEIGHT,..."),
+    comma_list(
         "--freeze",
-        "Do not train: body, embeddings, a number of lower layers, or parts of weight names.",
-        "WHAT",
+        metavar="WHAT",
+        help="Do not train: body, embeddings, a number of lower layers, or parts of weight names.",
     ),
     click.option(
         "--init-from", metavar="MODEL", help="Take weights that would be new from this model."
@@ -153,10 +149,10 @@ ADAPTERS: list[Option] = [
         "--lora-alpha", "Their scale is alpha / rank.  [default: twice the rank]", of="adapters"
     ),
     _number("--lora-dropout", "Dropout of their input.", of="adapters"),
-    _list(
+    comma_list(
         "--lora-targets",
-        "Layers that get an adapter.  [default: all linear layers of the body]",
-        "NAME,...",
+        metavar="NAME,...",
+        help="Layers that get an adapter.  [default: all linear layers of the body]",
     ),
     click.option("--merge", is_flag=True, help="Save a whole model with the adapters added in."),
 ]
