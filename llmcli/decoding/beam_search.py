@@ -135,7 +135,8 @@ def _extend(
             tokens = search.beams[origin].tokens + (() if ended else (token,))
             score = logprob / length**settings.rules.length_penalty
             search.finished.append(Hypothesis(tokens, score, ended))
-    search.finished = sorted(search.finished, key=lambda found: found.score, reverse=True)[:width]
+    ranked = sorted(search.finished, key=lambda hypothesis: hypothesis.score, reverse=True)
+    search.finished = ranked[:width]
     going = [candidate for candidate in candidates if candidate[1] not in ends][:width]
     search.done = last or not going or _is_settled(search, going[0][2], settings, length)
     search.beams = [

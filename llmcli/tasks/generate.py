@@ -1,6 +1,5 @@
 """Continuations of texts by a causal language model."""
 
-import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
@@ -70,7 +69,11 @@ def with_seed(options: Decoding, seed: int | None = None) -> Decoding:
     """The settings with a seed, if they sample: their own, else `seed`, else one that is drawn."""
     if not options.samples or options.seed is not None:
         return options
-    return replace(options, seed=secrets.randbits(31) if seed is None else seed)
+    if seed is None:
+        import secrets  # takes some milliseconds
+
+        seed = secrets.randbits(31)
+    return replace(options, seed=seed)
 
 
 def generate(

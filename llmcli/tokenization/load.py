@@ -21,10 +21,11 @@ from llmcli.tokenization.components import (
     text_of,
 )
 from llmcli.tokenization.fast import FastTokenizer
-from llmcli.tokenization.marian import MarianTokenizer
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
+
+    from llmcli.tokenization.marian import MarianTokenizer
 
 GPT2 = dict.fromkeys(("unk", "bos", "eos"), "<|endoftext|>")
 BERT = {name: f"[{name.upper()}]" for name in ("unk", "sep", "pad", "cls", "mask")}
@@ -76,7 +77,7 @@ UNKNOWN = (
 """Settings that would change the results."""
 
 
-def load_tokenizer(checkpoint: Checkpoint) -> FastTokenizer | MarianTokenizer:
+def load_tokenizer(checkpoint: Checkpoint) -> "FastTokenizer | MarianTokenizer":
     """Load a checkpoint's tokenizer without transformers.
 
     Raises UnsupportedTokenizer unless it is known to give the same results, ModelUnsuitable for
@@ -242,7 +243,9 @@ OTHER_FILES = {"tokenizer.json", "added_tokens.json"}
 
 def _load_marian(
     checkpoint: Checkpoint, settings: Settings, tokens: _SpecialTokens
-) -> MarianTokenizer:
+) -> "MarianTokenizer":
+    from llmcli.tokenization.marian import MarianTokenizer
+
     files = {name for name in MARIAN_FILES | OTHER_FILES if (checkpoint.folder / name).is_file()}
     if files != MARIAN_FILES:
         raise UnsupportedTokenizer("its files are not those of a Marian model")

@@ -210,7 +210,7 @@ def reason_against_decoding(kind: Kind, options: Decoding, rules: Rules = NO_RUL
         "it does no speculative decoding": options.assist is not None,
         "it does not sample with a seed for each row": options.samples,
         "it returns no log-probabilities of tokens": options.logprobs > 0,
-        "its repetition penalty is another one": options.repetition_penalty != 1.0,
+        "its repetition penalty is computed differently": options.repetition_penalty != 1.0,
         "its beam search is not that of transformers": is_causal and options.num_beams > 1,
         "it lets n-grams of the prompt repeat": is_causal and options.no_repeat_ngram_size > 0,
         "it does not force the first token": rules.forced_first is not None,
