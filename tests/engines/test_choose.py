@@ -261,18 +261,17 @@ LIGHT = [
 ]
 
 
-@pytest.mark.parametrize("words", LIGHT, ids=lambda words: words[0])
-def test_with_a_starter_neither_torch_nor_transformers_is_imported(words, monkeypatch, tmp_path):
+def test_with_a_starter_neither_torch_nor_transformers_is_imported(monkeypatch, tmp_path):
     monkeypatch.setenv("LLMCLI_ENGINE", "auto")
     (tmp_path / "tom.txt").write_text("Tom ran.")
-    code = (
+    code = (  # a command that ends well returns nothing, others an exit code
         "import sys\n"
         "from llmcli.cli.main import main\n"
-        f"assert not main({[*words, '-q']!r}, standalone_mode=False)\n"  # else an exit code
-        "print(sorted({'torch', 'transformers'} & set(sys.modules)), file=sys.stderr)"
+        f"for words in {LIGHT * 2!r}:\n"  # the first time, the model is converted
+        "    assert not main([*words, '-q'], standalone_mode=False), words\n"
+        "    assert not {'torch', 'transformers'} & set(sys.modules), words\n"
     )
-    for _ in range(2):  # the first converts the model
-        done = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path
-        )
-        assert done.returncode == 0 and done.stderr.splitlines()[-1] == "[]", done.stderr
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
