@@ -15,11 +15,7 @@ from llmcli.spec.training import LoraOptions, Training
 from llmcli.tasks.finetune import dry_run, finetune
 from llmcli.training.estimate import batch_fill, disk_use
 from llmcli.training.examples import Examples
-
-
-def write_rows(path, rows):
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return str(path)
+from tests.tiny_data import write_rows
 
 
 def texts(count=50):

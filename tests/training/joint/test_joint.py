@@ -11,11 +11,11 @@ from llmcli.errors import InputError, Interrupted
 from llmcli.spec import ModelSpec
 from llmcli.spec.training import Training
 from llmcli.tasks.finetune import finetune
-from tests.tasks.test_training_tasks import encoder, moods, write_rows  # noqa: F401
+from tests.tiny_data import moods, write_rows
 
 
 @pytest.fixture
-def parts(tmp_path, encoder):  # noqa: F811
+def parts(tmp_path, learner):
     """A file that names four tasks."""
     texts = [{"text": row["text"]} for row in moods(60)]
     asked = [
@@ -30,7 +30,7 @@ def parts(tmp_path, encoder):  # noqa: F811
         f"- {{task: classification, train: {files['moods']}, batch-size: 8}}",
         f"- {{task: question-answering, train: {files['asked']}, batch-size: 4, weight: 2}}",
         f"- {{task: masked-lm, train: {files['texts']}, eval: {files['texts']}, batch-size: 4}}",
-        f"- {{task: embedding, train: {files['texts']}, teacher: {encoder}, limit: 40, "
+        f"- {{task: embedding, train: {files['texts']}, teacher: {learner}, limit: 40, "
         "batch-size: 4}",
     ]
     path = tmp_path / "parts.yaml"
@@ -44,9 +44,9 @@ def settings(parts, folder, **changes):
     return Training((), **{**own, **changes})
 
 
-def test_all_heads_are_in_one_folder_with_one_body(run, encoder, parts, tmp_path):  # noqa: F811
+def test_all_heads_are_in_one_folder_with_one_body(run, learner, parts, tmp_path):
     folder = tmp_path / "model"
-    result = finetune(settings(parts, folder), ModelSpec(str(encoder)))
+    result = finetune(settings(parts, folder), ModelSpec(str(learner)))
     assert {"score", "classification_accuracy", "question-answering_f1"} <= set(result.metrics)
     state = load_file(folder / "model.safetensors")
     assert sum(name.endswith("word_embeddings.weight") for name in state) == 1
@@ -70,17 +70,17 @@ def test_all_heads_are_in_one_folder_with_one_body(run, encoder, parts, tmp_path
     assert vector == pytest.approx(expected[0].tolist(), abs=1e-5)
 
 
-def test_a_stopped_joint_run_ends_with_the_same_bits(encoder, parts, tmp_path):  # noqa: F811
+def test_a_stopped_joint_run_ends_with_the_same_bits(learner, parts, tmp_path):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    finetune(settings(parts, whole), ModelSpec(str(encoder)))
+    finetune(settings(parts, whole), ModelSpec(str(learner)))
     left = iter(range(6))
     with pytest.raises(Interrupted):
         finetune(
             settings(parts, broken),
-            ModelSpec(str(encoder)),
+            ModelSpec(str(learner)),
             should_stop=lambda: next(left, None) is None,
         )
-    finetune(settings(parts, broken, resume=True), ModelSpec(str(encoder)))
+    finetune(settings(parts, broken, resume=True), ModelSpec(str(learner)))
     one, other = (load_file(path / "model.safetensors") for path in (whole, broken))
     assert all(torch.equal(one[name], other[name]) for name in one)
 
@@ -98,9 +98,9 @@ def test_a_stopped_joint_run_ends_with_the_same_bits(encoder, parts, tmp_path): 
         ("[]", "one must be"),
     ],
 )
-def test_a_wrong_list_of_parts_is_one_line(encoder, tmp_path, text, message):  # noqa: F811
+def test_a_wrong_list_of_parts_is_one_line(learner, tmp_path, text, message):
     path = tmp_path / "parts.yaml"
     path.write_text(text)
     with pytest.raises(InputError, match=message) as caught:
-        finetune(settings(path, tmp_path / "model"), ModelSpec(str(encoder)))
+        finetune(settings(path, tmp_path / "model"), ModelSpec(str(learner)))
     assert "\n" not in str(caught.value)

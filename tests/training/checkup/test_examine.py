@@ -14,11 +14,7 @@ from llmcli.spec.training import Training
 from llmcli.tasks.finetune import check, finetune
 from llmcli.training.checkup.duplicates import key_of, leaks, repeats
 from llmcli.training.checkup.lengths import lengths_of
-
-
-def write_rows(path, rows):
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return str(path)
+from tests.tiny_data import write_rows
 
 
 @pytest.fixture

@@ -1,0 +1,93 @@
+"""Interrupted runs: they go on from their last whole checkpoint, and end with the same bits."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from llmcli.engines.pytorch.from_scratch import new_model
+from llmcli.errors import UsageError
+from llmcli.tasks.finetune import finetune
+from llmcli.training.resume import best_step, checkpoint_root, last_whole, lower_is_better
+from tests.training.conftest import FinishedRun
+
+
+def weights(folder):
+    return load_file(str(Path(folder) / "model.safetensors"))
+
+
+def same_bits(one, other):
+    return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_an_interrupted_run_goes_on_and_ends_with_the_same_bits(options, finished, copied):
+    result = finetune(options(resume=True))
+    assert "resuming after step 7" in result.notes
+    assert same_bits(weights(finished.result.output), weights(copied))
+    assert result.curves.training == finished.result.curves.training  # those before, too
+
+
+def test_a_half_written_checkpoint_is_not_taken(options, finished, copied):
+    root = checkpoint_root(options())
+    weights_file = root / "checkpoint-7" / "model.safetensors"
+    weights_file.write_bytes(weights_file.read_bytes()[:-100] + bytes(100))
+    assert last_whole(root).name == "checkpoint-6"
+    result = finetune(options(resume=True))
+    assert "resuming after step 6" in result.notes
+    assert same_bits(weights(finished.result.output), weights(copied))
+
+
+def test_a_single_step_changes_the_weights_and_resuming_from_nothing_says_so(options, tmp_path):
+    run = FinishedRun(options(max_steps=1, resume=True, eval_fraction=0.0))
+    assert any("no checkpoint" in note for note in run.result.notes)
+    assert run.progress[0].learning_rate == pytest.approx(1e-2)
+    config = json.loads((tmp_path / "model" / "config.json").read_text())
+    before = new_model(config, "causal", seed=42).state_dict()
+    after = weights(tmp_path / "model")
+    assert all(not torch.equal(before[name], after[name]) for name in after)
+
+
+def test_resuming_with_other_settings_is_refused(options, copied):
+    with pytest.raises(UsageError, match="began with learning_rate=0.01: give the same"):
+        finetune(options(learning_rate=0.5, resume=True))
+
+
+def test_resuming_with_other_data_is_refused(options, stories, copied):
+    data = Path(stories.data)
+    before = data.read_text()
+    try:
+        data.write_text(before + '{"text": "more"}\n')
+        with pytest.raises(UsageError, match="began with bytes="):
+            finetune(options(resume=True))
+    finally:
+        data.write_text(before)
+
+
+def test_a_folder_with_an_interrupted_run_names_the_cure(options, copied):
+    with pytest.raises(UsageError, match="is not empty: give `resume` to continue"):
+        finetune(options())
+
+
+def test_resuming_may_report_and_save_at_other_steps(options, copied):
+    assert finetune(options(log_steps=3, save_steps=5, resume=True)).steps == 12
+
+
+def test_resuming_a_finished_run_makes_no_more_steps(options, finished, tmp_path):
+    folder = shutil.copytree(finished.result.output, tmp_path / "model")
+    (folder / "model.safetensors").unlink()
+    result = finetune(options(resume=True))
+    assert "all steps are made: writing the model of the last checkpoint" in result.notes
+    assert result.steps == 12
+    assert same_bits(weights(finished.result.output), weights(folder))
+
+
+def test_the_best_step_is_the_first_with_the_best_value():
+    history = [{"step": step, "eval_f1": value} for step, value in ((1, 0.5), (2, 0.9), (3, 0.9))]
+    assert best_step(history, "f1") == 2
+    assert best_step(history, "loss") is None
+    errors = [{"step": at, "eval_absolute_error": 1 / at} for at in (1, 2)]
+    assert best_step(errors, "absolute_error") == 2
+    assert lower_is_better("classification_loss") and not lower_is_better("accuracy")
