@@ -1,4 +1,4 @@
-"""What is to be generated, as token ids, whatever engine does it."""
+"""The prompts and limits of a generation, as token ids, for any engine."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -73,6 +73,7 @@ class FastTokenizer(LightTokenizer):
         return self.backend_tokenizer.get_vocab_size(with_added_tokens=True)
 
     def decode(self, ids: int | Sequence[int], skip_special_tokens: bool = False) -> str:
+        """The text of tokens."""
         ids = [ids] if isinstance(ids, int) else list(ids)
         text = self.backend_tokenizer.decode(ids, skip_special_tokens=skip_special_tokens)
         return self._clean_up(text)
@@ -84,10 +85,12 @@ class FastTokenizer(LightTokenizer):
         return [self.backend_tokenizer.id_to_token(int(token)) for token in ids]
 
     def convert_tokens_to_string(self, tokens: Sequence[str]) -> str:
+        """The text of tokens, which are given as the vocabulary spells them."""
         decoder = self.backend_tokenizer.decoder
         return " ".join(tokens) if decoder is None else decoder.decode(list(tokens))
 
     def get_added_vocab(self) -> dict[str, int]:
+        """The tokens that are matched in a text before all others, with their ids."""
         added = self.backend_tokenizer.get_added_tokens_decoder()
         return {token.content: token_id for token_id, token in sorted(added.items())}
 

@@ -92,6 +92,7 @@ class MarianTokenizer(LightTokenizer):
         return ids
 
     def decode(self, ids: int | Sequence[int], skip_special_tokens: bool = False) -> str:
+        """The text of tokens."""
         ids = [ids] if isinstance(ids, int) else ids
         skipped = set(self.all_special_ids) if skip_special_tokens else set()
         tokens = self.convert_ids_to_tokens([token for token in ids if token not in skipped])
@@ -105,6 +106,7 @@ class MarianTokenizer(LightTokenizer):
         return self._pieces.IdToPiece(ids) if token is None else token
 
     def convert_tokens_to_string(self, tokens: Sequence[str]) -> str:
+        """The text of tokens, which are given as the vocabulary spells them."""
         text, pieces = "", list[str]()
         for token in tokens:
             if token in self.all_special_tokens:
@@ -116,6 +118,7 @@ class MarianTokenizer(LightTokenizer):
         return str(text.replace("\u2581", " ").strip())
 
     def get_added_vocab(self) -> dict[str, int]:
+        """The tokens that are matched in a text before all others, with their ids."""
         return dict(self._added)
 
     def _id_of(self, token: str) -> int | None:

@@ -44,9 +44,7 @@ def convert(checkpoint: Checkpoint, target: Path, dtype: str) -> None:
     weights = Weights(checkpoint)
     spec = builders[full["model_type"]](weights, full)
     weights.require_all_taken(weights.prefix(*encoders.BODIES) if group == "encoder" else "")
-    generation = checkpoint.folder / "generation_config.json"
-    stored = read_json(checkpoint, generation) if generation.is_file() else {}
-    tokens = {**full, **{name: value for name, value in stored.items() if value is not None}}
+    tokens = {**full, **_stored_tokens(checkpoint)}
     if group == "seq2seq":
         _set_tokens(spec.config, tokens, "decoder_start_token_id")
         spec.register_source_vocabulary(_ids(spec.encoder.embeddings[0]))
@@ -59,6 +57,13 @@ def convert(checkpoint: Checkpoint, target: Path, dtype: str) -> None:
     spec.validate()
     spec.optimize(quantization=dtype)
     spec.save(str(target))
+
+
+def _stored_tokens(checkpoint: Checkpoint) -> dict[str, Any]:
+    """The settings in generation_config.json that are not null."""
+    path = checkpoint.folder / "generation_config.json"
+    stored = read_json(checkpoint, path) if path.is_file() else {}
+    return {name: value for name, value in stored.items() if value is not None}
 
 
 def _ids(embeddings: Any) -> list[str]:

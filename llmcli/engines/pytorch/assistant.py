@@ -24,7 +24,7 @@ class DraftModel:
         self._ids: list[int] = []  # that are in the cache
 
     def draft(self, ids: Sequence[int], most: int) -> list[int]:
-        """Its greedy continuation, at most `most` tokens, as far as its context goes."""
+        """Its greedy continuation: at most `most` tokens, fewer if its context ends before."""
         if self._context is not None:
             most = min(most, self._context - len(ids) + 1)  # the last one need not be read
         if most < 1 or max(ids) >= self._embeddings:  # the larger table may have spare rows
