@@ -41,7 +41,7 @@ def checkup_text(checkup: "Checkup", *, styled: bool) -> str:
 
 def _brief(checkup: "Checkup") -> Callable[[str], str]:
     """What shortens a place to the file's name, where no two files are called the same."""
-    paths = sorted({one.file for one in checkup.files}, key=len, reverse=True)
+    paths = sorted({count.file for count in checkup.files}, key=len, reverse=True)
     names = {path: Path(path).name for path in paths}
     if len(set(names.values())) < len(names):
         return str
@@ -55,7 +55,9 @@ def _brief(checkup: "Checkup") -> Callable[[str], str]:
 
 
 def _files(checkup: "Checkup") -> str:
-    rows = [[one.file, one.use, f"{one.rows:,}", f"{one.unusable:,}"] for one in checkup.files]
+    rows = [
+        [count.file, count.use, f"{count.rows:,}", f"{count.unusable:,}"] for count in checkup.files
+    ]
     return plain_table(["file", "use", "rows", "unusable"], rows, right={2, 3})
 
 
@@ -63,9 +65,9 @@ def _problems(problems: "tuple[Problem, ...]", brief: Callable[[str], str]) -> s
     if not problems:
         return ""
     lines = [f"cannot be used: {len(problems):,}"]
-    for one in problems[:SHOWN]:
-        place = brief(f"{one.file}, {one.place}" if one.place else one.file)
-        lines.append(f"  {place}: {one.reason}" if place else f"  {one.reason}")
+    for problem in problems[:SHOWN]:
+        place = brief(f"{problem.file}, {problem.place}" if problem.place else problem.file)
+        lines.append(f"  {place}: {problem.reason}" if place else f"  {problem.reason}")
     if len(problems) > SHOWN:
         lines.append(f"  ... and {len(problems) - SHOWN:,} more: --json has all")
     return "\n".join(lines)
@@ -73,32 +75,34 @@ def _problems(problems: "tuple[Problem, ...]", brief: Callable[[str], str]) -> s
 
 def _findings(findings: "tuple[Finding, ...]", brief: Callable[[str], str]) -> str:
     lines = []
-    there = [one for one in findings if one.count]
-    for one in sorted(there, key=lambda one: not one.is_problem):
-        lines.append(f"{'problem' if one.is_problem else 'warning'}: {one.count:,} {one.text}")
-        lines += [f"  {brief(place)}" for place in one.places[:SHOWN_PLACES]]
-        lines += ["  ..."] * (len(one.places) > SHOWN_PLACES)
-    none = [one.kind.replace("_", " ") for one in findings if not one.count]
+    there = [finding for finding in findings if finding.count]
+    for finding in sorted(there, key=lambda finding: not finding.is_problem):
+        lines.append(
+            f"{'problem' if finding.is_problem else 'warning'}: {finding.count:,} {finding.text}"
+        )
+        lines += [f"  {brief(place)}" for place in finding.places[:SHOWN_PLACES]]
+        lines += ["  ..."] * (len(finding.places) > SHOWN_PLACES)
+    none = [finding.kind.replace("_", " ") for finding in findings if not finding.count]
     if none:
-        told = f"looked for and not found: {', '.join(none)}"
-        lines += textwrap.wrap(told, LINE, subsequent_indent="  ")
+        shown_text = f"looked for and not found: {', '.join(none)}"
+        lines += textwrap.wrap(shown_text, LINE, subsequent_indent="  ")
     return "\n".join(lines)
 
 
 def _labels(checkup: "Checkup") -> str:
     if not checkup.labels:
         return ""
-    by_count = sorted(checkup.labels, key=lambda one: -one.train)
+    by_count = sorted(checkup.labels, key=lambda count: -count.train)
     shown = checkup.labels if len(by_count) <= SHOWN_LABELS else by_count[:SHOWN_LABELS]
     rows = [
         [
-            one.label,
-            f"{one.train:,}",
-            f"{one.train_share:.1%}",
-            f"{one.validation:,}",
-            f"{one.validation_share:.1%}",
+            count.label,
+            f"{count.train:,}",
+            f"{count.train_share:.1%}",
+            f"{count.validation:,}",
+            f"{count.validation_share:.1%}",
         ]
-        for one in shown
+        for count in shown
     ]
     table = plain_table(["label", "train", "", "validation", ""], rows, right={1, 2, 3, 4})
     more = len(by_count) - len(shown)
@@ -119,8 +123,8 @@ def _lengths(lengths: "Lengths | None") -> str:
     for name, bar in zip(names, lengths.bars, strict=True):
         drawn = "█" * max(round(WIDTH * bar.count / most), bar.count > 0)
         lines.append(f"  {name:>{width}}  {bar.count:>{digits},}  {drawn}".rstrip())
-    told = ", ".join(f"{name} {value:,}" for name, value in lengths.quantiles.items())
-    return "\n".join([*lines, f"  {told}"])
+    shown_text = ", ".join(f"{name} {value:,}" for name, value in lengths.quantiles.items())
+    return "\n".join([*lines, f"  {shown_text}"])
 
 
 def _numbers(numbers: dict[str, float]) -> str:
@@ -136,8 +140,8 @@ def _numbers(numbers: dict[str, float]) -> str:
             lines.append(f"{use}: nothing" + "; give --eval" * (use == "validation"))
             continue
         rows = numbers.get(f"{use}_rows", count)
-        told = f" from {rows:,} rows" if rows != count else ""
-        lines.append(f"{use}: {count:,} {unit}{told}, {tokens:,} tokens{more}")
+        shown_text = f" from {rows:,} rows" if rows != count else ""
+        lines.append(f"{use}: {count:,} {unit}{shown_text}, {tokens:,} tokens{more}")
     if "learnt_share" in numbers:
         lines.append(f"learnt: {numbers['learnt_share']:.1%} of the tokens")
     if "train_blocks" not in numbers:
@@ -164,30 +168,31 @@ def _shown(text: str, learnt: bool, styled: bool) -> str:
     return click.style(line, fg="green", bold=True) if styled else f"[[{line}]]"
 
 
-def estimate_text(found: "Estimate") -> str:
+def estimate_text(estimate: "Estimate") -> str:
     """What a run will take, for a person."""
-    learnt = "all" if found.learnt == found.parameters else f"{found.learnt:,}"
-    memory = "unknown" if found.memory is None else human_size(found.memory)
-    where = "of the GPU" if found.device.startswith("cuda") else "of this process"
-    batch = f"batch size {found.batch_size}"
-    if found.gradient_accumulation_steps > 1:
-        batch += f" x {found.gradient_accumulation_steps}"
+    learnt = "all" if estimate.learnt == estimate.parameters else f"{estimate.learnt:,}"
+    memory = "unknown" if estimate.memory is None else human_size(estimate.memory)
+    where = "of the GPU" if estimate.device.startswith("cuda") else "of this process"
+    batch = f"batch size {estimate.batch_size}"
+    if estimate.gradient_accumulation_steps > 1:
+        batch += f" x {estimate.gradient_accumulation_steps}"
     lines = {
-        "model": found.model,
-        "parameters": f"{found.parameters:,}, {learnt} learnt",
-        "data": f"{found.examples:,} examples, {found.tokens:,} tokens; "
-        f"{found.validation_examples:,} examples to validate",
-        "steps": f"{found.steps:,} of {batch}: {found.steps_per_epoch:,} an epoch, "
-        f"{found.epochs:.3g} epoch{'s' * (found.epochs != 1)}",
-        "tokens a step": f"{found.tokens_per_step:,.0f}, the mean; {found.padding:.1%} of the "
-        "places are padding",
-        "speed": f"{found.tokens_per_second:,.0f} tokens/s on {found.device} in {found.dtype}, "
-        f"measured in {found.steps_taken} step{'s' * (found.steps_taken != 1)}",
-        "time": f"about {clock(found.seconds)} for all steps: an estimate; validation and "
+        "model": estimate.model,
+        "parameters": f"{estimate.parameters:,}, {learnt} learnt",
+        "data": f"{estimate.examples:,} examples, {estimate.tokens:,} tokens; "
+        f"{estimate.validation_examples:,} examples to validate",
+        "steps": f"{estimate.steps:,} of {batch}: {estimate.steps_per_epoch:,} an epoch, "
+        f"{estimate.epochs:.3g} epoch{'s' * (estimate.epochs != 1)}",
+        "tokens a step": f"{estimate.tokens_per_step:,.0f}, the mean; {estimate.padding:.1%} of "
+        "the places are padding",
+        "speed": f"{estimate.tokens_per_second:,.0f} tokens/s on {estimate.device} in "
+        f"{estimate.dtype}, measured in {estimate.steps_taken} step{'s' * (estimate.steps_taken != 1)}",
+        "time": f"about {clock(estimate.seconds)} for all steps: an estimate; validation and "
         "checkpoints are not counted",
         "memory": f"{memory} {where} at most in these steps",
-        "disk": f"{human_size(found.disk_bytes)} at most: {found.checkpoints} checkpoints of "
-        f"{human_size(found.checkpoint_bytes)} at once, the model {human_size(found.model_bytes)}",
+        "disk": f"{human_size(estimate.disk_bytes)} at most: {estimate.checkpoints} checkpoints of "
+        f"{human_size(estimate.checkpoint_bytes)} at once, "
+        f"the model {human_size(estimate.model_bytes)}",
     }
     width = max(map(len, lines))
     return "\n".join(f"{name:<{width}}  {text}" for name, text in lines.items())
