@@ -179,8 +179,8 @@ def _spans(
     room = limit - (size - len(part))
     if how == "error":
         raise InputError(
-            f"the text has {size:,} tokens, the model takes {limit:,}: shorten it, or see "
-            "--on-overflow"
+            f"the text has {size:,} tokens, the model takes {limit:,}: shorten it, or choose "
+            "another `on_overflow`"
         )
     if room < 1:
         raise InputError(f"the model takes {limit:,} tokens, and the other text fills them alone")
@@ -189,9 +189,7 @@ def _spans(
     if how == "window":
         return windows(len(part), room, fitting.overlap), how
     if not offsets:
-        raise InputError(
-            "--on-overflow split needs a tokenizer that tells where its tokens lie: use window"
-        )
+        raise InputError("`on_overflow`=split needs a tokenizer with character offsets: use window")
     starts = [start for start, _ in offsets]
     ends = [bisect_left(starts, end) for end in sentence_ends(text)]
     return packed(ends, len(part), room), how
@@ -261,7 +259,9 @@ def cut_text(tokenizer: Any, text: str, fitting: Fitting) -> list[str]:
     """
     limit = fitting.limit or 0
     if not tokenizer.is_fast:
-        raise InputError("the text is too long, and this tokenizer does not tell where to cut it")
+        raise InputError(
+            "the text is too long, and the tokenizer has no character offsets to cut it at"
+        )
     if limit < 1:
         raise InputError("the other texts fill what the model takes alone: shorten them")
     found = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
@@ -269,7 +269,7 @@ def cut_text(tokenizer: Any, text: str, fitting: Fitting) -> list[str]:
     if fitting.on_overflow == "error":
         raise InputError(
             f"the text has {len(offsets):,} tokens, and {limit:,} fit beside the other texts: "
-            "shorten it, or see --on-overflow"
+            "shorten it, or choose another `on_overflow`"
         )
     spans, _ = _spans(len(offsets), range(len(offsets)), text, offsets, fitting)
     return [text[offsets[a][0] : offsets[b - 1][1]] for a, b in spans]

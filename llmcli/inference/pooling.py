@@ -159,7 +159,7 @@ def pool(hidden: Floats, mask: Integers, mode: str) -> Floats:
     if mode == "weighted_mean":
         weights = weights * np.arange(1, mask.shape[1] + 1, dtype=np.float32)
     elif mode not in ("mean", "mean_sqrt_len"):
-        raise ModelUnsuitable(f"the model pools by {mode!r}, which is unknown here: see --pooling")
+        raise ModelUnsuitable(f"the model pools by {mode!r}, unknown here: choose `pooling`")
     total = (weights[:, None] @ hidden)[:, 0]  # (B, D)
     count = np.maximum(weights.sum(1, keepdims=True), 1e-9)  # (B, 1)
     mean: Floats = total / (np.sqrt(count) if mode == "mean_sqrt_len" else count)

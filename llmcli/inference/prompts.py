@@ -33,7 +33,7 @@ def _encode_chat(loaded: Loaded, text: str, system: str | None) -> list[int]:
     if not has_chat_template(loaded):
         raise ModelUnsuitable(
             f"{loaded.checkpoint.model_id} is a base model, without a chat template: "
-            "leave out --chat and --system"
+            "leave out `chat` and `system`"
         )
     from jinja2 import TemplateError
 
@@ -72,7 +72,7 @@ def room(loaded: Loaded, prompt_tokens: int, wanted: int | None, default: int) -
         )
     if wanted is not None and wanted > left:
         raise InputError(
-            f"the prompt has {prompt_tokens} tokens and -n asks for {wanted}, but {name} takes "
-            f"{context} in all: use -n {left} or less, or a shorter prompt"
+            f"the prompt has {prompt_tokens} tokens and `max_new_tokens` is {wanted}, but {name} "
+            f"takes {context} in all: use `max_new_tokens`={left} or less, or a shorter prompt"
         )
     return min(default, left) if wanted is None else wanted

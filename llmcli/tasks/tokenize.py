@@ -92,7 +92,7 @@ def detokenize(vocabulary: Vocabulary, rows: Iterable[Row]) -> Iterator[Decoded 
 
 def _id(word: str) -> int:
     if not re.fullmatch("[0-9]{1,9}", word):
-        raise InputError(f"{word[:40]!r} is no token id: --decode takes numbers")
+        raise InputError(f"{word[:40]!r} is no token id: ids are numbers")
     return int(word)
 
 

@@ -179,7 +179,7 @@ def test_a_writing_model_takes_a_long_context_in_parts(tiny_chat):
     long = rows("who?", " ".join(f"cat {n}." for n in range(200)))
     spec = AnswerOptions(max_answer_tokens=4, top=9)
     (refused,) = answer(loaded, long, spec, BatchOptions(on_overflow="error"))
-    assert "see --on-overflow" in refused.error
+    assert "choose another `on_overflow`" in refused.error
     (cut,) = answer(loaded, long, spec, BatchOptions(on_overflow="truncate"))
     assert (cut.overflow, len(cut.answers)) == ("truncate", 1)
     for how in ("window", "split"):

@@ -96,7 +96,7 @@ def test_lines_of_single_ids_stay_lines(tokenize, tmp_path):
     assert result.exit_code == 1
     first, second, third = result.stdout.splitlines()
     assert (len(first), len(third)) == (1, 1)
-    assert second == "[row 2: 'x' is no token id: --decode takes numbers]"
+    assert second == "[row 2: 'x' is no token id: ids are numbers]"
 
 
 def test_count_adds_up_a_file(tokenize, tmp_path):

@@ -1,4 +1,4 @@
-"""How each family of translation models is told which languages are meant."""
+"""How each family of translation models is given the source and the target language."""
 
 import re
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ T5 = ("t5", "mt5", "umt5", "longt5", "switch_transformers")
 
 @dataclass(frozen=True, slots=True)
 class Direction:
-    """From which language to which, as a model wants to be told."""
+    """From which language to which, as a model takes it."""
 
     source: str | None
     """A language tag; None where it is not known."""
@@ -22,9 +22,9 @@ class Direction:
     prefix: str = ""
     """Goes before each sentence."""
     source_code: str | None = None
-    """What the tokenizer is to be told."""
+    """The source language as the tokenizer takes it, in its `src_lang`."""
     forced_first: int | None = None
-    """The token that the translation is to begin with."""
+    """The first token that every translation must have."""
     start: int | None = None
     """The token that the decoder begins with, where it is the language's."""
 
@@ -63,7 +63,7 @@ def language_tokens(tokenizer: Any) -> dict[str, int]:
 def _marian(name: str, tokenizer: Any, source: str | None, target: str | None) -> Direction:
     codes = {token.strip("<>"): token for token in tokenizer.supported_language_codes}
     if codes:
-        code = _required(name, "--to-lang", target, codes)
+        code = _required(name, "`to_lang`", target, codes)
         return Direction(source, target, prefix=f"{codes[code]} ")
     from_, to = _tag(tokenizer.source_lang), _tag(tokenizer.target_lang)
     for told, own in ((source, from_), (target, to)):
@@ -80,17 +80,17 @@ def _tag(code: str | None) -> str | None:
 def _multilingual(
     name: str, tokenizer: Any, codes: dict[str, int], source: str | None, target: str | None
 ) -> Direction:
-    source_code = _required(name, "--from-lang", source, codes)
-    target_code = _required(name, "--to-lang", target, codes)
+    source_code = _required(name, "`from_lang`", source, codes)
+    target_code = _required(name, "`to_lang`", target, codes)
     token = codes[target_code]
     if type(tokenizer).__name__.startswith("MBartTokenizer"):  # of the first mBART
         return Direction(source, target, source_code=source_code, start=token)
     return Direction(source, target, source_code=source_code, forced_first=token)
 
 
-def _required(name: str, flag: str, tag: str | None, codes: dict[str, Any]) -> str:
+def _required(name: str, setting: str, tag: str | None, codes: dict[str, Any]) -> str:
     if tag is None:
-        raise UsageError(f"{name} knows {len(codes)} languages: name one by {flag}")
+        raise UsageError(f"{name} knows {len(codes)} languages: name one by {setting}")
     code = closest(tag, codes)
     if code is None:
         known = ", ".join(sorted(codes)[:12])
@@ -102,7 +102,7 @@ def _t5(name: str, config: Any, source: str | None, target: str | None) -> Direc
     """Source: Raffel et al. 2020, appendix D: the task is named before the text."""
     if source is None or target is None:
         raise UsageError(
-            f"{name} is told in words what to do: name the languages by --from-lang and --to-lang"
+            f"{name} needs the languages in words: name them by `from_lang` and `to_lang`"
         )
     tasks = getattr(config, "task_specific_params", None) or {}
     own = tasks.get(f"translation_{base(source)}_to_{base(target)}", {})

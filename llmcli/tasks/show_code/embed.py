@@ -40,7 +40,7 @@ def embed_code(model: ModelSpec, options: EmbedOptions, text: str) -> str:
     pooling = Pooling() if checkpoint is None else read_pooling(checkpoint)
     modes = pooling.modes if options.pooling is None else (options.pooling,)
     if pooling.steps or len(modes) > 1 or modes[0] not in _POOLED:
-        raise UsageError(f"--show-code does not cover all steps of {model.model_id}")
+        raise UsageError(f"`show_code` does not cover all steps of {model.model_id}")
     prompt = pooling.prompt("document", "passage") if options.prompt is None else options.prompt
     normalize = pooling.normalize if options.normalize is None else options.normalize
     written = prompt + text

@@ -68,7 +68,7 @@ def fill_code(model: ModelSpec, options: FillOptions, text: str) -> str:
     )
     several = sum(text.count(spelling) for spelling in ("[MASK]", "<mask>")) > 1
     if several and options.targets:
-        raise UsageError("--show-code with --targets is for a text with one gap")
+        raise UsageError("`show_code` with `targets` takes a text with one gap")
     _require_single_tokens(model, options)
     body = _READ.format(text=repr(text), show=show)
     return load_lines(model, "AutoModelForMaskedLM") + body + (_TOGETHER if several else "")
@@ -83,4 +83,4 @@ def _require_single_tokens(model: ModelSpec, options: FillOptions) -> None:
     tokenizer = load_tokenizer(model)
     for word in options.targets:
         if len(target_tokens(tokenizer, word)) > 1:
-            raise UsageError(f"--show-code takes targets of one token; {word!r} has more")
+            raise UsageError(f"`show_code` takes `targets` of one token; {word!r} has more")
