@@ -186,7 +186,8 @@ def estimate_text(estimate: "Estimate") -> str:
         "tokens a step": f"{estimate.tokens_per_step:,.0f}, the mean; {estimate.padding:.1%} of "
         "the places are padding",
         "speed": f"{estimate.tokens_per_second:,.0f} tokens/s on {estimate.device} in "
-        f"{estimate.dtype}, measured in {estimate.steps_taken} step{'s' * (estimate.steps_taken != 1)}",
+        f"{estimate.dtype}, measured in {estimate.steps_taken} "
+        f"step{'s' * (estimate.steps_taken != 1)}",
         "time": f"about {clock(estimate.seconds)} for all steps: an estimate; validation and "
         "checkpoints are not counted",
         "memory": f"{memory} {where} at most in these steps",
