@@ -9,9 +9,9 @@ from llmcli.cli.options.input import input_options
 from llmcli.cli.options.model import ENCODER, model_options
 from llmcli.cli.options.rows import row_options
 from llmcli.cli.output import Output
-from llmcli.cli.results import Display
 from llmcli.cli.row_command import RowCommand
 from llmcli.cli.types import POSITIVE, TEXT, comma_list
+from llmcli.cli.write_results import Display
 from llmcli.data.records import Record
 from llmcli.spec.tasks import ClassifyOptions
 

@@ -137,7 +137,7 @@ def _dry_run(training: Training, base: ModelSpec | None, out: Output) -> None:
 
 
 def _launch(count: int, out: Output) -> None:
-    from llmcli.cli.launching import launch
+    from llmcli.cli.launch_processes import launch
 
     code, errors = launch(sys.argv[1:], count)
     out.warn(errors)

@@ -9,10 +9,10 @@ from llmcli.cli.options.input import input_options
 from llmcli.cli.options.model import model_options
 from llmcli.cli.options.output import output_options, show_code_option
 from llmcli.cli.output import Output, quoted
-from llmcli.cli.results import Display
 from llmcli.cli.row_command import RowCommand
 from llmcli.cli.tables import show_table
 from llmcli.cli.types import POSITIVE
+from llmcli.cli.write_results import Display
 from llmcli.spec import InputOptions, ModelSpec
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from llmcli.cli.colours import has_colours
 from llmcli.cli.flags import with_flags
 from llmcli.data.formats import FILE_FORMATS, OUTPUT_SUFFIXES
 from llmcli.data.records import Record, Render, print_to
-from llmcli.data.resumable import Done, Identity, Part, write_errors_explained
+from llmcli.data.resumable_output import Done, Identity, Part, write_errors_explained
 from llmcli.data.writers import Layout, RecordWriter, open_writer
 from llmcli.errors import InputError, UsageError
 from llmcli.spec import FORMATS, Format, OutputOptions

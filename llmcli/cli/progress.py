@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from llmcli.cli.output import Output
-from llmcli.data.resumable import Done
+from llmcli.data.resumable_output import Done
 from llmcli.data.rows import Failure
 
 PAUSE = 0.2  # seconds between two updates of the line

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from llmcli.cli.inputs import only_text, rows_of
 from llmcli.cli.output import Output
 from llmcli.cli.progress import Progress
-from llmcli.cli.results import Display, Recorded, Run, Shown
-from llmcli.cli.resume import identity_of
+from llmcli.cli.run_identity import identity_of
+from llmcli.cli.write_results import Display, Recorded, Run, Shown
 from llmcli.data.rows import Row
 from llmcli.spec import BatchOptions, InputOptions, ModelSpec
 

@@ -13,9 +13,9 @@ from llmcli.cli.options.input import input_options
 from llmcli.cli.options.model import model_options
 from llmcli.cli.options.output import output_options
 from llmcli.cli.output import Output, quoted
-from llmcli.cli.results import Display
 from llmcli.cli.row_command import RowCommand
 from llmcli.cli.tables import show_table
+from llmcli.cli.write_results import Display
 from llmcli.data.records import Record
 from llmcli.data.rows import Row
 from llmcli.spec import InputOptions, ModelSpec

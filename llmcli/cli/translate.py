@@ -6,9 +6,9 @@ from llmcli.cli.options.gather import gather
 from llmcli.cli.options.input import input_options
 from llmcli.cli.options.model import model_options
 from llmcli.cli.options.rows import row_options
-from llmcli.cli.results import Display
 from llmcli.cli.row_command import RowCommand
 from llmcli.cli.types import POSITIVE, Real
+from llmcli.cli.write_results import Display
 from llmcli.spec.tasks import TranslateOptions
 
 translate_options = gather(

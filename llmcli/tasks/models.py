@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from llmcli.data.results import Described
-from llmcli.engines.ct2.cache import conversions, conversions_of, remove_conversion
+from llmcli.engines.ct2.converted_models import conversions, conversions_of, remove_conversion
 from llmcli.errors import LlmcliError, ModelUnsuitable, UsageError
 from llmcli.models import hub
 from llmcli.models.architectures import architectures, context_length, task_of

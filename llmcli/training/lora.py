@@ -3,7 +3,7 @@
 import warnings
 from typing import Any
 
-from llmcli.engines.pytorch.pretrained import peft_library
+from llmcli.engines.pytorch.from_pretrained import peft_library
 from llmcli.errors import UsageError
 from llmcli.spec.training import LoraOptions
 

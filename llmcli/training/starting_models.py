@@ -8,7 +8,7 @@ import torch
 
 from llmcli.engines.base import Loaded
 from llmcli.engines.pytorch import from_scratch, loading, trainable
-from llmcli.engines.pytorch.pretrained import read_tokenizer_folder
+from llmcli.engines.pytorch.from_pretrained import read_tokenizer_folder
 from llmcli.errors import InputError
 from llmcli.models.architectures import context_length
 from llmcli.spec import ModelSpec

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Literal
 
 from llmcli import errors
-from llmcli.engines.ct2.cache import (
+from llmcli.engines.ct2.conversion_process import FAILED
+from llmcli.engines.ct2.converted_models import (
     META,
     clean,
     content_of,
@@ -21,7 +22,6 @@ from llmcli.engines.ct2.cache import (
     new_name,
     unwritable,
 )
-from llmcli.engines.ct2.convert import FAILED
 from llmcli.engines.ct2.support import group_of, reason_against
 from llmcli.errors import InputError, LlmcliError, ModelUnsuitable
 from llmcli.models.architectures import Kind
@@ -103,7 +103,7 @@ def _convert_in_process(checkpoint: Checkpoint, target: Path, dtype: str) -> Non
     root = str(Path(__file__).parents[3])
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
     done = subprocess.run(
-        [sys.executable, "-m", "llmcli.engines.ct2.convert", json.dumps(request)],
+        [sys.executable, "-m", "llmcli.engines.ct2.conversion_process", json.dumps(request)],
         cwd=target,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
         stdin=subprocess.DEVNULL,

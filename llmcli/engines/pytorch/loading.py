@@ -19,14 +19,14 @@ from llmcli.engines.base import Loaded, Placement
 from llmcli.engines.pytorch.device import place
 from llmcli.engines.pytorch.engine import TorchEngine
 from llmcli.engines.pytorch.errors import errors_explained
-from llmcli.engines.pytorch.locked_tokenizer import locked
-from llmcli.engines.pytorch.pretrained import (
+from llmcli.engines.pytorch.from_pretrained import (
     merge_adapters,
     peft_library,
     read_config,
     read_network,
     read_tokenizer,
 )
+from llmcli.engines.pytorch.locked_tokenizer import locked
 from llmcli.errors import ModelUnsuitable
 from llmcli.models import hub
 from llmcli.models.architectures import (

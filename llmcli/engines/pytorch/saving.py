@@ -7,7 +7,7 @@ import torch
 from safetensors import SafetensorError
 
 from llmcli.engines.pytorch.errors import errors_explained
-from llmcli.engines.pytorch.pretrained import read_pickled_network, read_tokenizer
+from llmcli.engines.pytorch.from_pretrained import read_pickled_network, read_tokenizer
 from llmcli.errors import InputError, ModelUnsuitable
 from llmcli.models import hub
 from llmcli.models.architectures import architectures

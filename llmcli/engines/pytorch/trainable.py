@@ -7,8 +7,8 @@ import torch
 from llmcli.engines.base import Loaded
 from llmcli.engines.pytorch.device import place
 from llmcli.engines.pytorch.errors import errors_explained
+from llmcli.engines.pytorch.from_pretrained import read_config, read_network, read_tokenizer
 from llmcli.engines.pytorch.loading import AUTO_CLASSES, assemble
-from llmcli.engines.pytorch.pretrained import read_config, read_network, read_tokenizer
 from llmcli.errors import ModelUnsuitable
 from llmcli.models import hub
 from llmcli.models.architectures import DESCRIPTIONS, Kind

@@ -7,7 +7,7 @@ activations and the epsilon of their norms, so that a setting that is ignored is
 import torch
 from transformers import AutoConfig
 
-from llmcli.engines.ct2.convert import convert
+from llmcli.engines.ct2.conversion_process import convert
 from llmcli.engines.ct2.support import reason_against
 from llmcli.models.checkpoint import Checkpoint, read_config
 

@@ -10,8 +10,8 @@ import time
 import pytest
 
 from llmcli.engines.ct2 import conversion
-from llmcli.engines.ct2.cache import DAY, MAKING, conversions, engine_version
 from llmcli.engines.ct2.conversion import converted, is_converted
+from llmcli.engines.ct2.converted_models import DAY, MAKING, conversions, engine_version
 from llmcli.errors import InputError, ModelUnsuitable
 from llmcli.models.checkpoint import STARTERS, Checkpoint
 
@@ -97,7 +97,7 @@ def test_a_commit_of_the_hub_is_its_own_name(cache, tiny_gpt2, tmp_path):
 def test_another_version_of_the_engine_converts_anew(cache, tiny_gpt2, monkeypatch):
     converted(at(tiny_gpt2), "causal", "float32")
     assert engine_version() == ctranslate2.__version__
-    monkeypatch.setattr("llmcli.engines.ct2.cache.engine_version", lambda: "99.0")
+    monkeypatch.setattr("llmcli.engines.ct2.converted_models.engine_version", lambda: "99.0")
     assert not is_converted(at(tiny_gpt2), "causal", "float32")
 
 
@@ -217,7 +217,7 @@ def test_a_full_disk_is_said(cache, tiny_gpt2, monkeypatch):
 )
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has other variables")
 def test_the_cache_is_where_the_variables_say(variables, expected, monkeypatch):
-    from llmcli.engines.ct2.cache import cache_folder
+    from llmcli.engines.ct2.converted_models import cache_folder
 
     for name in ("LLMCLI_CACHE", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)

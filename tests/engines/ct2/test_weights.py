@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from llmcli.engines.ct2.convert import convert
+from llmcli.engines.ct2.conversion_process import convert
 from llmcli.errors import ModelUnsuitable
 from llmcli.models.checkpoint import Checkpoint
 from tests.engines.ct2.random_models import TEXTS, VOCABULARY, convert_again, convert_random, resave

@@ -1,4 +1,4 @@
-"""The process that converts a checkpoint: python -m llmcli.engines.ct2.convert REQUEST.
+"""The process that converts a checkpoint: python -m llmcli.engines.ct2.conversion_process REQUEST.
 
 It is a process of its own so that its memory is returned. An expected failure is one line on
 stdout: the name of its class and the message, as JSON.

@@ -250,7 +250,7 @@ def test_another_context_is_noticed(run, tiny_reader, tmp_path):
 
 def part_and_journal_of(words, run, target):
     """Let the command run, and break it off before its file is in place."""
-    from llmcli.data.resumable import Part
+    from llmcli.data.resumable_output import Part
 
     finish = Part.finish
     try:
@@ -262,7 +262,7 @@ def part_and_journal_of(words, run, target):
 
 
 def test_two_runs_do_not_write_one_file(generate, whole, tmp_path):
-    from llmcli.data.resumable import Part
+    from llmcli.data.resumable_output import Part
 
     target = tmp_path / "out.jsonl"
     other = Part(target, None, resume=False)

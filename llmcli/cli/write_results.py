@@ -31,7 +31,8 @@ class Sink(Protocol):
 
     def write(self, result: Any) -> None: ...
 
-    def write_error(self, record: Record) -> None: ...
+    def write_error(self, record: Record) -> None:
+        """Write the record of a row that failed."""
 
 
 @dataclass(frozen=True, slots=True)

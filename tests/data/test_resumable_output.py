@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from llmcli.data.resumable import Part
+from llmcli.data.resumable_output import Part
 from llmcli.errors import InputError
 
 RUN = {"llmcli": "classify", "--top": 3}
