@@ -1,6 +1,7 @@
 """Labels of texts: by a trained classification head, or zero-shot by the meaning of the labels."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from llmcli.data.rows import Failure, Row
 from llmcli.engines.base import Loaded
@@ -57,6 +58,14 @@ def classify(
     on_overflow, batch = batch.on_overflow, loaded.batch(batch)
     if not options.labels:
         return process(HeadClassifier(loaded, options, on_overflow), rows, batch)
+    singles = map(_refuse_pair, rows)
     if loaded.kind == "causal":
-        return process(LikelihoodClassifier(loaded, options, on_overflow), rows, batch)
-    return process(EntailmentClassifier(loaded, options, on_overflow), rows, batch)
+        return process(LikelihoodClassifier(loaded, options, on_overflow), singles, batch)
+    return process(EntailmentClassifier(loaded, options, on_overflow), singles, batch)
+
+
+def _refuse_pair(row: Row) -> Row:
+    """A row for zero-shot classification, which fails if it has a second text."""
+    if row.pair is None or row.error is not None:
+        return row
+    return replace(row, error="`labels` judge one text: leave out the second one")

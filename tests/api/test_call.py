@@ -177,3 +177,11 @@ def test_the_other_functions_take_the_same_forms(bert, stories):
     forward = llmcli.forward("Once upon a time", model=stories, top=2)
     assert len(forward.positions[0].best) == 2
     assert llmcli.generate({"text": "Once"}, model=stories, options=SHORT).new_tokens == 4
+
+
+def test_zero_shot_labels_refuse_a_second_text(stories):
+    options = llmcli.ClassifyOptions(labels=("happy", "sad"))
+    rows = [("Tom laughed.", "Tom cried."), "Tom laughed."]
+    pair, single = llmcli.classify(rows, model=stories, options=options, on_error="yield")
+    assert isinstance(pair, llmcli.Failure) and "leave out the second one" in pair.error
+    assert isinstance(single, llmcli.Classification)
