@@ -154,5 +154,7 @@ def default_model(source: str | None, target: str | None) -> DefaultModel:
         if own in STARTER_SOURCES.get(base(target), ()):
             return TRANSLATE
     if source is None or target is None:
-        raise UsageError("name the languages, as in `from_lang`=en `to_lang`=fr, or the `model`")
+        raise UsageError(
+            "name the languages, as in `from_lang`=en `to_lang`=fr, or a model with `model`"
+        )
     return DefaultModel(model_for(source, target))
