@@ -1,8 +1,8 @@
-"""The batch machine: rows in, results out in the same order, in memory that does not grow.
+"""Run a task over rows in batches: results in the order of the rows, in constant memory.
 
-Rows are taken a window at a time. The units of a window (a text, or its parts) are sorted by
-size, so that little is padded, and packed into batches. Windows are cut by the rows alone: a
-run that is taken up again makes the same batches as an unbroken one, and so the same numbers.
+Rows are processed in windows. The units of a window (whole texts, or parts of them) are sorted
+by length, which keeps padding low, and grouped into batches. The limits of a window depend on the
+rows alone: a resumed run makes the same batches as an uninterrupted one, and so the same numbers.
 """
 
 import threading
@@ -17,8 +17,8 @@ from llmcli.errors import InputError, LlmcliError, is_out_of_memory
 from llmcli.spec import BatchOptions, Overflow
 from llmcli.system.memory import Heap
 
-WINDOW_BATCHES = 16  # where the user sets their size
-WINDOW_CHARS = 1 << 20  # of all columns: a window ends with the row that passes it
+WINDOW_BATCHES = 16  # batches in a window if the user sets the batch size
+WINDOW_CHARS = 1 << 20  # in all columns: a window ends with the row that exceeds it
 
 
 class Unit(Protocol):
@@ -26,11 +26,11 @@ class Unit(Protocol):
 
     @property
     def size(self) -> int:
-        """Tokens that it takes in a batch, before padding."""
+        """Number of tokens, without padding."""
 
 
 class AnyJob(Protocol):
-    """A row made ready: its units, and whatever the task needs to put them together again."""
+    """A prepared row: its units, and what the task needs to combine their outputs."""
 
     @property
     def row(self) -> Row: ...
@@ -44,12 +44,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Job(Generic[T]):
-    """A row made ready, where its units are all that is needed."""
+    """A prepared row of a task that needs only its units."""
 
     row: Row
     units: list[T]
     overflow: Overflow | None = None
-    """How a text that was too long was handled; None where it fits."""
+    """How a text that is too long was handled; None if it fits."""
 
 
 J = TypeVar("J", bound=AnyJob)
@@ -59,91 +59,92 @@ R_co = TypeVar("R_co", covariant=True)
 
 
 class Work(Protocol[J, U_contra, O, R_co]):
-    """What a task does with rows; the machine does the rest."""
+    """The steps of a task that `process` calls."""
 
     window_rows: int
-    """Rows that are sorted together; results come when a window is done."""
+    """Rows in a window: they are sorted together, and their results come together."""
     budget: int
-    """Tokens in one batch, padding included, unless the user sets the number of texts."""
+    """Tokens in a batch, padding included; unused if the user sets the batch size."""
     needs_text: bool
-    """A row without text fails."""
+    """Whether a row without text fails."""
     copies: int
-    """How many times each text is held, in tokens: a window has the fewer rows."""
+    """How many times each text is tokenized: a window holds that many times fewer characters."""
 
     def prepare(self, rows: Sequence[Row]) -> Sequence[J | Failure]:
-        """Tokenize rows, together: a job or a failure for each."""
+        """Tokenize rows together. Returns a job or a failure for each."""
 
     def run(self, units: Sequence[U_contra]) -> Sequence[O]:
-        """Run the model once over a batch: an output for each unit."""
+        """Run the model once on a batch. Returns an output for each unit."""
 
     def finish(self, job: J, outputs: Sequence[O]) -> Iterable[R_co]:
-        """Put the outputs of a job's units together. May raise LlmcliError: the row fails."""
+        """Combine the outputs of a job's units. If it raises LlmcliError, the row fails."""
 
 
 def process(
     work: Work[J, U_contra, O, R_co], rows: Iterable[Row], spec: BatchOptions
 ) -> Iterator[R_co | Failure]:
-    """Yield the results of each row in order; a row that fails comes as a Failure.
+    """Yield the results of each row, in the order of the rows; a Failure for a row that fails.
 
-    A batch that does not fit into memory is halved and run again, and later batches are made
-    smaller. A batch in which the model fails is halved until the row is found that is to blame.
+    A batch that does not fit in memory is split in half and run again, and later batches are
+    smaller. A batch that raises LlmcliError is split in half until the failing row is isolated.
     """
     size = _BatchSize(spec.batch_size, work.budget)
-    most = _window_rows(work.window_rows, spec.batch_size)
-    windows = _windows(rows, most, WINDOW_CHARS // work.copies)
-    ready = (list(_prepared(work, one)) for one in windows if one[-1].number > spec.after)
-    for prepared in ahead(ready):
+    max_rows = _max_window_rows(work.window_rows, spec.batch_size)
+    windows = _windows(rows, max_rows, WINDOW_CHARS // work.copies)
+    unfinished = (window for window in windows if window[-1].number > spec.after)
+    for prepared in prefetched(list(_prepared(work, window)) for window in unfinished):
         yield from _results(work, prepared, size, spec.after)
 
 
-def ahead(items: Iterator[T]) -> Iterator[T]:
-    """Yield items, each made in a thread while the one before is used.
+def prefetched(items: Iterator[T]) -> Iterator[T]:
+    """Yield items; a background thread computes the next while the caller uses the current one.
 
-    So a model does not wait for texts to be read and tokenized. Nobody waits for the thread: it
-    may itself wait for a line that no one will type.
+    The model does not wait for texts to be read and tokenized. The thread is a daemon that is
+    never joined: it may be blocked on standard input.
     """
-    wanted: SimpleQueue[Future[T] | None] = SimpleQueue()
+    requests: SimpleQueue[Future[T] | None] = SimpleQueue()
 
-    def make() -> None:
-        while (one := wanted.get()) is not None:
+    def serve() -> None:
+        while (future := requests.get()) is not None:
             try:
-                one.set_result(next(items))
-            except BaseException as error:  # the caller's, as is the end
-                one.set_exception(error)
+                future.set_result(next(items))
+            except BaseException as error:  # StopIteration too: the caller's thread raises it
+                future.set_exception(error)
 
-    def ask() -> Future[T]:
-        one: Future[T] = Future()
-        wanted.put(one)
-        return one
+    def request() -> Future[T]:
+        future: Future[T] = Future()
+        requests.put(future)
+        return future
 
-    threading.Thread(target=make, daemon=True).start()
+    threading.Thread(target=serve, daemon=True).start()
     try:
-        coming = ask()
+        upcoming = request()
         while True:
             try:
-                item = coming.result()
+                item = upcoming.result()
             except StopIteration:
                 return
-            coming = ask()
+            upcoming = request()
             yield item
     finally:
-        wanted.put(None)
+        requests.put(None)
 
 
-def _window_rows(most: int, batch_size: int | None) -> int:
-    """Small batches need no large window; with one text a batch, results come one by one."""
+def _max_window_rows(task_rows: int, batch_size: int | None) -> int:
+    """Rows in a window: few for small batches; one for a batch size of 1, to stream results."""
     if batch_size is None:
-        return most
-    return 1 if batch_size == 1 else min(most, WINDOW_BATCHES * batch_size)
+        return task_rows
+    return 1 if batch_size == 1 else min(task_rows, WINDOW_BATCHES * batch_size)
 
 
-def _windows(rows: Iterable[Row], most: int, most_chars: int) -> Iterator[list[Row]]:
+def _windows(rows: Iterable[Row], max_rows: int, max_chars: int) -> Iterator[list[Row]]:
+    """Group rows into windows of `max_rows`; a window ends early if it exceeds `max_chars`."""
     window: list[Row] = []
     characters = 0
     for row in rows:
         window.append(row)
         characters += max(row.characters, len(row.text) + len(row.pair or ""))
-        if len(window) == most or characters > most_chars:
+        if len(window) == max_rows or characters > max_chars:
             yield window
             window, characters = [], 0
     if window:
@@ -153,29 +154,31 @@ def _windows(rows: Iterable[Row], most: int, most_chars: int) -> Iterator[list[R
 def _results(
     work: Work[J, U_contra, O, R_co], prepared: list[J | Failure], size: "_BatchSize", after: int
 ) -> Iterator[R_co | Failure]:
-    units = [unit for one in prepared if not isinstance(one, Failure) for unit in one.units]
-    found = _run_all(work, units, size)
-    outputs = iter(found)
-    for one in prepared:
-        mine = [] if isinstance(one, Failure) else [next(outputs) for _ in one.units]
-        if one.row.number <= after:
+    """Run a prepared window, and yield the results of its rows that come after row `after`."""
+    units = [unit for job in prepared if not isinstance(job, Failure) for unit in job.units]
+    outputs = _run_all(work, units, size)
+    remaining = iter(outputs)
+    for job in prepared:
+        job_outputs = [] if isinstance(job, Failure) else [next(remaining) for _ in job.units]
+        if job.row.number <= after:
             continue
-        if isinstance(one, Failure):
-            yield one
+        if isinstance(job, Failure):
+            yield job
         else:
-            yield from _finished(work, one, mine)
+            yield from _finished(work, job, job_outputs)
 
 
 def _prepared(work: Work[J, U_contra, O, R_co], window: list[Row]) -> Iterator[J | Failure]:
-    errors = [row.error or (_blank(row) if work.needs_text else None) for row in window]
+    """Yield a job or a failure for each row of a window."""
+    errors = [row.error or (_missing_text(row) if work.needs_text else None) for row in window]
     usable = [row for row, error in zip(window, errors, strict=True) if error is None]
     jobs = iter(work.prepare(usable) if usable else ())
     for row, error in zip(window, errors, strict=True):
         yield next(jobs) if error is None else Failure(row, InputError(error))
 
 
-def _blank(row: Row) -> str | None:
-    """What is missing of a row's texts."""
+def _missing_text(row: Row) -> str | None:
+    """The error of a row with an empty text; None if its texts have content."""
     if not row.text.strip():
         return "the text is empty"
     if row.pair is not None and not row.pair.strip():
@@ -186,14 +189,15 @@ def _blank(row: Row) -> str | None:
 def _finished(
     work: Work[J, U_contra, O, R_co], job: J, outputs: Sequence[O | LlmcliError]
 ) -> Iterator[R_co | Failure]:
-    done: list[O] = []
-    for one in outputs:
-        if isinstance(one, LlmcliError):
-            yield Failure(job.row, one)
+    """Yield the results of a job; a Failure if the model or the task fails."""
+    succeeded: list[O] = []
+    for output in outputs:
+        if isinstance(output, LlmcliError):
+            yield Failure(job.row, output)
             return
-        done.append(one)
+        succeeded.append(output)
     try:
-        yield from list(work.finish(job, done))
+        yield from list(work.finish(job, succeeded))
     except LlmcliError as error:
         yield Failure(job.row, error)
 
@@ -201,22 +205,23 @@ def _finished(
 def _run_all(
     work: Work[J, U_contra, O, R_co], units: list[U_contra], size: "_BatchSize"
 ) -> list[O | LlmcliError]:
-    """The outputs of units, in their order."""
-    order = sorted(range(len(units)), key=lambda at: -units[at].size)
+    """Run units in batches, the longest first. Returns an output or an error for each unit."""
+    order = sorted(range(len(units)), key=lambda index: -units[index].size)
     outputs: dict[int, O | LlmcliError] = {}
     done = 0
     while done < len(order):
         batch = order[done : done + size.count_for(units[order[done]].size)]
-        found = _run(work, [units[at] for at in batch], size)
-        outputs.update(zip(batch, found, strict=True))
+        batch_outputs = _run(work, [units[index] for index in batch], size)
+        outputs.update(zip(batch, batch_outputs, strict=True))
         done += len(batch)
         size.heap.release()
-    return [outputs[at] for at in range(len(units))]
+    return [outputs[index] for index in range(len(units))]
 
 
 def _run(
     work: Work[J, U_contra, O, R_co], units: Sequence[U_contra], size: "_BatchSize"
 ) -> list[O | LlmcliError]:
+    """Run one batch, split in half as often as its failures need."""
     try:
         return list(work.run(units))
     except LlmcliError as error:
@@ -234,20 +239,22 @@ def _run(
 
 @dataclass
 class _BatchSize:
-    """How many units make a batch."""
+    """The number of units in a batch."""
 
     count: int | None
+    """Set by the user; None: as many as the budget allows."""
     budget: int
+    """Tokens in a batch, padding included."""
     heap: Heap = field(default_factory=Heap)
 
     def count_for(self, longest: int) -> int:
-        """How many units fit, the longest of them being so long."""
+        """Units in a batch whose longest unit has `longest` tokens."""
         if self.count is not None:
             return self.count
         return max(1, self.budget // max(1, longest))
 
     def shrink(self, count: int, longest: int) -> None:
-        """Half of what did not fit into memory is the most from now on."""
+        """Limit later batches to half of a batch that did not fit in memory."""
         if self.count is not None:
             self.count = max(1, min(self.count, count // 2))
         self.budget = max(1, min(self.budget, count * longest // 2))

@@ -1,4 +1,4 @@
-"""From texts, or pairs of them, to the inputs of an encoder, fitted to what the model takes."""
+"""Tokenize texts or pairs of texts for an encoder, within its maximum input length."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -15,24 +15,26 @@ from llmcli.inference.sentences import sentence_ends
 from llmcli.spec import Overflow
 
 Offsets = list[tuple[int, int]]
+"""Start and end of each token in its text, in characters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """One input of a model: a text, or as much of it as the model takes at once."""
+    """One input of a model: a whole text, or a part of it that fits the input limit."""
 
     ids: list[int]
     types: list[int]
-    """Which of two texts a token is of; empty where the model is not told."""
+    """Token type ids: 0 for the first text, 1 for the second; empty if the model has none."""
     content: range
-    """Where in `ids` the tokens of the text that is cut lie."""
+    """Positions in `ids` of the tokens of the text; of a pair, of the text that may be cut."""
     start: int
-    """Which of that text's tokens comes first here, from 0."""
+    """Index in that text of the first token of `content`, from 0."""
     offsets: Offsets
-    """Where the tokens of `content` lie in the text, in characters; empty where unknown."""
+    """Character offsets of the tokens of `content`; empty if the tokenizer gives none."""
 
     @property
     def size(self) -> int:
+        """Number of tokens, without padding."""
         return len(self.ids)
 
 
@@ -42,27 +44,27 @@ class Encoded:
 
     windows: list[Window]
     overflow: Overflow | None
-    """How a text that was too long was handled; None where it fits."""
+    """How a text that is too long was handled; None if it fits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fitting:
-    """How texts are made to fit."""
+    """How texts are made to fit the input limit of a model."""
 
     limit: int | None
-    """Tokens that one input may have, special ones included."""
+    """Maximum tokens in an input, special tokens included; None: no limit."""
     on_overflow: Overflow
     overlap: int = 0
-    """Tokens that two windows share."""
+    """Tokens that two neighboring windows share."""
     cut: int | None = None
-    """Which of two texts is cut: 0 or 1; None: the longer one."""
+    """Which text of a pair is cut: 0 or 1; None: the longer one."""
 
 
 def input_limit(loaded: Loaded) -> int | None:
-    """How many tokens an encoder takes; None where nothing sets a bound."""
-    stored = loaded.tokenizer.model_max_length  # a huge number where the tokenizer has none
-    known = [size for size in (loaded.context, stored) if size is not None and size < 1 << 24]
-    return min(known) if known else None
+    """Maximum input length of an encoder, in tokens; None if there is no limit."""
+    stored = loaded.tokenizer.model_max_length  # a huge number if the tokenizer has no limit
+    limits = [size for size in (loaded.context, stored) if size is not None and size < 1 << 24]
+    return min(limits) if limits else None
 
 
 def encode(
@@ -75,13 +77,14 @@ def encode(
 ) -> list[Encoded | InputError]:
     """Tokenize texts together, and cut those that are too long as `fitting` says.
 
-    pairs: the second text of each; all of them are None where there is none. special: whether
-    `[SEP]` in a text is the token; else it is a text like any other.
+    Returns an InputError in place of a text that cannot be encoded. pairs: the second text of
+    each pair, or None for all texts. special: whether `[SEP]` in a text becomes the special
+    token; otherwise it is tokenized as ordinary text.
     """
     if not texts:
         return []
     second = None if pairs[0] is None else list(pairs)
-    found = tokenizer(
+    encoding = tokenizer(
         list(texts),
         second,
         return_special_tokens_mask=True,
@@ -92,111 +95,128 @@ def encode(
         padding=False,
         verbose=False,
     )
-    return [_one(found, at, (texts[at], pairs[at]), fitting) for at in range(len(texts))]
+    return [
+        _fit(encoding, index, pair, fitting)
+        for index, pair in enumerate(zip(texts, pairs, strict=True))
+    ]
 
 
 def encode_rows(
     tokenizer: Any, rows: Sequence[Row], texts: Sequence[str], fitting: Fitting
 ) -> list[Job[Window] | Failure]:
-    """Tokenize the texts of rows, with their pairs; what cannot be made to fit fails."""
-    found = encode(tokenizer, texts, [row.pair for row in rows], fitting)
+    """Tokenize one text of each row with the row's pair; a Failure if it cannot be encoded."""
+    results = encode(tokenizer, texts, [row.pair for row in rows], fitting)
     return [
-        Failure(row, one) if isinstance(one, InputError) else Job(row, one.windows, one.overflow)
-        for row, one in zip(rows, found, strict=True)
+        Failure(row, encoded)
+        if isinstance(encoded, InputError)
+        else Job(row, encoded.windows, encoded.overflow)
+        for row, encoded in zip(rows, results, strict=True)
     ]
 
 
-def _one(
-    found: Any, at: int, texts: tuple[str, str | None], fitting: Fitting
+def _fit(
+    encoding: Any, index: int, texts: tuple[str, str | None], fitting: Fitting
 ) -> Encoded | InputError:
-    ids: list[int] = found["input_ids"][at]
-    types: list[int] = found["token_type_ids"][at] if "token_type_ids" in found else []
-    offsets: Offsets = found["offset_mapping"][at] if "offset_mapping" in found else []
+    """Make windows of one text or pair, the one at `index` in a tokenizer's output."""
+    ids: list[int] = encoding["input_ids"][index]
+    types: list[int] = encoding["token_type_ids"][index] if "token_type_ids" in encoding else []
+    offsets: Offsets = encoding["offset_mapping"][index] if "offset_mapping" in encoding else []
     if not ids:
         return InputError("the text has no token that the model knows")
     paired = texts[1] is not None
-    parts = (
-        _parts(found, at, paired)
+    sides = (
+        _sides(encoding, index, paired)
         if offsets
-        else _contents(found["special_tokens_mask"][at], paired)
+        else _sides_from_mask(encoding["special_tokens_mask"][index], paired)
     )
-    side = fitting.cut if fitting.cut is not None else _longest(parts)
-    part, text = parts[min(side, len(parts) - 1)], texts[min(side, len(parts) - 1)]
-    here = offsets[part.start : part.stop]
+    cut = min(fitting.cut if fitting.cut is not None else _longest(sides), len(sides) - 1)
+    side, text = sides[cut], texts[cut]
+    side_offsets = offsets[side.start : side.stop]
     try:
-        spans, overflow = _spans(len(ids), part, text or "", here, fitting)
+        spans, overflow = _spans(len(ids), side, text or "", side_offsets, fitting)
     except InputError as error:
         return error
     windows = [
         Window(
-            ids=ids[: part.start] + ids[part.start + a : part.start + b] + ids[part.stop :],
-            types=types and types[: part.start + b - a] + types[part.stop :],
-            content=range(part.start, part.start + b - a),
-            start=a,
-            offsets=here[a:b],
+            ids=ids[: side.start] + ids[side.start + start : side.start + end] + ids[side.stop :],
+            types=types and types[: side.start + end - start] + types[side.stop :],
+            content=range(side.start, side.start + end - start),
+            start=start,
+            offsets=side_offsets[start:end],
         )
-        for a, b in spans
+        for start, end in spans
     ]
     return Encoded(windows, overflow)
 
 
-def _parts(found: Any, at: int, paired: bool) -> list[range]:
-    """Where the tokens of a text, or of both, lie: as a fast tokenizer says."""
-    of = found.sequence_ids(at)
-    ranges = []
+def _sides(encoding: Any, index: int, paired: bool) -> list[range]:
+    """Positions of the tokens of a text, or of both texts of a pair, from a fast tokenizer."""
+    text_of_token = encoding.sequence_ids(index)  # 0, 1, or None for a special token
+    sides = []
     for which in range(1 + paired):
-        first = next((n for n, one in enumerate(of) if one == which), len(of))
-        ranges.append(range(first, first + of.count(which)))
-    return ranges
+        count = text_of_token.count(which)
+        start = text_of_token.index(which) if count else len(text_of_token)
+        sides.append(range(start, start + count))
+    return sides
 
 
-def _contents(special: list[int], paired: bool) -> list[range]:
-    """The same, told from the tokens between them, which the model expects.
+def _sides_from_mask(special: list[int], paired: bool) -> list[range]:
+    """The same from a special tokens mask (T,), for tokenizers that give no character offsets.
 
-    >>> _contents([1, 0, 0, 1, 0, 1], paired=True)
+    >>> _sides_from_mask([1, 0, 0, 1, 0, 1], paired=True)
     [range(1, 3), range(4, 5)]
     """
-    first = next((at for at, one in enumerate(special) if not one), len(special))
-    stop = len(special) - next((at for at, one in enumerate(reversed(special)) if not one), 0)
+    positions = [position for position, is_special in enumerate(special) if not is_special]
+    if not positions:
+        return [range(len(special), len(special))] * (1 + paired)
+    first, stop = positions[0], positions[-1] + 1
     if not paired:
-        return [range(first, max(first, stop))]
-    middle = next((at for at in range(first, stop) if special[at]), stop)
-    second = next((at for at in range(middle, stop) if not special[at]), stop)
+        return [range(first, stop)]
+    middle = next((position for position in range(first, stop) if special[position]), stop)
+    second = next((position for position in range(middle, stop) if not special[position]), stop)
     return [range(first, middle), range(second, stop)]
 
 
-def _longest(parts: list[range]) -> int:
-    return max(range(len(parts)), key=lambda at: len(parts[at]))
+def _longest(sides: list[range]) -> int:
+    """Index of the text with the most tokens."""
+    return max(range(len(sides)), key=lambda index: len(sides[index]))
 
 
 def _spans(
-    size: int, part: range, text: str, offsets: Offsets, fitting: Fitting
+    size: int, side: range, text: str, offsets: Offsets, fitting: Fitting
 ) -> tuple[list[tuple[int, int]], Overflow | None]:
-    """The stretches of a text's tokens that are read together."""
-    limit, how = fitting.limit, fitting.on_overflow
+    """Token spans (start, end) of a text, one for each window, and how an overflow was handled.
+
+    size: tokens of the whole input. side: positions of the text in it. offsets: of the text.
+    """
+    limit, on_overflow = fitting.limit, fitting.on_overflow
     if limit is None or size <= limit:
-        return [(0, len(part))], None
-    room = limit - (size - len(part))
-    if how == "error":
+        return [(0, len(side))], None
+    room = limit - (size - len(side))
+    if on_overflow == "error":
         raise InputError(
             f"the text has {size:,} tokens, the model takes {limit:,}: shorten it, or choose "
             "another `on_overflow`"
         )
     if room < 1:
-        raise InputError(f"the model takes {limit:,} tokens, and the other text fills them alone")
-    if how == "truncate":
-        return [(0, room)], how
-    if how == "window":
-        return windows(len(part), room, fitting.overlap), how
+        raise InputError(
+            f"the model takes {limit:,} tokens, and the other text alone fills them: shorten it"
+        )
+    if on_overflow == "truncate":
+        return [(0, room)], on_overflow
+    if on_overflow == "window":
+        return windows(len(side), room, fitting.overlap), on_overflow
     if not offsets:
         raise InputError("`on_overflow`=split needs a tokenizer with character offsets: use window")
     starts = [start for start, _ in offsets]
     ends = [bisect_left(starts, end) for end in sentence_ends(text)]
-    return packed(ends, len(part), room), how
+    return packed(ends, len(side), room), on_overflow
 
 
 def windows(length: int, room: int, overlap: int) -> list[tuple[int, int]]:
-    """Stretches of `room` tokens, each beginning `overlap` tokens before the last one's end.
+    """Spans of `room` tokens; each starts `overlap` tokens before the end of the previous one.
+
+    The overlap is at most half of `room`.
 
     >>> windows(10, 4, 1)
     [(0, 4), (3, 7), (6, 10)]
@@ -207,7 +227,9 @@ def windows(length: int, room: int, overlap: int) -> list[tuple[int, int]]:
 
 
 def packed(ends: Sequence[int], length: int, room: int) -> list[tuple[int, int]]:
-    """Stretches of at most `room` tokens that end where sentences do, wherever that is possible.
+    """Spans of at most `room` tokens that end at a sentence boundary where possible.
+
+    ends: where sentences end, in tokens. length: tokens of the text.
 
     >>> packed([3, 5, 9], 9, room=5)
     [(0, 5), (5, 9)]
@@ -227,7 +249,7 @@ def packed(ends: Sequence[int], length: int, room: int) -> list[tuple[int, int]]
 
 
 def collate(units: Sequence[Window], pad: int) -> Inputs:
-    """Model inputs (B, T) of a batch, padded on the right."""
+    """Collate windows into the inputs (B, T) of a batch, padded on the right with `pad`."""
     width = max(unit.size for unit in units)
     ids = np.full((len(units), width), pad)  # (B, T)
     mask = np.zeros_like(ids)  # (B, T)
@@ -244,18 +266,18 @@ def collate(units: Sequence[Window], pad: int) -> Inputs:
 
 
 def pad_token(loaded: Loaded) -> int:
-    """The id that pads a batch: the model's, else the tokenizer's."""
+    """Id of the padding token: that of the model, else of the tokenizer, else 0."""
     for pad in (loaded.config.pad_token_id, loaded.tokenizer.pad_token_id):
         if isinstance(pad, int):
             return pad
-    return 0  # masked, and never in a batch of a model that would look at it
+    return 0  # masked; if padding would change results, `Loaded.batch` sets a batch size of 1
 
 
 def cut_text(tokenizer: Any, text: str, fitting: Fitting) -> list[str]:
-    """The parts of a text that are too long for a model, as `fitting` says.
+    """Cut a text that is too long for a model into parts, as `fitting` says.
 
-    fitting: its limit is that of the text's own tokens. Raises InputError where nothing of the
-    text would fit, or the tokenizer does not tell where its tokens lie.
+    fitting: its limit counts the tokens of the text alone. Raises InputError if no part of the
+    text fits, or if the tokenizer gives no character offsets.
     """
     limit = fitting.limit or 0
     if not tokenizer.is_fast:
@@ -263,13 +285,13 @@ def cut_text(tokenizer: Any, text: str, fitting: Fitting) -> list[str]:
             "the text is too long, and the tokenizer has no character offsets to cut it at"
         )
     if limit < 1:
-        raise InputError("the other texts fill what the model takes alone: shorten them")
-    found = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
-    offsets: Offsets = found["offset_mapping"]
+        raise InputError("the other texts alone fill the input of the model: shorten them")
+    encoding = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+    offsets: Offsets = encoding["offset_mapping"]
     if fitting.on_overflow == "error":
         raise InputError(
             f"the text has {len(offsets):,} tokens, and {limit:,} fit beside the other texts: "
             "shorten it, or choose another `on_overflow`"
         )
     spans, _ = _spans(len(offsets), range(len(offsets)), text, offsets, fitting)
-    return [text[offsets[a][0] : offsets[b - 1][1]] for a, b in spans]
+    return [text[offsets[start][0] : offsets[end - 1][1]] for start, end in spans]

@@ -1,4 +1,4 @@
-"""The gaps of a text that a masked model fills, and how they are filled together."""
+"""Gaps in a text, and beam search for the tokens with which a masked model fills them."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -11,23 +11,23 @@ from llmcli.arrays import Floats, top
 from llmcli.errors import InputError
 from llmcli.inference.encoding import Window
 
-SPELLINGS = ("[MASK]", "<mask>")  # for any model's own mask token
+SPELLINGS = ("[MASK]", "<mask>")  # accepted in place of the mask token of any model
 
 LogProbs = Callable[[Sequence[Window]], list[Floats]]
-"""For each window, the log-probabilities (n, V) of its n masks."""
+"""Log-probabilities (n, V) at the n masks of each window, in nats."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gaps:
-    """A text with masks."""
+    """A text split at its masks."""
 
     parts: tuple[str, ...]
-    """What stands before, between and after the masks."""
+    """The text before, between and after the masks."""
     starts: tuple[int, ...]
-    """Where the masks stand, in characters."""
+    """Positions of the masks, in characters."""
 
     def filled(self, words: Sequence[str]) -> str:
-        """The text with words in place of the masks; no space is doubled.
+        """The text with a word in place of each mask, without double spaces.
 
         >>> find_gaps("a [MASK].", "[MASK]").filled([" cat"])
         'a cat.'
@@ -39,55 +39,55 @@ class Gaps:
 
 
 def find_gaps(text: str, mask: str) -> Gaps:
-    """Find the masks of a text, however they are spelt. Raises InputError where there is none.
+    """Find the masks of a text, in any accepted spelling. Raises InputError if there are none.
 
-    mask: the model's own mask token.
+    mask: the mask token of the model.
     """
     pattern = re.compile("|".join(map(re.escape, dict.fromkeys((mask, *SPELLINGS)))))
-    found = list(pattern.finditer(text))
-    if not found:
-        raise InputError("the text has no gap: write [MASK] where a word is to be filled in")
-    ends = [0, *(match.end() for match in found)]
-    starts = [match.start() for match in found]
+    matches = list(pattern.finditer(text))
+    if not matches:
+        raise InputError("the text has no gap: write [MASK] in place of each missing word")
+    ends = [0, *(match.end() for match in matches)]
+    starts = [match.start() for match in matches]
     parts = [text[end:start] for end, start in zip(ends, [*starts, len(text)], strict=True)]
     return Gaps(tuple(parts), tuple(starts))
 
 
 def window_of_masks(windows: Sequence[Window], mask_id: int, count: int) -> Window:
-    """The window that holds all masks, with the most text around them.
+    """The window that holds all `count` masks and has the most text on both sides of them.
 
-    Raises InputError where none does.
+    Raises InputError if no window holds all masks.
     """
     best: tuple[int, Window] | None = None
     for window in windows:
-        at = positions(window, mask_id)
-        if len(at) == count:
-            room = min(at[0], window.size - at[-1])
-            if best is None or room > best[0]:
-                best = (room, window)
+        masks = positions(window, mask_id)
+        if len(masks) == count:
+            margin = min(masks[0], window.size - masks[-1])  # tokens on the side with fewer
+            if best is None or margin > best[0]:
+                best = (margin, window)
     if best is None:
-        raise InputError("the gaps do not fit into what the model takes at once: shorten the text")
+        raise InputError("the gaps do not fit in one input of the model: shorten the text")
     return best[1]
 
 
 def positions(window: Window, mask_id: int) -> list[int]:
-    """Where the masks lie among a window's tokens."""
-    return [at for at, token in enumerate(window.ids) if token == mask_id]
+    """Positions of the masks in the tokens of a window."""
+    return [position for position, token in enumerate(window.ids) if token == mask_id]
 
 
 def with_tokens(window: Window, changes: dict[int, int]) -> Window:
-    """A window with other tokens in some places."""
+    """A copy of a window with some tokens replaced. changes: token by position."""
     ids = list(window.ids)
-    for at, token in changes.items():
-        ids[at] = token
+    for position, token in changes.items():
+        ids[position] = token
     return Window(ids, window.types, window.content, window.start, [])
 
 
-def widened(window: Window, at: int, count: int, mask_id: int) -> Window:
-    """A window with `count` masks where it had one."""
-    ids = [*window.ids[:at], *[mask_id] * count, *window.ids[at + 1 :]]
-    types = window.types and [*window.types[:at], *[window.types[at]] * count]
-    types = types and [*types, *window.types[at + 1 :]]
+def widened(window: Window, position: int, count: int, mask_id: int) -> Window:
+    """A copy of a window with `count` masks in place of the one at `position`."""
+    ids = [*window.ids[:position], *[mask_id] * count, *window.ids[position + 1 :]]
+    types = window.types and [*window.types[:position], *[window.types[position]] * count]
+    types = types and [*types, *window.types[position + 1 :]]
     return Window(ids, types, window.content, window.start, [])
 
 
@@ -97,7 +97,7 @@ class Filling:
 
     tokens: tuple[int, ...]
     logprob: float
-    """Of all of them together, in nats."""
+    """Joint log-probability of the tokens, in nats."""
 
 
 def best_fillings(
@@ -109,32 +109,39 @@ def best_fillings(
     width: int,
     allowed: Sequence[int] | None = None,
 ) -> list[Filling]:
-    """The best ways to fill all masks of a window, best first, `width` of them at most.
+    """The most probable fillings of all masks of a window, best first, at most `width`.
 
-    The masks are filled from left to right, each given those before it; the probability of a
-    filling is the product. A beam of `width` fillings is kept.
-    first: log-probabilities (n, V) of the masks while all are open. allowed: the only tokens
-    that may fill them; None: all.
+    Beam search of `width` beams: the masks are filled from left to right, each conditioned on the
+    tokens before it; the probability of a filling is the product over its masks.
+    first: log-probabilities (n, V) of the n masks before any is filled. allowed: the tokens that
+    may fill a mask; None: all.
     """
-    at = positions(window, mask_id)
+    masks = positions(window, mask_id)
     beams = _best([Filling((), 0.0)], [first[0]], width, allowed)
-    for _ in at[1:]:
-        partly = [with_tokens(window, dict(zip(at, beam.tokens, strict=False))) for beam in beams]
-        beams = _best(beams, [found[0] for found in logprobs(partly)], width, allowed)
+    for _ in masks[1:]:
+        partial = [
+            with_tokens(window, dict(zip(masks, beam.tokens, strict=False))) for beam in beams
+        ]
+        beams = _best(beams, [unfilled[0] for unfilled in logprobs(partial)], width, allowed)
     return beams
 
 
 def _best(
     beams: Sequence[Filling],
-    nexts: Sequence[Floats],
+    next_logprobs: Sequence[Floats],
     width: int,
     allowed: Sequence[int] | None,
 ) -> list[Filling]:
-    """Extend each filling by each token, and keep the best. nexts: (V,) for each filling."""
-    tokens = list(allowed) if allowed is not None else range(len(nexts[0]))
-    scores = np.stack([one[list(tokens)] if allowed is not None else one for one in nexts])
-    before = np.array([beam.logprob for beam in beams], np.float32)
-    flat = (scores + before[:, None]).ravel()  # (beams * tokens,)
+    """Extend each filling by each allowed token, and keep the `width` most probable ones.
+
+    next_logprobs: log-probabilities (V,) of the next mask, for each filling.
+    """
+    tokens = list(allowed) if allowed is not None else range(len(next_logprobs[0]))
+    scores = np.stack(
+        [row[list(tokens)] if allowed is not None else row for row in next_logprobs]
+    )  # (beams, tokens)
+    previous = np.array([beam.logprob for beam in beams], np.float32)  # (beams,)
+    flat = (scores + previous[:, None]).ravel()  # (beams * tokens,)
     return [
         Filling(
             (*beams[index // len(tokens)].tokens, tokens[index % len(tokens)]), float(flat[index])
@@ -144,25 +151,28 @@ def _best(
 
 
 def logprob_of_word(
-    window: Window, at: int, tokens: Sequence[int], logprobs: LogProbs, mask_id: int
+    window: Window, position: int, tokens: Sequence[int], logprobs: LogProbs, mask_id: int
 ) -> float:
-    """Log-probability of a word of several tokens in place of one mask, in nats.
+    """Log-probability of a word of several tokens in place of the mask at `position`, in nats.
 
-    As many masks as it has tokens are filled from left to right, each given those before it.
+    The mask is replaced by one mask for each token; these are filled from left to right, each
+    conditioned on the tokens before it.
     """
-    wide = widened(window, at, len(tokens), mask_id)
+    wide = widened(window, position, len(tokens), mask_id)
     steps = [
-        with_tokens(wide, {at + before: tokens[before] for before in range(step)})
+        with_tokens(wide, {position + offset: tokens[offset] for offset in range(step)})
         for step in range(len(tokens))
     ]
-    found = logprobs(steps)
-    # of each step's masks, the one to be filled is the first that is still open at this place
-    others = sum(1 for place in positions(window, mask_id) if place < at)
-    return sum(float(one[others, token]) for one, token in zip(found, tokens, strict=True))
+    # at each step, the masks of the gaps before this one come first, then the mask to fill
+    index = sum(1 for mask in positions(window, mask_id) if mask < position)
+    return sum(
+        float(step_logprobs[index, token])
+        for step_logprobs, token in zip(logprobs(steps), tokens, strict=True)
+    )
 
 
 def target_tokens(tokenizer: Any, word: str) -> list[int]:
-    """The tokens that spell a word in the middle of a text. Raises InputError if none do."""
+    """The tokens of a word inside a text. Raises InputError if the vocabulary cannot spell it."""
     spellings: list[list[int]] = [
         tokenizer(form, add_special_tokens=False, verbose=False)["input_ids"]
         for form in (f" {word}", word)

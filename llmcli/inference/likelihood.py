@@ -1,4 +1,4 @@
-"""How likely it is, for a causal model, that a text goes on in one of several ways."""
+"""Score alternative continuations of a text with a causal model."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,35 +14,36 @@ from llmcli.spec import Overflow
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """A text, and one way in which it may go on."""
+    """A text followed by one of the alternative endings."""
 
     ids: list[int]
     scored: int
-    """How many tokens at the end are not the same in all ways."""
+    """Number of tokens at the end that are scored: all after the prefix that the endings share."""
 
     @property
     def size(self) -> int:
+        """Number of tokens, without padding."""
         return len(self.ids)
 
 
 class Likelihood:
-    """The log-probability of each of some endings, on a line of their own after a text.
+    """Log-probability of each of several endings, each on a new line after a text.
 
-    Only the tokens from the first on in which the endings differ are counted.
+    The tokens that all endings start with are not scored: they are the same for each.
     """
 
     def __init__(self, loaded: Loaded, endings: Sequence[str], on_overflow: Overflow) -> None:
         self._loaded, self._on_overflow = loaded, on_overflow
         self._tails = [self._ids("\n" + ending, special=False) for ending in endings]
-        self._shared = _common_prefix(self._tails)
+        self._shared = _common_prefix_length(self._tails)
 
     def _ids(self, text: str, *, special: bool = True) -> list[int]:
-        found = self._loaded.tokenizer(text, add_special_tokens=special, verbose=False)
-        ids: list[int] = found["input_ids"]
+        encoding = self._loaded.tokenizer(text, add_special_tokens=special, verbose=False)
+        ids: list[int] = encoding["input_ids"]
         return ids
 
     def job(self, row: Row) -> Job[Ending] | Failure:
-        """A row made ready: for each part of its text, a unit for each ending."""
+        """Prepare a row: a unit for each ending after each part of its text."""
         try:
             parts, overflow = self._parts(row.text)
         except InputError as error:
@@ -55,24 +56,25 @@ class Likelihood:
         return Job(row, units, overflow)
 
     def _parts(self, text: str) -> tuple[list[list[int]], Overflow | None]:
+        """Ids of parts of a text, each with room for any ending; how an overflow was handled."""
         ids = self._ids(text)
-        context, tail = self._loaded.context, max(map(len, self._tails))
-        if context is None or len(ids) + tail <= context:
+        context, longest = self._loaded.context, max(map(len, self._tails))
+        if context is None or len(ids) + longest <= context:
             return [ids], None
-        around = len(ids) - len(self._ids(text, special=False))
-        fitting = Fitting(context - tail - around, self._on_overflow)
+        special = len(ids) - len(self._ids(text, special=False))
+        fitting = Fitting(context - longest - special, self._on_overflow)
         parts = cut_text(self._loaded.tokenizer, text, fitting)
-        return [self._ids(part)[: context - tail] for part in parts], self._on_overflow
+        return [self._ids(part)[: context - longest] for part in parts], self._on_overflow
 
     def logprobs(self, units: Sequence[Ending]) -> list[Floats]:
-        """Log-probability () of each ending, in nats."""
+        """Log-probability () of the scored tokens of each unit, in nats."""
         rows, counts = [unit.ids for unit in units], [unit.scored for unit in units]
-        return [one.sum() for one in self._loaded.engine.score(rows, counts)]
+        return [logprobs.sum() for logprobs in self._loaded.engine.score(rows, counts)]
 
 
-def _common_prefix(tails: Sequence[Sequence[int]]) -> int:
-    """How many tokens all endings begin with, the words of the template before the label."""
-    shortest = min(map(len, tails)) - 1  # one token at least is scored
+def _common_prefix_length(tails: Sequence[Sequence[int]]) -> int:
+    """How many tokens all endings start with: the words of the template before the label."""
+    longest = max(0, min(map(len, tails)) - 1)  # at least one token is scored
     return next(
-        (at for at in range(shortest) if len({tail[at] for tail in tails}) > 1), max(0, shortest)
+        (index for index in range(longest) if len({tail[index] for tail in tails}) > 1), longest
     )

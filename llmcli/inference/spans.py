@@ -1,4 +1,4 @@
-"""Which span of a text answers a question, by the scores of its first and last token."""
+"""Find the spans of a text that answer a question, from start and end logits of its tokens."""
 
 import math
 from collections.abc import Sequence
@@ -12,26 +12,28 @@ from llmcli.inference.encoding import Window
 
 @dataclass(frozen=True, slots=True)
 class SpanScores:
-    """What a model said of one window."""
+    """Output of a question-answering model for one window."""
 
     start: Floats
-    """(n,) logits: does the answer begin with this token of the context?"""
+    """Logits (n,) that the answer starts at each token of the context."""
     end: Floats
-    """(n,) logits: does it end with it?"""
+    """Logits (n,) that the answer ends at each token of the context."""
     none: float
-    """Sum of both logits at the first token of all, which stands for no answer."""
+    """Sum of both logits at [CLS], or at the first token without it: the score of no answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of the context."""
+    """A part of the context that may be the answer."""
 
     start: int
     """In characters."""
     end: int
+    """In characters, exclusive."""
     score: float
-    """Sum of the logits of its first and its last token."""
+    """Sum of the start logit of the first token and the end logit of the last."""
     probability: float
+    """Softmax of the score over all valid spans, and over no answer if that is allowed."""
 
 
 def best_spans(
@@ -43,50 +45,52 @@ def best_spans(
     longest: int,
     none: float | None,
 ) -> list[Span]:
-    """The `count` best spans of at most `longest` tokens with the highest score, the best first.
+    """The `count` spans of at most `longest` tokens with the highest scores, best first.
 
-    Start and end are scored together: a span is valid if its last token does not come before
-    its first and both are in one window. A span in several windows has the best of its scores.
-    The probability is the softmax over all valid spans and, where `none` is given, over no
-    answer with that score. Source: Devlin et al. 2019, section 4.2.
+    A span is valid if its last token does not come before its first and one window holds both.
+    The score of a span that lies in several windows is its maximum over them.
+    none: score of no answer, which the softmax then includes; None: there must be an answer.
+    Source: Devlin et al. 2019, section 4.2.
     """
     grid, offsets = _grid(windows, scores, longest)
     flat = grid.ravel()
     total = float(np.logaddexp.reduce(flat if none is None else [*flat, none]))
-    found: list[Span] = []
-    for index in top(
-        flat, 4 * count + 16
-    ).tolist():  # more than asked for: some are of spaces alone
-        first, length = divmod(index, grid.shape[1])
+    spans: dict[tuple[int, int], Span] = {}
+    candidates = top(flat, 4 * count + 16)  # more than `count`: some are spaces, or duplicates
+    for index in candidates.tolist():
+        first, extra = divmod(index, grid.shape[1])
         score = float(flat[index])
-        if score == float("-inf") or len(found) == count:
+        if score == float("-inf") or len(spans) == count:
             break
-        start, end = _trimmed(context, offsets[first][0], offsets[first + length][1])
-        if start < end and not any((one.start, one.end) == (start, end) for one in found):
-            found.append(Span(start, end, score, math.exp(score - total)))
-    return found
+        start, end = _trimmed(context, offsets[first][0], offsets[first + extra][1])
+        if start < end and (start, end) not in spans:
+            spans[start, end] = Span(start, end, score, math.exp(score - total))
+    return list(spans.values())
 
 
 def _grid(
     windows: Sequence[Window], scores: Sequence[SpanScores], longest: int
 ) -> tuple[Floats, dict[int, tuple[int, int]]]:
-    """Scores (N, L) of the spans from each token on, by length; offsets of the N tokens."""
+    """Scores (N, L) of all spans of the N tokens of a context, and their character offsets.
+
+    The row is the first token, the column the number of tokens after it; -inf: not valid.
+    """
     size = max(window.start + len(window.content) for window in windows)
     length = min(longest, max(len(window.content) for window in windows))
     grid = np.full((size, length), -np.inf, np.float32)
     offsets: dict[int, tuple[int, int]] = {}
-    for window, one in zip(windows, scores, strict=True):
+    for window, logits in zip(windows, scores, strict=True):
         offsets |= dict(enumerate(window.offsets, window.start))
-        count = len(one.start)
+        count = len(logits.start)
         for extra in range(min(length, count)):
-            here = grid[window.start : window.start + count - extra, extra]
-            both = one.start[: count - extra] + one.end[extra:]
-            np.maximum(here, both, out=here)
+            cells = grid[window.start : window.start + count - extra, extra]  # a view
+            sums = logits.start[: count - extra] + logits.end[extra:]
+            np.maximum(cells, sums, out=cells)
     return grid, offsets
 
 
 def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
-    """A span without the spaces at its ends.
+    """Start and end of a span without the spaces at its ends.
 
     >>> _trimmed("in Paris now", 2, 9)
     (3, 8)
