@@ -1,4 +1,4 @@
-"""Questions about a text for a model that writes: what it is told, and what it wrote."""
+"""Generative question answering: build prompts from a context, decode the answers greedily."""
 
 import math
 from collections.abc import Sequence
@@ -15,66 +15,73 @@ from llmcli.inference.prompts import CHAT, PLAIN, SEQ2SEQ, encode_prompt, has_ch
 from llmcli.spec import Chat, Decoding, Overflow
 from llmcli.spec.tasks import AnswerOptions
 
-DECODING = Decoding(logprobs=1)  # greedy; the log-probabilities give the score
-SLACK = 8  # tokens that a part may gain where it meets the words around it
+DECODING = Decoding(logprobs=1)  # greedy; the score is computed from the log-probabilities
+SLACK = 8  # tokens that a part of the context may gain at the joints with the rest of the prompt
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A question with as much of the context as the model takes at once."""
+    """A prompt: a question with as much of its context as fits into the model."""
 
     ids: list[int]
+    """The tokens of the prompt."""
     limit: int
+    """The maximum number of tokens of the answer."""
 
     @property
     def size(self) -> int:
+        """Tokens of the prompt and the longest possible answer."""
         return len(self.ids) + self.limit
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a model answered."""
+    """A generated answer."""
 
     text: str
+    """The answer, without surrounding whitespace."""
     score: float
-    """Its probability under the model: the geometric mean over its tokens."""
+    """The geometric mean of its token probabilities, the end token included; 0 without tokens."""
 
 
 class Reading:
-    """A causal or sequence-to-sequence model that is asked about texts."""
+    """Answers questions about texts with a causal or sequence-to-sequence model."""
 
-    budget = 8192  # tokens of a batch, questions, texts and answers
+    budget = 8192  # tokens in a batch: prompts and answers
 
     def __init__(self, loaded: Loaded, options: AnswerOptions, on_overflow: Overflow) -> None:
-        self._loaded, self._spec, self._on_overflow = loaded, options, on_overflow
+        self._loaded, self._options, self._on_overflow = loaded, options, on_overflow
         self._is_chat = loaded.kind == "causal" and has_chat_template(loaded)
         self._rules: Rules = NO_RULES
         if loaded.kind == "seq2seq":
             self._rules = read_rules(loaded.generation_config, start=1)
 
     def job(self, row: Row) -> Job[Source] | Failure:
-        """A question with its context in as many parts as it takes."""
-        limit, context = self._spec.max_answer_tokens, row.pair or ""
+        """Make one prompt of a row, or several if its context exceeds the model's context length.
+
+        Returns a Failure for a context that cannot be made to fit.
+        """
+        limit, context = self._options.max_answer_tokens, row.pair or ""
         try:
-            whole = self._ids(row.text, context)
-            if self._loaded.context is None or len(whole) + limit <= self._loaded.context:
-                return Job(row, [Source(whole, limit)])
-            around = len(self._ids(row.text, ""))
-            room = self._loaded.context - limit - around - SLACK
-            fitting = Fitting(room, self._on_overflow, overlap=min(128, room // 2))
+            ids = self._prompt_ids(row.text, context)
+            if self._loaded.context is None or len(ids) + limit <= self._loaded.context:
+                return Job(row, [Source(ids, limit)])
+            question_size = len(self._prompt_ids(row.text, ""))
+            context_size = self._loaded.context - limit - question_size - SLACK
+            fitting = Fitting(context_size, self._on_overflow, overlap=min(128, context_size // 2))
             parts = cut_text(self._loaded.tokenizer, context, fitting)
-            units = [Source(self._ids(row.text, part), limit) for part in parts]
+            units = [Source(self._prompt_ids(row.text, part), limit) for part in parts]
             return Job(row, units, self._on_overflow)
         except InputError as error:
             return Failure(row, error)
 
-    def _ids(self, question: str, context: str) -> list[int]:
-        form = CHAT if self._is_chat else SEQ2SEQ if self._loaded.kind == "seq2seq" else PLAIN
-        text = form.format(question=question, context=context)
-        return encode_prompt(self._loaded, text, Chat(chat=self._is_chat))
+    def _prompt_ids(self, question: str, context: str) -> list[int]:
+        template = CHAT if self._is_chat else SEQ2SEQ if self._loaded.kind == "seq2seq" else PLAIN
+        prompt = template.format(question=question, context=context)
+        return encode_prompt(self._loaded, prompt, Chat(chat=self._is_chat))
 
     def write(self, units: Sequence[Source]) -> list[Written]:
-        """Answer greedily; a base model's answer is the rest of its line."""
+        """Generate answers greedily; the answer of a base model ends at the first line break."""
         ids = [unit.ids for unit in units]
         seq2seq = self._loaded.kind == "seq2seq"
         request = Request(
@@ -92,18 +99,21 @@ class Reading:
             logprobs[step.row].append(step.logprob)
             if not step.is_end:
                 tokens[step.row].append(step.token)
-                if not seq2seq and not self._is_chat and self._line_is_over(tokens[step.row]):
+                if not seq2seq and not self._is_chat and self._line_has_ended(tokens[step.row]):
                     stream.stop(step.row)
-        return [self._written(*one) for one in zip(tokens, logprobs, strict=True)]
+        return [
+            self._answer(row_tokens, row_logprobs)
+            for row_tokens, row_logprobs in zip(tokens, logprobs, strict=True)
+        ]
 
-    def _line_is_over(self, tokens: list[int]) -> bool:
+    def _line_has_ended(self, tokens: list[int]) -> bool:
         return "\n" in self._decode(tokens[-1:]) and bool(self._decode(tokens).strip())
 
     def _decode(self, tokens: list[int]) -> str:
         text: str = self._loaded.tokenizer.decode(tokens, skip_special_tokens=True)
         return text
 
-    def _written(self, tokens: list[int], logprobs: list[float]) -> Written:
+    def _answer(self, tokens: list[int], logprobs: list[float]) -> Written:
         text = self._decode(tokens).strip()
         if self._loaded.kind == "causal" and not self._is_chat:
             text = text.split("\n")[0].strip()

@@ -1,7 +1,7 @@
-"""From the states of a text's tokens to one vector: what a checkpoint says of it, and the work.
+"""Pooling of token states into one vector per text, and its settings in a checkpoint.
 
-Checkpoints for embedding name their steps in modules.json, as sentence-transformers writes it:
-the model, a pooling, and perhaps linear layers and a normalization.
+Embedding checkpoints list their steps in modules.json, in the format of sentence-transformers:
+the transformer, a pooling, and optionally linear layers and a normalization.
 """
 
 import json
@@ -19,7 +19,7 @@ from llmcli.models.safetensors import Tensors
 
 Step = Callable[[Floats], Floats]
 
-# The names of sentence-transformers, in the order in which several of them are joined.
+# The names in sentence-transformers, in the order in which it concatenates several poolings.
 MODES = {
     "cls_token": "cls",
     "max_tokens": "max",
@@ -32,32 +32,39 @@ MODES = {
 
 @dataclass(frozen=True, slots=True)
 class Pooling:
-    """How a checkpoint makes one vector of a text."""
+    """How a checkpoint turns a text into one vector."""
 
     modes: tuple[str, ...] = ("mean",)
+    """Pooling modes, as `pool` takes them; the results of several are concatenated."""
     normalize: bool = False
+    """Whether vectors are scaled to length 1."""
     steps: tuple[Step, ...] = ()
-    """Linear layers after the pooling."""
+    """Linear layers with their activations, applied after the pooling."""
     max_length: int | None = None
-    """Tokens that the checkpoint was made for, fewer than it has positions."""
+    """Maximum input length in tokens; it may be less than the number of positions."""
     lowercase: bool = False
+    """Whether texts are converted to lower case first."""
     prompts: tuple[tuple[str, str], ...] = ()
-    """What goes before a text, by use: query, document."""
+    """Pairs of a use, such as query or document, and the prefix that its texts get."""
     default_prompt: str | None = None
+    """The use whose prompt applies where no other does."""
     include_prompt: bool = True
-    """The prompt's tokens are pooled with the text's."""
+    """Whether the tokens of the prompt are pooled with those of the text."""
     is_own: bool = False
-    """The checkpoint says so; False: nothing is said, and the mean is taken."""
+    """Whether the checkpoint has a modules.json; without one, mean pooling is the default."""
 
     def prompt(self, *uses: str) -> str:
-        """The first of the prompts for these uses that there is, else the default one."""
-        known = dict(self.prompts)
-        found = [known[use] for use in (*uses, self.default_prompt or "") if use in known]
-        return found[0] if found else ""
+        """The prompt of the first of these uses that has one, else the default prompt, else ""."""
+        by_use = dict(self.prompts)
+        candidates = [by_use[use] for use in (*uses, self.default_prompt or "") if use in by_use]
+        return candidates[0] if candidates else ""
 
 
 def read_pooling(checkpoint: Checkpoint) -> Pooling:
-    """Read modules.json and what it names. Raises ModelUnsuitable for a step that is unknown."""
+    """Read modules.json and the files that it refers to.
+
+    Raises ModelUnsuitable for an unknown step or a damaged or missing file.
+    """
     folder = checkpoint.folder
     if not (folder / "modules.json").is_file():
         return Pooling()
@@ -68,7 +75,9 @@ def read_pooling(checkpoint: Checkpoint) -> Pooling:
         kind, path = str(module.get("type")).rpartition(".")[2], folder / str(module.get("path"))
         if kind == "Pooling":
             modes = _modes(checkpoint, path)
-            include_prompt = _optional(path / "config.json", checkpoint).get("include_prompt", True)
+            include_prompt = _read_if_present(path / "config.json", checkpoint).get(
+                "include_prompt", True
+            )
         elif kind == "Dense":
             steps.append(_dense(checkpoint, path))
         elif kind == "Normalize":
@@ -77,8 +86,8 @@ def read_pooling(checkpoint: Checkpoint) -> Pooling:
             raise ModelUnsuitable(
                 f"{checkpoint.model_id} needs a step that is unknown here: {kind}"
             )
-    limits = _optional(folder / "sentence_bert_config.json", checkpoint)
-    prompts = _optional(folder / "config_sentence_transformers.json", checkpoint)
+    limits = _read_if_present(folder / "sentence_bert_config.json", checkpoint)
+    prompts = _read_if_present(folder / "config_sentence_transformers.json", checkpoint)
     return Pooling(
         modes=modes or ("mean",),
         normalize=normalize,
@@ -93,7 +102,7 @@ def read_pooling(checkpoint: Checkpoint) -> Pooling:
 
 
 def _modules(checkpoint: Checkpoint) -> list[dict[str, Any]]:
-    """modules.json, a list where every other file is an object."""
+    """The entries of modules.json, which is a list; all other configuration files are objects."""
     path = checkpoint.folder / "modules.json"
     try:
         modules = json.loads(path.read_text(encoding="utf-8"))
@@ -102,15 +111,15 @@ def _modules(checkpoint: Checkpoint) -> list[dict[str, Any]]:
         raise ModelUnsuitable(f"{path} is damaged: {error}") from None
 
 
-def _optional(path: Path, checkpoint: Checkpoint) -> dict[str, Any]:
+def _read_if_present(path: Path, checkpoint: Checkpoint) -> dict[str, Any]:
     return read_json(checkpoint, path) if path.is_file() else {}
 
 
 def _modes(checkpoint: Checkpoint, path: Path) -> tuple[str, ...]:
     config = read_json(checkpoint, path / "config.json")
-    named = config.get("pooling_mode")  # newer files have one word instead of many switches
-    if isinstance(named, str):
-        return (MODES.get(f"{named}_tokens", MODES.get(named, named)),)
+    name = config.get("pooling_mode")  # newer files have one name instead of a switch per mode
+    if isinstance(name, str):
+        return (MODES.get(f"{name}_tokens", MODES.get(name, name)),)
     return tuple(mode for key, mode in MODES.items() if config.get(f"pooling_mode_{key}"))
 
 
@@ -134,27 +143,27 @@ def _dense(checkpoint: Checkpoint, path: Path) -> Step:
     bias = tensors["linear.bias"] if "linear.bias" in tensors else 0.0
 
     def step(vectors: Floats) -> Floats:
-        """vectors (B, D) -> (B, E)"""
+        """Apply the layer to vectors (B, D); returns (B, E)."""
         return activations[name](vectors @ matrix + bias)
 
     return step
 
 
 def pool(hidden: Floats, mask: Integers, mode: str) -> Floats:
-    """One vector (B, D) a text, of its token states hidden (B, T, D) and mask (B, T).
+    """Pool token states hidden (B, T, D) with mask (B, T) into one vector per text, (B, D).
 
-    mean: of all tokens, special ones included; cls: the first token; last: the last one; max: the
-    greatest value of each dimension; mean_sqrt_len: the sum over the root of the number of
-    tokens; weighted_mean: the n-th token has the weight n.
-    Source: the definitions of sentence-transformers. Raises ModelUnsuitable for another mode.
+    mode: mean over all tokens, special ones included; cls: the first token; last: the last token;
+    max: the maximum of each dimension; mean_sqrt_len: the sum divided by the square root of the
+    number of tokens; weighted_mean: the n-th token has the weight n.
+    Source: the definitions of sentence-transformers. Raises ModelUnsuitable for an unknown mode.
     """
     if mode in ("cls", "last"):
-        at = 0 if mode == "cls" else mask.sum(-1) - 1
-        chosen: Floats = hidden[np.arange(len(hidden)), at]
-        return chosen
+        position = 0 if mode == "cls" else mask.sum(-1) - 1
+        selected: Floats = hidden[np.arange(len(hidden)), position]
+        return selected
     if mode == "max":
-        greatest: Floats = np.where(mask[:, :, None] == 0, -np.inf, hidden).max(1)
-        return greatest
+        maximum: Floats = np.where(mask[:, :, None] == 0, -np.inf, hidden).max(1)
+        return maximum
     weights = mask.astype(np.float32)  # (B, T)
     if mode == "weighted_mean":
         weights = weights * np.arange(1, mask.shape[1] + 1, dtype=np.float32)

@@ -1,41 +1,41 @@
-"""Where sentences end, in any script."""
+"""Sentence segmentation, for any writing system."""
 
 import re
 
 from sentencex import segment
 
-INITIAL = re.compile(r"\W*\w{1,2}\.\s*")  # "M. " or "Fr. ": a title, not a sentence
+INITIAL = re.compile(r"\W*\w{1,2}\.\s*")  # an abbreviated title such as "M. " or "Fr. "
 
 
 def sentences(text: str, language: str = "en") -> list[str]:
-    """Split a text into sentences, each with the space behind it; joined, they are the text.
+    """Split a text into sentences with their trailing whitespace; joined, they equal the text.
 
-    language: two letters; it tells which abbreviations end no sentence.
+    language: a two-letter code, which selects the abbreviations that do not end a sentence.
 
     >>> sentences("He paid $3.50. Why? 我明天要去看电影。你呢？")
     ['He paid $3.50. ', 'Why? ', '我明天要去看电影。', '你呢？']
     """
-    found: list[str] = []
+    parts: list[str] = []
     for part in segment(language, text):
-        if found and (INITIAL.fullmatch(found[-1]) or not found[-1].strip()):
-            found[-1] += part
+        if parts and (INITIAL.fullmatch(parts[-1]) or not parts[-1].strip()):
+            parts[-1] += part
         else:
-            found.append(part)
-    if "".join(found) != text:  # a character that the splitter changes: better one sentence
+            parts.append(part)
+    if "".join(parts) != text:  # sentencex changed a character: do not split the text
         return [text] if text else []
-    return found
+    return parts
 
 
 def sentence_ends(text: str, language: str = "en") -> list[int]:
-    """Where the sentences of a text end, in characters, the last end included.
+    """The end of each sentence of a text, as a character offset; the last is the text's length.
 
     >>> sentence_ends("Why? So.")
     [5, 8]
     """
-    ends, at = [], 0
+    ends, end = [], 0
     for sentence in sentences(text, language):
-        at += len(sentence)
-        ends.append(at)
+        end += len(sentence)
+        ends.append(end)
     return ends
 
 
@@ -43,9 +43,10 @@ CLAUSE = re.compile(r"(?<=[,;:，、；：])\s*|(?<=\s)[-–—]\s+")
 
 
 def halves(text: str) -> tuple[str, str]:
-    """Cut a text near its middle: after a comma or the like, else at a space, else anywhere.
+    """Split a text near its middle: after punctuation, else at whitespace, else in the middle.
 
-    Both parts have at least a character. They are without the space between them.
+    text: two characters or more, without surrounding whitespace; neither half is then empty.
+    The whitespace at the cut is dropped.
 
     >>> halves("one two, three four five")
     ('one two,', 'three four five')

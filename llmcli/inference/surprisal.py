@@ -1,4 +1,7 @@
-"""The surprisal of each token of a text under a causal model, for texts of any length."""
+"""The surprisal of each token under a causal model, for texts of any length.
+
+A text that is longer than a block is scored in overlapping blocks (a sliding window).
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,39 +16,41 @@ from llmcli.errors import InputError, ModelUnsuitable, UsageError
 from llmcli.spec import Overflow
 from llmcli.spec.evaluation import PerplexityOptions
 
-LOGITS = 1 << 26  # a batch computes at most so many numbers: tokens times vocabulary
-MOST_BLOCK = 1024
+LOGITS = 1 << 26  # maximum number of logits in a batch: tokens times vocabulary size
+DEFAULT_BLOCK = 1024  # tokens; less for a model with a shorter context
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Tokens that the model reads in one pass."""
+    """Consecutive tokens of a text that the model processes in one forward pass."""
 
     ids: list[int]
+    """The tokens: context first, then those that are scored."""
     first: int
-    """The first of them that is scored, 1 or more; those before it are its context."""
+    """Index of the first scored token, 1 or more; the tokens before it are only context."""
 
     @property
     def size(self) -> int:
-        """Tokens of the stretch."""
+        """Number of tokens."""
         return len(self.ids)
 
 
 def stretches(ids: Sequence[int], block: int, stride: int) -> list[Stretch]:
-    """Cut N tokens into overlapping stretches in which each token but the first is scored once.
+    """Cut N tokens into overlapping stretches so that each token but the first is scored once.
 
-    Each has block - stride tokens before it or more, except those at the beginning of the text.
-    stride: less than block.
+    A scored token has at least block - stride tokens of context, except at the start of the text.
+    block: maximum tokens per stretch. stride: maximum scored tokens per stretch after the first;
+    less than block.
 
     >>> [(part.ids, part.first) for part in stretches([0, 1, 2, 3, 4, 5, 6], 4, 2)]
     [([0, 1, 2, 3], 1), ([2, 3, 4, 5], 2), ([4, 5, 6], 2)]
     """
     parts = [Stretch(list(ids[:block]), 1)]
-    done = min(block, len(ids))
-    while done < len(ids):
-        start = done + stride - block
-        parts.append(Stretch(list(ids[start : start + block]), done - start))
-        done = min(start + block, len(ids))
+    covered = min(block, len(ids))
+    while covered < len(ids):
+        start = covered + stride - block
+        parts.append(Stretch(list(ids[start : start + block]), covered - start))
+        covered = min(start + block, len(ids))
     return parts
 
 
@@ -57,12 +62,13 @@ class TextScore:
     ids: list[int]
     """The scored tokens."""
     nats: Doubles
-    """(N,) -log p of each, given the tokens before it."""
+    """(N,) -log p of each token, given the tokens before it."""
     starts: Integers
-    """(N,) the first character of each in the text."""
+    """(N,) the character offset of each token in the text."""
     before: list[int]
-    """The token before the first scored one, which is given."""
+    """The token before the first scored one, which is context only."""
     overflow: Overflow | None = None
+    """Always None: a long text is scored in blocks, so it never overflows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,20 +78,25 @@ class ScoredText:
     row: Row
     units: list[Stretch]
     ids: list[int]
-    """All tokens, with the one before the first scored one."""
+    """All tokens, including the first one, which is not scored."""
     starts: list[int]
-    """The first character of each in the text."""
+    """The character offset of each token in the text."""
 
 
 class Scoring:
-    """Scores the texts of rows, in blocks that overlap."""
+    """Scores the texts of rows in overlapping blocks."""
 
     window_rows = 64
     needs_text = True
     copies = 1
 
     def __init__(self, loaded: Loaded, options: PerplexityOptions) -> None:
-        """Raises UsageError for a block that is longer than the context, or too large a stride."""
+        """Check the options against the model.
+
+        Raises UsageError for a block that is longer than the context, a stride that is not less
+        than the block, or `bos` without such a token; ModelUnsuitable for a tokenizer
+        without character offsets.
+        """
         if not loaded.tokenizer.is_fast:
             raise ModelUnsuitable(
                 f"{loaded.checkpoint.model_id} has a tokenizer that gives no character offsets: "
@@ -100,10 +111,13 @@ class Scoring:
                 f"{loaded.checkpoint.model_id} has no beginning-of-text token: leave out `bos`"
             )
         self.start: int | None = None if options.bos is False else start
-        """The token that is put before each text."""
+        """The token that is put before each text, or None."""
 
     def prepare(self, rows: Sequence[Row]) -> list[ScoredText | Failure]:
-        """Tokenize the texts of rows and cut them into stretches."""
+        """Tokenize the texts of rows and cut them into stretches.
+
+        A text of fewer than two tokens becomes a Failure.
+        """
         return [self._job(row) for row in rows]
 
     def _job(self, row: Row) -> ScoredText | Failure:
@@ -115,38 +129,39 @@ class Scoring:
         return ScoredText(row, stretches(ids, self.block, self.stride), ids, starts)
 
     def encode(self, text: str) -> tuple[list[int], list[int]]:
-        """The tokens of a text after `start`, and the first character of each."""
+        """Tokenize a text with `start` before it; return the ids and their character offsets."""
         encoded = self._loaded.tokenizer(
             text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
         )
-        start = [] if self.start is None else [self.start]
-        starts = [0] * len(start) + [first for first, _ in encoded["offset_mapping"]]
-        return start + encoded["input_ids"], starts
+        prefix = [] if self.start is None else [self.start]
+        starts = [0] * len(prefix) + [start for start, _ in encoded["offset_mapping"]]
+        return prefix + encoded["input_ids"], starts
 
     def run(self, units: Sequence[Stretch]) -> list[arrays.Floats]:
         """Log-probabilities (n,) of the scored tokens of each stretch."""
-        # The batch that the user asked for may have more logits than fit into memory.
-        each = max(1, self.budget // max(unit.size for unit in units))
+        # A batch size that the user set may need more memory for logits than there is.
+        batch_size = max(1, self.budget // max(unit.size for unit in units))
         logprobs: list[arrays.Floats] = []
-        for at in range(0, len(units), each):
-            some = units[at : at + each]
-            counts = [unit.size - unit.first for unit in some]
-            logprobs += self._loaded.engine.score([unit.ids for unit in some], counts)
+        for first in range(0, len(units), batch_size):
+            batch = units[first : first + batch_size]
+            counts = [unit.size - unit.first for unit in batch]
+            logprobs += self._loaded.engine.score([unit.ids for unit in batch], counts)
         return logprobs
 
     def finish(self, job: ScoredText, outputs: Sequence[arrays.Floats]) -> list[TextScore]:
-        """Join the stretches of a text."""
+        """Join the scores of the stretches of a text."""
         ids, starts = job.ids, job.starts
         nats = -np.concatenate(outputs).astype(np.float64)
         return [TextScore(job.row, ids[1:], nats, np.array(starts[1:], np.int64), ids[:1])]
 
 
 def block_and_stride(context: int | None, options: PerplexityOptions) -> tuple[int, int]:
-    """How many tokens the model reads in one pass, and how many of them are scored.
+    """The number of tokens per forward pass, and by how many the window moves.
 
-    Raises UsageError where the model takes fewer, or no token would be left as context.
+    Raises UsageError if the block exceeds the model's context length, or if the stride is not less
+    than the block, which would leave no token as context.
     """
-    block = options.block_size or min(context or MOST_BLOCK, MOST_BLOCK)
+    block = options.block_size or min(context or DEFAULT_BLOCK, DEFAULT_BLOCK)
     if context is not None and block > context:
         raise UsageError(f"`block_size` {block} is more than the {context} tokens of the model")
     stride = options.stride or block // 2

@@ -1,4 +1,4 @@
-"""The models on this machine: what they are, where they are, and whether they are whole."""
+"""Lists, describes, downloads, converts, removes and verifies the models on this machine."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -86,7 +86,7 @@ class FileCheck(Described):
 
 
 def list_models() -> Iterator[ModelEntry]:
-    """Yield the starters, the models in the hub's cache, last used first, and conversions."""
+    """Yield the starters, the models in the hub cache (most recently used first), conversions."""
     for name in starters():
         checkpoint = hub.resolve(ModelSpec(name))
         size = sum(file.bytes for file in _files(checkpoint))
@@ -94,14 +94,15 @@ def list_models() -> Iterator[ModelEntry]:
     for repo in sorted(hub.cached_repos(), key=lambda repo: repo.last_accessed, reverse=True):
         used = datetime.fromtimestamp(repo.last_accessed, timezone.utc).isoformat("T", "seconds")
         yield ModelEntry(repo.repo_id, "hub", _cached_task(repo), repo.size_on_disk, used)
-    for one in conversions():
-        yield ModelEntry(one.model_id, "ct2", _TASK[one.kind], one.bytes, one.date, one.dtype)
+    for copy in conversions():
+        yield ModelEntry(copy.model_id, "ct2", _TASKS[copy.kind], copy.bytes, copy.date, copy.dtype)
 
 
-_TASK = {"causal": "text-generation", "seq2seq": "text-to-text", "encoder": "feature-extraction"}
+_TASKS = {"causal": "text-generation", "seq2seq": "text-to-text", "encoder": "feature-extraction"}
 
 
 def _cached_task(repo: Any) -> str:
+    """The task of a cached repository, from its first readable revision, else "unknown"."""
     for revision in repo.revisions:
         try:
             return task_of(read_config(Checkpoint(repo.repo_id, revision.snapshot_path, "hub")))
@@ -111,7 +112,7 @@ def _cached_task(repo: Any) -> str:
 
 
 def show_model(model: ModelSpec) -> ModelDetails:
-    """Describe a model. Raises ModelNotFound, ModelUnsuitable."""
+    """Describe a model from its files. Raises ModelNotFound, ModelUnsuitable."""
     checkpoint = hub.resolve(model)
     if checkpoint.gguf_file is not None:
         return _show_gguf(checkpoint)
@@ -154,7 +155,7 @@ def _show_gguf(checkpoint: Checkpoint) -> ModelDetails:
 
 
 def _parameters(checkpoint: Checkpoint) -> tuple[int | None, str | None]:
-    """Number of weights and their dtype, from the headers of the weight files."""
+    """Number of weights and their dtype, from the headers of the weight files; None if unknown."""
     from safetensors import safe_open
 
     total, dtypes = 0, set()
@@ -165,18 +166,18 @@ def _parameters(checkpoint: Checkpoint) -> tuple[int | None, str | None]:
         return None, None
     for path in paths:
         with safe_open(path, framework="numpy") as file:
-            for key in file.keys():  # noqa: SIM118  a safetensors handle is no mapping
-                part = file.get_slice(key)
+            for key in file.keys():  # noqa: SIM118  the handle is not a mapping
+                tensor = file.get_slice(key)
                 size = 1
-                for length in part.get_shape():
+                for length in tensor.get_shape():
                     size *= length
                 total += size
-                dtypes.add(part.get_dtype())
+                dtypes.add(tensor.get_dtype())
     return total, ", ".join(sorted(dtypes))
 
 
 def _licence(folder: Path) -> str | None:
-    """The licence that the model card's header names."""
+    """The licence in the YAML header of the model card, if any."""
     import yaml
 
     card = folder / "README.md"
@@ -194,15 +195,16 @@ def _licence(folder: Path) -> str | None:
 
 
 def _files(checkpoint: Checkpoint) -> tuple[ModelFile, ...]:
-    """The files of a model; folders below it, such as checkpoints, are not part of it."""
+    """The files of a model, without subfolders such as training checkpoints."""
     paths = [checkpoint.path] if checkpoint.gguf_file else sorted(checkpoint.folder.iterdir())
     return tuple(ModelFile(path.name, path.stat().st_size) for path in paths if path.is_file())
 
 
 def pull_model(model: ModelSpec) -> Path:
-    """Download a model from the hub, or update it; return the folder or file that holds it.
+    """Download or update a model from the hub; return its folder or file.
 
-    Raises UsageError for a model that is not from the hub, ModelNotFound if it cannot be reached.
+    Raises UsageError for a starter or a local model, ModelNotFound if the hub does not have the
+    model or cannot be reached.
     """
     if hub.resolve_local(model) is not None:
         raise UsageError(f"{model.model_id} is on this machine already: there is nothing to pull")
@@ -210,12 +212,12 @@ def pull_model(model: ModelSpec) -> Path:
 
 
 def model_path(model: ModelSpec) -> Path:
-    """The folder or GGUF file that holds a model. Raises ModelNotFound."""
+    """The folder or GGUF file of a model. Raises ModelNotFound."""
     return hub.resolve(model).path
 
 
 def convert_model(model: ModelSpec, folder: Path) -> None:
-    """Write a model with pickled weights to a new folder, as safetensors.
+    """Convert a model with pickled weights to safetensors, in a new folder.
 
     Raises UsageError for a folder that is not empty, ModelNotFound, ModelUnsuitable.
     """
@@ -229,10 +231,10 @@ def convert_model(model: ModelSpec, folder: Path) -> None:
 def removable(model_id: str) -> int:
     """Bytes that `remove_model` would free.
 
-    Raises UsageError for a starter without conversions, ModelNotFound if neither the hub's
-    cache nor that of conversions holds the model.
+    Raises UsageError for a starter without conversions, ModelNotFound if the model is neither in
+    the hub cache nor in the cache of conversions.
     """
-    size = sum(one.bytes for one in conversions_of(model_id))
+    size = sum(conversion.bytes for conversion in conversions_of(model_id))
     if model_id in starters():
         if not size:
             raise UsageError(f"{model_id} comes with the package and cannot be removed by itself")
@@ -243,14 +245,14 @@ def removable(model_id: str) -> int:
 
 
 def remove_model(model_id: str) -> int:
-    """Delete a model from the hub's cache, all revisions, and what was converted of it.
+    """Delete all revisions of a model from the hub cache, and its conversions.
 
-    Of a starter or a local model, only what was converted goes. Returns the bytes that this
-    freed. Raises as `removable` does; InputError where a conversion cannot be deleted.
+    Of a starter or a local model, only the conversions are deleted. Returns the bytes freed.
+    Raises the errors of `removable`, and InputError if a conversion cannot be deleted.
     """
     size = removable(model_id)
-    for one in conversions_of(model_id):
-        remove_conversion(one)
+    for conversion in conversions_of(model_id):
+        remove_conversion(conversion)
     if _is_in_hub_cache(model_id):
         hub.remove(model_id)
     return size
@@ -261,14 +263,15 @@ def _is_in_hub_cache(model_id: str) -> bool:
 
 
 def verify_model(model: ModelSpec) -> list[FileCheck]:
-    """Compare each file with the hash it was published with, without using the network.
+    """Compare each file of a model with its published hash, without using the network.
 
-    Raises ModelNotFound; ModelUnsuitable if the folder is not a whole model.
+    Raises ModelNotFound, and ModelUnsuitable for a local folder without hashes that is not a
+    complete model.
     """
     checkpoint = hub.resolve(model)
     sums = read_sums(checkpoint.folder)
     if not sums and checkpoint.origin == "local":
-        check(checkpoint)  # without hashes, what can be told from the files themselves
+        check(checkpoint)  # there are no hashes: check at least that it can be loaded
     results = []
     for file in _files(checkpoint):
         if file.name == SUMS:
@@ -279,16 +282,16 @@ def verify_model(model: ModelSpec) -> list[FileCheck]:
         if expected is not None:
             state = "ok" if hash_file(path, expected) == expected else "damaged"
         results.append(FileCheck(file.name, state))
-    lost = [name for name in sums if not (checkpoint.folder / name).is_file()]
-    return results + [FileCheck(name, "missing") for name in lost]
+    missing = [name for name in sums if not (checkpoint.folder / name).is_file()]
+    return results + [FileCheck(name, "missing") for name in missing]
 
 
 def damaged(checks: list[FileCheck], name: str) -> ModelUnsuitable | None:
-    """The error for a model some of whose files are not as published, or None."""
-    bad = [one.file for one in checks if one.state in ("damaged", "missing")]
-    if not bad:
+    """The error for a model that has damaged or missing files; None if it has none."""
+    files = [result.file for result in checks if result.state in ("damaged", "missing")]
+    if not files:
         return None
     return ModelUnsuitable(
-        f"{name} is damaged: {', '.join(bad)}; remove it with llmcli models rm {repo_of(name)}, "
+        f"{name} is damaged: {', '.join(files)}; remove it with llmcli models rm {repo_of(name)}, "
         "then pull it again"
     )

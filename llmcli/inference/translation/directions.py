@@ -1,4 +1,4 @@
-"""How each family of translation models is given the source and the target language."""
+"""How each family of translation models takes the source and the target language."""
 
 import re
 from dataclasses import dataclass
@@ -14,30 +14,32 @@ T5 = ("t5", "mt5", "umt5", "longt5", "switch_transformers")
 
 @dataclass(frozen=True, slots=True)
 class Direction:
-    """From which language to which, as a model takes it."""
+    """A source and a target language, in the form that a model takes."""
 
     source: str | None
-    """A language tag; None where it is not known."""
+    """A language tag; None if unknown."""
     target: str | None
+    """A language tag; None if unknown."""
     prefix: str = ""
-    """Goes before each sentence."""
+    """Text that is put before each sentence."""
     source_code: str | None = None
-    """The source language as the tokenizer takes it, in its `src_lang`."""
+    """The value of the tokenizer's `src_lang`."""
     forced_first: int | None = None
-    """The first token that every translation must have."""
+    """The token that is forced as the first of every translation."""
     start: int | None = None
-    """The token that the decoder begins with, where it is the language's."""
+    """The decoder start token, if it selects the target language."""
 
 
 def find_direction(
     name: str, tokenizer: Any, config: Any, source: str | None, target: str | None
 ) -> Direction:
-    """Work out how a model translates from one language to another, given by their tags.
+    """Work out how to request a translation direction from a model.
 
-    config: the model's, for its `model_type` and `task_specific_params`.
+    name: the model's name, for messages. config: its configuration, read for `model_type` and
+    `task_specific_params`. source, target: language tags, or None if not given.
 
-    Raises ModelUnsuitable where the model does not know one of them, UsageError where it knows
-    several and none was named.
+    Raises ModelUnsuitable if the model does not support a language, UsageError if it supports
+    several and none was given.
     """
     codes = language_tokens(tokenizer)
     if hasattr(tokenizer, "supported_language_codes"):
@@ -50,10 +52,10 @@ def find_direction(
 
 
 def language_tokens(tokenizer: Any) -> dict[str, int]:
-    """The codes of the languages that a multilingual tokenizer knows, and their tokens."""
-    known: dict[str, int] | None = getattr(tokenizer, "lang_code_to_id", None)
-    if known is not None:
-        return known
+    """The language codes of a multilingual tokenizer with their token ids; empty for others."""
+    codes: dict[str, int] | None = getattr(tokenizer, "lang_code_to_id", None)
+    if codes is not None:
+        return codes
     if not hasattr(tokenizer, "src_lang"):
         return {}
     added: dict[str, int] = tokenizer.get_added_vocab()
@@ -63,32 +65,36 @@ def language_tokens(tokenizer: Any) -> dict[str, int]:
 def _marian(name: str, tokenizer: Any, source: str | None, target: str | None) -> Direction:
     codes = {token.strip("<>"): token for token in tokenizer.supported_language_codes}
     if codes:
-        code = _required(name, "`to_lang`", target, codes)
+        code = _required_code(name, "`to_lang`", target, codes)
         return Direction(source, target, prefix=f"{codes[code]} ")
-    from_, to = _tag(tokenizer.source_lang), _tag(tokenizer.target_lang)
-    for told, own in ((source, from_), (target, to)):
-        if told is not None and own is not None and closest(told, [own]) is None:
-            raise ModelUnsuitable(f"{name} translates from {from_} to {to}: not from or to {told}")
-    return Direction(source or from_, target or to)
+    only_source = _language_tag(tokenizer.source_lang)
+    only_target = _language_tag(tokenizer.target_lang)
+    for tag, supported in ((source, only_source), (target, only_target)):
+        if tag is not None and supported is not None and closest(tag, [supported]) is None:
+            raise ModelUnsuitable(
+                f"{name} translates from {only_source} to {only_target}: not from or to {tag}"
+            )
+    return Direction(source or only_source, target or only_target)
 
 
-def _tag(code: str | None) -> str | None:
-    """A language code of a Marian tokenizer, unless it stands for a group of languages."""
+def _language_tag(code: str | None) -> str | None:
+    """A Marian tokenizer's language code; None if it stands for a group of languages."""
     return code if code is not None and re.fullmatch("[a-z]{2,3}", code) else None
 
 
 def _multilingual(
     name: str, tokenizer: Any, codes: dict[str, int], source: str | None, target: str | None
 ) -> Direction:
-    source_code = _required(name, "`from_lang`", source, codes)
-    target_code = _required(name, "`to_lang`", target, codes)
+    source_code = _required_code(name, "`from_lang`", source, codes)
+    target_code = _required_code(name, "`to_lang`", target, codes)
     token = codes[target_code]
-    if type(tokenizer).__name__.startswith("MBartTokenizer"):  # of the first mBART
+    if type(tokenizer).__name__.startswith("MBartTokenizer"):  # the original mBART, not mBART-50
         return Direction(source, target, source_code=source_code, start=token)
     return Direction(source, target, source_code=source_code, forced_first=token)
 
 
-def _required(name: str, setting: str, tag: str | None, codes: dict[str, Any]) -> str:
+def _required_code(name: str, setting: str, tag: str | None, codes: dict[str, Any]) -> str:
+    """The model's code for a language that it must be given."""
     if tag is None:
         raise UsageError(f"{name} knows {len(codes)} languages: name one by {setting}")
     code = closest(tag, codes)
@@ -99,21 +105,21 @@ def _required(name: str, setting: str, tag: str | None, codes: dict[str, Any]) -
 
 
 def _t5(name: str, config: Any, source: str | None, target: str | None) -> Direction:
-    """Source: Raffel et al. 2020, appendix D: the task is named before the text."""
+    """T5 takes the task as a prefix of the text. Source: Raffel et al. 2020, appendix D."""
     if source is None or target is None:
         raise UsageError(
             f"{name} needs the languages in words: name them by `from_lang` and `to_lang`"
         )
     tasks = getattr(config, "task_specific_params", None) or {}
-    own = tasks.get(f"translation_{base(source)}_to_{base(target)}", {})
-    prefix = own.get("prefix")
+    task = tasks.get(f"translation_{base(source)}_to_{base(target)}", {})
+    prefix = task.get("prefix")
     if prefix is None:
         prefix = f"translate {english_name(source)} to {english_name(target)}: "
     return Direction(source, target, prefix=prefix)
 
 
-# Where the name of the model is not made of the two codes.
-NAMES = {
+# Language pairs of opus-mt models whose name does not consist of the two codes.
+PAIR_NAMES = {
     ("en", "ja"): "en-jap",
     ("en", "ko"): "tc-big-en-ko",
     ("en", "pt"): "tc-big-en-pt",
@@ -124,16 +130,16 @@ NAMES = {
 
 
 def model_for(source: str, target: str) -> str:
-    """The hub's model for two languages, by their tags.
+    """The opus-mt model on the hub for a source and a target language tag.
 
     >>> model_for("en", "fra")
     'Helsinki-NLP/opus-mt-en-fr'
     """
     pair = (base(source), base(target))
-    return f"Helsinki-NLP/opus-mt-{NAMES.get(pair, '-'.join(pair))}"
+    return f"Helsinki-NLP/opus-mt-{PAIR_NAMES.get(pair, '-'.join(pair))}"
 
 
-# What the starter translates, by target; None: the source is not named.
+# Source languages of the starter model by target language; None: the source is not given.
 STARTER_SOURCES: dict[str, tuple[str | None, ...]] = {
     "en": ("fr", "zh", None),
     "fr": ("en", None),
@@ -142,16 +148,16 @@ STARTER_SOURCES: dict[str, tuple[str | None, ...]] = {
 
 
 def default_model(source: str | None, target: str | None) -> DefaultModel:
-    """The model for two languages, by their tags: the starter where it knows them, else the hub's.
+    """The default model for two language tags: the starter if it supports them, else opus-mt.
 
-    Raises UsageError where a language is not named and the starter does not do without.
+    Raises UsageError if a language is missing that is needed to choose the model.
 
     >>> default_model("en", "zh-Hans").model_id, default_model("en", "de").model_id
     ('marian-en-fr-zh', 'Helsinki-NLP/opus-mt-en-de')
     """
     if target is not None:
-        own = None if source is None else base(source)
-        if own in STARTER_SOURCES.get(base(target), ()):
+        source_language = None if source is None else base(source)
+        if source_language in STARTER_SOURCES.get(base(target), ()):
             return TRANSLATE
     if source is None or target is None:
         raise UsageError(

@@ -1,4 +1,4 @@
-"""Languages by code or by name, and which of a model's codes means one."""
+"""Finds languages by code or name, and the code that a model has for a language."""
 
 from collections.abc import Iterable
 
@@ -7,34 +7,35 @@ import langcodes
 from llmcli.errors import UsageError
 
 UNSPACED = ("zh", "ja", "yue", "wuu", "lzh")  # written without spaces between sentences
-SHORTEST_NAME = 4  # of the Latin alphabet: shorter ones are wrong codes more often than names
-FARTHEST = 10  # as langcodes counts: closer than a language that only shares the script
+MIN_NAME_LENGTH = 4  # a shorter ASCII string is more likely a mistyped code than a name
+MAX_DISTANCE = 10  # in langcodes' measure; languages that share only the script are farther apart
 
 
-def find_language(told: str) -> str:
-    """The tag of a language that a user named: `fr`, `fra`, `French`, `法语`, `pt-BR`.
+def find_language(name: str) -> str:
+    """The BCP 47 tag of a language, given as a code or a name.
 
-    Raises UsageError for a language that there is not.
+    name: such as `fr`, `fra`, `French`, `法语`, `pt-BR`.
+    Raises UsageError for an unknown language.
 
     >>> find_language("French"), find_language("fra"), find_language("zh_Hans")
     ('fr', 'fr', 'zh-Hans')
     """
-    unknown = UsageError(f"no language {told!r} is known: use a code (en, fr, zh) or a name")
-    if langcodes.tag_is_valid(told) and told.lower() not in ("root", "und"):
-        return langcodes.Language.get(told).to_tag()
-    if told.isascii() and len(told) < SHORTEST_NAME:
+    unknown = UsageError(f"no language {name!r} is known: use a code (en, fr, zh) or a name")
+    if langcodes.tag_is_valid(name) and name.lower() not in ("root", "und"):
+        return langcodes.Language.get(name).to_tag()
+    if name.isascii() and len(name) < MIN_NAME_LENGTH:
         raise unknown
     try:
-        known = langcodes.find(told)
+        language = langcodes.find(name)
     except LookupError:
         raise unknown from None
-    if known.language == "und":
+    if language.language == "und":
         raise unknown
-    return "zh" if known.language == "cmn" else known.to_tag()
+    return "zh" if language.language == "cmn" else language.to_tag()
 
 
 def base(tag: str) -> str:
-    """The language of a tag alone, in two letters where it has such a code.
+    """The language of a tag without script and region, as a two-letter code if it has one.
 
     >>> base("zh-Hant-TW"), base("eng"), base("cmn")
     ('zh', 'en', 'zh')
@@ -43,22 +44,22 @@ def base(tag: str) -> str:
 
 
 def closest(tag: str, codes: Iterable[str]) -> str | None:
-    """Which of a model's codes means a language best; None where none does.
+    """The code among a model's codes that matches a language tag best; None if none matches.
 
     >>> closest("zh", ["eng_Latn", "zho_Hans", "zho_Hant"])
     'zho_Hans'
     >>> closest("de", ["en_XX", "fr_XX"]) is None
     True
     """
-    same = [code for code in codes if base(code) == base(tag)]
-    if same:
-        return min(same, key=lambda code: langcodes.tag_distance(tag, code))
-    found, distance = langcodes.closest_match(tag, list(codes), max_distance=FARTHEST)
-    return None if found == "und" or distance > FARTHEST else found
+    same_language = [code for code in codes if base(code) == base(tag)]
+    if same_language:
+        return min(same_language, key=lambda code: langcodes.tag_distance(tag, code))
+    match, distance = langcodes.closest_match(tag, list(codes), max_distance=MAX_DISTANCE)
+    return None if match == "und" or distance > MAX_DISTANCE else match
 
 
 def english_name(tag: str) -> str:
-    """What a language is called in English.
+    """The English name of a language.
 
     >>> english_name("fr")
     'French'
@@ -67,5 +68,5 @@ def english_name(tag: str) -> str:
 
 
 def is_unspaced(tag: str | None) -> bool:
-    """True where sentences follow one another without a space."""
+    """True if the language is written without spaces between sentences; False for None."""
     return tag is not None and base(tag) in UNSPACED

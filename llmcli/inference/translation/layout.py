@@ -1,4 +1,4 @@
-"""A text as what is to be translated and what stands around it: line ends, lists, indents."""
+"""Separates sentences from the layout around them: line breaks, list markers, indentation."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -10,42 +10,43 @@ LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
 MARKER = re.compile(
     r"\s*(?:(?:[-*+•·‣▪–—>]|\d{1,3}[.)]|[a-z]\)|#{1,6})\s+|\d{1,3}、|[(（]?[一二三四五六七八九十]{1,3}[、)）])*\s*"
 )
-ENDED = re.compile(r"[.!?…:;。！？：；][\"'”’»」』)）\]]*\s*$")
-WRAPPED = 40  # characters that a line has at least if its sentence goes on in the next
+SENTENCE_END = re.compile(r"[.!?…:;。！？：；][\"'”’»」』)）\]]*\s*$")
+MIN_WRAPPED = 40  # characters; a shorter line is not joined with the next one
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of a text."""
+    """A substring of a text: a sentence, or the layout between sentences."""
 
     text: str
     is_sentence: bool
-    """It is to be translated; else it stays as it is."""
+    """Whether the piece is translated; if not, it is copied."""
 
 
 def pieces(text: str, language: str = "en", *, split: bool = True) -> list[Piece]:
-    """Take a text apart; the pieces, joined, are the text again, but for wrapped lines.
+    """Split a text into pieces; joined, they equal the text, except for wrapped lines.
 
-    split: into sentences; else a paragraph, list item or line is one piece. Lines that were
-    wrapped in the middle of a sentence are joined with a space.
+    language: a two-letter code, for sentence segmentation. split: whether to split into sentences;
+    if not, each paragraph, list item or line is one piece. Lines that were wrapped in the middle
+    of a sentence are joined with a space.
 
     >>> [piece.text for piece in pieces("- One. Two.\\n\\n- Three.")]
     ['- ', 'One.', ' ', 'Two.', '\\n\\n- ', 'Three.']
     """
-    found: list[Piece] = []
+    layout: list[Piece] = []
     for line in _unwrapped(_lines(text)):
         body = line.rstrip("\r\n")
         end = line[len(body) :]
         marker = MARKER.match(body)
         start = marker.end() if marker else 0
-        found.append(Piece(body[:start], False))
+        layout.append(Piece(body[:start], False))
         for part in sentences(body[start:], language) if split else [body[start:]]:
             stripped = part.rstrip()
-            says_something = any(character.isalpha() for character in stripped)
-            found.append(Piece(stripped, says_something))
-            found.append(Piece(part[len(stripped) :], False))
-        found.append(Piece(end, False))
-    return list(_merged(found))
+            has_letters = any(character.isalpha() for character in stripped)
+            layout.append(Piece(stripped, has_letters))
+            layout.append(Piece(part[len(stripped) :], False))
+        layout.append(Piece(end, False))
+    return list(_merged(layout))
 
 
 def _lines(text: str) -> list[str]:
@@ -53,60 +54,62 @@ def _lines(text: str) -> list[str]:
 
 
 def _unwrapped(lines: Sequence[str]) -> list[str]:
-    """Join lines whose sentence goes on in the next one."""
-    found: list[list[str]] = []
-    last = ""
+    """Join each line with the next one where a sentence continues there."""
+    paragraphs: list[list[str]] = []
+    previous = ""
     for line in lines:
-        if found and _goes_on(last, line):
-            found[-1][-1] = f"{last.rstrip()} "
-            found[-1].append(line.lstrip())
+        if paragraphs and _continues(previous, line):
+            paragraphs[-1][-1] = f"{previous.rstrip()} "
+            paragraphs[-1].append(line.lstrip())
         else:
-            found.append([line])
-        last = line
-    return ["".join(parts) for parts in found]
+            paragraphs.append([line])
+        previous = line
+    return ["".join(parts) for parts in paragraphs]
 
 
-def _goes_on(line: str, following: str) -> bool:
+def _continues(line: str, following: str) -> bool:
+    """True if the sentence at the end of a line seems to continue in the following line."""
     body, rest = line.rstrip(), following.lstrip()
     marker = MARKER.match(following)
-    if len(body) < WRAPPED or not rest or (marker and marker[0].strip()):
+    if len(body) < MIN_WRAPPED or not rest or (marker and marker[0].strip()):
         return False
-    if ENDED.search(body):
+    if SENTENCE_END.search(body):
         return False
     return rest[0].islower() or (body.endswith(",") and rest[0].isalpha())
 
 
-def _merged(found: Sequence[Piece]) -> Iterator[Piece]:
-    """Join neighbours that stay as they are, and drop empty ones."""
-    kept = ""
-    for piece in found:
+def _merged(layout: Sequence[Piece]) -> Iterator[Piece]:
+    """Join adjacent pieces that are not sentences, and drop empty ones."""
+    between = ""
+    for piece in layout:
         if not piece.is_sentence:
-            kept += piece.text
+            between += piece.text
             continue
-        if kept:
-            yield Piece(kept, False)
-        kept = ""
+        if between:
+            yield Piece(between, False)
+        between = ""
         yield piece
-    if kept:
-        yield Piece(kept, False)
+    if between:
+        yield Piece(between, False)
 
 
-def put_together(found: Sequence[Piece], translations: Sequence[str], *, spaced: bool) -> str:
-    """A text again, of its pieces, with the translations in place of the sentences.
+def put_together(layout: Sequence[Piece], translations: Sequence[str], *, spaced: bool) -> str:
+    """Join the pieces of a text, with each sentence replaced by its translation.
 
-    spaced: the language has spaces between sentences, which it gets, or else loses.
+    translations: one for each sentence, in order. spaced: whether the target language has spaces
+    between sentences; missing ones are added if so, existing ones removed if not.
 
     >>> put_together(pieces("好。你呢？"), ["Good.", "And you?"], spaced=True)
     'Good. And you?'
     """
-    following = iter(translations)
-    written: list[str] = []
-    for at, piece in enumerate(found):
+    remaining = iter(translations)
+    parts: list[str] = []
+    for index, piece in enumerate(layout):
         if piece.is_sentence:
-            if at and found[at - 1].is_sentence and spaced:
-                written.append(" ")
-            written.append(next(following))
+            if index and layout[index - 1].is_sentence and spaced:
+                parts.append(" ")
+            parts.append(next(remaining))
         else:
-            between = 0 < at < len(found) - 1 and piece.text.strip(" ") == ""
-            written.append("" if between and not spaced else piece.text)
-    return "".join(written)
+            is_inner_space = 0 < index < len(layout) - 1 and piece.text.strip(" ") == ""
+            parts.append("" if is_inner_space and not spaced else piece.text)
+    return "".join(parts)

@@ -1,1 +1,1 @@
-"""The transformers scripts that do what the commands do."""
+"""Generates transformers scripts that are equivalent to the commands, for --show-code."""

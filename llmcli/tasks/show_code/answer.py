@@ -1,4 +1,4 @@
-"""The script of llmcli answer."""
+"""The transformers script for llmcli answer."""
 
 from llmcli.inference.prompts import CHAT, PLAIN, SEQ2SEQ
 from llmcli.models.architectures import Kind, choose_kind
@@ -7,7 +7,7 @@ from llmcli.spec import ModelSpec
 from llmcli.spec.tasks import AnswerOptions
 from llmcli.tasks.show_code.load import load_lines, local_config
 
-_SPANS = """
+_EXTRACT = """
 question = {question}
 context = {context}
 inputs = tokenizer(
@@ -29,7 +29,7 @@ for index in scores.flatten().topk({top}).indices.tolist():
     print(context[offsets[start][0]:offsets[end][1]].strip())
 """
 
-_WRITE = """
+_GENERATE = """
 question = {question}
 context = {context}
 prompt = {form}
@@ -54,10 +54,10 @@ _SHOW_ALL = "print(tokenizer.decode(output[0], skip_special_tokens=True).strip()
 
 
 def answer_code(model: ModelSpec, options: AnswerOptions, question: str, context: str) -> str:
-    """A script that prints the answers to a question about a text, the best first.
+    """A script that prints the answers to a question about a text, best first.
 
-    Raises ModelUnsuitable as the command would. A model that is not on this machine is taken to
-    be extractive.
+    Raises ModelUnsuitable where the command would. A model that is not on this machine is assumed
+    to be extractive.
     """
     model = choose_model(model, ANSWER)
     config = local_config(model)
@@ -65,11 +65,11 @@ def answer_code(model: ModelSpec, options: AnswerOptions, question: str, context
     kind = "reader" if config is None else choose_kind(model.model_id, config, kinds)
     texts = {"question": repr(question), "context": repr(context)}
     if kind == "reader":
-        body = _SPANS.format(**texts, longest=options.max_answer_tokens - 1, top=options.top)
+        body = _EXTRACT.format(**texts, longest=options.max_answer_tokens - 1, top=options.top)
         return load_lines(model, "AutoModelForQuestionAnswering") + body
     if kind == "seq2seq":
         parts = {
-            "form": _form(SEQ2SEQ),
+            "form": _f_string(SEQ2SEQ),
             "inputs": _PLAIN_INPUTS,
             "show": _SHOW_ALL,
             "greedy": ", num_beams=1",
@@ -80,16 +80,16 @@ def answer_code(model: ModelSpec, options: AnswerOptions, question: str, context
         chat = _has_chat_template(model)
         parts = {
             "greedy": "",
-            "form": _form(CHAT if chat else PLAIN),
+            "form": _f_string(CHAT if chat else PLAIN),
             "inputs": _CHAT_INPUTS if chat else _PLAIN_INPUTS,
             "show": _SHOW_NEW.format(line="" if chat else '.split("\\n")[0]'),
         }
-    body = _WRITE.format(**texts, **parts, longest=options.max_answer_tokens)
+    body = _GENERATE.format(**texts, **parts, longest=options.max_answer_tokens)
     return load_lines(model, auto_class) + body
 
 
-def _form(template: str) -> str:
-    """A template as an f-string."""
+def _f_string(template: str) -> str:
+    """A format template as the source code of an f-string."""
     return f"f{template!r}"
 
 

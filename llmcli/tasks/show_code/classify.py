@@ -1,4 +1,4 @@
-"""The script of llmcli classify."""
+"""The transformers script for llmcli classify."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from llmcli.spec.tasks import ClassifyOptions
 from llmcli.tasks.classify import check_options
 from llmcli.tasks.show_code.load import load_lines, local_config
 
-_HEAD = """
+_CLASSIFY = """
 text = {text}
 inputs = tokenizer({texts}, return_tensors="pt").to(model.device)
 
@@ -34,7 +34,7 @@ entails = next(at for at, name in enumerate(names) if name.startswith("entail"))
 {scores}
 """
 
-_EACH = """\
+_MULTI_LABEL = """\
 against = next(
     at for at, name in enumerate(names) if name.startswith(("contra", "not_entail"))
 )
@@ -69,9 +69,10 @@ for at in scores.argsort(descending=True){top}:
 
 
 def classify_code(model: ModelSpec, options: ClassifyOptions, text: str, pair: str | None) -> str:
-    """A script that prints the labels of a text with their scores, the best first.
+    """A script that prints the labels of a text with their scores, best first.
 
-    Raises UsageError as the command would, and ModelUnsuitable if the model is on this machine.
+    Raises UsageError where the command would; ModelUnsuitable too, if the model is on this
+    machine.
     """
     check_options(options)
     model = choose_model(model, ENTAILMENT if options.labels else CLASSIFY)
@@ -89,17 +90,20 @@ def classify_code(model: ModelSpec, options: ClassifyOptions, text: str, pair: s
             text=repr(text),
             labels=list(options.labels),
             template=repr(options.hypothesis_template),
-            scores=_EACH if options.multi_label else "scores = logits[:, entails].softmax(-1)",
+            scores=_MULTI_LABEL
+            if options.multi_label
+            else "scores = logits[:, entails].softmax(-1)",
         )
     else:
         texts = "text" if pair is None else f"text, {pair!r}"
-        body = _HEAD.format(
+        body = _CLASSIFY.format(
             text=repr(text), texts=texts, scores=_scores(config, options.multi_label)
         )
     return load_lines(model, "AutoModelForSequenceClassification") + body + _SHOW.format(top=top)
 
 
 def _scores(config: dict[str, Any] | None, multi_label: bool) -> str:
+    """The expression that turns logits into scores, which depends on the configuration."""
     config = config or {}
     problem = config.get("problem_type")
     outputs = len(config.get("id2label") or (0, 0))

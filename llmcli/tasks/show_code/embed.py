@@ -1,4 +1,4 @@
-"""The script of llmcli embed."""
+"""The transformers script for llmcli embed."""
 
 from llmcli.errors import UsageError
 from llmcli.inference.pooling import Pooling, read_pooling
@@ -30,10 +30,10 @@ _POOLED = {
 
 
 def embed_code(model: ModelSpec, options: EmbedOptions, text: str) -> str:
-    """A script that prints the vector of a text.
+    """A script that prints the embedding of a text.
 
-    Raises UsageError for a checkpoint whose steps are more than these few lines. One that is
-    not on this machine is taken to pool by the mean.
+    Raises UsageError for a checkpoint with steps that the script does not cover. A model that is
+    not on this machine is assumed to use mean pooling.
     """
     model = choose_model(model, EMBED)
     checkpoint = hub.resolve_local(model) or hub.cached_checkpoint(model)
@@ -43,14 +43,14 @@ def embed_code(model: ModelSpec, options: EmbedOptions, text: str) -> str:
         raise UsageError(f"`show_code` does not cover all steps of {model.model_id}")
     prompt = pooling.prompt("document", "passage") if options.prompt is None else options.prompt
     normalize = pooling.normalize if options.normalize is None else options.normalize
-    written = prompt + text
+    prompted = prompt + text
     config = local_config(model)
     if config is not None and kind_of(config) == "seq2seq":
         loading = load_lines(model, "AutoModelForSeq2SeqLM", ".get_encoder()")
     else:
         loading = load_lines(model, "AutoModel")
     return loading + _EMBED.format(
-        text=repr(written.lower() if pooling.lowercase else written),
+        text=repr(prompted.lower() if pooling.lowercase else prompted),
         pooled=_POOLED[modes[0]],
         normalize="vector = torch.nn.functional.normalize(vector)\n" if normalize else "",
     )

@@ -1,4 +1,4 @@
-"""The script of llmcli fill."""
+"""The transformers script for llmcli fill."""
 
 from llmcli.errors import UsageError
 from llmcli.models.architectures import choose_kind
@@ -7,7 +7,7 @@ from llmcli.spec import ModelSpec
 from llmcli.spec.tasks import FillOptions
 from llmcli.tasks.show_code.load import load_lines, local_config
 
-_READ = """
+_FILL = """
 text = {text}
 for spelling in ("[MASK]", "<mask>"):
     text = text.replace(spelling, tokenizer.mask_token)
@@ -34,7 +34,7 @@ _TARGETS = """\
         token, = min(spellings, key=len)
         print(f"{{word}}\\t{{logprobs[gap, token].exp():.4f}}")"""
 
-_TOGETHER = """
+_JOINT = """
 # The gaps together, from left to right, each given those before it
 beams = [(0.0, inputs["input_ids"])]
 for gap in gaps:
@@ -52,10 +52,10 @@ print(tokenizer.decode(beams[0][1][0], skip_special_tokens=True))
 
 
 def fill_code(model: ModelSpec, options: FillOptions, text: str) -> str:
-    """A script that prints the words for each gap of a text, and the text filled.
+    """A script that prints candidate words for each mask in a text, and the filled text.
 
-    Raises ModelUnsuitable as the command would, UsageError for several gaps with targets and for
-    targets of several tokens.
+    Raises ModelUnsuitable where the command would, UsageError for targets with several masks and
+    for targets of several tokens.
     """
     model = choose_model(model, FILL)
     config = local_config(model)
@@ -66,15 +66,16 @@ def fill_code(model: ModelSpec, options: FillOptions, text: str) -> str:
         if options.targets
         else _TOP.format(top=options.top)
     )
-    several = sum(text.count(spelling) for spelling in ("[MASK]", "<mask>")) > 1
-    if several and options.targets:
+    has_several_masks = sum(text.count(spelling) for spelling in ("[MASK]", "<mask>")) > 1
+    if has_several_masks and options.targets:
         raise UsageError("`show_code` with `targets` takes a text with one gap")
     _require_single_tokens(model, options)
-    body = _READ.format(text=repr(text), show=show)
-    return load_lines(model, "AutoModelForMaskedLM") + body + (_TOGETHER if several else "")
+    body = _FILL.format(text=repr(text), show=show)
+    return load_lines(model, "AutoModelForMaskedLM") + body + (_JOINT if has_several_masks else "")
 
 
 def _require_single_tokens(model: ModelSpec, options: FillOptions) -> None:
+    """Raise UsageError for a target of several tokens, if the model is on this machine."""
     if not options.targets or local_config(model) is None:
         return
     from llmcli.engines.pytorch.loading import load_tokenizer

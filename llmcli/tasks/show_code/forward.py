@@ -1,4 +1,4 @@
-"""The script of llmcli forward."""
+"""The transformers script for llmcli forward."""
 
 from llmcli.models.architectures import Kind, choose_kind
 from llmcli.models.starters import GENERATE, choose_model
@@ -23,17 +23,17 @@ print(predicted_text)
 
 
 def forward_code(model: ModelSpec, text: str) -> str:
-    """A script of the article's lines: one forward pass, argmax, decode.
+    """A script that runs one forward pass and decodes the argmax of the logits.
 
-    Raises ModelUnsuitable as the command would. A model that is not on this machine is taken
+    Raises ModelUnsuitable where the command would. A model that is not on this machine is assumed
     to be causal.
     """
     model = choose_model(model, GENERATE)
     config = local_config(model)
-    wanted: tuple[Kind, ...] = ("causal", "masked")
-    kind = "causal" if config is None else choose_kind(model.model_id, config, wanted)
-    masked = kind == "masked"
-    auto_class = "AutoModelForMaskedLM" if masked else "AutoModelForCausalLM"
+    kinds: tuple[Kind, ...] = ("causal", "masked")
+    kind = "causal" if config is None else choose_kind(model.model_id, config, kinds)
+    is_masked = kind == "masked"
+    auto_class = "AutoModelForMaskedLM" if is_masked else "AutoModelForCausalLM"
     return load_lines(model, auto_class) + _FORWARD.format(
-        text=repr(text), cut="" if masked else "[:, :-1]"
+        text=repr(text), cut="" if is_masked else "[:, :-1]"
     )

@@ -1,4 +1,4 @@
-"""The script of llmcli generate."""
+"""The transformers script for llmcli generate."""
 
 from typing import Any
 
@@ -39,9 +39,9 @@ torch.manual_seed({seed})  # repeatable; llmcli draws other numbers from its see
 def generate_code(model: ModelSpec, decoding: Decoding, chat: Chat, prompt: str) -> str:
     """A script that prints what `llmcli generate` prints for one prompt.
 
-    Where it samples, its text is another one: transformers draws its random numbers otherwise.
-    Raises UsageError and ModelUnsuitable as the command would, as far as can be told without
-    fetching the model.
+    With sampling, the text differs: transformers uses another sequence of random numbers.
+    Raises UsageError and ModelUnsuitable where the command would, except for errors that cannot be
+    detected without downloading the model.
     """
     model = choose_model(model, GENERATE)
     check_decoding(decoding)
@@ -61,6 +61,7 @@ def generate_code(model: ModelSpec, decoding: Decoding, chat: Chat, prompt: str)
 
 
 def _encode(chat: Chat, prompt: str) -> str:
+    """The lines that tokenize the prompt, through the chat template if it is used."""
     if not chat.is_on:
         text = "prompt" if prompt else "tokenizer.bos_token"
         return f'inputs = tokenizer({text}, return_tensors="pt").to(model.device)'
@@ -74,6 +75,7 @@ def _encode(chat: Chat, prompt: str) -> str:
 
 
 def _arguments(decoding: Decoding, config: dict[str, Any] | None) -> list[str]:
+    """The arguments of model.generate, one per line."""
     length: int | str = decoding.max_new_tokens or DEFAULT_NEW_TOKENS
     context = None if config is None else context_length(config)
     if decoding.max_new_tokens is None and context is not None:

@@ -1,4 +1,4 @@
-"""The script of llmcli translate."""
+"""The transformers script for llmcli translate."""
 
 from types import SimpleNamespace
 
@@ -32,10 +32,10 @@ for translation in translations:
 
 
 def translate_code(model: ModelSpec, options: TranslateOptions, text: str) -> str:
-    """A script that prints the translation of a text, whose sentences it lists.
+    """A script that prints the translation of a text; it contains the sentences as a list.
 
-    Raises ModelUnsuitable and UsageError as the command would. The language codes of a model that
-    is not on this machine are unknown.
+    Raises ModelUnsuitable and UsageError where the command would. For a model that is not on this
+    machine, the script sets no language codes, because they are unknown.
     """
     options = with_tags(options)
     if not model.model_id:
@@ -46,8 +46,8 @@ def translate_code(model: ModelSpec, options: TranslateOptions, text: str) -> st
     sentences = [piece.text for piece in layout if piece.is_sentence]
     prefixed = f"[{direction.prefix!r} + text for text in sentences]"
     body = _TRANSLATE.format(
-        language=_language(direction),
-        sentences=_listed(sentences),
+        language=_set_language(direction),
+        sentences=_list_literal(sentences),
         texts=prefixed if direction.prefix else "sentences",
         arguments="".join(f", {argument}" for argument in _arguments(options, direction)),
     )
@@ -59,6 +59,7 @@ def translate_code(model: ModelSpec, options: TranslateOptions, text: str) -> st
 
 
 def _direction(model: ModelSpec, options: TranslateOptions) -> Direction:
+    """The direction in the form that the model takes, if the model is on this machine."""
     config = local_config(model)
     if config is None:
         return Direction(options.from_lang, options.to_lang)
@@ -72,39 +73,42 @@ def _direction(model: ModelSpec, options: TranslateOptions) -> Direction:
 
 
 def _template(layout: list[Piece], direction: Direction) -> str:
-    """What stands around the translations, for str.format."""
-    doubled = [
+    """A format string of the layout, with `{}` in place of each translation."""
+    escaped = [
         Piece(piece.text.replace("{", "{{").replace("}", "}}"), piece.is_sentence)
         for piece in layout
     ]
     count = sum(piece.is_sentence for piece in layout)
-    return put_together(doubled, ["{}"] * count, spaced=not is_unspaced(direction.target))
+    return put_together(escaped, ["{}"] * count, spaced=not is_unspaced(direction.target))
 
 
-def _listed(sentences: list[str]) -> str:
+def _list_literal(sentences: list[str]) -> str:
+    """The source code of a list, one sentence per line if it has several."""
     if len(sentences) == 1:
         return repr(sentences)
     return "[\n" + "".join(f"    {sentence!r},\n" for sentence in sentences) + "]"
 
 
-def _language(direction: Direction) -> str:
+def _set_language(direction: Direction) -> str:
+    """The line that sets the source language of the tokenizer, if it takes one."""
     if direction.source_code is None:
         return ""
     return f"\ntokenizer.src_lang = {direction.source_code!r}"
 
 
 def _arguments(options: TranslateOptions, direction: Direction) -> list[str]:
+    """The arguments of model.generate that the options and the direction set."""
     names = (
         *("num_beams", "max_new_tokens", "length_penalty", "repetition_penalty"),
         "no_repeat_ngram_size",
     )
-    told = [
+    arguments = [
         f"{name}={getattr(options, name)}" for name in names if getattr(options, name) is not None
     ]
     if options.num_return_sequences > 1:
-        told.append(f"num_return_sequences={options.num_return_sequences}")
+        arguments.append(f"num_return_sequences={options.num_return_sequences}")
     if direction.forced_first is not None:
-        told.append(f"forced_bos_token_id={direction.forced_first}")
+        arguments.append(f"forced_bos_token_id={direction.forced_first}")
     if direction.start is not None:
-        told.append(f"decoder_start_token_id={direction.start}")
-    return told
+        arguments.append(f"decoder_start_token_id={direction.start}")
+    return arguments
