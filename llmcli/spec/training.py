@@ -1,4 +1,4 @@
-"""What the user asked of a training run."""
+"""Settings of a training run."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -11,90 +11,90 @@ SCHEDULES: tuple[Schedule, ...] = ("cosine", "linear", "constant")
 
 @dataclass(frozen=True, slots=True)
 class LoraOptions:
-    """Low-rank adapters in place of changing all weights (Hu et al. 2021)."""
+    """LoRA: train low-rank adapters instead of all weights (Hu et al. 2021)."""
 
     lora: bool = False
     lora_rank: int = 16
     lora_alpha: float | None = None
-    """Their scale is alpha / rank; None: twice the rank."""
+    """The adapters are scaled by alpha / rank; None: twice the rank."""
     lora_dropout: float = 0.0
     lora_targets: tuple[str, ...] = ()
-    """Endings of the names of the layers that get one; empty: all linear layers of the body."""
+    """Name endings of the layers to adapt; empty: all linear layers of the body."""
     merge: bool = False
-    """Save an ordinary model with the adapters added in; else the adapters alone."""
+    """Merge the adapters into the saved model; False: save the adapters alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """One training run. What is None takes a value that is usual for the task."""
+    """Settings of one training run. A value of None selects the default of the task."""
 
     train: tuple[str, ...]
-    """Data files. A .txt file is one document; elsewhere a row is one."""
+    """Data files. A .txt file is one document; in other formats each row is one."""
     output: str
-    """Folder of the finished model; its checkpoints lie in `checkpoints/` below it."""
+    """Folder for the trained model; checkpoints are saved in its subfolder `checkpoints/`."""
     task: str = "causal-lm"
-    """A file of training/objectives; `llmcli finetune --help` lists them."""
+    """Name of a training task; `llmcli finetune --help` lists them."""
     from_scratch: str | None = None
-    """A model configuration (JSON) to begin with; None: start from a checkpoint."""
+    """A model configuration (JSON) to initialize a new model from; None: load a checkpoint."""
     parts: str | None = None
-    """Of a joint run: a YAML file that lists its tasks; `task` is not looked at."""
+    """A YAML file that lists the tasks of a joint run; `task` is then ignored."""
     eval: tuple[str, ...] = ()
     """Validation files; empty: `eval_fraction` of the training rows is held out."""
     eval_fraction: float | None = None
     columns: tuple[str, ...] = ()
-    """Fields with the texts."""
+    """Names of the fields that contain the texts."""
     label_column: str | None = None
-    """Field with the label, or a list of labels."""
+    """Name of the field that contains the label, or a list of labels."""
     multi_label: bool = False
-    """A text may have several labels, or none."""
+    """Multi-label classification: a text may have several labels, or none."""
     chat: bool = False
-    """Rows are conversations; the loss is on what the assistant says alone."""
+    """Rows are conversations; the loss covers the assistant's messages only."""
     from_lang: str | None = None
     to_lang: str | None = None
     prefix: str = ""
-    """Goes before each source text of seq2seq."""
+    """Text added before each source text of seq2seq."""
     block_size: int | None = None
-    """Tokens of a packed block, or of the longest example."""
+    """Tokens in a packed block, or in the longest example."""
     mask_fraction: float = 0.15
-    """Of the tokens, to be guessed by masked-lm."""
+    """Fraction of the tokens that masked-lm selects for prediction."""
     batch_size: int | None = None
-    """Examples in one optimizer step of one device, before gradient accumulation."""
+    """Examples per device in each step, before gradient accumulation."""
     gradient_accumulation_steps: int = 1
     epochs: float | None = None
     max_steps: int | None = None
     """Overrides `epochs`."""
     learning_rate: float | None = None
-    """Highest step size."""
+    """Peak learning rate, reached at the end of the warm-up."""
     adapters: LoraOptions = LoraOptions()
     schedule: Schedule = "cosine"
     warmup: float = 0.05
-    """Fraction of the steps over which the learning rate rises from 0."""
+    """Fraction of the steps in which the learning rate rises linearly from 0."""
     weight_decay: float = 0.1
     beta2: float = 0.95
     max_grad_norm: float = 1.0
     label_smoothing: float = 0.0
     class_weights: tuple[str, ...] = ()
-    """`balanced`, or LABEL=WEIGHT for each."""
+    """`balanced`, or LABEL=WEIGHT for each label."""
     freeze: tuple[str, ...] = ()
-    """`body`, `embeddings`, a number of lower layers, or parts of names of weights."""
+    """`body`, `embeddings`, a number of lower layers, or parts of weight names."""
     init_from: str | None = None
-    """A checkpoint whose weights take the place of those that would be random."""
+    """A checkpoint to copy weights from that would otherwise be initialized at random."""
     group_by_length: bool = True
     fsdp: bool = False
-    """Of several processes: each holds a part of the weights only (FSDP2)."""
+    """Shard the weights across processes (FSDP2)."""
     eval_steps: int | None = None
-    """None: about ten times in a run."""
+    """Steps between validations; None: about ten validations per run."""
     early_stopping: int | None = None
-    """Stop after so many validations without a better result."""
+    """Stop after this many validations in a row without improvement."""
     best_metric: str | None = None
-    """What decides which checkpoint is the best; None: what is usual for the task."""
+    """Validation metric that selects the best checkpoint; None: the default of the task."""
     save_steps: int = 200
     save_total_limit: int = 2
     log_steps: int = 10
     device: str = "auto"
     """auto, cpu, cuda or mps."""
     dtype: Dtype = "auto"
-    """Arithmetic of the forward and backward pass; weights are trained in float32."""
+    """Data type of the forward and backward pass; the trained weights are float32."""
     save_dtype: Dtype = "float32"
     seed: int = 42
     resume: bool = False

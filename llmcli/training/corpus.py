@@ -1,4 +1,4 @@
-"""Training text for a language model: a tokenizer, token streams and packed blocks."""
+"""Training text for a language model: token streams and packed blocks."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ Ids = NDArray[np.uint32]
 
 
 def document_texts(files: Iterable[str], column: str) -> Iterator[str]:
-    """Yield the text of all files, document by document, piece by piece."""
+    """Yield the text of all documents in all files, in order, one piece at a time."""
     for path in files:
         for piece in read_documents(path, column):
             yield piece.text
@@ -25,11 +25,11 @@ def document_texts(files: Iterable[str], column: str) -> Iterator[str]:
 def encode_files(
     tokenizer: Any, files: Iterable[str], column: str, held_out: float = 0.0
 ) -> tuple[Ids, Ids]:
-    """Tokenize files into one stream, each document followed by the end-of-text token.
+    """Tokenize files into a training and a validation stream; an EOS token ends each document.
 
-    held_out: the fraction that goes to the second stream. Every n-th document does, n being
-    1 / held_out; of a .txt file, which is one document, its end.
-    Returns two (N,) uint32 arrays.
+    held_out: the fraction of the data that goes to the validation stream: every n-th document,
+    n = 1 / held_out. A .txt file is a single document, so its last tokens are held out instead.
+    Returns two (N,) uint32 arrays, training first.
     """
     kept: list[Ids] = []
     held: list[Ids] = []
@@ -37,7 +37,7 @@ def encode_files(
     for path in files:
         is_text = input_format(path) == "txt"
         pieces = encode_pieces(
-            tokenizer, read_documents(path, column), batch=4 if is_text else 1000
+            tokenizer, read_documents(path, column), batch_size=4 if is_text else 1000
         )
         if is_text:
             ids = _concatenate(list(pieces))
@@ -50,16 +50,19 @@ def encode_files(
     return _concatenate(kept), _concatenate(held)
 
 
-def encode_pieces(tokenizer: Any, pieces: Iterator[Piece], batch: int) -> Iterator[Ids]:
-    """Yield the ids of each piece, so many tokenized together; a document's last ends it."""
-    while some := list(islice(pieces, batch)):
+def encode_pieces(tokenizer: Any, pieces: Iterator[Piece], batch_size: int) -> Iterator[Ids]:
+    """Yield the ids (N,) of each piece; the last piece of a document also gets the EOS token.
+
+    batch_size: how many pieces are tokenized in one call.
+    """
+    while batch := list(islice(pieces, batch_size)):
         encoded = tokenizer(
-            [piece.text for piece in some],
+            [piece.text for piece in batch],
             add_special_tokens=False,
             return_attention_mask=False,
             verbose=False,
         )["input_ids"]
-        for piece, ids in zip(some, encoded, strict=True):
+        for piece, ids in zip(batch, encoded, strict=True):
             end = [tokenizer.eos_token_id] if piece.last else []
             yield np.array(ids + end, dtype=np.uint32)
 
@@ -70,7 +73,7 @@ def _concatenate(parts: list[Ids]) -> Ids:
 
 @dataclass(frozen=True, slots=True)
 class Blocks(torch.utils.data.Dataset[dict[str, Any]]):
-    """A token stream cut into blocks of equal length; what is left over at the end is dropped."""
+    """A token stream split into blocks of equal length; an incomplete last block is dropped."""
 
     ids: Ids
     block_size: int
@@ -79,14 +82,14 @@ class Blocks(torch.utils.data.Dataset[dict[str, Any]]):
         return len(self.ids) // self.block_size
 
     def __getitem__(self, key: int) -> dict[str, Any]:
-        """Block `key` modulo their number: ids (T,) and labels (T,), which the loss shifts.
+        """Return ids (T,) and labels (T,) of block `key`, modulo the number of blocks.
 
-        The first token has nothing before it: the loss of its shifted labels leaves it out.
+        The loss shifts the labels by one position, so a block's first token is never a target.
         """
         start = key % len(self) * self.block_size
         ids = self.ids[start : start + self.block_size].astype(np.int64)
         return {"input_ids": ids, "labels": ids}
 
     def lengths(self) -> list[int]:
-        """Tokens of each block."""
+        """Return the length of each block, in tokens."""
         return [self.block_size] * len(self)

@@ -1,4 +1,4 @@
-"""The losses of a run, read from metrics.jsonl and drawn."""
+"""Loss curves of a run: reads metrics.jsonl and plots it."""
 
 import json
 from dataclasses import dataclass
@@ -11,20 +11,23 @@ Points = list[tuple[int, float]]
 
 @dataclass(frozen=True, slots=True)
 class Curves:
-    """Losses in nats by step."""
+    """Training and validation loss, in nats, as (step, loss) points."""
 
     training: Points
     validation: Points
 
 
 def read_curves(path: Path) -> Curves:
-    """Read what a run recorded; of a step that was made twice, resumed, the last record counts."""
+    """Read the losses of a run from its metrics.jsonl.
+
+    A resumed run may repeat steps: the last record of each step counts.
+    """
     training: dict[int, float] = {}
     validation: dict[int, float] = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         try:
             record = json.loads(line)
-        except ValueError:  # the last line of a run that was killed
+        except ValueError:  # a killed run may leave an incomplete last line
             continue
         if "loss" in record:
             training[record["step"]] = record["loss"]
@@ -34,7 +37,10 @@ def read_curves(path: Path) -> Curves:
 
 
 def save_png(curves: Curves, path: Path, title: str) -> None:
-    """Draw both curves, whole or not at all. Raises InputError without matplotlib."""
+    """Plot both curves to a PNG file, replaced atomically.
+
+    Raises InputError if matplotlib is not installed.
+    """
     matplotlib = load_extra("matplotlib.figure", "a loss curve as PNG")
     figure = matplotlib.Figure(figsize=(8, 4.5), dpi=120, layout="constrained")
     axes = figure.add_subplot()
@@ -47,6 +53,6 @@ def save_png(curves: Curves, path: Path, title: str) -> None:
     axes.set_title(title)
     axes.grid(alpha=0.3)
     axes.legend()
-    aside = path.with_name(path.name + ".part")
-    figure.savefig(aside, format="png")
-    aside.replace(path)
+    temporary = path.with_name(path.name + ".part")
+    figure.savefig(temporary, format="png")
+    temporary.replace(path)

@@ -1,4 +1,4 @@
-"""Freezes weights: training leaves them as they are."""
+"""Freezes weights: excludes them from training."""
 
 import re
 from collections.abc import Sequence
@@ -8,21 +8,21 @@ from llmcli.errors import UsageError
 
 
 def freeze(model: Any, choices: Sequence[str]) -> None:
-    """Exclude some weights of a model from training.
+    """Freeze some weights of a model: set their `requires_grad` to False.
 
-    choices: `body` (all but the head), `embeddings`, a number of lower layers (embeddings
-    included), or parts of the names of weights. Raises UsageError where a choice matches no
-    weight, or where nothing is left to train.
+    choices: `body` (all but the head and the pooler), `embeddings`, the number of lower layers
+    to freeze (with the embeddings), or substrings of weight names.
+    Raises UsageError if a choice matches no weight, or if no trainable weight is left.
     """
     for choice in choices:
         frozen = [
             weight for name, weight in model.named_parameters() if _matches(model, name, choice)
         ]
         if not frozen:
-            some = ", ".join(name for name, _ in list(model.named_parameters())[:4])
+            examples = ", ".join(name for name, _ in list(model.named_parameters())[:4])
             raise UsageError(
                 f"`freeze` {choice}: no weight has this name; use body, embeddings, a number of "
-                f"layers, or part of a name such as {some}"
+                f"layers, or part of a name such as {examples}"
             )
         for weight in frozen:
             weight.requires_grad = False

@@ -1,4 +1,4 @@
-"""Low-rank adapters, through the peft library."""
+"""LoRA: low-rank adapters, added with the peft library."""
 
 import warnings
 from typing import Any
@@ -9,11 +9,12 @@ from llmcli.spec.training import LoraOptions
 
 
 def with_adapters(model: Any, task_type: str, options: LoraOptions) -> Any:
-    """Freeze a model, and add adapters to its linear layers; a new head is trained whole.
+    """Freeze a model and add adapters to its linear layers; its head stays fully trainable.
 
+    The head of a language model is the exception: it is frozen too (see `heads`).
     task_type: one of peft's TaskType.
-    Source: Hu et al. 2021, "LoRA", with their scale, alpha / rank.
-    Raises UsageError where no layer has one of the names in `lora_targets`.
+    Source: Hu et al. 2021, "LoRA", with their scaling factor, alpha / rank.
+    Raises UsageError if no layer matches `lora_targets`.
     """
     peft = peft_library()
     targets = list(options.lora_targets) or linear_layers(model)
@@ -25,10 +26,10 @@ def with_adapters(model: Any, task_type: str, options: LoraOptions) -> Any:
             lora_dropout=options.lora_dropout,
             target_modules=targets,
             modules_to_save=heads(model) or None,
-            fan_in_fan_out=model.config.model_type == "gpt2",  # its Conv1D is transposed
+            fan_in_fan_out=model.config.model_type == "gpt2",  # GPT-2's Conv1D stores W transposed
         )
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # peft calls deprecated names of transformers
+            warnings.simplefilter("ignore")  # peft uses deprecated transformers APIs
             return peft.get_peft_model(model, settings)
     except ValueError as error:
         known = ", ".join(linear_layers(model)[:12])
@@ -37,15 +38,15 @@ def with_adapters(model: Any, task_type: str, options: LoraOptions) -> Any:
 
 
 def merged(model: Any) -> Any:
-    """The model with its adapters added to the weights; a model without adapters as it is."""
+    """Merge the adapters of a model into its weights; return other models unchanged."""
     return model.merge_and_unload() if hasattr(model, "merge_and_unload") else model
 
 
 def linear_layers(model: Any) -> list[str]:
-    """The last parts of the names of the linear layers in a model's repeated blocks.
+    """Return the sorted name endings of the linear layers in a model's repeated blocks.
 
-    In every architecture these are attention and feed-forward layers; heads and embeddings are
-    outside the blocks.
+    These are the attention and feed-forward layers in every architecture: heads and embeddings
+    lie outside the blocks.
     """
     names = {
         name.rpartition(".")[2] if not name.rpartition(".")[2].isdigit() else name
@@ -57,7 +58,7 @@ def linear_layers(model: Any) -> list[str]:
         for name, module in model.named_modules()
         if type(module).__name__ == "Linear" and _in_block(name) and name.endswith(".dense")
     }
-    return sorted((names - {"dense"}) | dense)  # BERT calls three different layers dense
+    return sorted((names - {"dense"}) | dense)  # BERT names three different layers `dense`
 
 
 def _in_block(name: str) -> bool:
@@ -65,15 +66,18 @@ def _in_block(name: str) -> bool:
 
 
 def heads(model: Any) -> list[str]:
-    """The modules beside a model's body that have weights of their own: its head."""
+    """Return the names of the modules that form a model's task head, with the body's pooler.
+
+    Empty for language models.
+    """
     body = model.base_model_prefix
     output = model.get_output_embeddings()
-    if output is not None:  # a language model's head is mostly its embedding
+    if output is not None:  # usually tied to the input embeddings
         return []
-    own = [
+    names = [
         name
         for name, module in model.named_children()
         if name != body and any(True for _ in module.parameters())
     ]
     pooler = getattr(getattr(model, body, None), "pooler", None)
-    return own + (["pooler"] if pooler is not None else [])
+    return names + (["pooler"] if pooler is not None else [])

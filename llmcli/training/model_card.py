@@ -1,4 +1,4 @@
-"""The README.md that goes with a trained model."""
+"""Writes the model card, README.md, of a trained model."""
 
 import math
 import shlex
@@ -22,7 +22,7 @@ pipeline_tag: {tag}
 # {name}
 
 {parameters:,} parameters, {origin}, for {task}.
-{measured}
+{metrics}
 
 ## Data
 
@@ -36,7 +36,7 @@ pipeline_tag: {tag}
 
 {steps:,} steps of {per_step:,} examples; AdamW (beta2 {beta2}, weight decay {weight_decay}),
 learning rate {learning_rate} with {warmup:.0%} warm-up and the schedule {schedule}, gradients
-clipped at {max_grad_norm}, seed {seed}.{taken} All settings are in `training.json`, the losses in
+clipped at {max_grad_norm}, seed {seed}.{best} All settings are in `training.json`, the losses in
 `metrics.jsonl`{curve}.
 """
 JOINT_TAG = "text-classification"
@@ -45,11 +45,10 @@ JOINT_TAG = "text-classification"
 def training_card(
     options: Training, base: ModelSpec | None, result: Finetuned, task: "TrainingTask | None"
 ) -> str:
-    """The card: what was trained, on what, how, and how good it is on the held-out data.
+    """Return the text of the model card: model, validation metrics, data and hyperparameters.
 
-    task: None for a joint run.
+    base: the pretrained model, None for training from scratch. task: None for a joint run.
     """
-    best = result.best_step
     return _CARD.format(
         tag=task.pipeline_tag if task else JOINT_TAG,
         base_line=f"base_model: {base.model_id}\n" if base else "",
@@ -57,7 +56,7 @@ def training_card(
         parameters=result.parameters,
         origin=f"fine-tuned from {base.model_id}" if base else "trained from scratch",
         task=options.task if task else "several tasks together",
-        measured=_measured(result.metrics, task),
+        metrics=_metrics_line(result.metrics, task),
         files="\n".join(f"- {path}" for path in (*options.train, *options.eval, *_parts(options))),
         train_tokens=result.train_tokens,
         eval_tokens=result.eval_tokens,
@@ -72,7 +71,7 @@ def training_card(
         max_grad_norm=options.max_grad_norm,
         seed=options.seed,
         curve=" and `loss.png`" if is_installed("matplotlib") else "",
-        taken="" if best is None else f" The weights are those after step {best:,}.",
+        best=_best_step(result.best_step),
     )
 
 
@@ -80,47 +79,48 @@ def _parts(options: Training) -> tuple[str, ...]:
     return (options.parts,) if options.parts else ()
 
 
-def _measured(metrics: dict[str, float], task: "TrainingTask | None") -> str:
+def _best_step(step: int | None) -> str:
+    return "" if step is None else f" The weights are those after step {step:,}."
+
+
+def _metrics_line(metrics: dict[str, float], task: "TrainingTask | None") -> str:
     if not metrics:
         return ""
     return task.card_line(metrics) if task else figures_line(metrics)
 
 
 def perplexity_line(metrics: dict[str, float]) -> str:
-    """The figures of a task whose loss is per token of text."""
+    """Return the card's sentence with the perplexity, exp(loss), of a language model."""
     return f"Perplexity per token on the held-out text: {math.exp(metrics['loss']):.2f}."
 
 
 def figures_line(metrics: dict[str, float]) -> str:
-    """All figures on the validation data, in one line."""
-    shown = [f"{name.replace('_', ' ')} {value:.4f}" for name, value in metrics.items()]
-    return f"On the held-out rows: {', '.join(shown)}."
+    """Return the card's sentence that lists all validation metrics."""
+    figures = [f"{name.replace('_', ' ')} {value:.4f}" for name, value in metrics.items()]
+    return f"On the held-out rows: {', '.join(figures)}."
 
 
 def training_command(options: Training, base: ModelSpec | None) -> str:
-    """The llmcli command that repeats a run: every setting that is not the default."""
+    """Return the llmcli command that repeats a run, with all settings that are not the default."""
     words = ["llmcli", "finetune"]
     words += [] if options.parts else ["--task", options.task]
     words += ["-m", base.model_id] if base else []
     words += ["--revision", base.revision] if base and base.revision else []
     defaults: Any = Training(train=(), output="")
-    for own, usual in ((options, defaults), (options.adapters, LoraOptions())):
-        for one in fields(own):
-            value = getattr(own, one.name)
-            if value != getattr(usual, one.name) and one.name not in (
-                "resume",
-                "task",
-                "adapters",
-                "lora",
-            ):
-                words += _flag(one.name, value)
-            elif one.name == "lora" and value is True:
-                words.append("--lora")
+    for settings, default in ((options, defaults), (options.adapters, LoraOptions())):
+        for name in (field.name for field in fields(settings)):
+            value = getattr(settings, name)
+            if name not in OMITTED and value != getattr(default, name):
+                words += _flag(name, value)
     return shlex.join(words)
 
 
+# Flags that take one comma-separated list.
 JOINED = {"columns": "--column", "freeze": "--freeze", "lora_targets": "--lora-targets"}
 JOINED |= {"class_weights": "--class-weights"}
+# Not written as flags: `task` comes first in the command, `adapters` are separate flags, and a
+# repeated run starts from the beginning.
+OMITTED = {"task", "adapters", "resume"}
 
 
 def _flag(name: str, value: Any) -> list[str]:

@@ -1,4 +1,4 @@
-"""Tokenizers learnt from training text, of the kind that an architecture is used with."""
+"""Trains new tokenizers, of the type each model architecture is normally used with."""
 
 import json
 from collections.abc import Iterable
@@ -19,11 +19,12 @@ def new_tokenizer(
     max_length: int,
     languages: Iterable[str] = (),
 ) -> tuple[Any, str]:
-    """Learn a tokenizer of `size` entries; returns what it is, in words, too.
+    """Train a tokenizer with up to `size` entries; return it and the name of its type.
 
-    BERT's kind is an uncased WordPiece, Marian's a SentencePiece unigram, all others' a byte-level
-    BPE. languages: codes that a Marian model is told by tokens of their own. Raises InputError
-    for too little text.
+    BERT-like models get an uncased WordPiece tokenizer, Marian a SentencePiece unigram tokenizer,
+    all others byte-level BPE. max_length: the model's context length, in tokens.
+    languages: codes of the target languages, each a special token of a Marian tokenizer.
+    Raises InputError if the text is too small for a vocabulary.
     """
     if model_type in ("bert", "distilbert", "electra", "mobilebert", "squeezebert"):
         return _wordpiece(texts, size, max_length), "WordPiece"
@@ -33,27 +34,34 @@ def new_tokenizer(
 
 
 def _wordpiece(texts: Iterable[str], size: int, max_length: int) -> Any:
-    """Source: Devlin et al. 2019, section 3; Wu et al. 2016."""
+    """Train an uncased WordPiece tokenizer.
+
+    Source: Devlin et al. 2019, section 3; Wu et al. 2016.
+    """
     from tokenizers import BertWordPieceTokenizer
     from transformers import BertTokenizer
 
-    learnt = BertWordPieceTokenizer(lowercase=True)
-    learnt.train_from_iterator(texts, vocab_size=size, min_frequency=2, show_progress=False)
-    # The library numbers the same entries otherwise each time: sort them, special ones first.
+    wordpiece = BertWordPieceTokenizer(lowercase=True)
+    wordpiece.train_from_iterator(texts, vocab_size=size, min_frequency=2, show_progress=False)
+    # The library assigns ids in a different order on each run. Sorting makes them reproducible;
+    # special tokens come first.
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    entries = special + sorted(set(learnt.get_vocab()) - set(special))
-    vocabulary = {entry: at for at, entry in enumerate(entries)}
+    entries = special + sorted(set(wordpiece.get_vocab()) - set(special))
+    vocabulary = {entry: index for index, entry in enumerate(entries)}
     return BertTokenizer(vocab=vocabulary, do_lower_case=True, model_max_length=max_length)
 
 
 def _sentencepiece(
     texts: Iterable[str], size: int, max_length: int, languages: Iterable[str]
 ) -> Any:
-    """One vocabulary for both sides. Source: Kudo 2018; Junczys-Dowmunt et al. 2018."""
+    """Train one unigram vocabulary shared by source and target.
+
+    Source: Kudo 2018; Junczys-Dowmunt et al. 2018.
+    """
     import sentencepiece
     from transformers import MarianTokenizer
 
-    own = [f">>{code}<<" for code in languages]
+    language_tokens = [f">>{code}<<" for code in languages]
     with TemporaryDirectory() as folder:
         model, vocabulary = Path(folder, "joint.spm"), Path(folder, "vocab.json")
         try:
@@ -61,7 +69,7 @@ def _sentencepiece(
                 sentencepiece.SentencePieceTrainer.train(
                     sentence_iterator=(text for text in texts if text.strip()),
                     model_writer=file,
-                    vocab_size=size - len(own) - 1,  # and the padding
+                    vocab_size=size - len(language_tokens) - 1,  # 1 for <pad>
                     character_coverage=0.9999,
                     hard_vocab_limit=False,
                     bos_id=-1,
@@ -74,15 +82,16 @@ def _sentencepiece(
             reason = str(error).splitlines()[-1][:200]
             raise InputError(f"no vocabulary can be learnt from the text: {reason}") from None
         pieces = sentencepiece.SentencePieceProcessor(model_file=str(model))
-        names = [pieces.id_to_piece(at) for at in range(len(pieces))] + own + ["<pad>"]
-        vocabulary.write_text(json.dumps({name: at for at, name in enumerate(names)}))
+        entries = [pieces.id_to_piece(index) for index in range(len(pieces))]
+        entries += [*language_tokens, "<pad>"]
+        vocabulary.write_text(json.dumps({entry: index for index, entry in enumerate(entries)}))
         return MarianTokenizer(
             source_spm=str(model),
             target_spm=str(model),
             vocab=str(vocabulary),
             model_max_length=max_length,
             source_lang="en",
-            target_lang="mul" if own else "en",
+            target_lang="mul" if language_tokens else "en",
         )
 
 
@@ -90,10 +99,11 @@ END_OF_TEXT = "<|endoftext|>"
 
 
 def train_tokenizer(texts: Iterable[str], vocab_size: int, max_length: int) -> Any:
-    """Learn a byte-level BPE of `vocab_size` entries, GPT-2's kind.
+    """Train a byte-level BPE tokenizer, as used by GPT-2, with up to `vocab_size` entries.
 
-    Its first 257 entries are END_OF_TEXT and the bytes, so that any text can be written.
-    Fewer entries come out where the text does not yield that many merges.
+    The first 257 entries are END_OF_TEXT and the 256 bytes, so any text can be encoded.
+    The vocabulary is smaller if the text does not yield enough merges.
+    Raises InputError if `vocab_size` is below 257.
     Source: Radford et al. 2019, section 2.2; Sennrich et al. 2016.
     """
     if vocab_size < 257:

@@ -1,4 +1,4 @@
-"""The checkpoints of a training run: moved into place whole, found again, cleared away."""
+"""Checkpoints of a training run: moves them into place, verifies, finds and removes them."""
 
 import json
 import os
@@ -13,17 +13,17 @@ TRAINER_STATE = "trainer_state.json"
 
 
 def checkpoint_root(options: Training) -> Path:
-    """The folder with the checkpoints of a run."""
+    """Return the folder that holds the checkpoints of a run."""
     return Path(options.output) / "checkpoints"
 
 
 def move_into_place(written: Path, place: Path) -> None:
-    """Hash a folder that was written aside, make sure it is on the disk, and rename it."""
+    """Hash the files of a temporary folder, flush them to disk, and rename the folder."""
     write_sums(written)
     for path in written.iterdir():
         _sync(path)
     _sync(written)
-    if place.exists():  # of a run that was broken off and resumed from before it
+    if place.exists():  # from an interrupted run, resumed from an earlier checkpoint
         shutil.rmtree(place)
     written.rename(place)
     _sync(place.parent)
@@ -38,7 +38,7 @@ def _sync(path: Path) -> None:
 
 
 def is_whole(checkpoint: Path) -> bool:
-    """True where a checkpoint has all of its files, with the contents they were written with."""
+    """Return True if all files of a checkpoint exist and match the hashes saved with them."""
     sums = read_sums(checkpoint)
     if TRAINER_STATE not in sums:
         return False
@@ -49,7 +49,7 @@ def is_whole(checkpoint: Path) -> bool:
 
 
 def last_whole(root: Path) -> Path | None:
-    """The newest checkpoint below `root` that is whole, or None."""
+    """Return the newest complete checkpoint in `root`, or None."""
     candidates = [path for path in root.glob("checkpoint-*") if (path / SUMS).is_file()]
     for path in sorted(candidates, key=step_of, reverse=True):
         if is_whole(path):
@@ -58,35 +58,36 @@ def last_whole(root: Path) -> Path | None:
 
 
 def step_of(checkpoint: Path) -> int:
-    """The number of steps that a checkpoint was written after."""
-    last = checkpoint.name.rpartition("-")[2]
-    return int(last) if last.isdigit() else -1
+    """Return the training step at which a checkpoint was saved, from its name; -1 without one."""
+    step = checkpoint.name.rpartition("-")[2]
+    return int(step) if step.isdigit() else -1
 
 
 def read_state(checkpoint: Path) -> dict[str, Any]:
-    """What the trainer noted: the steps made, those to make, and the log."""
+    """Return the saved trainer state: current step, total steps and the log history."""
     state: dict[str, Any] = json.loads((checkpoint / TRAINER_STATE).read_text(encoding="utf-8"))
     return state
 
 
 def lower_is_better(metric: str) -> bool:
-    """True for losses and errors, also those of a task of a joint run; other metrics are scores."""
+    """Return True for losses and errors, with or without a task prefix; False for scores."""
     return metric.endswith(("loss", "error"))
 
 
 def best_step(history: list[dict[str, Any]], metric: str) -> int | None:
-    """After which step the validation metric was best, the first of several; None without any."""
+    """Return the step with the best validation metric, the earliest on a tie; None without any."""
     key = f"eval_{metric}"
-    scored = [(one[key], one["step"]) for one in history if key in one]
+    scored = [(record[key], record["step"]) for record in history if key in record]
     if not scored:
         return None
     sign = 1 if lower_is_better(metric) else -1
-    return int(min(scored, key=lambda one: (sign * one[0], one[1]))[1])
+    _, step = min(scored, key=lambda pair: (sign * pair[0], pair[1]))
+    return int(step)
 
 
 def keep_newest(root: Path, count: int, best: int | None) -> None:
-    """Remove all but the newest `count` checkpoints and the best one."""
-    found = sorted(root.glob("checkpoint-*"), key=step_of)
-    for path in found[:-count]:
+    """Delete all checkpoints except the newest `count` and the one of step `best`."""
+    checkpoints = sorted(root.glob("checkpoint-*"), key=step_of)
+    for path in checkpoints[:-count]:
         if step_of(path) != best:
             shutil.rmtree(path, ignore_errors=True)

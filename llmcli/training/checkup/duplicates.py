@@ -1,4 +1,4 @@
-"""Texts that say the same: within the training data, and in training and validation."""
+"""Finds duplicate texts in the training data, and validation texts that training data contain."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ Answers = frozenset[str]
 
 
 def normalized(text: str) -> str:
-    """A text without what makes no difference: NFKC, case folded, one space between words.
+    """Normalize a text for comparison: NFKC, case folding, single spaces between words.
 
     >>> normalized("  The ＣＡＴ\\n sat")
     'the cat sat'
@@ -19,7 +19,7 @@ def normalized(text: str) -> str:
 
 
 def key_of(texts: Sequence[str]) -> Key:
-    """16 bytes that tell texts apart by what they say."""
+    """Return a 16-byte hash of normalized texts; duplicates have equal hashes."""
     digest = blake2b(digest_size=16)
     for text in texts:
         digest.update(normalized(text).encode("utf-8", "surrogatepass") + b"\0")
@@ -28,41 +28,47 @@ def key_of(texts: Sequence[str]) -> Key:
 
 @dataclass(frozen=True, slots=True)
 class Repeats:
-    """Rows that say what an earlier row says, by their places in a list."""
+    """Duplicate rows, given by their indices."""
 
     pairs: list[tuple[int, int]] = field(default_factory=list)
-    """Each with the first that says it."""
+    """(duplicate, first row with the same text)."""
     conflicts: list[tuple[int, int]] = field(default_factory=list)
-    """Of each text whose rows have no answer in common: the first, and one that differs."""
+    """For each text whose rows share no label: (first row, a row with different labels)."""
     conflicting_rows: int = 0
-    """All rows of such texts."""
+    """Number of rows with such texts."""
 
 
 def repeats(keys: Sequence[Key], answers: Sequence[Answers] | None = None) -> Repeats:
-    """Find rows that repeat others. answers: what each row teaches; None where that is its text.
+    """Find rows that repeat an earlier row.
 
-    >>> one, other = frozenset({"good"}), frozenset({"bad"})
-    >>> repeats([b"a", b"b", b"a"], [one, one, other])
+    answers: the labels or target texts of each row; None if the text itself is the target.
+
+    >>> good, bad = frozenset({"good"}), frozenset({"bad"})
+    >>> repeats([b"a", b"b", b"a"], [good, good, bad])
     Repeats(pairs=[(2, 0)], conflicts=[(0, 2)], conflicting_rows=2)
     """
-    places: dict[Key, list[int]] = {}
-    for at, key in enumerate(keys):
-        places.setdefault(key, []).append(at)
-    pairs, conflicts, rows = [], [], 0
-    for same in places.values():
-        pairs += [(at, same[0]) for at in same[1:]]
-        if answers is None or len(same) == 1:
+    groups: dict[Key, list[int]] = {}
+    for row, key in enumerate(keys):
+        groups.setdefault(key, []).append(row)
+    pairs, conflicts, conflicting_rows = [], [], 0
+    for group in groups.values():
+        first = group[0]
+        pairs += [(row, first) for row in group[1:]]
+        if answers is None or len(group) == 1:
             continue
-        if not frozenset.intersection(*(answers[at] for at in same)):
-            first = answers[same[0]]
-            conflicts.append((same[0], next((at for at in same if answers[at] != first), same[1])))
-            rows += len(same)
-    return Repeats(sorted(pairs), conflicts, rows)
+        if not frozenset.intersection(*(answers[row] for row in group)):
+            different = (row for row in group if answers[row] != answers[first])
+            conflicts.append((first, next(different, group[1])))
+            conflicting_rows += len(group)
+    return Repeats(sorted(pairs), conflicts, conflicting_rows)
 
 
 def leaks(train: Sequence[Key], held_out: Sequence[Key]) -> list[tuple[int, int]]:
-    """Rows of the validation data that the training data have, each with the first there."""
+    """Find validation rows that also occur in the training data.
+
+    Returns (validation row, first training row with the same text) pairs.
+    """
     first: dict[Key, int] = {}
-    for at, key in enumerate(train):
-        first.setdefault(key, at)
-    return [(at, first[key]) for at, key in enumerate(held_out) if key in first]
+    for row, key in enumerate(train):
+        first.setdefault(key, row)
+    return [(row, first[key]) for row, key in enumerate(held_out) if key in first]
