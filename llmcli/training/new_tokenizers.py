@@ -54,14 +54,11 @@ def _wordpiece(texts: Iterable[str], size: int, max_length: int) -> Any:
 def _sentencepiece(
     texts: Iterable[str], size: int, max_length: int, languages: Iterable[str]
 ) -> Any:
-    """Train one unigram vocabulary shared by source and target.
-
-    Source: Kudo 2018; Junczys-Dowmunt et al. 2018.
-    """
+    """Train a unigram vocabulary of source and target (Kudo 2018; Junczys-Dowmunt et al. 2018)."""
     import sentencepiece
     from transformers import MarianTokenizer
 
-    language_tokens = [f">>{code}<<" for code in languages]
+    codes = [f">>{code}<<" for code in languages]
     with TemporaryDirectory() as folder:
         model, vocabulary = Path(folder, "joint.spm"), Path(folder, "vocab.json")
         try:
@@ -69,7 +66,7 @@ def _sentencepiece(
                 sentencepiece.SentencePieceTrainer.train(
                     sentence_iterator=(text for text in texts if text.strip()),
                     model_writer=file,
-                    vocab_size=size - len(language_tokens) - 1,  # 1 for <pad>
+                    vocab_size=size - len(codes) - 1,  # 1 for <pad>
                     character_coverage=0.9999,
                     hard_vocab_limit=False,
                     bos_id=-1,
@@ -80,10 +77,10 @@ def _sentencepiece(
                 )
         except RuntimeError as error:
             reason = str(error).splitlines()[-1][:200]
-            raise InputError(f"no vocabulary can be learnt from the text: {reason}") from None
+            raise InputError(f"cannot learn a vocabulary from the text: {reason}") from None
         pieces = sentencepiece.SentencePieceProcessor(model_file=str(model))
-        entries = [pieces.id_to_piece(index) for index in range(len(pieces))]
-        entries += [*language_tokens, "<pad>"]
+        learned = map(pieces.id_to_piece, range(len(pieces)))
+        entries = [*learned, *codes, "<pad>"]
         vocabulary.write_text(json.dumps({entry: index for index, entry in enumerate(entries)}))
         return MarianTokenizer(
             source_spm=str(model),
@@ -91,7 +88,7 @@ def _sentencepiece(
             vocab=str(vocabulary),
             model_max_length=max_length,
             source_lang="en",
-            target_lang="mul" if language_tokens else "en",
+            target_lang="mul" if codes else "en",
         )
 
 

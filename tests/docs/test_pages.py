@@ -18,6 +18,7 @@ README_LINES = 250
 OTHERS_FLAGS = {  # of pip, pipx, uv
     "--constraints",
     "--extra-index-url",
+    "--maxprocesses",
     "--find-links",
     "--no-index",
     "--pip-args",

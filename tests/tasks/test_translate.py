@@ -163,7 +163,7 @@ def test_a_model_of_several_languages_is_told_which(tmp_path):
     loaded = load_translator(folder)
     (result,) = translate(loaded, rows("cat"), TranslateOptions(to_lang="zh"))
     assert result.translation == reference(loaded, ">>cmn_Hans<< cat")[0][0]
-    with pytest.raises(UsageError, match="--to-lang"):
+    with pytest.raises(UsageError, match="choose one with `to_lang`"):
         next(translate(loaded, rows("cat"), TranslateOptions()))
     with pytest.raises(ModelUnsuitable, match="does not know de"):
         next(translate(loaded, rows("cat"), TranslateOptions(to_lang="de")))
@@ -194,7 +194,7 @@ def test_t5_is_told_in_words(t5):
     spec = TranslateOptions(from_lang="en", to_lang="zh-Hans")
     (result,) = translate(t5, rows("the cat"), spec)
     assert result.translation == reference(t5, "translate English to Chinese: the cat")[0][0]
-    with pytest.raises(UsageError, match="name the languages"):
+    with pytest.raises(UsageError, match="give them with `from_lang` and `to_lang`"):
         next(translate(t5, rows("cat"), TranslateOptions()))
 
 

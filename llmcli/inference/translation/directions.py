@@ -96,7 +96,7 @@ def _multilingual(
 def _required_code(name: str, setting: str, tag: str | None, codes: dict[str, Any]) -> str:
     """The model's code for a language that it must be given."""
     if tag is None:
-        raise UsageError(f"{name} knows {len(codes)} languages: name one by {setting}")
+        raise UsageError(f"{name} knows {len(codes)} languages: choose one with {setting}")
     code = closest(tag, codes)
     if code is None:
         known = ", ".join(sorted(codes)[:12])
@@ -108,7 +108,7 @@ def _t5(name: str, config: Any, source: str | None, target: str | None) -> Direc
     """T5 takes the task as a prefix of the text. Source: Raffel et al. 2020, appendix D."""
     if source is None or target is None:
         raise UsageError(
-            f"{name} needs the languages in words: name them by `from_lang` and `to_lang`"
+            f"{name} needs the languages in words: give them with `from_lang` and `to_lang`"
         )
     tasks = getattr(config, "task_specific_params", None) or {}
     task = tasks.get(f"translation_{base(source)}_to_{base(target)}", {})

@@ -65,7 +65,7 @@ def test_nllb_is_told_both_languages():
     found = find_direction("nllb", tokenizer, Config(), "en", "zh")
     hans = tokenizer.convert_tokens_to_ids("zho_Hans")
     assert (found.source_code, found.forced_first) == ("eng_Latn", hans)
-    with pytest.raises(UsageError, match="nllb knows 202 languages: name one by `from_lang`"):
+    with pytest.raises(UsageError, match="nllb knows 202 languages: choose one with `from_lang`"):
         find_direction("nllb", tokenizer, Config(), None, "zh")
     with pytest.raises(ModelUnsuitable, match="nllb does not know la; it knows ace_Arab"):
         find_direction("nllb", tokenizer, Config(), "en", "la")
