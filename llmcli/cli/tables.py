@@ -1,6 +1,5 @@
 """Tables for a person, drawn by rich."""
 
-import shutil
 import sys
 
 from llmcli.cli.colours import has_colours
@@ -28,6 +27,8 @@ def show_table(
     columns: list[str], rows: list[list[str]], *, right: frozenset[str] = frozenset()
 ) -> None:
     """Print a table to stdout; columns named in `right` are aligned to the right."""
+    import shutil
+
     from rich import box
     from rich.console import Console
     from rich.table import Table as RichTable
