@@ -5,6 +5,7 @@ import inspect
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_origin
 
 import pytest
 
@@ -61,7 +62,8 @@ def test_type_checkers_see_the_names_that_there_are():
 @pytest.mark.parametrize("name", sorted(set(llmcli.__all__) - {"__version__"}))
 def test_a_public_name_is_there_and_explains_itself(name):
     value = getattr(llmcli, name)
-    if inspect.isclass(value) or inspect.isfunction(value):
+    is_alias = get_origin(value) is not None  # a class, too, for Python 3.10
+    if (inspect.isclass(value) and not is_alias) or inspect.isfunction(value):
         assert inspect.getdoc(value), name
     if inspect.isfunction(value):
         assert ">>> import llmcli" in inspect.getdoc(value), "without an example"
