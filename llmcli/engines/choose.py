@@ -14,6 +14,7 @@ from llmcli.errors import InputError, UsageError
 from llmcli.models import hub
 from llmcli.models.architectures import Kind, choose_kind
 from llmcli.models.checkpoint import Checkpoint, check, read_adapters, read_config, weight_files
+from llmcli.models.starters import Note, ignore
 from llmcli.spec import Decoding, ModelSpec
 from llmcli.system.machine import describe, has_fast_bfloat16, has_int8_products
 
@@ -41,9 +42,7 @@ class Purpose:
     """The same where it depends on the checkpoint; called with a model loaded on ct2."""
 
 
-def load(
-    model: ModelSpec, purpose: Purpose, note: Callable[[str], None] = lambda line: None
-) -> Loaded:
+def load(model: ModelSpec, purpose: Purpose, note: Note = ignore) -> Loaded:
     """Load a model on the engine that `model.engine` names, or on the fastest suitable one.
 
     note: receives a line before a conversion that takes a while.
