@@ -19,6 +19,7 @@ from llmcli.spec.tasks import POOLING_MODES, EmbedOptions
 if TYPE_CHECKING:
     from llmcli.data.rows import Failure
     from llmcli.inference.embedding import Embedding, Vector
+    from llmcli.spec.tasks import Similarity
 
 embed_options = gather(
     EmbedOptions,
@@ -81,7 +82,7 @@ def embed(command: RowCommand, options: EmbedOptions, query: str | None, top: in
     if query is not None and (command.out.resume or command.out.format == "npy"):
         raise UsageError("--query ranks the texts at the end: leave out --resume and .npy")
     rows = command.rows()
-    from llmcli.tasks.embed import describe_pooling, embed, embed_query, load
+    from llmcli.tasks.embed import describe_pooling, embed, embed_query, load, similarity_of
 
     loaded = command.load(load, options)
     command.out.detail(describe_pooling(loaded, options))
@@ -90,7 +91,8 @@ def embed(command: RowCommand, options: EmbedOptions, query: str | None, top: in
         command.run(embed, loaded, rows, options, display)
     else:
         vector = embed_query(loaded, query, options, command.batch.on_overflow)
-        _rank(command, lambda batch: embed(loaded, rows, options, batch), vector, top)
+        measure = similarity_of(loaded)
+        _rank(command, lambda batch: embed(loaded, rows, options, batch), vector, top, measure)
 
 
 def _rank(
@@ -98,11 +100,12 @@ def _rank(
     embed: "Callable[[BatchOptions], Iterator[Embedding | Failure]]",
     query: "Vector",
     top: int,
+    measure: "Similarity",
 ) -> None:
     """Write the `top` texts whose vectors are most similar to the query's."""
     from llmcli.tasks.embed import rank
 
     display = Display(lambda record: f"{record['similarity']:.4f}\t{record['text']}")
     with command.open_run(display) as run:
-        for ranked in rank(run.follow(embed(run.batch)), query, top):
+        for ranked in rank(run.follow(embed(run.batch)), query, top, measure):
             run.write(ranked)

@@ -10,10 +10,10 @@ from llmcli.data.records import Record
 from llmcli.data.results import Result, record_of
 from llmcli.data.rows import Failure, Row
 from llmcli.engines.base import Loaded
-from llmcli.errors import ModelUnsuitable
 from llmcli.inference.batches import Job
 from llmcli.inference.encoding import Fitting, Window, collate, encode_rows, input_limit, pad_token
-from llmcli.inference.pooling import Pooling, pool, read_pooling
+from llmcli.inference.pooling import pool
+from llmcli.inference.sentence_modules import Pooling, read_pooling
 from llmcli.spec import Overflow
 from llmcli.spec.tasks import EmbedOptions
 
@@ -44,23 +44,18 @@ def pooling_of(loaded: Loaded, options: EmbedOptions) -> Pooling:
     if options.pooling is not None:
         pooling = replace(pooling, modes=(options.pooling,))
     if options.normalize is not None:
-        pooling = replace(pooling, normalize=options.normalize)
+        pooling = pooling.normalized(options.normalize)
     return pooling
 
 
 def document_embedder(loaded: Loaded, options: EmbedOptions, on_overflow: Overflow) -> "Embedder":
     """The embedder of the texts that are searched or compared.
 
-    Raises ModelUnsuitable for a checkpoint with steps that are unknown here.
+    Raises ModelUnsuitable for a checkpoint with modules that are unknown here.
     """
     pooling = pooling_of(loaded, options)
-    prompt = pooling.prompt("document", "passage") if options.prompt is None else options.prompt
-    if prompt and not pooling.include_prompt:
-        raise ModelUnsuitable(
-            f"{loaded.checkpoint.model_id} leaves its prompt out of the pooling, which is not "
-            "supported: set `prompt` to ''"
-        )
-    return Embedder(loaded, pooling, prompt, on_overflow)
+    own = pooling.prompt("document", "passage", "corpus")
+    return Embedder(loaded, pooling, own if options.prompt is None else options.prompt, on_overflow)
 
 
 def query_embedder(loaded: Loaded, options: EmbedOptions, on_overflow: Overflow) -> "Embedder":
@@ -82,14 +77,12 @@ class Embedder:
     ) -> None:
         self._loaded, self._pooling, self._prompt = loaded, pooling, prompt
         self._pad = pad_token(loaded)
-        limits = [size for size in (input_limit(loaded), pooling.max_length) if size is not None]
-        self._fitting = Fitting(min(limits, default=None), on_overflow)
+        self._fitting = Fitting(_limit(loaded, pooling), on_overflow)
+        self._left_out = 0 if pooling.include_prompt or not prompt else self._prompt_size()
 
     def prepare(self, rows: Sequence[Row]) -> list[Job[Window] | Failure]:
         """Tokenize the texts of rows, after the prompt."""
-        texts = [self._prompt + row.text for row in rows]
-        if self._pooling.lowercase:
-            texts = [text.lower() for text in texts]
+        texts = [self._cased(self._prompt + row.text) for row in rows]
         return encode_rows(self._loaded.tokenizer, rows, texts, self._fitting)
 
     def run(self, units: Sequence[Window]) -> list[Floats]:
@@ -97,16 +90,45 @@ class Embedder:
         inputs = collate(units, self._pad)
         hidden = self._loaded.engine.forward(inputs).hidden  # (B, T, D)
         assert hidden is not None  # a model without a head has it
-        mask = inputs["attention_mask"]  # (B, T)
-        vectors = np.concatenate([pool(hidden, mask, mode) for mode in self._pooling.modes], -1)
-        for step in self._pooling.steps:
-            vectors = step(vectors)  # (B, D)
-        return list(vectors)
+        for step in self._pooling.token_steps:
+            hidden = step(hidden)  # (B, T, D)
+        mask = inputs["attention_mask"].copy()  # (B, T)
+        for row, unit in enumerate(units):
+            mask[row, : self._size_left_out(unit)] = 0
+        pooled = [pool(hidden, mask, mode) for mode in self._pooling.modes]  # of (B, D)
+        return list(np.concatenate(pooled, -1))
 
     def finish(self, job: Job[Window], outputs: Sequence[Floats]) -> list[Embedding]:
-        """The mean of the windows' vectors. Raises ModelUnsuitable where it has a NaN."""
+        """The mean of the windows' vectors, through the modules that follow the pooling.
+
+        Raises ModelUnsuitable where it has a NaN.
+        """
         vector = weighted_mean(outputs, [unit.size for unit in job.units])
+        for step in self._pooling.steps:
+            vector = step(vector)  # (D,)
         require_numbers(vector)
-        if self._pooling.normalize:
-            vector = vector / np.maximum(np.linalg.norm(vector), 1e-12)
+        vector = np.asarray(vector, np.float32)
         return [Embedding(job.row, job.row.text, vector, job.overflow)]
+
+    def _cased(self, text: str) -> str:
+        # Letter by letter, as the tokenizers package does: no final sigma.
+        return "".join(map(str.lower, text)) if self._pooling.lowercase else text
+
+    def _prompt_size(self) -> int:
+        """Tokens of the prompt, with the special ones before it."""
+        tokenizer = self._loaded.tokenizer
+        ids: list[int] = tokenizer(self._cased(self._prompt), verbose=False)["input_ids"]
+        return len(ids) - (ids[-1:] != [] and ids[-1] in tokenizer.all_special_ids)
+
+    def _size_left_out(self, unit: Window) -> int:
+        """Tokens at the start of a window that are not pooled; one is always left."""
+        if not self._left_out:
+            return 0
+        return min(max(self._left_out - unit.start, unit.content.start), unit.size - 1)
+
+
+def _limit(loaded: Loaded, pooling: Pooling) -> int | None:
+    """Maximum input length in tokens: the checkpoint's own, else the tokenizer's."""
+    if pooling.max_length is None:
+        return input_limit(loaded)
+    return min(pooling.max_length, loaded.context or pooling.max_length)

@@ -27,6 +27,13 @@ class Checkpoint:
     """The commit on the hub."""
     gguf_file: str | None = None
     """The file in `folder` that holds the model, if it is a GGUF file."""
+    modules: Path | None = None
+    """The folder with modules.json, if `folder` lies in it; None: they are the same."""
+
+    @property
+    def root(self) -> Path:
+        """The folder that holds all files of the model."""
+        return self.modules or self.folder
 
     @property
     def path(self) -> Path:

@@ -15,6 +15,7 @@ from llmcli.models.checkpoint import (
     weight_files,
 )
 from llmcli.models.hub_errors import cache_dir, hub_errors_explained, not_here, repo_of
+from llmcli.models.modules import located
 from llmcli.spec import ModelSpec
 from llmcli.system.hashes import hash_file
 
@@ -85,7 +86,7 @@ def _folder(model_id: str, path: Path) -> Checkpoint:
             raise ModelNotFound(f"{path} holds several GGUF files: choose one of {names}")
         if files:
             return Checkpoint(model_id, path, "local", gguf_file=files[0].name)
-    return Checkpoint(model_id, path, "local")
+    return located(Checkpoint(model_id, path, "local"))
 
 
 def fingerprint(checkpoint: Checkpoint) -> str:
@@ -94,8 +95,8 @@ def fingerprint(checkpoint: Checkpoint) -> str:
         return checkpoint.revision
     if checkpoint.gguf_file is not None:
         return hash_file(checkpoint.path)
-    paths = {path for pattern in WANTED for path in checkpoint.folder.glob(pattern)}
-    paths |= set(checkpoint.folder.glob("[0-9]*_*/*"))
+    paths = {path for pattern in WANTED for path in checkpoint.root.glob(pattern)}
+    paths |= set(checkpoint.root.glob("[0-9]*_*/*"))
     hashes = [f"{path.name} {hash_file(path)}" for path in sorted(paths) if path.suffix != ".md"]
     return hashlib.sha256("\n".join(hashes).encode()).hexdigest()
 
@@ -129,11 +130,12 @@ def cached_checkpoint(model: ModelSpec) -> Checkpoint | None:
         return None
     checkpoint = Checkpoint(model.model_id, folder, "hub", revision=folder.name)
     try:
+        checkpoint = located(checkpoint)
         weight_files(checkpoint)
         check_tokenizer(checkpoint)
     except LlmcliError:
         return None
-    return checkpoint if (folder / "config.json").is_file() else None
+    return checkpoint if (checkpoint.folder / "config.json").is_file() else None
 
 
 def pull(model: ModelSpec) -> Checkpoint:
@@ -146,9 +148,11 @@ def pull(model: ModelSpec) -> Checkpoint:
 
     with hub_errors_explained(model):
         folder = Path(snapshot_download(**_selection(model)))
-        if not any(folder.glob("*.safetensors")):
+        checkpoint = Checkpoint(model.model_id, folder, "hub", revision=folder.name)
+        checkpoint = located(checkpoint)
+        if not any(checkpoint.folder.glob("*.safetensors")):
             _explain_no_safetensors(model, folder.name)
-    return Checkpoint(model.model_id, folder, "hub", revision=folder.name)
+    return checkpoint
 
 
 def pull_any(model: ModelSpec) -> Checkpoint:
@@ -182,10 +186,11 @@ def pull_pickle(model: ModelSpec) -> Checkpoint:
     from huggingface_hub import snapshot_download
 
     selection = _selection(model)
-    selection["allow_patterns"] = [*selection["allow_patterns"], "pytorch_model*.bin"]
+    pickles = ["pytorch_model*.bin", "*/pytorch_model.bin"]
+    selection["allow_patterns"] = [*selection["allow_patterns"], *pickles]
     with hub_errors_explained(model):
         folder = Path(snapshot_download(local_files_only=is_offline(model), **selection))
-    return Checkpoint(model.model_id, folder, "hub", revision=folder.name)
+    return located(Checkpoint(model.model_id, folder, "hub", revision=folder.name))
 
 
 def cached_repos() -> list[Any]:

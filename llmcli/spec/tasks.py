@@ -18,6 +18,8 @@ class ClassifyOptions:
     """How many labels to report; None: all."""
 
 
+Similarity = Literal["cosine", "dot", "euclidean", "manhattan"]
+"""How vectors are compared; the distances are negative, so that greater is more similar."""
 PoolingMode = Literal["mean", "cls", "last", "max"]
 POOLING_MODES: tuple[PoolingMode, ...] = ("mean", "cls", "last", "max")
 

@@ -4,8 +4,6 @@ import heapq
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
 from llmcli.data.results import Result
 from llmcli.data.rows import Failure, Row
 from llmcli.engines.base import Loaded
@@ -20,10 +18,11 @@ from llmcli.inference.embedding import (
     query_embedder,
 )
 from llmcli.inference.loading import AnyModel, load_model
-from llmcli.inference.pooling import Pooling
+from llmcli.inference.sentence_modules import Pooling, read_pooling
+from llmcli.inference.similarity import comparable, similarities
 from llmcli.models.starters import EMBED, Note, ignore
 from llmcli.spec import AUTO_BATCH, BatchOptions, Overflow
-from llmcli.spec.tasks import EmbedOptions
+from llmcli.spec.tasks import EmbedOptions, Similarity
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,8 @@ class Ranked(Result):
     rank: int
     """From 1, the most similar one."""
     similarity: float
-    """The cosine of the angle between the vectors, from -1 to 1."""
+    """The cosine of the angle between the vectors, from -1 to 1; or the measure that the checkpoint
+    names: their dot product, or their Euclidean or Manhattan distance, negative."""
     text: str
     """The text that was compared."""
     overflow: Overflow | None
@@ -66,10 +66,15 @@ def describe_pooling(loaded: Loaded, options: EmbedOptions) -> str:
     return describe(pooling_of(loaded, options))
 
 
+def similarity_of(loaded: Loaded) -> Similarity:
+    """How the checkpoint compares vectors: cosine, unless it names another measure."""
+    return read_pooling(loaded.checkpoint).similarity
+
+
 def describe(pooling: Pooling) -> str:
     """How vectors are made, in a few words.
 
-    >>> describe(Pooling(("mean",), normalize=True))
+    >>> describe(Pooling(("mean",)).normalized(True))
     'pooling: mean, normalized'
     """
     normalized = "normalized" if pooling.normalize else "not normalized"
@@ -98,26 +103,23 @@ def embed_query(loaded: Loaded, query: str, options: EmbedOptions, on_overflow: 
 
 
 def rank(
-    results: Iterable[Embedding | Failure], query: Vector, top: int
+    results: Iterable[Embedding | Failure], query: Vector, top: int, measure: Similarity = "cosine"
 ) -> Iterator[Ranked | Failure]:
     """Yield failures as they come, then the `top` rows most similar to a query, the best first.
 
     Only `top` rows are held in memory. Equally similar rows keep their order.
     """
+    query = comparable(query, measure)
     best: list[tuple[float, int, Embedding]] = []
     for result in results:
         if isinstance(result, Failure):
             yield result
             continue
-        entry = (_cosine(result.embedding, query), -result.row.number, result)
+        similarity = float(similarities(comparable(result.embedding, measure), query, measure))
+        entry = (similarity, -result.row.number, result)
         if len(best) < top:
             heapq.heappush(best, entry)
         else:
             heapq.heappushpop(best, entry)
     for at, (similarity, _, result) in enumerate(sorted(best, reverse=True), 1):
         yield Ranked(result.row, at, similarity, result.text, result.overflow)
-
-
-def _cosine(first: Vector, second: Vector) -> float:
-    lengths = float(np.linalg.norm(first)) * float(np.linalg.norm(second))
-    return float(first @ second) / lengths if lengths else 0.0

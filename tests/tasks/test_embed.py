@@ -167,14 +167,6 @@ def test_models_with_a_head_are_embedded_without_it(request, model):
     np.testing.assert_allclose(found[0].embedding, expected, atol=1e-5)
 
 
-def test_a_prompt_that_is_left_out_of_the_pooling_is_refused(tmp_path):
-    sentence_transformer(tmp_path, pooling_mode_mean_tokens=True, include_prompt=False)
-    loaded = load_encoder(ModelSpec(str(tmp_path)))
-    assert len(list(embed(loaded, rows("cat"), EmbedOptions()))) == 1
-    with pytest.raises(ModelUnsuitable, match="leaves its prompt out"):
-        next(embed(loaded, rows("cat"), EmbedOptions(prompt="a ")))
-
-
 def test_a_text_without_a_token_fails_alone(tmp_path):
     from tokenizers import normalizers
 

@@ -54,9 +54,13 @@ def read_network(
 
 
 def read_pickled_network(network_class: Any, checkpoint: Checkpoint, model: ModelSpec) -> Any:
-    """A torch module with weights from pickles; torch's weights-only reader runs no code."""
+    """A torch module with weights from pickles; torch's weights-only reader runs no code.
+
+    Safetensors are read where there are any: then only a module beside the network is pickled.
+    """
     access = _access(checkpoint, model)
-    return network_class.from_pretrained(checkpoint.folder, use_safetensors=False, **access)
+    safe = any(checkpoint.folder.glob("model*.safetensors"))
+    return network_class.from_pretrained(checkpoint.folder, use_safetensors=safe, **access)
 
 
 def merge_adapters(network: Any, checkpoint: Checkpoint) -> Any:

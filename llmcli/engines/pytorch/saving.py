@@ -1,6 +1,7 @@
 """Writing models as folders with safetensors, in a chosen dtype; conversion of pickled weights."""
 
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from llmcli.errors import InputError, ModelUnsuitable
 from llmcli.models import hub
 from llmcli.models.architectures import architectures
 from llmcli.models.checkpoint import ADAPTERS, read_config
+from llmcli.models.modules import copy_modules, read_modules
 from llmcli.spec import Dtype, ModelSpec
 
 
@@ -22,7 +24,8 @@ def convert_pickle(model: ModelSpec, output: Path) -> None:
     there is nothing to convert or it is damaged; InputError if `output` cannot be written.
     """
     checkpoint = hub.resolve_local(model) or hub.pull_pickle(model)
-    if not any(checkpoint.folder.glob("pytorch_model*.bin")):
+    pickles = [checkpoint.folder, *(module.folder for module in read_modules(checkpoint.root))]
+    if not any(any(folder.glob("pytorch_model*.bin")) for folder in pickles):
         raise ModelUnsuitable(f"{model.model_id} has no pytorch_model.bin: nothing to convert")
     architecture = (architectures(read_config(checkpoint)) or ["AutoModel"])[0]
     with errors_explained(checkpoint):
@@ -36,9 +39,24 @@ def convert_pickle(model: ModelSpec, output: Path) -> None:
     aside = output.with_name(output.name + ".part")
     try:
         save(network, tokenizer, aside, "auto")
+        for pickled in copy_modules(checkpoint, aside):
+            _convert_module(pickled, aside / pickled.relative_to(checkpoint.root))
         aside.replace(output)
     except (OSError, SafetensorError) as error:
         raise InputError(f"cannot write {output}: {error}") from None
+
+
+def _convert_module(pickled: Path, target: Path) -> None:
+    """Rewrite the weights of a module of sentence-transformers; no code in the pickle is run."""
+    from safetensors.torch import save_file
+
+    try:
+        state = torch.load(pickled, map_location="cpu", weights_only=True)
+        weights = {name: value.contiguous() for name, value in state.items()}
+    except (OSError, RuntimeError, EOFError, AttributeError, UnpicklingError) as error:
+        raise ModelUnsuitable(f"{pickled} cannot be converted: {error}") from None
+    target.parent.mkdir(parents=True, exist_ok=True)
+    save_file(weights, target.with_name("model.safetensors"), metadata={"format": "pt"})
 
 
 def round_weights(network: Any, dtype: Dtype) -> None:

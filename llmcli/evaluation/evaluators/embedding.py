@@ -15,7 +15,6 @@ from llmcli.evaluation.fields import number_of
 from llmcli.evaluation.metrics.correlation import pearson, spearman
 from llmcli.evaluation.metrics.retrieval import (
     Vectors,
-    cosines,
     query_ranks,
     recall_at,
     reciprocal_rank,
@@ -23,12 +22,14 @@ from llmcli.evaluation.metrics.retrieval import (
 from llmcli.evaluation.predictions import ModelRun, Predictions
 from llmcli.evaluation.report import Details
 from llmcli.evaluation.scorer import Scorer
+from llmcli.inference.similarity import comparable, similarities
 from llmcli.models.starters import EMBED
 from llmcli.spec.evaluation import EvaluateOptions
 from llmcli.spec.tasks import EmbedOptions
 
 if TYPE_CHECKING:
     from llmcli.engines.choose import Purpose
+    from llmcli.inference.sentence_modules import Pooling
 
 RECALL_AT = (1, 5, 10)
 
@@ -60,10 +61,12 @@ class EmbeddingEvaluator(LabelledRowsEvaluator):
         if run.options.label_column is None:
             return _retrieve(run, predictions, rows)
         if rows:
+            pooling = _pooling(run, predictions)
             texts = [text for row in rows for text in (row.text, row.pair or "")]
-            vectors = embed(run, texts)  # (2N, D)
-            similarities = cosines(vectors[0::2], vectors[1::2])
-            for row, similarity in zip(rows, similarities, strict=True):
+            # Neither text is a query: both get the prompt for any use, as in the library.
+            vectors = comparable(embed(run, texts, pooling.prompt()), pooling.similarity)  # (2N, D)
+            of_pairs = similarities(vectors[0::2], vectors[1::2], pooling.similarity)  # (N,)
+            for row, similarity in zip(rows, of_pairs.astype(float).tolist(), strict=True):
                 make = partial(self.example, row, Prediction(similarity), run.options)
                 predictions.add(row, make)
         return predictions
@@ -106,8 +109,6 @@ def _complete_rows(run: ModelRun, predictions: Predictions) -> Iterator[Row]:
 
 def _retrieve(run: ModelRun, predictions: Predictions, rows: Sequence[Row]) -> Predictions:
     """Each query with the ranks of its texts among all different texts of the file."""
-    from llmcli.inference.embedding import pooling_of
-
     texts = list(dict.fromkeys(row.pair or "" for row in rows))
     place = {text: at for at, text in enumerate(texts)}
     relevant: dict[str, dict[int, None]] = {}  # of each query: places, in their order
@@ -118,15 +119,26 @@ def _retrieve(run: ModelRun, predictions: Predictions, rows: Sequence[Row]) -> P
     predictions.unit = "queries"
     predictions.settings["texts"] = len(texts)
     if rows:
-        prompt = pooling_of(run.loaded, EmbedOptions()).prompt("query")
-        queries = embed(run, list(relevant), prompt)
-        all_ranks = query_ranks(queries, embed(run, texts), list(map(list, relevant.values())))
+        pooling = _pooling(run, predictions)
+        queries = embed(run, list(relevant), pooling.prompt("query"))
+        all_places = list(map(list, relevant.values()))
+        all_ranks = query_ranks(queries, embed(run, texts), all_places, pooling.similarity)
         for (query, places), ranks in zip(relevant.items(), all_ranks, strict=True):
             expected = tuple(texts[at] for at in places)
             predictions.examples.append(
                 Example(first_row[query], query, expected, ranks, None, len(query))
             )
     return predictions
+
+
+def _pooling(run: ModelRun, predictions: Predictions) -> "Pooling":
+    """How the model makes vectors; how it compares them is put into the report."""
+    from llmcli.inference.embedding import pooling_of
+
+    pooling = pooling_of(run.loaded, EmbedOptions())
+    if pooling.similarity != "cosine":
+        predictions.settings["similarity"] = pooling.similarity
+    return pooling
 
 
 def embed(run: ModelRun, texts: Sequence[str], prompt: str | None = None) -> Vectors:

@@ -7,34 +7,26 @@ from numpy.typing import NDArray
 
 from llmcli.arrays import Doubles
 from llmcli.evaluation.metrics.classification import ratio
+from llmcli.inference.similarity import comparable, similarities
+from llmcli.spec.tasks import Similarity
 
 Vectors = NDArray[np.float32]
 
 
-def normalized(vectors: Vectors) -> Vectors:
-    """Vectors (N, D) scaled to length 1, so that dot products are cosines; zero vectors stay."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    result: Vectors = (vectors / np.where(lengths == 0, 1, lengths)).astype(np.float32)
-    return result
-
-
-def cosines(first: Vectors, second: Vectors) -> list[float]:
-    """The cosine similarity of each of N vectors (N, D) with its partner in `second` (N, D)."""
-    products: list[float] = (normalized(first) * normalized(second)).sum(1).astype(float).tolist()
-    return products
-
-
 def query_ranks(
-    queries: Vectors, texts: Vectors, relevant: Sequence[Sequence[int]]
+    queries: Vectors,
+    texts: Vectors,
+    relevant: Sequence[Sequence[int]],
+    measure: Similarity = "cosine",
 ) -> list[tuple[int, ...]]:
-    """For each query, the ranks of its relevant texts among all texts by cosine, from 1.
+    """For each query, the ranks of its relevant texts among all texts by similarity, from 1.
 
     queries: (Q, D). texts: (N, D). relevant: the numbers of the relevant texts of each query.
     """
-    unit_texts = normalized(texts)
+    texts = comparable(texts, measure)
     return [
-        tuple(ranks_of((unit_texts @ query).astype(np.float64), texts_of_query))
-        for query, texts_of_query in zip(normalized(queries), relevant, strict=True)
+        tuple(ranks_of(similarities(texts, query, measure).astype(np.float64), texts_of_query))
+        for query, texts_of_query in zip(comparable(queries, measure), relevant, strict=True)
     ]
 
 

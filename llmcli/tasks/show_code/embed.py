@@ -1,7 +1,7 @@
 """The transformers script for llmcli embed."""
 
 from llmcli.errors import UsageError
-from llmcli.inference.pooling import Pooling, read_pooling
+from llmcli.inference.sentence_modules import Pooling, read_pooling
 from llmcli.models import hub
 from llmcli.models.architectures import kind_of
 from llmcli.models.starters import EMBED, choose_model
@@ -39,9 +39,12 @@ def embed_code(model: ModelSpec, options: EmbedOptions, text: str) -> str:
     checkpoint = hub.resolve_local(model) or hub.cached_checkpoint(model)
     pooling = Pooling() if checkpoint is None else read_pooling(checkpoint)
     modes = pooling.modes if options.pooling is None else (options.pooling,)
-    if pooling.steps or len(modes) > 1 or modes[0] not in _POOLED:
+    own = pooling.prompt("document", "passage", "corpus")
+    prompt = own if options.prompt is None else options.prompt
+    is_plain = not pooling.normalized(False).steps and not pooling.token_steps
+    is_plain &= pooling.include_prompt or not prompt
+    if not is_plain or len(modes) > 1 or modes[0] not in _POOLED:
         raise UsageError(f"`show_code` does not cover all steps of {model.model_id}")
-    prompt = pooling.prompt("document", "passage") if options.prompt is None else options.prompt
     normalize = pooling.normalize if options.normalize is None else options.normalize
     prompted = prompt + text
     config = local_config(model)

@@ -1,12 +1,13 @@
 """Load and save the models of a joint run."""
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from llmcli.engines.pytorch import saving
 from llmcli.models import hub
+from llmcli.models.checkpoint import pickle_refused
+from llmcli.models.modules import copy_modules
 from llmcli.spec import Dtype, ModelSpec
 from llmcli.spec.training import Training
 from llmcli.training.joint.objective import (
@@ -21,8 +22,6 @@ from llmcli.training.label_tasks import LabelObjective
 from llmcli.training.preparation import Prepared
 from llmcli.training.results import Notify
 from llmcli.training.starting_models import load_model
-
-POOLING_FILES = ("modules.json", "1_Pooling", "config_sentence_transformers.json")
 
 
 def prepare_joint(
@@ -67,12 +66,8 @@ def save_joint(
     config = _labelled_config(tasks)
     config.architectures = [type(task.objective.model).__name__ for task in tasks]
     saving.save_state(config, merged_state(tasks, body), tokenizer, folder, dtype)
-    source = hub.resolve(base).folder
-    for name in POOLING_FILES:
-        if (source / name).is_dir():
-            shutil.copytree(source / name, folder / name)
-        elif (source / name).is_file():
-            shutil.copy(source / name, folder / name)
+    for pickled in copy_modules(hub.resolve(base), folder):
+        raise pickle_refused(base.model_id, f"{pickled.parent.name}/{pickled.name}")
 
 
 def _labelled_config(tasks: Sequence[JointTask]) -> Any:
