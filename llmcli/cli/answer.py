@@ -11,6 +11,7 @@ from llmcli.cli.options.input import input_options
 from llmcli.cli.options.model import ENCODER, model_options
 from llmcli.cli.options.rows import row_options
 from llmcli.cli.output import Output
+from llmcli.cli.plain_tables import probability
 from llmcli.cli.row_command import RowCommand
 from llmcli.cli.types import POSITIVE, TEXT, Real
 from llmcli.cli.write_results import Display
@@ -141,4 +142,4 @@ def _show(result: "Answer", out: Output) -> None:
         out.line("(no answer in the text)")
     for candidate in result.answers:
         span = "" if candidate.start is None else f"  {candidate.start}-{candidate.end}"
-        out.line(f"{candidate.score:.4f}  {candidate.answer}{span}")
+        out.line(f"{probability(candidate.score)}  {candidate.answer}{span}")

@@ -9,6 +9,7 @@ from llmcli.cli.options.input import input_options
 from llmcli.cli.options.model import ENCODER, model_options
 from llmcli.cli.options.rows import row_options
 from llmcli.cli.output import Output
+from llmcli.cli.plain_tables import probability
 from llmcli.cli.row_command import RowCommand
 from llmcli.cli.types import POSITIVE, TEXT, comma_list
 from llmcli.cli.write_results import Display
@@ -90,7 +91,7 @@ def classify(command: RowCommand, text_pair: str | None, options: ClassifyOption
 def _line(record: Record, count: int) -> str:
     """The best labels, each with its score, separated by tabs."""
     best = record["scores"][:count]
-    return "\t".join(f"{label['label']}\t{label['score']:.4f}" for label in best)
+    return "\t".join(f"{label['label']}\t{probability(label['score'])}" for label in best)
 
 
 def _show(result: "Classification", out: Output) -> None:

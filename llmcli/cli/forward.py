@@ -9,6 +9,7 @@ from llmcli.cli.options.input import input_options
 from llmcli.cli.options.model import model_options
 from llmcli.cli.options.output import output_options, show_code_option
 from llmcli.cli.output import Output, quoted
+from llmcli.cli.plain_tables import probability
 from llmcli.cli.row_command import RowCommand
 from llmcli.cli.tables import show_table
 from llmcli.cli.types import POSITIVE
@@ -37,8 +38,8 @@ def forward(source: InputOptions, model: ModelSpec, top: int, show_code: bool, o
 
     The steps are those of a first transformers program: tokenize, forward pass,
     logits.argmax(-1), decode. A causal model predicts the next token; `rank` and `nats` are
-    those of the token that really follows. A masked model (BERT) predicts the token at each
-    position itself.
+    those of the token that really follows. A masked model (BERT) sees and predicts the token at
+    each position itself: its mean surprisal is no perplexity.
 
     \b
       llmcli forward "Once upon a time"
@@ -70,8 +71,14 @@ def _show(result: "Forward", out: Output) -> None:
     rows = [line for at in range(len(result.positions)) for line in _lines(result, at, causal)]
     show_table(columns, rows, right=frozenset({"position", "id", "probability", "rank", "nats"}))
     out.line(f"argmax, decoded: {result.predicted_text}")
-    if result.mean_nats is not None:
+    if result.next_token is not None:
+        out.line(f"after the last token: {quoted(result.next_token)}")
+    if result.perplexity is not None:
         out.line(f"perplexity {result.perplexity:.2f} ({result.mean_nats:.2f} nats a token)")
+    elif result.mean_nats is not None:
+        out.line(
+            f"{result.mean_nats:.2f} nats a token, each of which the model sees: no perplexity"
+        )
 
 
 def _lines(result: "Forward", at: int, causal: bool) -> Iterator[list[str]]:
@@ -82,7 +89,7 @@ def _lines(result: "Forward", at: int, causal: bool) -> Iterator[list[str]]:
         following = [quoted(position.token) for position in result.positions[at + 1 : at + 2]]
         rest = [*(following or [""]), *rest]
     for order, guess in enumerate(here.best):
-        guessed = [quoted(guess.token), f"{guess.probability:.3f}"]
+        guessed = [quoted(guess.token), probability(guess.probability, 3)]
         if order == 0:
             yield [str(here.position), quoted(here.token), str(here.id), *guessed, *rest]
         else:

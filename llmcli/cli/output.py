@@ -181,10 +181,12 @@ class Output:
 
     def bars(self, scores: Sequence[tuple[str, float]], indent: str = "") -> None:
         """Write names with their scores to stdout, and a bar for each that is a probability."""
+        from llmcli.cli.plain_tables import probability
+
         width = max(len(name) for name, _ in scores)
         for name, score in scores:
             bar = "█" * round(20 * score) if 0 <= score <= 1 else ""
-            self.line(f"{indent}{name:<{width}}  {score:.4f}  {bar}".rstrip())
+            self.line(f"{indent}{name:<{width}}  {probability(score)}  {bar}".rstrip())
 
     @contextmanager
     def records(

@@ -4,6 +4,8 @@ import textwrap
 import unicodedata
 from collections.abc import Sequence
 
+TINY = 0.0005  # a smaller probability would be rounded to 0
+
 
 def plain_table(names: Sequence[str], rows: Sequence[Sequence[str]], right: set[int]) -> str:
     """A table: the names, a line, the rows. right: numbers of the right-aligned columns."""
@@ -51,6 +53,15 @@ def number(value: float | None) -> str:
     size = abs(value)
     digits = 4 if size < 1 else 3 if size < 10 else 2 if size < 1000 else 0
     return f"{value:,.{digits}f}"
+
+
+def probability(value: float, digits: int = 4) -> str:
+    """A probability, or another score, with some decimals; a tiny one in scientific notation.
+
+    >>> probability(0.81236), probability(0.0005, 3), probability(0.000123), probability(0.0)
+    ('0.8124', '0.001', '1.2e-04', '0.0000')
+    """
+    return f"{value:.1e}" if 0 < abs(value) < TINY else f"{value:.{digits}f}"
 
 
 def signed(value: float | None) -> str:

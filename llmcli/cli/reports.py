@@ -1,6 +1,6 @@
 """The reports of evaluate and compare as text, from their records."""
 
-from llmcli.cli.plain_tables import number, plain_table, shortened, signed
+from llmcli.cli.plain_tables import number, plain_table, probability, shortened, signed
 from llmcli.data.records import Record
 
 WIDTH = 96
@@ -118,7 +118,7 @@ def _mistakes(record: Record) -> str:
         lines.append(f"  row {mistake['row']}: {shortened(mistake['text'], WIDTH - 12)}")
         said = f"said {shortened(mistake['said'], 60)}"
         if has_confidence:
-            said += f" ({mistake['confidence']:.4f})"
+            said += f" ({probability(mistake['confidence'])})"
         lines.append(f"    {said}{_expected(mistake)}")
     return "\n".join(lines)
 

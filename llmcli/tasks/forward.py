@@ -62,10 +62,14 @@ class Forward(Result):
     """A position for each token of the text, special tokens included."""
     predicted_text: str
     """The decoded argmax of the logits: of a causal model without the last position."""
+    next_token: str | None
+    """The argmax at the last position: the token after the whole text, readable. None of a masked
+    model."""
     mean_nats: float | None
-    """Mean surprisal of the tokens; None if there is none to predict."""
+    """Mean surprisal of the tokens; None if there is none to predict. A masked model sees the
+    token that it predicts, so that this is no cross-entropy of the text."""
     perplexity: float | None
-    """exp of `mean_nats`."""
+    """exp of `mean_nats`; None of a masked model."""
 
 
 def load(model: AnyModel, *, note: Note = ignore) -> Loaded:
@@ -112,8 +116,9 @@ def _forward_one(loaded: Loaded, row: Row, top: int) -> Forward:
         kind=loaded.kind,
         positions=positions,
         predicted_text=loaded.tokenizer.decode(shown[0]),
+        next_token=positions[-1].best[0].token if causal else None,
         mean_nats=mean,
-        perplexity=None if mean is None else math.exp(min(mean, 700.0)),
+        perplexity=math.exp(min(mean, 700.0)) if causal and mean is not None else None,
     )
 
 

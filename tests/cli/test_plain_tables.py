@@ -1,6 +1,8 @@
 """Tables of plain characters."""
 
-from llmcli.cli.plain_tables import number, plain_table, shortened, signed
+import pytest
+
+from llmcli.cli.plain_tables import number, plain_table, probability, shortened, signed
 
 
 def test_columns_are_as_wide_as_a_terminal_shows_them():
@@ -16,3 +18,11 @@ def test_numbers_have_four_significant_digits():
 def test_long_texts_are_shortened_between_words_or_characters():
     assert shortened("a\n b", 10) == "a b"
     assert shortened("一二三四五六七八九", 11) == "一二三四..."
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "text"),
+    [(0.81236, 4, "0.8124"), (0.0005, 3, "0.001"), (0.00049, 3, "4.9e-04"), (0.0, 3, "0.000")],
+)
+def test_tiny_probabilities_are_shown_in_scientific_notation(value, digits, text):
+    assert probability(value, digits) == text

@@ -4,6 +4,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from llmcli.cli.output import quoted
 from llmcli.data.rows import Failure, Row
 from llmcli.engines.pytorch.loading import load
 from llmcli.spec import ModelSpec
@@ -31,6 +32,7 @@ def test_the_result_is_that_of_the_articles_own_lines(tiny_gpt2, text):
 
     assert result.predicted_text == predicted_text
     assert [here.best[0].id for here in result.positions] == predicted_ids[0].tolist()
+    assert result.next_token == result.positions[-1].best[0].token
     assert [here.id for here in result.positions] == input_ids[0].tolist()
 
 
@@ -73,6 +75,8 @@ def test_a_masked_model_predicts_the_token_at_its_own_place(tiny_bert):
     assert [here.best[0].id for here in result.positions] == logits.argmax(-1).tolist()
     expected = -logits.log_softmax(-1)[torch.arange(len(ids[0])), ids[0]]
     assert [here.nats for here in result.positions] == pytest.approx(expected.tolist(), rel=1e-5)
+    assert result.mean_nats == pytest.approx(expected.mean().item(), rel=1e-5)
+    assert result.perplexity is None and result.next_token is None  # it sees what it predicts
 
 
 def test_a_row_that_cannot_be_looked_at_fails_alone(gpt2):
@@ -81,3 +85,14 @@ def test_a_row_that_cannot_be_looked_at_fails_alone(gpt2):
     assert [one.row.number for one in results] == [1, 2, 3, 4, 5]
     errors = [one.error for one in results if isinstance(one, Failure)]
     assert "empty" in errors[0] and "takes 64" in errors[1] and errors[2] == "bad"
+
+
+def test_what_forward_prints_names_the_prediction_after_the_text_and_no_perplexity_of_bert(
+    run, tiny_gpt2, tiny_bert, gpt2
+):
+    result = forward_one(gpt2, "a cat")
+    shown = run("forward", "-q", "-m", tiny_gpt2, "a cat").stdout
+    assert f"after the last token: {quoted(result.next_token)}" in shown and "perplexity " in shown
+    masked = run("forward", "-q", "-m", tiny_bert, "the cat sat").stdout
+    assert "nats a token, each of which the model sees: no perplexity" in masked
+    assert "after the last token" not in masked

@@ -64,7 +64,7 @@ scores = torch.stack(sums).softmax(-1)
 
 _SHOW = """
 for at in scores.argsort(descending=True){top}:
-    print(f"{{labels[at]}}\\t{{scores[at]:.4f}}")
+    print(f"{{labels[at]}}\\t{{scores[at]:.4g}}")
 """
 
 

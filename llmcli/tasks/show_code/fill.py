@@ -24,7 +24,7 @@ for gap in gaps:
 _TOP = """\
     for token in logprobs[gap].topk({top}).indices.tolist():
         word = tokenizer.decode([token]).strip()
-        print(f"{{word}}\\t{{logprobs[gap, token].exp():.4f}}")"""
+        print(f"{{word}}\\t{{logprobs[gap, token].exp():.4g}}")"""
 
 _TARGETS = """\
     for word in {targets}:
@@ -32,7 +32,7 @@ _TARGETS = """\
             tokenizer(form, add_special_tokens=False)["input_ids"] for form in (" " + word, word)
         ]
         token, = min(spellings, key=len)
-        print(f"{{word}}\\t{{logprobs[gap, token].exp():.4f}}")"""
+        print(f"{{word}}\\t{{logprobs[gap, token].exp():.4g}}")"""
 
 _JOINT = """
 # The gaps together, from left to right, each given those before it
