@@ -17,6 +17,8 @@ class Piece:
 
     text: str
     last: bool
+    where: str = ""
+    """The file, and in files with rows the place in it."""
 
 
 def read_documents(path: str, column: str = "text") -> Iterator[Piece]:
@@ -28,10 +30,10 @@ def read_documents(path: str, column: str = "text") -> Iterator[Piece]:
         for row in read_rows(path, column):
             if row.error is not None:
                 raise InputError(f"{path}, {row.where}: {row.error}")
-            yield Piece(row.text, last=True)
+            yield Piece(row.text, last=True, where=f"{path}, {row.where}")
         return
     with open_text(path) as file:
         ahead = "".join(file.readlines(PIECE_CHARS))
         while ahead:
             text, ahead = ahead, "".join(file.readlines(PIECE_CHARS))
-            yield Piece(require_unicode(text, path), last=not ahead)
+            yield Piece(require_unicode(text, path), last=not ahead, where=path)

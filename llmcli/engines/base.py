@@ -87,14 +87,23 @@ class Loaded:
     engine: Engine
     engine_reason: str = ""
     """Why torch runs the model and not ct2; empty if ct2 runs it."""
+    rows: int | None = None
+    """Rows of the embedding table: ids are below it; None if the model has no such table."""
+
+    @property
+    def pad_token_id(self) -> int | None:
+        """The padding token: the model's, else the tokenizer's; None if it has no vector."""
+        rows = float("inf") if self.rows is None else self.rows
+        for pad in (self.config.pad_token_id, self.tokenizer.pad_token_id):
+            if isinstance(pad, int) and 0 <= pad < rows:
+                return pad
+        return None
 
     def batch(self, batch: BatchOptions) -> BatchOptions:
         """The options as given, or with one text a batch if padding would change a result."""
         config = self.config
         finds_end_by_padding = self.kind == "classifier" and not config.is_encoder_decoder
-        tokens = (config.pad_token_id, self.tokenizer.pad_token_id)
-        has_no_padding = not any(isinstance(token, int) for token in tokens)
-        if (finds_end_by_padding and has_no_padding) or config.model_type in UNPADDABLE:
+        if (finds_end_by_padding and self.pad_token_id is None) or config.model_type in UNPADDABLE:
             return replace(batch, batch_size=1)
         return batch
 

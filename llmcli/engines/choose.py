@@ -10,6 +10,7 @@ from pathlib import Path
 from llmcli.decoding.generation_config import Rules
 from llmcli.engines.base import INT8, Loaded, Placement
 from llmcli.engines.ct2.support import UnsupportedByCt2, group_of, reason_against_decoding
+from llmcli.engines.known_ids import checked
 from llmcli.errors import InputError, UsageError
 from llmcli.models import hub
 from llmcli.models.architectures import Kind, choose_kind
@@ -120,7 +121,7 @@ def _in_bfloat16(model: ModelSpec, kinds: tuple[Kind, ...]) -> Loaded:
         engine = RecheckedClassifier(loaded.network, exact.engine)
         reason = "fast here; close labels in float32"
     placement = replace(loaded.placement, reason=f"cpu, bfloat16 ({reason})")
-    return replace(loaded, engine=engine, placement=placement)
+    return checked(replace(loaded, engine=engine, placement=placement))
 
 
 PACKED = "on a large file, torch packs the weights once for all steps"

@@ -71,7 +71,7 @@ def _median(work: Callable[[], int], repeats: int) -> tuple[float, int]:
 
 def _ids(loaded: Any, options: BenchOptions, rows: int) -> list[list[int]]:
     """Prompts of tokens from the middle of the vocabulary, all different."""
-    size = len(loaded.tokenizer)
+    size = min(len(loaded.tokenizer), loaded.rows or len(loaded.tokenizer))
     limit = options.prompt_tokens
     return [
         [size // 4 + (row * 37 + at * 11) % (size // 2) for at in range(limit)]

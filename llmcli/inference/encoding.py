@@ -267,10 +267,9 @@ def collate(units: Sequence[Window], pad: int) -> Inputs:
 
 def pad_token(loaded: Loaded) -> int:
     """Id of the padding token: that of the model, else of the tokenizer, else 0."""
-    for pad in (loaded.config.pad_token_id, loaded.tokenizer.pad_token_id):
-        if isinstance(pad, int):
-            return pad
-    return 0  # masked; if padding would change results, `Loaded.batch` sets a batch size of 1
+    pad = loaded.pad_token_id
+    # masked; if padding would change results, `Loaded.batch` sets a batch size of 1
+    return 0 if pad is None else pad
 
 
 def cut_text(tokenizer: Any, text: str, fitting: Fitting) -> list[str]:

@@ -107,6 +107,7 @@ class GapFiller:
         limit = input_limit(loaded)
         overlap = (limit or 0) // 2
         self._targets = {word: tuple(target_tokens(tokenizer, word)) for word in options.targets}
+        _require_vectors(loaded, self._targets)
         longest = max((len(word) for word in self._targets.values()), default=1)
         limit = None if limit is None else limit - (longest - 1)  # a word takes the place of a gap
         self._fitting = Fitting(limit, on_overflow, overlap=overlap)
@@ -216,3 +217,14 @@ class GapFiller:
             return text
         text = self._loaded.tokenizer.decode(list(tokens))
         return f" {text}" if pieces[0].startswith("\u2581") and not text.startswith(" ") else text
+
+
+def _require_vectors(loaded: Loaded, targets: dict[str, tuple[int, ...]]) -> None:
+    """Raise InputError for a target with a token that the model has no vector for."""
+    for word, ids in targets.items():
+        if loaded.rows is not None and max(ids) >= loaded.rows:
+            name, last = loaded.checkpoint.model_id, loaded.rows - 1
+            raise InputError(
+                f"the target {word!r} has a token with id {max(ids)}, but {name} has vectors for "
+                f"the ids 0 to {last} only: leave it out"
+            )

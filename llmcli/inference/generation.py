@@ -12,6 +12,7 @@ from llmcli.decoding.request import Request
 from llmcli.decoding.steps import Hypothesis, Step, sequence_seed
 from llmcli.decoding.validation import DEFAULT_NEW_TOKENS
 from llmcli.engines.base import Loaded, end_tokens
+from llmcli.engines.known_ids import checked
 from llmcli.errors import InputError
 from llmcli.inference.prompts import encode_prompt, room
 from llmcli.spec import Chat, Decoding, Overflow
@@ -140,7 +141,7 @@ class Generator:
         if options.assist:
             from llmcli.engines.pytorch.assistant import AssistedEngine
 
-            self._loaded = replace(loaded, engine=AssistedEngine(loaded, draft))
+            self._loaded = checked(replace(loaded, engine=AssistedEngine(loaded, draft)))
 
     def prepare(self, rows: Sequence[Row]) -> list[Prompt | Failure]:
         """Encode the prompts of rows."""

@@ -12,7 +12,7 @@ from llmcli.data.results import Result
 from llmcli.data.rows import Failure, Row, failed
 from llmcli.engines.base import Loaded
 from llmcli.engines.pytorch import loading
-from llmcli.errors import InputError
+from llmcli.errors import InputError, LlmcliError
 from llmcli.inference.loading import AnyModel, load_part
 from llmcli.models.architectures import Kind
 from llmcli.models.starters import GENERATE, Note, ignore
@@ -96,7 +96,7 @@ def forward(loaded: Loaded, rows: Iterable[Row], *, top: int = 1) -> Iterator[Fo
             continue
         try:
             yield _forward_one(loaded, row, top)
-        except InputError as error:
+        except LlmcliError as error:
             yield Failure(row, error)
 
 

@@ -5,6 +5,7 @@ model and computes the loss. docs/add-a-training-task.md shows a whole one.
 """
 
 import math
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from llmcli.engines.known_ids import Table, table_rows
 from llmcli.errors import InputError, UsageError
 from llmcli.models.architectures import Kind, context_length
 from llmcli.spec.training import Training
@@ -145,7 +147,14 @@ class Objective(ABC):
     def __init__(self, model: Any, tokenizer: Any, limit: int) -> None:
         """limit: tokens that one example may have."""
         self.model, self.tokenizer, self.limit = model, tokenizer, limit
-        self.pad = int(tokenizer.pad_token_id or 0)
+        self.rows = table_rows(model)
+        """Rows of the embedding table; None if the model has no such table."""
+        pad = int(tokenizer.pad_token_id or 0)
+        self.pad = pad if self.rows is None or pad < self.rows else 0
+
+    def table(self) -> Table:
+        """The model's embedding table, with the tokenizer whose ids are looked up in it."""
+        return Table("the model", self.rows or sys.maxsize, self.rows or 0, self.tokenizer)
 
     @abstractmethod
     def collate(self, features: Sequence[Feature]) -> Batch:

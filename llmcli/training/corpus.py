@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from llmcli.data.documents import Piece, read_documents
 from llmcli.data.formats import input_format
+from llmcli.engines.known_ids import Table
+from llmcli.errors import InputError
 
 Ids = NDArray[np.uint32]
 
@@ -23,10 +25,11 @@ def document_texts(files: Iterable[str], column: str) -> Iterator[str]:
 
 
 def encode_files(
-    tokenizer: Any, files: Iterable[str], column: str, held_out: float = 0.0
+    table: Table, files: Iterable[str], column: str, held_out: float = 0.0
 ) -> tuple[Ids, Ids]:
     """Tokenize files into a training and a validation stream; an EOS token ends each document.
 
+    table: the model's embedding table, with its tokenizer.
     held_out: the fraction of the data that goes to the validation stream: every n-th document,
     n = 1 / held_out. A .txt file is a single document, so its last tokens are held out instead.
     Returns two (N,) uint32 arrays, training first.
@@ -37,7 +40,7 @@ def encode_files(
     for path in files:
         is_text = input_format(path) == "txt"
         pieces = encode_pieces(
-            tokenizer, read_documents(path, column), batch_size=4 if is_text else 1000
+            table, read_documents(path, column), batch_size=4 if is_text else 1000
         )
         if is_text:
             ids = _concatenate(list(pieces))
@@ -50,11 +53,13 @@ def encode_files(
     return _concatenate(kept), _concatenate(held)
 
 
-def encode_pieces(tokenizer: Any, pieces: Iterator[Piece], batch_size: int) -> Iterator[Ids]:
+def encode_pieces(table: Table, pieces: Iterator[Piece], batch_size: int) -> Iterator[Ids]:
     """Yield the ids (N,) of each piece; the last piece of a document also gets the EOS token.
 
-    batch_size: how many pieces are tokenized in one call.
+    batch_size: how many pieces are tokenized in one call. Raises InputError for a token that has
+    no row in the model's embedding table.
     """
+    tokenizer = table.tokenizer
     while batch := list(islice(pieces, batch_size)):
         encoded = tokenizer(
             [piece.text for piece in batch],
@@ -64,7 +69,11 @@ def encode_pieces(tokenizer: Any, pieces: Iterator[Piece], batch_size: int) -> I
         )["input_ids"]
         for piece, ids in zip(batch, encoded, strict=True):
             end = [tokenizer.eos_token_id] if piece.last else []
-            yield np.array(ids + end, dtype=np.uint32)
+            array = np.array(ids + end, dtype=np.uint32)
+            token = int(array.max(initial=0))
+            if token >= table.rows:
+                raise InputError(f"{piece.where}: {table.complaint(token)}")
+            yield array
 
 
 def _concatenate(parts: list[Ids]) -> Ids:

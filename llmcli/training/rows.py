@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from llmcli.data.readers import read_rows
 from llmcli.data.rows import Row
+from llmcli.engines.known_ids import largest
 from llmcli.errors import InputError
 from llmcli.training.base import Data, Objective, TrainingTask
 from llmcli.training.checkup.findings import Finding, Sample, finding
@@ -16,6 +17,8 @@ from llmcli.training.results import Notify
 
 Answers = frozenset[str]
 GROUP = 1000  # rows tokenized together
+IDS = ("input_ids", "labels_ids")
+"""What holds the tokens of a feature."""
 
 
 class RowTask(TrainingTask):
@@ -140,7 +143,7 @@ def hold_out(rows: list[Any], fraction: float) -> tuple[list[Any], list[Any]]:
 
 
 def _examples(objective: "RowObjective", rows: Sequence[Any], use: str, note: Notify) -> Examples:
-    made = objective.examples(rows)
+    made = objective.known_examples(rows)
     cut = f"; {made.cut:,} rows are cut to {objective.limit} tokens" if made.cut else ""
     note(f"data: {len(rows):,} rows, {sum(made.lengths()):,} tokens to {use}{cut}")
     return made
@@ -159,6 +162,20 @@ class RowObjective(Objective):
     @abstractmethod
     def examples(self, rows: Sequence[Any]) -> Examples:
         """Tokenize rows. Raises InputError for the first row that cannot be used."""
+
+    def known_examples(self, rows: Sequence[Any]) -> Examples:
+        """The examples of rows; InputError also for a token that the model has no vector for."""
+        made = self.examples(rows)
+        ids = (feature.get(name, ()) for feature in made.features for name in IDS)
+        token, table = largest(ids), self.table()
+        if token < table.rows:
+            return made
+        if len(rows) > 1:  # each half raises for its first row
+            half = len(rows) // 2
+            for part in (rows[:half], rows[half:]):
+                self.known_examples(part)
+        place = f"{rows[0].where}: " if isinstance(rows[0], Row) else ""
+        raise InputError(f"{place}{table.complaint(token)}")
 
     def preview(self, feature: Feature, number: int = 0) -> Sample:
         """An example of the first epoch, decoded, with what is learnt of it marked.

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from llmcli.engines.base import Loaded
+from llmcli.engines.known_ids import table_rows
 from llmcli.engines.pytorch import from_scratch, loading, trainable
 from llmcli.engines.pytorch.from_pretrained import read_tokenizer_folder
 from llmcli.errors import InputError
@@ -57,7 +58,10 @@ def _with_head(task: TrainingTask, base: ModelSpec, data: Data, note: Notify) ->
 
 def _with_padding(model: Any, tokenizer: Any) -> Any:
     """Give model and tokenizer a padding token: it is masked out, but they ask for one."""
-    if tokenizer.pad_token_id is None and tokenizer.eos_token_id is not None:
+    rows = table_rows(model)
+    pad = tokenizer.pad_token_id
+    is_usable = pad is not None and (rows is None or pad < rows)
+    if not is_usable and tokenizer.eos_token_id is not None:
         tokenizer.pad_token = tokenizer.eos_token
     if model.config.pad_token_id is None:
         model.config.pad_token_id = tokenizer.pad_token_id

@@ -3,6 +3,7 @@ import random
 import numpy as np
 import pytest
 
+from llmcli.engines.known_ids import Table
 from llmcli.errors import InputError
 from llmcli.training.corpus import Blocks, encode_files
 from llmcli.training.new_tokenizers import END_OF_TEXT, train_tokenizer
@@ -28,10 +29,15 @@ def test_a_vocabulary_too_small_for_the_bytes_is_refused():
         train_tokenizer(["text"], vocab_size=200, max_length=8)
 
 
+def table(tokenizer, rows=None):
+    rows = rows or len(tokenizer)
+    return Table("a model", rows, rows, tokenizer)
+
+
 def test_documents_follow_one_another_with_the_end_token_between(bpe, tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_text('{"text": "a cat"}\n{"text": "a dog"}\n')
-    kept, held = encode_files(bpe, [str(path)], "text")
+    kept, held = encode_files(table(bpe), [str(path)], "text")
     assert bpe.decode(kept) == f"a cat{END_OF_TEXT}a dog{END_OF_TEXT}"
     assert kept.dtype == np.uint32 and len(held) == 0
 
@@ -39,7 +45,9 @@ def test_documents_follow_one_another_with_the_end_token_between(bpe, tmp_path):
 def test_every_nth_document_is_held_out(bpe, tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_text("".join(f'{{"text": "{n}"}}\n' for n in range(1, 31)))
-    kept, held = encode_files(bpe, [str(path)], "text", held_out=0.1)
+    kept, held = encode_files(
+        Table("a model", len(bpe), len(bpe), bpe), [str(path)], "text", held_out=0.1
+    )
     assert bpe.decode(held, skip_special_tokens=True) == "102030"
     assert bpe.decode(kept, skip_special_tokens=True).startswith("12345678911")
 
@@ -47,8 +55,10 @@ def test_every_nth_document_is_held_out(bpe, tmp_path):
 def test_the_end_of_a_txt_file_is_held_out(bpe, tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("abcdefghij" * 100)
-    kept, held = encode_files(bpe, [str(path)], "text", held_out=0.25)
-    whole, _ = encode_files(bpe, [str(path)], "text")
+    kept, held = encode_files(
+        Table("a model", len(bpe), len(bpe), bpe), [str(path)], "text", held_out=0.25
+    )
+    whole, _ = encode_files(table(bpe), [str(path)], "text")
     assert len(held) == int(len(whole) * 0.25)
     assert np.concatenate([kept, held]).tolist() == whole.tolist()
 
@@ -69,3 +79,11 @@ def test_blocks_are_equal_pieces_and_the_rest_is_dropped():
     assert len(blocks) == 2
     assert blocks[1]["input_ids"].tolist() == [4, 5, 6, 7]
     assert blocks[1]["labels"].tolist() == [4, 5, 6, 7]  # the loss leaves out the first
+
+
+def test_a_token_without_a_vector_is_refused_where_it_is(bpe, tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "a"}\n{"text": "\\ud83d\\ude00"}\n')
+    largest = max(bpe("a")["input_ids"])
+    with pytest.raises(InputError, match=r"a.jsonl, line 2: the text has the token .* only"):
+        encode_files(table(bpe, rows=largest + 1), [str(path)], "text")

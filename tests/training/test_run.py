@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from llmcli.engines.known_ids import Table
 from llmcli.errors import InputError, UsageError
 from llmcli.spec import ModelSpec
 from llmcli.tasks.finetune import finetune
@@ -56,7 +57,9 @@ def test_the_perplexity_is_that_of_the_saved_model_on_the_held_out_text(
 
 def held_out_perplexity(model, folder, data):
     """By transformers' own loss, block by block of as many tokens as the model takes."""
-    _, held = encode_files(AutoTokenizer.from_pretrained(folder), [data], "text", held_out=0.1)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    table = Table("the model", len(tokenizer), len(tokenizer), tokenizer)
+    _, held = encode_files(table, [data], "text", held_out=0.1)
     blocks = Blocks(held, model.config.n_positions)
     with torch.no_grad():
         ids = torch.stack([torch.tensor(blocks[at]["input_ids"]) for at in range(len(blocks))])

@@ -12,6 +12,7 @@ from typing import Any
 
 from llmcli import errors
 from llmcli.engines.ct2.support import GROUPS, with_defaults
+from llmcli.errors import ModelUnsuitable
 from llmcli.models.checkpoint import Checkpoint, read_config, read_json
 
 FAILED = 3
@@ -46,14 +47,18 @@ def convert(checkpoint: Checkpoint, target: Path, dtype: str) -> None:
     weights.require_all_taken(weights.prefix(*encoders.BODIES) if group == "encoder" else "")
     tokens = {**full, **_stored_tokens(checkpoint)}
     if group == "seq2seq":
+        embeddings = spec.encoder.embeddings[0]
         _set_tokens(spec.config, tokens, "decoder_start_token_id")
-        spec.register_source_vocabulary(_ids(spec.encoder.embeddings[0]))
+        spec.register_source_vocabulary(_ids(embeddings))
         spec.register_target_vocabulary(_ids(spec.decoder.embeddings))
     else:
         _set_tokens(spec.config, tokens)
         is_encoder = group == "encoder"
         embeddings = spec.encoder.embeddings[0] if is_encoder else spec.decoder.embeddings
         spec.register_vocabulary(_ids(embeddings))
+    if len(embeddings.weight) != full["vocab_size"]:
+        name = checkpoint.model_id
+        raise ModelUnsuitable(f"{name} has {len(embeddings.weight)} embeddings, not its vocab_size")
     spec.validate()
     spec.optimize(quantization=dtype)
     spec.save(str(target))

@@ -9,6 +9,7 @@ from llmcli.engines.ct2.conversion import Dtype, conversion_of, converted
 from llmcli.engines.ct2.engine import Ct2Engine
 from llmcli.engines.ct2.heads import read_head
 from llmcli.engines.ct2.support import UnsupportedByCt2, group_of, reason_against, with_defaults
+from llmcli.engines.known_ids import checked
 from llmcli.errors import ModelUnsuitable
 from llmcli.models.architectures import Kind, context_length
 from llmcli.models.checkpoint import Checkpoint, read_json, weight_files
@@ -53,6 +54,8 @@ def load_converted(
     context = context_length(settings)
     if context is None and settings["model_type"] != "t5":
         raise UnsupportedByCt2("its config.json does not say how many positions it has")
+    if not isinstance(settings.get("vocab_size"), int):
+        raise UnsupportedByCt2("its config.json does not say how many tokens it has")
     dtype: Dtype = "int8" if model.dtype == "int8" else "float32"
     full = with_defaults(settings)
     try:
@@ -60,7 +63,7 @@ def load_converted(
     except (UnsupportedTokenizer, ModelUnsuitable) as error:
         raise UnsupportedByCt2(str(error)) from None
     precision = "float32 (exact)" if dtype == "float32" else INT8
-    return Loaded(
+    loaded = Loaded(
         None,
         tokenizer,
         kind,
@@ -70,7 +73,9 @@ def load_converted(
         config=Settings(_config(full)),
         generation_config=_generation_config(checkpoint, full),
         engine=engine,
+        rows=settings["vocab_size"],
     )
+    return checked(loaded)
 
 
 def _open(

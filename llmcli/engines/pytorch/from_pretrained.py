@@ -9,6 +9,7 @@ from transformers import AutoConfig, AutoTokenizer
 from transformers.utils import logging
 
 from llmcli.models.checkpoint import Checkpoint, check_tokenizer
+from llmcli.models.safetensors import Tensors
 from llmcli.spec import ModelSpec
 from llmcli.system.extras import load_extra
 
@@ -17,8 +18,16 @@ logging.disable_progress_bar()  # stderr belongs to cli/output.py
 
 
 def read_config(checkpoint: Checkpoint, model: ModelSpec) -> Any:
-    """The configuration of transformers, with the defaults of its class."""
-    return AutoConfig.from_pretrained(checkpoint.folder, **_access(checkpoint, model))
+    """The configuration of transformers, with the defaults of its class.
+
+    A padding token that has no row in the embedding table, such as -1, is left out: torch would
+    refuse it, and what is padding is masked.
+    """
+    config = AutoConfig.from_pretrained(checkpoint.folder, **_access(checkpoint, model))
+    pad, rows = (getattr(config, name, None) for name in ("pad_token_id", "vocab_size"))
+    if isinstance(pad, int) and isinstance(rows, int) and not 0 <= pad < rows:
+        config.pad_token_id = None
+    return config
 
 
 def read_tokenizer(checkpoint: Checkpoint, model: ModelSpec) -> Any:
@@ -64,9 +73,29 @@ def read_pickled_network(network_class: Any, checkpoint: Checkpoint, model: Mode
 
 
 def merge_adapters(network: Any, checkpoint: Checkpoint) -> Any:
-    """Add a checkpoint's adapters to the weights of the model that they were trained on."""
+    """Add a checkpoint's adapters to the weights of the model that they were trained on.
+
+    Where they bring an embedding table of another size, for tokens that were added, the model is
+    resized first.
+    """
+    rows = _adapted_rows(network, checkpoint)
+    if rows is not None:
+        network.resize_token_embeddings(rows, mean_resizing=False)
     adapted = peft_library().PeftModel.from_pretrained(network, str(checkpoint.folder))
     return adapted.merge_and_unload()
+
+
+def _adapted_rows(network: Any, checkpoint: Checkpoint) -> int | None:
+    """Rows of the embedding table or output layer among adapters; None if there is none."""
+    tables = (network.get_input_embeddings(), network.get_output_embeddings())
+    weights = [table.weight for table in tables if table is not None]
+    names = [
+        f"base_model.model.{name}"
+        for name, weight in network.named_parameters(remove_duplicate=False)
+        if any(weight is own for own in weights)
+    ]
+    shapes = Tensors([checkpoint.folder / "adapter_model.safetensors"]).shapes()
+    return next((shapes[name][0] for name in names if name in shapes), None)
 
 
 def _access(checkpoint: Checkpoint, model: ModelSpec) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from transformers import (
 )
 
 from llmcli.engines.base import Loaded, Placement
+from llmcli.engines.known_ids import checked, table_rows
 from llmcli.engines.pytorch.device import place
 from llmcli.engines.pytorch.engine import TorchEngine
 from llmcli.engines.pytorch.errors import errors_explained
@@ -81,7 +82,7 @@ def load_encoder(model: ModelSpec) -> Loaded:
     loaded = _load(model, _headless)
     if loaded.kind == "seq2seq":
         encoder = loaded.network.get_encoder()
-        return replace(loaded, network=encoder, engine=TorchEngine(encoder))
+        return checked(replace(loaded, network=encoder, engine=TorchEngine(encoder)))
     return loaded
 
 
@@ -117,11 +118,12 @@ def _load(model: ModelSpec, target_of: Callable[[dict[str, Any]], Target]) -> Lo
             network = merge_adapters(network, checkpoint)
     if adapters is None:
         _require_all_weights(checkpoint, info)
-    if target.kind == "classifier" and network.config.pad_token_id is None:
-        # A causal classifier looks for the last token before the padding.
-        network.config.pad_token_id = tokenizer.pad_token_id
     network = network.to(placement.device).eval()
-    return assemble(network, tokenizer, target.kind, checkpoint, placement)
+    loaded = assemble(network, tokenizer, target.kind, checkpoint, placement)
+    if target.kind == "classifier":
+        # A causal classifier looks for the last token before the padding.
+        network.config.pad_token_id = loaded.pad_token_id
+    return loaded
 
 
 def _base_of(adapters: dict[str, Any], model: ModelSpec) -> Checkpoint:
@@ -137,7 +139,7 @@ def assemble(
     network: Any, tokenizer: Any, kind: Kind, checkpoint: Checkpoint, placement: Placement
 ) -> Loaded:
     """A network with its tokenizer, ready to run on the torch engine."""
-    return Loaded(
+    loaded = Loaded(
         network,
         tokenizer,
         kind,
@@ -147,7 +149,9 @@ def assemble(
         config=network.config,
         generation_config=getattr(network, "generation_config", None),
         engine=TorchEngine(network),
+        rows=table_rows(network),
     )
+    return checked(loaded)
 
 
 UNUSED = ("pooler.",)  # weights of an encoder: the inference room pools token states by itself

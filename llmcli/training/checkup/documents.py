@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
 from llmcli.data.documents import Piece, read_documents
 from llmcli.data.formats import input_format
 from llmcli.data.readers import read_rows
+from llmcli.engines.known_ids import Table
 from llmcli.errors import InputError
 from llmcli.spec import ModelSpec
 from llmcli.training.base import Data, TrainingTask
@@ -59,8 +59,8 @@ def examine_text(task: TrainingTask, base: ModelSpec | None, note: Notify) -> Ch
     raises.
     """
     options = task.options
-    tokenizer, size, reason = _tokenizer(task, base, note)
-    reader = StreamReader(options.columns[0], tokenizer, size)
+    table, size, reason = _table(task, base, note)
+    reader = StreamReader(options.columns[0], table, size)
     fraction = 0.0 if options.eval else options.eval_fraction or 0.0
     train = reader.read(options.train, "train", fraction)
     validation = reader.read(options.eval, "validation", 0.0)
@@ -72,11 +72,12 @@ def examine_text(task: TrainingTask, base: ModelSpec | None, note: Notify) -> Ch
     problems = train.problems + validation.problems
     if reason and not problems:
         problems.append(Problem(options.from_scratch or "", None, "", reason))
-    if tokenizer is not None and own < size and not problems:
+    if table is not None and own < size and not problems:
         reason = f"the training text has {own} tokens, one block needs {size}"
         problems.append(Problem(options.train[0], None, "", reason))
-    sample = shortened([(tokenizer.decode(train.start), False)]) if train.start else ()
-    is_counted = tokenizer is not None
+    start = table.tokenizer.decode(train.start) if table is not None and train.start else ""
+    sample = shortened([(start, False)]) if start else ()
+    is_counted = table is not None
     return Checkup(
         task=options.task,
         model=base.model_id if base else options.from_scratch or "",
@@ -90,15 +91,21 @@ def examine_text(task: TrainingTask, base: ModelSpec | None, note: Notify) -> Ch
     )
 
 
-def _tokenizer(task: TrainingTask, base: ModelSpec | None, note: Notify) -> tuple[Any, int, str]:
-    """The tokenizer and the size of a block; None where it cannot be trained, and why."""
+def _table(
+    task: TrainingTask, base: ModelSpec | None, note: Notify
+) -> tuple[Table | None, int, str]:
+    """The tokenizer with the model's table, and the size of a block.
+
+    None where no tokenizer can be trained, and why.
+    """
     nothing = Data([], [])
     try:
         if base:
             model, tokenizer = load_model(task, base, nothing, note)
         else:
             model, tokenizer = make_model(task, nothing, None, note)
-        return tokenizer, task.limit(model), ""
+        objective = task.objective(model, tokenizer)
+        return objective.table(), objective.limit, ""
     except InputError as error:
         if base:
             raise
@@ -108,10 +115,10 @@ def _tokenizer(task: TrainingTask, base: ModelSpec | None, note: Notify) -> tupl
 class StreamReader:
     """Reads documents as training does, but goes on after rows that cannot be used."""
 
-    def __init__(self, column: str, tokenizer: Any, size: int) -> None:
-        """tokenizer: None counts no tokens. size: tokens of a block."""
-        self._column, self._tokenizer, self._size = column, tokenizer, size
-        self._unknown = None if tokenizer is None else unknown_token(tokenizer)
+    def __init__(self, column: str, table: Table | None, size: int) -> None:
+        """table: with the tokenizer; None counts no tokens. size: tokens of a block."""
+        self._column, self._table, self._size = column, table, size
+        self._unknown = None if table is None else unknown_token(table.tokenizer)
 
     def read(self, paths: Sequence[str], use: str, fraction: float) -> Stream:
         """The documents of some files.
@@ -142,11 +149,11 @@ class StreamReader:
         """Add the documents of a file; returns its tokens."""
         index, total = len(stream.documents), 0
         texts = self._text(path, stream) if is_text else self._rows(path, stream)
-        if self._tokenizer is None:
+        if self._table is None:
             for _ in texts:
                 pass
             return 0
-        for ids in encode_pieces(self._tokenizer, texts, TEXT_PIECES if is_text else ROWS):
+        for ids in encode_pieces(self._table, texts, TEXT_PIECES if is_text else ROWS):
             stream.documents[index].tokens += len(ids)
             total += len(ids)
             stream.unknown += int((ids == self._unknown).sum()) if self._unknown is not None else 0
@@ -176,7 +183,7 @@ class StreamReader:
                 continue
             where, is_empty = f"{path}, {place}", not row.text.strip()
             stream.documents.append(Document(where, key_of([row.text]), is_empty))
-            yield Piece(row.text, last=True)
+            yield Piece(row.text, last=True, where=where)
 
 
 def _findings(kept: Sequence[Document], held: Sequence[Document]) -> Iterator[Finding]:

@@ -68,7 +68,7 @@ def _examples(
     if not items:
         return [], [], 0
     try:
-        made = objective.examples([item.row for item in items])
+        made = objective.known_examples([item.row for item in items])
     except InputError as error:
         if len(items) == 1:
             problems.append(_problem(items[0], error))

@@ -51,8 +51,8 @@ def _joint_task(entry: TaskEntry, options: Training, base: ModelSpec, note: Noti
     return JointTask(
         name=entry.name,
         objective=objective,
-        train=objective.examples(data.train),
-        held_out=objective.examples(data.held_out) if data.held_out else None,
+        train=objective.known_examples(data.train),
+        held_out=objective.known_examples(data.held_out) if data.held_out else None,
         batch_size=task.options.batch_size or 1,
         weight=entry.weight,
     )

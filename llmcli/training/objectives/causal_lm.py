@@ -84,12 +84,12 @@ class PackedText(CausalTask):
     def datasets(
         self, objective: Objective, data: Data, note: Notify
     ) -> tuple[Dataset, Dataset | None]:
-        options, size, tokenizer = self.options, objective.limit, objective.tokenizer
+        options, size, table = self.options, objective.limit, objective.table()
         column = options.columns[0]
         fraction = 0.0 if options.eval else options.eval_fraction or 0.0
-        train, held_out = encode_files(tokenizer, options.train, column, fraction)
+        train, held_out = encode_files(table, options.train, column, fraction)
         if options.eval:
-            held_out, _ = encode_files(tokenizer, options.eval, column)
+            held_out, _ = encode_files(table, options.eval, column)
         if len(train) < size:
             raise InputError(
                 f"the training text has {len(train)} tokens, one block needs {size}: "

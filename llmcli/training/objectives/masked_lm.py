@@ -67,6 +67,12 @@ class MaskedObjective(RowObjective):
     def __init__(self, task: MaskedLM, model: Any, tokenizer: Any) -> None:
         super().__init__(task, model, tokenizer)
         self._fraction, self._seed = task.options.mask_fraction, task.options.seed
+        self._size = min(len(tokenizer), self.rows or len(tokenizer))
+        if self.rows is not None and tokenizer.mask_token_id >= self.rows:
+            raise ModelUnsuitable(
+                f"the mask token has id {tokenizer.mask_token_id}, but the model has vectors for "
+                f"the ids 0 to {self.rows - 1} only"
+            )
 
     def examples(self, rows: Sequence[Row]) -> Examples:
         """A long text gives several examples."""
@@ -110,7 +116,7 @@ class MaskedObjective(RowObjective):
             if draw < 0.8:
                 ids[position] = self.tokenizer.mask_token_id
             elif draw < 0.9:
-                ids[position] = int(random.integers(len(self.tokenizer)))
+                ids[position] = int(random.integers(self._size))
         return ids, labels
 
     def loss(self, model: Any, batch: Batch) -> tuple[Tensor, Any]:
