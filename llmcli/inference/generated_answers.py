@@ -14,6 +14,7 @@ from llmcli.inference.encoding import Fitting, cut_text
 from llmcli.inference.prompts import CHAT, PLAIN, SEQ2SEQ, encode_prompt, has_chat_template
 from llmcli.spec import Chat, Decoding, Overflow
 from llmcli.spec.tasks import AnswerOptions
+from llmcli.tokenization.text_stream import without_broken_end
 
 DECODING = Decoding(logprobs=1)  # greedy; the score is computed from the log-probabilities
 SLACK = 8  # tokens that a part of the context may gain at the joints with the rest of the prompt
@@ -114,7 +115,7 @@ class Reading:
         return text
 
     def _answer(self, tokens: list[int], logprobs: list[float]) -> Written:
-        text = self._decode(tokens).strip()
+        text = without_broken_end(self._decode(tokens)).strip()
         if self._loaded.kind == "causal" and not self._is_chat:
             text = text.split("\n")[0].strip()
         return Written(text, math.exp(sum(logprobs) / len(logprobs)) if logprobs else 0.0)

@@ -14,6 +14,7 @@ from llmcli.decoding.validation import DEFAULT_NEW_TOKENS
 from llmcli.engines.base import Loaded, end_tokens
 from llmcli.engines.known_ids import checked
 from llmcli.errors import InputError
+from llmcli.inference.encoding import start_of
 from llmcli.inference.prompts import encode_prompt, room
 from llmcli.spec import Chat, Decoding, Overflow
 from llmcli.tokenization.text_stream import TextStream, token_namer
@@ -189,14 +190,15 @@ class Generator:
             return Failure(row, error)
 
     def _fitted(self, ids: list[int]) -> tuple[list[int], Overflow | None]:
-        """The end of a prompt that leaves room for the new tokens."""
+        """The end of a prompt that leaves room for the new tokens, after what begins a text."""
         context = self._loaded.context
         if self._on_overflow != "truncate" or context is None or self._chat.is_on:
             return ids, None
         most = context - (self._options.max_new_tokens or min(DEFAULT_NEW_TOKENS, context // 2))
         if most < 1 or len(ids) <= most:
             return ids, None
-        return ids[-most:], "truncate"
+        start = start_of(self._loaded.tokenizer, ids)[: most - 1]
+        return [*start, *ids[len(start) - most :]], "truncate"
 
 
 def _search(loaded: Loaded, prompts: Sequence[Prompt], options: Decoding) -> list[list[Generation]]:
@@ -221,7 +223,9 @@ def _from_hypothesis(
     return Generation(
         row=prompt.row,
         prompt=prompt.row.text,
-        text="".join([*map(stream.push, hypothesis.tokens), stream.flush()]),
+        text="".join(
+            [*map(stream.push, hypothesis.tokens), stream.flush(is_cut=not hypothesis.ended)]
+        ),
         index=index,
         prompt_tokens=len(prompt.ids),
         new_tokens=len(hypothesis.tokens),
@@ -280,7 +284,7 @@ class Sequences:
             if text:
                 yield text
         for sequence in self._sequences:
-            text = sequence.stream.flush()
+            text = sequence.stream.flush(is_cut=sequence.finish_reason == "length")
             if sequence.stream.stopped:
                 sequence.finish_reason = "stop"
             if text:

@@ -8,7 +8,7 @@ from llmcli.data.rows import Failure, Row
 from llmcli.engines.base import Loaded
 from llmcli.errors import InputError
 from llmcli.inference.batches import Job
-from llmcli.inference.encoding import Fitting, cut_text
+from llmcli.inference.encoding import Fitting, cut_text, encode_text
 from llmcli.spec import Overflow
 
 
@@ -38,7 +38,9 @@ class Likelihood:
         self._shared = _common_prefix_length(self._tails)
 
     def _ids(self, text: str, *, special: bool = True) -> list[int]:
-        encoding = self._loaded.tokenizer(text, add_special_tokens=special, verbose=False)
+        if special:
+            return encode_text(self._loaded.tokenizer, text)
+        encoding = self._loaded.tokenizer(text, add_special_tokens=False, verbose=False)
         ids: list[int] = encoding["input_ids"]
         return ids
 

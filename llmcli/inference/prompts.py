@@ -2,6 +2,7 @@
 
 from llmcli.engines.base import Loaded
 from llmcli.errors import InputError, ModelUnsuitable
+from llmcli.inference.encoding import encode_text
 from llmcli.spec import Chat
 
 # How a model that writes is asked a question about a text.
@@ -20,7 +21,7 @@ def encode_prompt(loaded: Loaded, text: str, chat: Chat) -> list[int]:
     """
     if chat.is_on:
         return _encode_chat(loaded, text, chat.system)
-    ids: list[int] = loaded.tokenizer(text, verbose=False)["input_ids"]
+    ids = encode_text(loaded.tokenizer, text)
     if not ids:
         start = loaded.tokenizer.bos_token_id
         if start is None:

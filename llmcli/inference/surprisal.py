@@ -133,7 +133,8 @@ class Scoring:
         encoded = self._loaded.tokenizer(
             text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
         )
-        prefix = [] if self.start is None else [self.start]
+        is_typed = encoded["input_ids"][:1] == [self.start]
+        prefix = [] if self.start is None or is_typed else [self.start]
         starts = [0] * len(prefix) + [start for start, _ in encoded["offset_mapping"]]
         return prefix + encoded["input_ids"], starts
 

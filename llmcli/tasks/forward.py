@@ -13,6 +13,7 @@ from llmcli.data.rows import Failure, Row, failed
 from llmcli.engines.base import Loaded
 from llmcli.engines.pytorch import loading
 from llmcli.errors import InputError, LlmcliError
+from llmcli.inference.encoding import encode_text
 from llmcli.inference.loading import AnyModel, load_part
 from llmcli.models.architectures import Kind
 from llmcli.models.starters import GENERATE, Note, ignore
@@ -123,7 +124,7 @@ def _forward_one(loaded: Loaded, row: Row, top: int) -> Forward:
 
 
 def _encode(loaded: Loaded, text: str) -> list[int]:
-    ids: list[int] = loaded.tokenizer(text, verbose=False)["input_ids"]
+    ids = encode_text(loaded.tokenizer, text)
     if not ids:
         raise InputError("the text is empty: there is no token to look at")
     if loaded.context and len(ids) > loaded.context:

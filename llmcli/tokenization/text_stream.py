@@ -84,7 +84,8 @@ class TextStream:
 
     The strings that `push` and `flush` return, joined, are the decoded text up to the stop string.
     Incomplete characters are held back until their other bytes arrive, and so is text that may be
-    the beginning of a stop string.
+    the beginning of a stop string. Special tokens are no part of the text, but a stop string may
+    name one, such as `<|im_end|>`, alone or beside text.
     after: ids of the prompt, so that a first word keeps the space before it.
     """
 
@@ -97,27 +98,45 @@ class TextStream:
         self._ids = list(after[-CONTEXT:])
         self._shown = len(self._ids)  # ids before this one are in the returned text already
         self._context = 0  # ids from here to `_shown` are decoded again, for the spaces between
-        self._held = ""  # text that may begin a stop string
+        self._names: dict[int, str] = {}  # of the special tokens, and "" of the others
+        self._held = _Held()  # what may begin a stop string
 
     def push(self, token: int) -> str:
         """Add one id; return the text that is certain now, which is often empty."""
         if self.stopped:
             return ""
+        if name := self._special_name(token):
+            return self._push_special(name)
         self._ids.append(token)
         text = self._fresh()
         if text.endswith(BROKEN):
             return ""
-        self._advance()
+        if text:  # else the space before the next word depends on the words before this token
+            self._advance()
         return self._release(text)
 
-    def flush(self) -> str:
-        """Return the text that was held back, after the last token."""
+    def _push_special(self, name: str) -> str:
+        """Take a special token, which spells nothing: words are decoded as if it were not there."""
+        if not self._stop:
+            return ""
+        text = self._fresh()  # bytes that no other token completes
+        if text:
+            self._advance()
+        text = self._release(text)
+        return text if self.stopped else text + self._release(name, is_text=False)
+
+    def flush(self, *, is_cut: bool = False) -> str:
+        """Return the text that was held back, after the last token.
+
+        is_cut: more tokens would have followed, so that an incomplete character is left out.
+        """
         if self.stopped:
             return ""
         text = self._fresh()
         self._advance()
-        tail = self._release(text) + self._held
-        self._held = ""
+        tail = self._release(without_broken_end(text) if is_cut else text)
+        if not self.stopped:
+            tail += self._held.take(len(self._held))
         return tail
 
     def _fresh(self) -> str:
@@ -129,18 +148,57 @@ class TextStream:
         decoded: str = self._decode(ids, skip_special_tokens=True)
         return decoded
 
+    def _special_name(self, token: int) -> str:
+        """How a special token is spelled; empty for a token of the text."""
+        if token not in self._names:
+            name = "" if self._text([token]) else self._decode([token], skip_special_tokens=False)
+            self._names[token] = name.strip()
+        return self._names[token]
+
     def _advance(self) -> None:
         self._context, self._shown = self._shown, len(self._ids)
 
-    def _release(self, text: str) -> str:
-        text = self._held + text
-        ends = [at for at in (text.find(stop) for stop in self._stop) if at >= 0]
+    def _release(self, text: str, *, is_text: bool = True) -> str:
+        held = self._held
+        held.add(text, is_text)
+        ends = [at for at in (held.characters.find(stop) for stop in self._stop) if at >= 0]
         if ends:
-            self.stopped, self._held = True, ""
-            return text[: min(ends)]
-        keep = max((_overlap(text, stop) for stop in self._stop), default=0)
-        self._held = text[len(text) - keep :]
-        return text[: len(text) - keep]
+            self.stopped = True
+            return held.take(min(ends))
+        keep = max((_overlap(held.characters, stop) for stop in self._stop), default=0)
+        return held.take(len(held) - keep)
+
+
+class _Held:
+    """Text, and between it special tokens, which stop strings are looked for in."""
+
+    def __init__(self) -> None:
+        self.characters = ""
+        self._is_text: list[bool] = []  # of each character: it is no part of a special token
+
+    def __len__(self) -> int:
+        return len(self.characters)
+
+    def add(self, text: str, is_text: bool) -> None:
+        """Append text, or the name of a special token."""
+        self.characters += text
+        self._is_text += [is_text] * len(text)
+
+    def take(self, count: int) -> str:
+        """Remove the first characters; return those of the text."""
+        taken = zip(self.characters[:count], self._is_text, strict=False)
+        text = "".join(character for character, is_text in taken if is_text)
+        self.characters, self._is_text = self.characters[count:], self._is_text[count:]
+        return text
+
+
+def without_broken_end(text: str) -> str:
+    """Text without an incomplete character at its end, of which the other bytes never came.
+
+    >>> without_broken_end("看\ufffd\ufffd")
+    '看'
+    """
+    return text.rstrip(BROKEN)
 
 
 def _overlap(text: str, stop: str) -> int:

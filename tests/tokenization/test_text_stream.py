@@ -15,10 +15,10 @@ from llmcli.tokenization.text_stream import (
 ARTICLE = "我明天要去看电影。"
 
 
-def pieces_of(tokenizer, ids, stop=()):
+def pieces_of(tokenizer, ids, stop=(), is_cut=False):
     stream = TextStream(tokenizer, stop)
     pieces = [stream.push(token) for token in ids]
-    return [*pieces, stream.flush()], stream
+    return [*pieces, stream.flush(is_cut=is_cut)], stream
 
 
 def test_the_byte_table_is_that_of_gpt2():
@@ -124,3 +124,63 @@ def test_nothing_comes_after_a_stop_string(bpe):
     pieces, stream = pieces_of(bpe, bpe("a cat sat")["input_ids"], (" cat",))
     assert "".join(pieces) == "a"
     assert stream.push(5) == ""
+
+
+@pytest.fixture(scope="module")
+def words():
+    """Whole words with their spaces, and special tokens between which a model may write."""
+    from tests.tiny_models import metaspace_tokenizer
+
+    tokenizer = metaspace_tokenizer()
+    tokenizer.add_special_tokens({"eos_token": "</s>", "additional_special_tokens": ["<|im_end|>"]})
+    return tokenizer
+
+
+THE, CAT, SAT, ON, END, TURN = 1, 2, 3, 4, 300, 301
+
+
+@pytest.mark.parametrize(
+    ("ids", "expected"),
+    [
+        ([THE, TURN, CAT, SAT], "the cat sat"),
+        ([THE, TURN, END, TURN, CAT], "the cat"),
+        ([TURN, THE, CAT, END], "the cat"),
+        ([THE, *[TURN] * 40, CAT], "the cat"),
+    ],
+)
+def test_a_token_that_spells_nothing_leaves_the_spaces(words, ids, expected):
+    pieces, _ = pieces_of(words, ids)
+    assert "".join(pieces) == expected == words.decode(ids, skip_special_tokens=True)
+
+
+@pytest.mark.parametrize(
+    ("stop", "expected"),
+    [
+        (("</s>",), "the cat"),
+        (("<|im_end|>",), "the"),
+        (("<|im_end|>", "</s>"), "the"),
+        (("cat</s>",), "the "),  # text before the token
+        (("</s> sat",), "the cat"),  # text after it
+        (("</s> on",), "the cat sat on"),
+        (("<|im",), "the"),
+    ],
+)
+def test_a_stop_string_may_name_a_special_token(words, stop, expected):
+    pieces, stream = pieces_of(words, [THE, TURN, CAT, END, SAT, ON], stop)
+    assert "".join(pieces) == expected
+    assert stream.stopped is (not expected.endswith("on"))
+
+
+def test_a_special_token_in_the_middle_of_a_character_stops_too(bpe):
+    ids = [*bpe("a")["input_ids"], *bpe("看")["input_ids"][:2], bpe.eos_token_id]
+    pieces, stream = pieces_of(bpe, ids, (bpe.eos_token,))
+    assert stream.stopped and "".join(pieces) == bpe.decode(ids, skip_special_tokens=True)
+
+
+@pytest.mark.parametrize("size", range(1, 9))
+def test_a_text_that_is_cut_ends_with_a_whole_character(bpe, size):
+    ids = bpe("a看电影")["input_ids"][:size]
+    pieces, _ = pieces_of(bpe, ids, is_cut=True)
+    assert "".join(pieces) == bytes.decode("a看电影".encode()[:size], errors="ignore")
+    whole, _ = pieces_of(bpe, ids)
+    assert "".join(whole) == bpe.decode(ids)

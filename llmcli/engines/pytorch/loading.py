@@ -111,6 +111,8 @@ def _load(model: ModelSpec, target_of: Callable[[dict[str, Any]], Target]) -> Lo
     base = checkpoint if adapters is None else _base_of(adapters, model)
     with errors_explained(checkpoint):
         config = read_config(checkpoint, model)
+        if adapters is not None:  # their own table, if they have one, is larger than the base's
+            config.vocab_size = read_config(base, model).vocab_size
         target = target_of(config.to_dict())
         tokenizer = locked(read_tokenizer(checkpoint, model))
         network, info = read_network(target.network_class, base, model, config, placement.dtype)

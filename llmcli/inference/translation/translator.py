@@ -17,6 +17,7 @@ from llmcli.inference.translation.languages import base, find_language, is_unspa
 from llmcli.inference.translation.layout import Piece, pieces, put_together
 from llmcli.spec import Decoding, Overflow
 from llmcli.spec.tasks import TranslateOptions
+from llmcli.tokenization.text_stream import without_broken_end
 
 MOST_NEW_TOKENS = 512  # unless the user or the checkpoint sets a limit
 
@@ -232,7 +233,7 @@ class Translator:
 
     def _decode(self, hypothesis: Hypothesis) -> str:
         text: str = self._loaded.tokenizer.decode(list(hypothesis.tokens), skip_special_tokens=True)
-        return text.strip()
+        return (text if hypothesis.ended else without_broken_end(text)).strip()
 
 
 def _best(outputs: Sequence[list[Hypothesis]], count: int) -> list[list[Hypothesis]]:
