@@ -56,12 +56,16 @@ def convert(checkpoint: Checkpoint, target: Path, dtype: str) -> None:
         is_encoder = group == "encoder"
         embeddings = spec.encoder.embeddings[0] if is_encoder else spec.decoder.embeddings
         spec.register_vocabulary(_ids(embeddings))
-    if len(embeddings.weight) != full["vocab_size"]:
-        name = checkpoint.model_id
-        raise ModelUnsuitable(f"{name} has {len(embeddings.weight)} embeddings, not its vocab_size")
+    _require_rows(checkpoint, len(embeddings.weight), full["vocab_size"])
     spec.validate()
     spec.optimize(quantization=dtype)
     spec.save(str(target))
+
+
+def _require_rows(checkpoint: Checkpoint, rows: int, stated: int) -> None:
+    """Raise ModelUnsuitable unless the embedding table has as many rows as config.json states."""
+    if rows != stated:
+        raise ModelUnsuitable(f"{checkpoint.model_id} has {rows} embeddings, not its vocab_size")
 
 
 def _stored_tokens(checkpoint: Checkpoint) -> dict[str, Any]:

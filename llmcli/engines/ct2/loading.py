@@ -48,14 +48,9 @@ def load_converted(
     conversion cannot be stored; ModelNotFound for an incomplete download.
     """
     require_extra("ctranslate2", "the ct2 engine")
-    reason = reason_against(settings, kind)
+    reason = reason_against(settings, kind) or _unstated(settings)
     if reason is not None:
         raise UnsupportedByCt2(reason)
-    context = context_length(settings)
-    if context is None and settings["model_type"] != "t5":
-        raise UnsupportedByCt2("its config.json does not say how many positions it has")
-    if not isinstance(settings.get("vocab_size"), int):
-        raise UnsupportedByCt2("its config.json does not say how many tokens it has")
     dtype: Dtype = "int8" if model.dtype == "int8" else "float32"
     full = with_defaults(settings)
     try:
@@ -67,7 +62,7 @@ def load_converted(
         None,
         tokenizer,
         kind,
-        context,
+        context_length(settings),
         checkpoint,
         Placement("cpu", dtype, f"cpu by ct2, {precision}"),
         config=Settings(_config(full)),
@@ -76,6 +71,15 @@ def load_converted(
         rows=settings["vocab_size"],
     )
     return checked(loaded)
+
+
+def _unstated(settings: dict[str, Any]) -> str | None:
+    """What config.json leaves out that must be known; None if it states all."""
+    if context_length(settings) is None and settings["model_type"] != "t5":
+        return "its config.json does not say how many positions it has"
+    if not isinstance(settings.get("vocab_size"), int):
+        return "its config.json does not say how many tokens it has"
+    return None
 
 
 def _open(
