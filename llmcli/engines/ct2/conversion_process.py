@@ -46,15 +46,13 @@ def convert(checkpoint: Checkpoint, target: Path, dtype: str) -> None:
     spec = builders[full["model_type"]](weights, full)
     weights.require_all_taken(weights.prefix(*encoders.BODIES) if group == "encoder" else "")
     tokens = {**full, **_stored_tokens(checkpoint)}
+    embeddings = spec.decoder.embeddings if group == "causal" else spec.encoder.embeddings[0]
     if group == "seq2seq":
-        embeddings = spec.encoder.embeddings[0]
         _set_tokens(spec.config, tokens, "decoder_start_token_id")
         spec.register_source_vocabulary(_ids(embeddings))
         spec.register_target_vocabulary(_ids(spec.decoder.embeddings))
     else:
         _set_tokens(spec.config, tokens)
-        is_encoder = group == "encoder"
-        embeddings = spec.encoder.embeddings[0] if is_encoder else spec.decoder.embeddings
         spec.register_vocabulary(_ids(embeddings))
     _require_rows(checkpoint, len(embeddings.weight), full["vocab_size"])
     spec.validate()
