@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from llmcli.api.load import load as load
     from llmcli.api.stream import Stream as Stream
     from llmcli.api.stream import stream as stream
+    from llmcli.api.tag import tag as tag
     from llmcli.api.tokenize import tokenize as tokenize
     from llmcli.api.translate import translate as translate
     from llmcli.data.rows import Failure as Failure
@@ -61,6 +62,8 @@ if TYPE_CHECKING:
     from llmcli.inference.generation import TokenChance as TokenChance
     from llmcli.inference.generation import TokenStep as TokenStep
     from llmcli.inference.loading import Model as Model
+    from llmcli.inference.tagging import Entity as Entity
+    from llmcli.inference.tagging import Tagged as Tagged
     from llmcli.inference.translation.translator import Sentence as Sentence
     from llmcli.inference.translation.translator import Translation as Translation
     from llmcli.spec import BatchOptions as BatchOptions
@@ -73,6 +76,7 @@ if TYPE_CHECKING:
     from llmcli.spec.tasks import ClassifyOptions as ClassifyOptions
     from llmcli.spec.tasks import EmbedOptions as EmbedOptions
     from llmcli.spec.tasks import FillOptions as FillOptions
+    from llmcli.spec.tasks import TagOptions as TagOptions
     from llmcli.spec.tasks import TranslateOptions as TranslateOptions
     from llmcli.spec.training import LoraOptions as LoraOptions
     from llmcli.spec.training import Training as Training
@@ -101,6 +105,7 @@ _NAMES = {
     "api.inputs": "ModelLike Text Texts rows",
     "api.load": "load",
     "api.stream": "Stream stream",
+    "api.tag": "tag",
     "api.tokenize": "tokenize",
     "api.translate": "translate",
     "data.rows": "Failure Row",
@@ -115,10 +120,13 @@ _NAMES = {
     "inference.filling": "Filled Gap ScoredWord",
     "inference.generation": "Generation TokenChance TokenStep",
     "inference.loading": "Model",
+    "inference.tagging": "Entity Tagged",
     "inference.translation.translator": "Sentence Translation",
     "spec": "BatchOptions Chat Decoding ModelSpec",
     "spec.evaluation": "EvaluateOptions PerplexityOptions",
-    "spec.tasks": "AnswerOptions ClassifyOptions EmbedOptions FillOptions TranslateOptions",
+    "spec.tasks": (
+        "AnswerOptions ClassifyOptions EmbedOptions FillOptions TagOptions TranslateOptions"
+    ),
     "spec.training": "LoraOptions Training",
     "tasks.forward": "Forward Position Prediction",
     "tasks.tokenize": "Tokenized",

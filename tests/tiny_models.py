@@ -192,3 +192,28 @@ def scaled(folder: Path, factor: float) -> Path:
     state = {name: value * factor for name, value in load_file(path).items()}
     save_file(state, path, metadata={"format": "pt"})
     return folder
+
+
+def make_tagger(folder: Path, tags: dict[str, str], rest: str = "O", **settings: Any) -> Path:
+    """Save a BERT that gives each word the tag that is given for it, and `rest` to unknown words.
+
+    Its states are the one-hot vectors of the tags, which no layer changes but for their scale.
+    """
+    import torch
+
+    names = sorted({*tags.values(), rest})
+    size = len(names)
+    shape = {"hidden_size": size, "num_attention_heads": 1, "intermediate_size": size}
+    numbered = labels(dict(enumerate(names)))
+    make_bert(folder, "TokenClassification", tuple(tags), **{**shape, **numbered, **settings})
+    from transformers import BertForTokenClassification
+
+    model = BertForTokenClassification.from_pretrained(folder)
+    for name, parameter in model.named_parameters():
+        parameter.data.fill_(float("LayerNorm.weight" in name))
+    words = model.bert.embeddings.word_embeddings.weight.data
+    for at, tag in enumerate([*[rest] * 5, *tags.values()]):
+        words[at, names.index(tag)] = 1.0
+    model.classifier.weight.data.copy_(4 * torch.eye(size))
+    model.save_pretrained(folder)
+    return folder

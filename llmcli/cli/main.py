@@ -18,6 +18,7 @@ from llmcli.errors import Interrupted, LlmcliError, is_out_of_memory
 COMMANDS = {
     "generate": "Continue TEXT with a causal language model.",
     "classify": "Classify TEXT: each label with its probability.",
+    "tag": "Tag TEXT: named entities, or whatever a token-classification model was trained on.",
     "translate": "Translate TEXT from one language to another.",
     "answer": "Answer questions about a text.",
     "fill": "Fill the gaps of a text with a masked language model.",

@@ -23,7 +23,8 @@ class Outputs:
     """What a forward pass returns; a field is None where the model has no such head."""
 
     logits: Floats | None = None
-    """(B, L) of a classifier; (B, T, V) of a language model, or (n, V) at selected positions."""
+    """(B, L) of a classifier, (B, T, L) of a token classifier; (B, T, V) of a language model, or
+    (n, V) at selected positions."""
     hidden: Floats | None = None
     """(B, T, D) token states, of a model without a head."""
     starts: Floats | None = None

@@ -199,7 +199,8 @@ def _reason_by_hardware(
 
         if not is_converted(checkpoint, kind, "float32"):
             return "the model is large and not converted yet; `engine`=ct2 converts it"
-    if group_of(kind) == "encoder" and work >= LARGE_WORK and model.dtype == "auto":
+    gains = group_of(kind) == "encoder" and kind != "tagger"  # whose tags would change
+    if gains and work >= LARGE_WORK and model.dtype == "auto":
         return BFLOAT16 if has_fast_bfloat16() else None
     if writes_much and "avx512" in describe().instructions:
         return PACKED

@@ -87,6 +87,7 @@ COMMANDS: dict[Kind, str] = {
     "masked": "fill",
     "seq2seq": "translate",
     "classifier": "classify",
+    "tagger": "tag",
     "reader": "answer",
     "encoder": "embed",
 }

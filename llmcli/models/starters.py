@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from llmcli.errors import UsageError
 from llmcli.spec import ModelSpec
 
 Note = Callable[[str], None]
@@ -24,6 +25,7 @@ class DefaultModel:
     """What a task loads if the user names no model."""
 
     model_id: str
+    """Empty: no starter does the task, and the user must name a model."""
     larger: str = "gpt2"
     """A full-size model for the same task, where `model_id` is a starter."""
 
@@ -42,6 +44,7 @@ ANSWER = DefaultModel(ENCODER, "distilbert/distilbert-base-cased-distilled-squad
 EMBED = DefaultModel(ENCODER, "sentence-transformers/all-MiniLM-L6-v2")
 FILL = DefaultModel(ENCODER, "google-bert/bert-base-uncased")
 TRANSLATE = DefaultModel(TRANSLATOR, "Helsinki-NLP/opus-mt-FROM-TO")
+TAG = DefaultModel("", "dslim/bert-base-NER")
 ENTAILMENT = DefaultModel("facebook/bart-large-mnli")
 """For labels that a classifier was not trained on."""
 
@@ -54,8 +57,14 @@ def choose_model(model: ModelSpec | None, default: DefaultModel, note: Note = ig
     """The model that the user named, else the default, of which `note` is told.
 
     model: None, or one without a `model_id`, names no model; its other settings are kept.
+    Raises UsageError where there is no default.
     """
     if model is not None and model.model_id:
         return model
+    if not default.model_id:
+        raise UsageError(
+            f"no starter model does this: name one by `model`, such as {default.larger}, or train "
+            "your own: llmcli finetune --task token-classification"
+        )
     note(default.note)
     return replace(model or ModelSpec(), model_id=default.model_id)

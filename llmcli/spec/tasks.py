@@ -88,3 +88,17 @@ class BenchOptions:
     batch_size: int = 16
     repeats: int = 3
     """The median of this many timings is reported."""
+
+
+Aggregation = Literal["word", "none", "simple", "first", "average", "max"]
+AGGREGATIONS: tuple[Aggregation, ...] = ("word", "none", "simple", "first", "average", "max")
+
+
+@dataclass(frozen=True, slots=True)
+class TagOptions:
+    """What is tagged, and how the tags of tokens become entities."""
+
+    aggregation: Aggregation = "word"
+    """word: each word has the tag of its first token; the others are those of transformers."""
+    words: bool = False
+    """The text is words already: a list, or with a space between any two; each gets a tag."""

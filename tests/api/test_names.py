@@ -13,19 +13,19 @@ import llmcli
 
 FUNCTIONS = {
     *("answer", "classify", "compare", "embed", "evaluate", "fill", "finetune", "forward"),
-    *("generate", "load", "rows", "stream", "tokenize", "translate"),
+    *("generate", "load", "rows", "stream", "tag", "tokenize", "translate"),
 }
 OPTIONS = {
     *("AnswerOptions", "BatchOptions", "Chat", "ClassifyOptions", "Decoding", "EmbedOptions"),
     *("EvaluateOptions", "FillOptions", "LoraOptions", "ModelSpec", "PerplexityOptions"),
-    *("Training", "TranslateOptions"),
+    *("TagOptions", "Training", "TranslateOptions"),
 }
 RESULTS = {
-    *("Answer", "Classification", "Embedding", "Filled", "Forward", "Generation", "Tokenized"),
-    *("Translation", "Failure", "Report", "Comparison", "Finetuned"),
+    *("Answer", "Classification", "Embedding", "Filled", "Forward", "Generation", "Tagged"),
+    *("Tokenized", "Translation", "Failure", "Report", "Comparison", "Finetuned"),
 }
 PARTS = {
-    *("Gap", "LabelScore", "Position", "Prediction", "Row", "ScoredAnswer", "ScoredWord"),
+    *("Entity", "Gap", "LabelScore", "Position", "Prediction", "Row", "ScoredAnswer", "ScoredWord"),
     *("Sentence", "Token", "TokenChance", "TokenStep", "Change", "ClassScore", "Curves"),
     *("Details", "Difference", "McnemarTest", "Measure", "Mistake", "Note", "Progress"),
     *("RowFailure", "Slice"),

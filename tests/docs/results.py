@@ -23,6 +23,7 @@ PAGE = DOCS / "results.md"
 RECORDS = {
     "llmcli generate": llmcli.Generation,
     "llmcli classify": llmcli.Classification,
+    "llmcli tag": llmcli.Tagged,
     "llmcli answer": llmcli.Answer,
     "llmcli translate": llmcli.Translation,
     "llmcli fill": llmcli.Filled,

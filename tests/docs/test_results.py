@@ -15,13 +15,15 @@ from llmcli.system.measure import Machine
 from llmcli.tasks.bench import BenchReport
 from tests.docs.results import PAGE, PYTHON_ONLY, RECORDS, documented, page
 from tests.docs.tables import TABLES
+from tests.tiny_models import make_tagger
 
-OPTIONAL = {"pair", "logprobs"}
+OPTIONAL = {"pair", "logprobs", "predicted_tags"}
 """Fields that a record has only if they were asked for."""
 SHORT = ("-n", "3", "-m", "gpt2-stories")
 ARGUMENTS = {
     "llmcli generate": ("Once", *SHORT),
     "llmcli classify": ("A good film",),
+    "llmcli tag": ("Anna met Bob", "--words"),
     "llmcli answer": ("Who wrote it?", "--context", "Jane Austen wrote Emma."),
     "llmcli translate": ("I am tired. Where is the station?", "-f", "en", "-t", "fr"),
     "llmcli fill": ("The [MASK] sat on the [MASK].",),
@@ -54,8 +56,11 @@ def test_new_fields_get_the_present_version_and_old_ones_keep_theirs(monkeypatch
 
 
 @pytest.mark.parametrize("command", RECORDS)
-def test_what_a_command_prints_is_as_the_page_says(run, command):
+def test_what_a_command_prints_is_as_the_page_says(run, command, tmp_path):
     words = command.split()[1:]
+    if command == "llmcli tag":  # it has no starter
+        tags = {"Anna": "B-PER", "Bob": "B-PER", "met": "O"}
+        words += ["-m", make_tagger(tmp_path / "tagger", tags)]
     result = run(*words, *ARGUMENTS[command], "--json")
     assert result.exit_code == 0, result.stderr
     records = json.loads(result.stdout)

@@ -35,7 +35,7 @@ class Source:
         """A row made of its fields, or one with an error if a column is missing or not text."""
         error = self._problem(fields)
         if error is not None:
-            return Row(number, "", fields, error, fraction_read=fraction_read)
+            return Row(number, "", fields, error, columns=self.columns, fraction_read=fraction_read)
         return Row(
             number,
             text=fields[self.columns[0]] if self.columns else "",

@@ -68,6 +68,12 @@ def _roberta_classifier(weights: Tensors, settings: dict[str, Any]) -> Head:
     return _classifier(first, np.tanh, _linear(weights, "classifier.out_proj"))
 
 
+def _tagger(weights: Tensors, settings: dict[str, Any]) -> Head:
+    """Logits from the state of each token."""
+    step = _linear(weights, "classifier")
+    return lambda hidden, positions: Outputs(logits=step(hidden))  # (B, T, L)
+
+
 def _reader(weights: Tensors, settings: dict[str, Any]) -> Head:
     both = _linear(weights, "qa_outputs")
 
@@ -121,6 +127,7 @@ HEADS: dict[tuple[str, Kind], Callable[[Tensors, dict[str, Any]], Head]] = {
     ("bert", "classifier"): _bert_classifier,
     ("distilbert", "classifier"): _distilbert_classifier,
     **{(name, "classifier"): _roberta_classifier for name in _ROBERTA},
+    **{(name, "tagger"): _tagger for name in ("bert", "distilbert", *_ROBERTA)},
     **{(name, "reader"): _reader for name in ("bert", "distilbert", *_ROBERTA)},
     ("bert", "masked"): _masked(
         "cls.predictions.transform.dense",
