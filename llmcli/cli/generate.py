@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from llmcli.cli.options.decoding import chat_options, decoding_options
+from llmcli.cli.options.decoding import chat_options, decoding_options, prompt_option
 from llmcli.cli.options.input import input_options
 from llmcli.cli.options.model import model_options
 from llmcli.cli.options.rows import row_options
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @input_options()
+@prompt_option
 @model_options()
 @decoding_options
 @chat_options

@@ -5,12 +5,14 @@ import io
 import os
 import sys
 import warnings
+from typing import Any
 
 import click
 
 from llmcli.cli import process
-from llmcli.cli.aliases import canonical
+from llmcli.cli.aliases import expanded, speller
 from llmcli.cli.config import config_option, user_defaults
+from llmcli.cli.environment import bind_variables, require_known
 from llmcli.cli.flags import with_flags
 from llmcli.errors import Interrupted, LlmcliError, is_out_of_memory
 
@@ -49,13 +51,34 @@ class Root(click.Group):
             command: click.Command = getattr(module, cmd_name)
             if not isinstance(command, click.Group):
                 command.params.append(config_option(self))
+            _prepare(command, f"LLMCLI_{cmd_name.upper()}")
             self.add_command(command)
         return super().get_command(ctx, cmd_name)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        words = list(args)  # the parser empties `args`
+        try:
+            return super().parse_args(ctx, expanded(args))
+        except click.NoSuchOption as error:
+            from llmcli.cli.hints import option_of_a_command
+
+            raise click.UsageError(option_of_a_command(error.option_name, words), ctx) from None
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        if self.get_command(ctx, args[0]) is None:
+            from llmcli.cli.hints import unknown_command
+
+            raise click.UsageError(unknown_command(args, list(COMMANDS)), ctx)
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> object:
         ctx.obj = {"-h", "--help"} & set(ctx.args)  # for `main`, which does not see the arguments
         try:
             return super().invoke(ctx)
+        except click.NoSuchOption as error:
+            from llmcli.cli.hints import unknown_option
+
+            raise click.UsageError(unknown_option(error), error.ctx) from None
         except LlmcliError as error:
             self._report(ctx, error)
             ctx.exit(error.exit_code)
@@ -85,12 +108,27 @@ class Root(click.Group):
         click.echo(message if was_asked_for else f"Error: {message}", err=True)
 
 
+def _prepare(command: click.Command, prefix: str) -> None:
+    """Let a command take the flags of other programs, and variables that begin with `prefix`."""
+    if isinstance(command, click.Group):
+        for name, child in command.commands.items():
+            _prepare(child, f"{prefix}_{name.upper()}")
+        return
+    flags = [
+        word.lstrip("-")
+        for param in command.params
+        for word in [*param.opts, *param.secondary_opts]
+        if word.startswith("--")
+    ]
+    command.context_settings["token_normalize_func"] = speller([*flags, "help"])
+    bind_variables(command, prefix)
+
+
 @click.group(
     cls=Root,
     context_settings={
         "auto_envvar_prefix": "LLMCLI",
         "help_option_names": ["-h", "--help"],
-        "token_normalize_func": canonical,
         "max_content_width": 100,
     },
 )
@@ -114,6 +152,10 @@ def main(ctx: click.Context) -> None:
     asks_for_help = bool(ctx.obj)
     if not asks_for_help:  # help works even if the user's config file is wrong
         ctx.default_map = user_defaults(main)
+        name = str(ctx.invoked_subcommand)
+        command = main.get_command(ctx, name)
+        if command is not None:
+            require_known(command, f"LLMCLI_{name.upper()}", list(COMMANDS))
 
 
 def run_program() -> None:

@@ -65,6 +65,21 @@ def _joined(
     return words
 
 
+DTYPE_NAMES = {
+    **dict.fromkeys(("bf16", "torch.bfloat16"), "bfloat16"),
+    **dict.fromkeys(("fp16", "f16", "half", "torch.float16"), "float16"),
+    **dict.fromkeys(("fp32", "f32", "float", "torch.float32"), "float32"),
+}
+"""Names that other programs give to number formats."""
+
+
+class DtypeChoice(click.Choice):  # type: ignore[type-arg]  # generic in new releases alone
+    """A number format, by llmcli's name or by that of another program."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return super().convert(DTYPE_NAMES.get(value, value), param, ctx)
+
+
 class BatchSize(click.IntRange):
     """A positive number, or `auto`, which is None."""
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from llmcli.cli.aliases import canonical
+from llmcli.cli.aliases import speller
 from llmcli.cli.main import COMMANDS as SUMMARIES
 from tests.docs.pages import DOCS, PAGES, ROOT, by_id, page_id, without_code
 from tests.docs.pictures import FORWARD, characters_of, shown_step
@@ -74,7 +74,8 @@ def test_every_flag_that_a_page_names_exists(name):
         for flag in (*option.opts, *option.secondary_opts)
     }
     flags = re.findall(r"(?<![\w-])--([a-z][a-z0-9_-]+)", text_of(name))
-    named = {f"--{canonical(flag)}" for flag in flags}
+    spelled = speller(flag.removeprefix("--") for flag in known)
+    named = {f"--{spelled(flag)}" for flag in flags}
     assert named - known - OTHERS_FLAGS - {"--help", "--version"} == set()
 
 

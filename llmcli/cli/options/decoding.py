@@ -1,10 +1,14 @@
 """Options that control how text is generated: length, sampling, beams, chat template."""
 
+from dataclasses import replace
+from functools import wraps
+from typing import Any
+
 import click
 
-from llmcli.cli.options.gather import Option, gather
+from llmcli.cli.options.gather import Command, Option, add_options, gather
 from llmcli.cli.types import FRACTION, POSITIVE, Real
-from llmcli.spec import Chat, Decoding
+from llmcli.spec import Chat, Decoding, InputOptions
 
 repetition_options: list[Option] = [
     click.option(
@@ -48,7 +52,7 @@ sampling_options: list[Option] = [
     ),
 ]
 
-decoding_options = gather(
+_decoding_options = gather(
     Decoding,
     "decoding",
     [
@@ -105,3 +109,37 @@ chat_options = gather(
         click.option("-s", "--system", metavar="TEXT", help="System message; implies --chat."),
     ],
 )
+
+
+def decoding_options(command: Command) -> Command:
+    """Add the options for decoding, and pass them on as `decoding`.
+
+    --do-sample of transformers turns sampling on, as any sampling flag does.
+    """
+
+    @wraps(command)
+    def with_sampling(*args: Any, do_sample: bool, decoding: Decoding, **values: Any) -> None:
+        if do_sample and decoding.temperature == 0:
+            raise click.UsageError("--do-sample and --temperature 0 contradict each other")
+        if do_sample and not decoding.samples:
+            decoding = replace(decoding, temperature=1.0)
+        command(*args, decoding=decoding, **values)
+
+    switch = click.option("--do-sample", is_flag=True, hidden=True)
+    return _decoding_options(add_options(with_sampling, [switch]))
+
+
+def prompt_option(command: Command) -> Command:
+    """Add -p and --prompt, which give a TEXT, as in mlx-lm; input_options stands above this."""
+
+    @wraps(command)
+    def with_prompt(
+        *args: Any, source: InputOptions, prompt: tuple[str, ...], **values: Any
+    ) -> None:
+        if prompt and source.texts:
+            raise click.UsageError("give a text as an argument or by --prompt, not both")
+        if prompt:
+            source = replace(source, texts=prompt)
+        command(*args, source=source, **values)
+
+    return add_options(with_prompt, [click.option("-p", "--prompt", multiple=True, hidden=True)])

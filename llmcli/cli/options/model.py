@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import click
 
 from llmcli.cli.options.gather import Option, gather
+from llmcli.cli.types import DtypeChoice
 from llmcli.errors import ModelNotFound
 from llmcli.spec import DTYPES, ENGINES, ModelSpec
 
@@ -88,7 +89,7 @@ def _dtype_option(names: Sequence[str], more: str) -> Option:
     return click.option(
         "--dtype",
         envvar="LLMCLI_DTYPE",
-        type=click.Choice(names),
+        type=DtypeChoice(names),
         default="auto",
         show_default=True,
         help=f"Data type to compute in; auto is float32 on a CPU{more}.",

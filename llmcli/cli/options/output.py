@@ -45,6 +45,7 @@ def output_options(forms: tuple[Format, ...] = FORMATS, *, resumes: bool = False
             names = ("output", "quiet", "verbose", "resume")
             own = {name: values.pop(name) for name in names if name in values}
             options = OutputOptions("json" if as_json else format, **own)
+            _check_name(options.output)
             if options.resume:
                 _check_resume(values["source"], options.output)
             from llmcli.cli.output import Output
@@ -54,6 +55,16 @@ def output_options(forms: tuple[Format, ...] = FORMATS, *, resumes: bool = False
         return add_options(with_output, options)
 
     return decorate
+
+
+def _check_name(output: str | None) -> None:
+    """Raise click.UsageError for `-o temperature 0.7`, which llm's users type to set an option."""
+    name = f"--{(output or '').replace('_', '-')}"
+    command = click.get_current_context().command
+    if any(name in option.opts for option in command.params if option.name != "output"):
+        raise click.UsageError(
+            f"-o {output} names a file: {name} sets that option; -o ./{output} writes a file"
+        )
 
 
 def _check_resume(source: InputOptions, output: str | None) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from llmcli.cli.options.gather import Option, gather
-from llmcli.cli.types import comma_list
+from llmcli.cli.types import DtypeChoice, comma_list
 from llmcli.spec import DTYPES
 from llmcli.spec.training import SCHEDULES, LoraOptions, Training
 from llmcli.tasks.finetune import training_tasks
@@ -129,12 +129,12 @@ CHECKPOINTS: list[Option] = [
     _setting(
         "--dtype",
         "Number format of the computation; auto is bfloat16 if the processor supports it.",
-        type=click.Choice(DTYPES),
+        type=DtypeChoice(DTYPES),
     ),
     _setting(
         "--save-dtype",
         "Number format of the stored weights.",
-        type=click.Choice([name for name in DTYPES if name != "auto"]),
+        type=DtypeChoice([name for name in DTYPES if name != "auto"]),
     ),
     _count("--seed", "Seed of all random numbers."),
     click.option(
