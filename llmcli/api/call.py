@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Literal, TypeVar
 
 from llmcli.api.inputs import Text, Texts, rows_of
-from llmcli.data.results import Result, overflow_note
+from llmcli.data.results import Result, overflow_note, unknown_note
 from llmcli.data.rows import Failure, Row
 from llmcli.engines.base import Loaded
 from llmcli.errors import UsageError
@@ -98,10 +98,13 @@ class Call:
                 raise type(result.cause)(f"{where}: {result.error}") from result.cause
 
     def noted(self, result: R) -> R:
-        """A result with the notes of the call and, if its text was too long, one of its own."""
+        """A result with the notes of the call and its own: the text was too long, or unknown."""
         overflow = getattr(result, "overflow", None)
         notes = list(self.notes.lines)
         if overflow is not None:
             notes.append(overflow_note(overflow))
+            LOG.info("row %d: %s", result.row.number, notes[-1])
+        if result.unknown is not None:
+            notes.append(unknown_note(result.unknown))
             LOG.info("row %d: %s", result.row.number, notes[-1])
         return replace(result, notes=tuple(notes))

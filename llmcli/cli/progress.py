@@ -25,6 +25,8 @@ class Progress:
         self._limit = limit
         self.done = done or Done()
         """How many rows were done, this run's and the earlier one's."""
+        self.unknown = 0.0
+        """The largest share of a text that the model cannot read."""
         self._before = self.done.total
         self._last_row: int | None = None
         self._began = time.monotonic()
@@ -50,6 +52,9 @@ class Progress:
         self.done.total += 1
         self.done.failed += isinstance(result, Failure)
         self.done.overflowed += getattr(result, "overflow", None) is not None
+        unknown = getattr(result, "unknown", None)
+        self.done.unknown += unknown is not None
+        self.unknown = max(self.unknown, unknown or 0.0)
 
     def _update(self, out: Output, fraction_read: float | None) -> None:
         now = time.monotonic()

@@ -27,6 +27,9 @@ class Result:
     notes: tuple[str, ...] = field(default=(), repr=False, compare=False, kw_only=True)
     """Choices that were made for the user: a starter was loaded, a text was cut. They are not
     part of the record."""
+    unknown: float | None = field(default=None, repr=False, kw_only=True)
+    """The share of the text that the model's vocabulary does not have, where it is most of it: the
+    model cannot read the text. Not in the record where it is None."""
 
     def to_dict(self) -> Record:
         """The result as JSON has it; docs/results.md lists the fields."""
@@ -39,9 +42,11 @@ def record_of(result: Result, *, without: tuple[str, ...] = ()) -> Record:
     A field of the row whose name the result has too becomes `input_...`; the text itself is
     left out, since the result has it. without: fields that are not part of the record.
     """
-    left_out = ("row", "notes", *without)
+    left_out = ("row", "notes", "unknown", *without)
     names = [each.name for each in fields(result) if each.name not in left_out]
     own = {"row": result.row.number, **{name: plain(getattr(result, name)) for name in names}}
+    if result.unknown is not None:
+        own["unknown"] = result.unknown
     return {**result.row.fields_beside(own), **own}
 
 
@@ -77,3 +82,25 @@ def overflow_note(overflow: Overflow) -> str:
         f"the text was too long for the model: {OVERFLOW_WORDS[overflow]} "
         f"(`on_overflow`={overflow})"
     )
+
+
+UNREAD = "it cannot read that; name a model for the language by `model`"
+
+
+def unknown_note(share: float, what: str = "the text") -> str:
+    """The note of a text that is mostly unknown to the model.
+
+    >>> unknown_note(0.97)[:66]
+    "97% of the text is unknown to the model's vocabulary: it cannot re"
+    """
+    return f"{share:.0%} of {what} is unknown to the model's vocabulary: {UNREAD}"
+
+
+def unknown_texts_note(count: int, total: int) -> str:
+    """The note of a run over rows, some of whose texts are mostly unknown to the model.
+
+    >>> unknown_texts_note(3, 10)[:66]
+    "3 of 10 texts are mostly unknown to the model's vocabulary: it can"
+    """
+    verb = "is" if count == 1 else "are"
+    return f"{count:,} of {total:,} texts {verb} mostly unknown to the model's vocabulary: {UNREAD}"

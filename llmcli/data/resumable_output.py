@@ -32,6 +32,8 @@ class Done:
     total: int = 0
     failed: int = 0
     overflowed: int = 0
+    unknown: int = 0
+    """Rows whose texts the model cannot read."""
 
 
 class Part:
@@ -176,6 +178,7 @@ class Part:
             self.done.total += 1
             self.done.failed += is_error(records[0])
             self.done.overflowed += records[0].get("overflow") is not None
+            self.done.unknown += records[0].get("unknown") is not None
 
     def _records(self) -> Iterator[Record]:
         with self._path.open("rb") as file:

@@ -14,9 +14,9 @@ ENCODER = "bert-en"
 TRANSLATOR = "marian-en-fr-zh"
 
 DESCRIPTIONS = {
-    STORIES: "a small model of children's stories",
+    STORIES: "a small model of English children's stories",
     ENCODER: "a small model of English",
-    TRANSLATOR: "a small model for short sentences",
+    TRANSLATOR: "a small model for short sentences between English and French or Chinese",
 }
 
 

@@ -14,6 +14,7 @@ from llmcli.inference.answers import (
 )
 from llmcli.inference.batches import process
 from llmcli.inference.loading import AnyModel, load_model
+from llmcli.inference.unknown import with_unknown
 from llmcli.models.starters import ANSWER, Note, ignore
 from llmcli.spec import AUTO_BATCH, BatchOptions
 from llmcli.spec.tasks import AnswerOptions
@@ -40,6 +41,9 @@ def answer(
     UsageError for `no_answer` with a model that writes.
     """
     on_overflow, batch = batch.on_overflow, loaded.batch(batch)
+    results: Iterator[Answer | Failure]
     if loaded.kind == "reader":
-        return process(ExtractiveReader(loaded, options, on_overflow), rows, batch)
-    return process(GenerativeReader(loaded, options, on_overflow), rows, batch)
+        results = process(ExtractiveReader(loaded, options, on_overflow), rows, batch)
+    else:
+        results = process(GenerativeReader(loaded, options, on_overflow), rows, batch)
+    return with_unknown(results, loaded.tokenizer)

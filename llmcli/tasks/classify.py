@@ -10,6 +10,7 @@ from llmcli.errors import UsageError
 from llmcli.inference.batches import process
 from llmcli.inference.classification import Classification, HeadClassifier
 from llmcli.inference.loading import AnyModel, load_model
+from llmcli.inference.unknown import with_unknown
 from llmcli.inference.zero_shot import EntailmentClassifier, LikelihoodClassifier
 from llmcli.models.architectures import Kind
 from llmcli.models.starters import CLASSIFY, ENTAILMENT, Note, ignore
@@ -56,12 +57,16 @@ def classify(
     `options.multi_label` with a causal model.
     """
     on_overflow, batch = batch.on_overflow, loaded.batch(batch)
+    results: Iterator[Classification | Failure]
     if not options.labels:
-        return process(HeadClassifier(loaded, options, on_overflow), rows, batch)
+        results = process(HeadClassifier(loaded, options, on_overflow), rows, batch)
+        return with_unknown(results, loaded.tokenizer)
     singles = map(_refuse_pair, rows)
     if loaded.kind == "causal":
-        return process(LikelihoodClassifier(loaded, options, on_overflow), singles, batch)
-    return process(EntailmentClassifier(loaded, options, on_overflow), singles, batch)
+        results = process(LikelihoodClassifier(loaded, options, on_overflow), singles, batch)
+    else:
+        results = process(EntailmentClassifier(loaded, options, on_overflow), singles, batch)
+    return with_unknown(results, loaded.tokenizer)
 
 
 def _refuse_pair(row: Row) -> Row:

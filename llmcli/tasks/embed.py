@@ -20,6 +20,7 @@ from llmcli.inference.embedding import (
 from llmcli.inference.loading import AnyModel, load_model
 from llmcli.inference.sentence_modules import Pooling, read_pooling
 from llmcli.inference.similarity import comparable, similarities
+from llmcli.inference.unknown import with_unknown
 from llmcli.models.starters import EMBED, Note, ignore
 from llmcli.spec import AUTO_BATCH, BatchOptions, Overflow
 from llmcli.spec.tasks import EmbedOptions, Similarity
@@ -90,7 +91,7 @@ def embed(
     Raises ModelUnsuitable for a checkpoint with steps that are unknown here.
     """
     embedder = document_embedder(loaded, options, batch.on_overflow)
-    return process(embedder, rows, loaded.batch(batch))
+    return with_unknown(process(embedder, rows, loaded.batch(batch)), loaded.tokenizer)
 
 
 def embed_query(loaded: Loaded, query: str, options: EmbedOptions, on_overflow: Overflow) -> Vector:
@@ -122,4 +123,6 @@ def rank(
         else:
             heapq.heappushpop(best, entry)
     for at, (similarity, _, result) in enumerate(sorted(best, reverse=True), 1):
-        yield Ranked(result.row, at, similarity, result.text, result.overflow)
+        yield Ranked(
+            result.row, at, similarity, result.text, result.overflow, unknown=result.unknown
+        )

@@ -1,10 +1,13 @@
 """How good the predictions of a model are on rows whose expected values are known."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from llmcli.data.results import unknown_texts_note
+from llmcli.data.rows import Row
 from llmcli.evaluation.evaluation_set import EvaluationSet
 from llmcli.evaluation.evaluators import complete_options, evaluator_of
 from llmcli.evaluation.measuring import measures, mistakes, slices
@@ -15,6 +18,7 @@ from llmcli.inference.loading import AnyModel, load_model
 from llmcli.models.starters import Note, ignore
 from llmcli.spec import AUTO_BATCH, BatchOptions
 from llmcli.spec.evaluation import EvaluateOptions
+from llmcli.tokenization.unknown import UnknownShare
 
 if TYPE_CHECKING:
     from llmcli.engines.base import Loaded
@@ -88,8 +92,23 @@ def predict(
 ) -> Predictions:
     """Run a model on rows, for `measure` or `compare`. Raises as `evaluate` does."""
     options = complete_options(options)
-    run = ModelRun(loaded, data, options, batch, follow)
-    return evaluator_of(options.task).predict(run)
+    share_of = UnknownShare(loaded.tokenizer).of
+    unknown: list[int] = []
+
+    def noticed(rows: Iterable[Row]) -> Iterator[Row]:
+        """Pass rows on; count those that the model cannot read."""
+        for row in rows:
+            if share_of(row.text, row.pair) is not None:
+                unknown.append(row.number)
+            yield row
+
+    run = ModelRun(loaded, replace(data, rows=noticed(data.rows)), options, batch, follow)
+    predictions = evaluator_of(options.task).predict(run)
+    if unknown:
+        predictions.settings["unknown_texts"] = len(unknown)
+        note = unknown_texts_note(len(unknown), max(predictions.total, len(unknown)))
+        predictions.notes.append(f"{predictions.source}: {note}")
+    return predictions
 
 
 def read_predictions(

@@ -8,6 +8,7 @@ from llmcli.engines.choose import Purpose
 from llmcli.inference.batches import process
 from llmcli.inference.filling import Filled, GapFiller
 from llmcli.inference.loading import AnyModel, load_model
+from llmcli.inference.unknown import with_unknown
 from llmcli.models.starters import FILL, Note, ignore
 from llmcli.spec import AUTO_BATCH, BatchOptions
 from llmcli.spec.tasks import FillOptions
@@ -31,4 +32,5 @@ def fill(
     Raises ModelUnsuitable for a model without a mask token, InputError for a target that the
     vocabulary cannot spell.
     """
-    return process(GapFiller(loaded, options, batch.on_overflow), rows, loaded.batch(batch))
+    filler = GapFiller(loaded, options, batch.on_overflow)
+    return with_unknown(process(filler, rows, loaded.batch(batch)), loaded.tokenizer)

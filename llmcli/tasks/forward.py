@@ -15,6 +15,7 @@ from llmcli.engines.pytorch import loading
 from llmcli.errors import InputError, LlmcliError
 from llmcli.inference.encoding import encode_text
 from llmcli.inference.loading import AnyModel, load_part
+from llmcli.inference.unknown import with_unknown
 from llmcli.models.architectures import Kind
 from llmcli.models.starters import GENERATE, Note, ignore
 from llmcli.spec import ModelSpec
@@ -91,6 +92,10 @@ def forward(loaded: Loaded, rows: Iterable[Row], *, top: int = 1) -> Iterator[Fo
 
     A row without a token, or with more than the model takes, comes as a Failure in its place.
     """
+    return with_unknown(_results(loaded, rows, top), loaded.tokenizer)
+
+
+def _results(loaded: Loaded, rows: Iterable[Row], top: int) -> Iterator[Forward | Failure]:
     for row in rows:
         if row.error is not None:
             yield failed(row)

@@ -13,6 +13,7 @@ from llmcli.inference.generation import Chunk as Chunk  # the CLI takes it from 
 from llmcli.inference.generation import Generation, Generator
 from llmcli.inference.loading import AnyModel, load_model, load_part
 from llmcli.inference.prompts import has_chat_template
+from llmcli.inference.unknown import with_unknown
 from llmcli.models.starters import GENERATE, Note, ignore
 from llmcli.spec import AUTO_BATCH, BatchOptions, Chat, Decoding, ModelSpec
 
@@ -97,7 +98,7 @@ def generate(
     if options.assist:
         batch = replace(batch, batch_size=1)
     generator = Generator(loaded, options, chat, batch.on_overflow, draft)
-    return process(generator, rows, loaded.batch(batch))
+    return with_unknown(process(generator, rows, loaded.batch(batch)), loaded.tokenizer)
 
 
 def stream(
@@ -117,7 +118,8 @@ def stream(
     if options.num_return_sequences > 1:
         raise UsageError("`num_return_sequences` gives several texts: they cannot be streamed")
     options = with_seed(options, batch.seed)
-    return _streamed(Generator(loaded, options, chat, batch.on_overflow, draft), rows)
+    generator = Generator(loaded, options, chat, batch.on_overflow, draft)
+    return with_unknown(_streamed(generator, rows), loaded.tokenizer)
 
 
 def _streamed(generator: Generator, rows: Iterable[Row]) -> Iterator[Chunk | Generation | Failure]:

@@ -9,6 +9,7 @@ from llmcli.engines.choose import Purpose
 from llmcli.inference.batches import process
 from llmcli.inference.loading import AnyModel, load_model
 from llmcli.inference.tagging import Tagged, TokenTagger
+from llmcli.inference.unknown import with_unknown
 from llmcli.inference.words import given_words
 from llmcli.models.starters import TAG, Note, ignore
 from llmcli.spec import AUTO_BATCH, BatchOptions
@@ -34,7 +35,7 @@ def tag(
     """
     work = TokenTagger(loaded, options, batch.on_overflow)
     rows = map(read_words, rows) if options.words else rows
-    return process(work, rows, loaded.batch(batch))
+    return with_unknown(process(work, rows, loaded.batch(batch)), loaded.tokenizer)
 
 
 def read_words(row: Row) -> Row:

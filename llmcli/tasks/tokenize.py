@@ -17,6 +17,7 @@ from llmcli.spec import ModelSpec
 from llmcli.tokenization import load as light
 from llmcli.tokenization.base import UnsupportedTokenizer
 from llmcli.tokenization.text_stream import is_byte_level
+from llmcli.tokenization.unknown import UnknownShare
 from llmcli.tokenization.vocabulary import Token, Vocabulary
 
 
@@ -63,7 +64,8 @@ def tokenize(
             yield failed(row)
         else:
             tokens = tuple(vocabulary.encode(row.text, special=special))
-            yield Tokenized(row, row.text, len(tokens), tokens)
+            unknown = vocabulary.unknown.of(row.text)
+            yield Tokenized(row, row.text, len(tokens), tokens, unknown=unknown)
 
 
 def count(vocabulary: Vocabulary, rows: Iterable[Row], *, special: bool = True) -> Count:
@@ -112,8 +114,9 @@ def _vocabulary(model: ModelSpec) -> Vocabulary:
         from llmcli.engines.pytorch.loading import load_tokenizer
 
         tokenizer = load_tokenizer(model)
+    unknown = UnknownShare(tokenizer)
     tokenizer = getattr(tokenizer, "backend_tokenizer", tokenizer)
     if isinstance(tokenizer, Tokenizer):  # a length stored with it is not to cut the text
         tokenizer.no_truncation()
         tokenizer.no_padding()
-    return Vocabulary(tokenizer, is_byte_level(tokenizer))
+    return Vocabulary(tokenizer, is_byte_level(tokenizer), unknown)

@@ -10,6 +10,7 @@ from llmcli.inference.batches import process
 from llmcli.inference.loading import AnyModel, load_model
 from llmcli.inference.translation.directions import default_model
 from llmcli.inference.translation.translator import Translation, Translator, decoding_of, with_tags
+from llmcli.inference.unknown import with_unknown
 from llmcli.models.starters import TRANSLATE, Note, ignore
 from llmcli.spec import AUTO_BATCH, BatchOptions
 from llmcli.spec.tasks import TranslateOptions
@@ -60,4 +61,5 @@ def translate(
     """
     options = with_tags(options)
     check_options(options)
-    return process(Translator(loaded, options, batch.on_overflow), rows, batch)
+    translator = Translator(loaded, options, batch.on_overflow)
+    return with_unknown(process(translator, rows, batch), loaded.tokenizer)

@@ -7,6 +7,7 @@ from tokenizers import Tokenizer
 
 from llmcli.errors import InputError
 from llmcli.tokenization.text_stream import readable, token_bytes
+from llmcli.tokenization.unknown import UnknownShare
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class Vocabulary:
 
     _tokenizer: Any
     _byte_level: bool
+    unknown: UnknownShare
+    """What share of a text it does not have."""
 
     def encode(self, text: str, *, special: bool = True) -> list[Token]:
         """Split a text into tokens. special: add the special tokens that the model expects."""

@@ -1,17 +1,22 @@
 """From the settings of a run to what is trained: the model, its examples, its objective."""
 
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from llmcli.data.results import unknown_texts_note
 from llmcli.errors import UsageError
 from llmcli.spec import ModelSpec
-from llmcli.training.base import Objective, TrainingTask
+from llmcli.tokenization.unknown import UnknownShare
+from llmcli.training.base import Data, Objective, TrainingTask
 from llmcli.training.examples import Dataset
 from llmcli.training.freezing import freeze
 from llmcli.training.lora import with_adapters
 from llmcli.training.results import Notify
 from llmcli.training.starting_models import load_model, make_model
+
+LOOKED_AT = 2000  # texts, or stretches of long ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +57,20 @@ def prepare(
     else:
         model, tokenizer = make_model(task, data, kept_tokenizer, note)
     name = base.model_id if base else "the model"
+    if "-" not in task.options.train:  # stdin cannot be read twice
+        _note_unknown(task, data, tokenizer, note)
     objective = task.objective(model, tokenizer, name=name, rows=data.train)
     train, held_out = task.datasets(objective, data, note)
     return Prepared(_adapted(task, model, note), tokenizer, objective, train, held_out)
+
+
+def _note_unknown(task: TrainingTask, data: Data, tokenizer: Any, note: Notify) -> None:
+    """Say so if the model cannot read some of the training texts, as the first of them show."""
+    share_of = UnknownShare(tokenizer).of
+    shares = [share_of(text) for text in islice(task.tokenizer_texts(data), LOOKED_AT)]
+    unknown = sum(share is not None for share in shares)
+    if unknown:
+        note(unknown_texts_note(unknown, len(shares)))
 
 
 def _adapted(task: TrainingTask, model: Any, note: Notify) -> Any:

@@ -38,8 +38,8 @@ RECORDS = {
     "llmcli models verify": FileCheck,
 }
 """What each command's records are made from."""
-PYTHON_ONLY = {"row", "notes", "seconds", "passes"}
-"""Fields of the dataclasses that are no part of the record."""
+PYTHON_ONLY = {"row", "notes", "unknown", "seconds", "passes"}
+"""Fields of the dataclasses that are no part of the record, or described in the introduction."""
 ROW = ("row", "integer", "The number of the row: its line in a file, from 1.")
 INTRODUCTION = """\
 # Results
@@ -55,6 +55,12 @@ whose name the result has as well becomes `input_...`. In CSV, lists and objects
 
 A row that fails becomes a record with its other fields, `row` and `error`, the reason in one line.
 No other record has a field `error`. In Python it is a `Failure`, with `row`, `error` and `cause`.
+
+A record of a text that the model cannot read ends with `unknown`, the share of the text's
+characters that its vocabulary does not have: 0.97 of a Chinese text for a model of English. They
+are in unknown tokens or, where a vocabulary spells what it does not have in bytes, letters of a
+script that it does not have. The field is there only where the share is more than half; of a
+pair of texts it is that of the worse one.
 
 In Python, results have two more attributes: `row`, the whole row that was read, and `notes`, the
 choices that were made for the user, a line each. Positions in texts are counted in Unicode

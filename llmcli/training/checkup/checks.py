@@ -1,7 +1,6 @@
 """Checks of the rows of every task: empty, repeated, leaked, contradictory; labels, tokens."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from llmcli.training.checkup.duplicates import key_of, leaks, repeats
 from llmcli.training.checkup.findings import Finding, LabelCount, finding
@@ -70,11 +69,10 @@ def label_findings(labels: Sequence[LabelCount]) -> Iterator[Finding]:
     )
 
 
-def unknown_token(tokenizer: Any) -> int | None:
-    """The token that stands for what the vocabulary lacks; None where it lacks nothing."""
-    own = tokenizer.unk_token_id
-    ends = (tokenizer.eos_token_id, tokenizer.bos_token_id, tokenizer.pad_token_id)
-    return None if own is None or own in ends else int(own)
+def unreadable(places: Sequence[str], rows: int) -> Finding:
+    """Training rows, of so many, that the model cannot read; a problem if they are most of them."""
+    text = "training texts are mostly unknown to the model's vocabulary: it cannot read them"
+    return finding("unreadable_texts", text, places, problem=2 * len(places) > rows)
 
 
 def unknown_tokens(unknown: int, tokens: int) -> Finding:

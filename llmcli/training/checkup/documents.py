@@ -11,8 +11,9 @@ from llmcli.data.readers import read_rows
 from llmcli.engines.known_ids import Table
 from llmcli.errors import InputError
 from llmcli.spec import ModelSpec
+from llmcli.tokenization.unknown import UnknownShare, unknown_token
 from llmcli.training.base import Data, TrainingTask
-from llmcli.training.checkup.checks import unknown_token, unknown_tokens
+from llmcli.training.checkup.checks import unknown_tokens, unreadable
 from llmcli.training.checkup.duplicates import Key, key_of, leaks, repeats
 from llmcli.training.checkup.findings import Checkup, FileCount, Finding, Problem, finding
 from llmcli.training.checkup.lengths import lengths_of
@@ -34,6 +35,8 @@ class Document:
     """Of its text; of a .txt file, of all its pieces."""
     is_empty: bool
     is_held_out: bool = False
+    is_unreadable: bool = False
+    """Its text, or the start of a .txt file, is mostly unknown to the vocabulary."""
     tokens: int = 0
 
 
@@ -119,6 +122,7 @@ class StreamReader:
         """table: with the tokenizer; None counts no tokens. size: tokens of a block."""
         self._column, self._table, self._size = column, table, size
         self._unknown = None if table is None else unknown_token(table.tokenizer)
+        self._share = None if table is None else UnknownShare(table.tokenizer)
 
     def read(self, paths: Sequence[str], use: str, fraction: float) -> Stream:
         """The documents of some files.
@@ -169,6 +173,8 @@ class StreamReader:
         stream.documents.append(document)
         for piece in read_documents(path, self._column):
             keys.append(piece.text)
+            if len(keys) == 1:
+                document.is_unreadable = self._is_unreadable(piece.text)
             document.is_empty = document.is_empty and not piece.text.strip()
             keys = [key_of(keys).hex()] if len(keys) > 1 else keys
             yield piece
@@ -182,8 +188,13 @@ class StreamReader:
                 stream.problems.append(problem_of(path, place, InputError(row.error)))
                 continue
             where, is_empty = f"{path}, {place}", not row.text.strip()
-            stream.documents.append(Document(where, key_of([row.text]), is_empty))
+            document = Document(where, key_of([row.text]), is_empty)
+            document.is_unreadable = self._is_unreadable(row.text)
+            stream.documents.append(document)
             yield Piece(row.text, last=True, where=where)
+
+    def _is_unreadable(self, text: str) -> bool:
+        return self._share is not None and self._share.of(text) is not None
 
 
 def _findings(kept: Sequence[Document], held: Sequence[Document]) -> Iterator[Finding]:
@@ -204,6 +215,8 @@ def _findings(kept: Sequence[Document], held: Sequence[Document]) -> Iterator[Fi
         [f"{rest[a].where} = {full[b].where}" for a, b in both],
         problem=True,
     )
+    unread = [document.where for document in kept if document.is_unreadable]
+    yield unreadable(unread, len(kept))
 
 
 def _numbers(

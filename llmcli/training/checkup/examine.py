@@ -12,6 +12,7 @@ from llmcli.training.checkup.checks import (
     label_findings,
     repeated,
     unknown_tokens,
+    unreadable,
 )
 from llmcli.training.checkup.documents import examine_text
 from llmcli.training.checkup.findings import (
@@ -140,6 +141,7 @@ def _findings(
     if measured.usable:
         yield from task.token_findings(measured)
         yield unknown_tokens(measured.unknown, measured.tokens)
+        yield unreadable([item.where for item in measured.unreadable], len(measured.usable))
 
 
 def _numbers(

@@ -34,6 +34,8 @@ class Measured:
     """Tokens that the loss is on, where the objective counts them."""
     unknown: int = 0
     """Tokens that stand for characters and words that the vocabulary lacks."""
+    unreadable: list[Item] = field(default_factory=list)
+    """Rows with a text that is mostly unknown to the vocabulary."""
     cut: int = 0
     """Rows that are longer than the limit, and lose their end."""
     suspect: list[Item] = field(default_factory=list)

@@ -6,7 +6,7 @@ from itertools import groupby
 
 from llmcli.data.squad import Question
 from llmcli.errors import InputError
-from llmcli.training.checkup.checks import unknown_token
+from llmcli.tokenization.unknown import UnknownShare, unknown_token
 from llmcli.training.checkup.findings import Problem, Sample
 from llmcli.training.checkup.items import Item, Measured
 from llmcli.training.checkup.reading import problem_of
@@ -26,7 +26,7 @@ def measure(
     problems: gets the rows of which no example can be made.
     """
     measured = Measured()
-    unknown = unknown_token(objective.tokenizer)
+    unknown, share_of = unknown_token(objective.tokenizer), UnknownShare(objective.tokenizer).of
     uncut = copy(objective)
     uncut.limit = UNCUT
     for chunk in _chunks(task, items):
@@ -39,6 +39,7 @@ def measure(
             usable, features, cut = _examples(objective, usable, problems)
             measured.cut += cut
         measured.usable += usable
+        measured.unreadable += [item for item in usable if share_of(*task.texts(item.row))]
         measured.examples += len(features)
         measured.tokens += sum(map(size_of, features))
         measured.unknown += sum(list(one["input_ids"]).count(unknown) for one in features)

@@ -153,6 +153,7 @@ def test_answers_and_where_they_are(tiny_encoder, examine):
         "leakage": 1,
         "shared_contexts": 1,
         "unknown_tokens": 2,  # Who and what
+        "unreadable_texts": 1,  # what ?
     }
     assert places(found, "answers_elsewhere") == ["train.jsonl, line 2 ('dog')"]
     assert [(one.line, one.reason) for one in found.problems] == [
