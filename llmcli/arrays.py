@@ -13,6 +13,8 @@ Doubles = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
+NAN_MESSAGE = "the model computes NaN: its weights are damaged, or `dtype` is too narrow for it"
+
 
 def log_softmax(logits: Floats) -> Floats:
     """Log-probabilities, in nats, of logits (..., V)."""
@@ -55,6 +57,4 @@ def require_numbers(values: Any) -> None:
     values: an array or a tensor.
     """
     if (values != values).any():
-        raise ModelUnsuitable(
-            "the model computes NaN: its weights are damaged, or `dtype` is too narrow for it"
-        )
+        raise ModelUnsuitable(NAN_MESSAGE)

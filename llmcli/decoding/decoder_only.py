@@ -87,6 +87,11 @@ class CachedCausal:
         last: Tensor = out.logits[:, -count:].float()
         return last
 
+    @property
+    def cache(self) -> Any:
+        """The KV cache of the tokens that were read."""
+        return self._cache
+
     def feed(self, tokens: Sequence[int]) -> None:
         """Append one token to each row."""
         column = torch.tensor(tokens, device=self._ids.device)[:, None]  # (B, 1)

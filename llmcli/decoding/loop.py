@@ -45,9 +45,7 @@ class DecodingLoop:
         self._left = list(request.limits)
         self._histories = [list(prompt) for prompt in request.prompts]
         self._generators = [torch.Generator().manual_seed(seed) for seed in request.seeds]
-        self._rows = [row for row, limit in enumerate(request.limits) if limit > 0]
-        if self._rows and len(self._rows) < len(request.prompts):
-            self._state.keep(self._rows)
+        self._rows = list(range(len(request.prompts)))
 
     @property
     def passes(self) -> int | None:
@@ -57,7 +55,7 @@ class DecodingLoop:
     @property
     def running(self) -> bool:
         """True until every row has ended."""
-        return bool(self._rows)
+        return any(self._left[row] > 0 for row in self._rows)
 
     def __iter__(self) -> Iterator[Step]:
         """Decode until every row has ended."""
@@ -75,17 +73,19 @@ class DecodingLoop:
         if not self._rows:
             return []
         self._length += 1
-        logits = self._state.logits()  # (B, V)
-        require_numbers(logits)
-        tokens = self._choose(logits)
-        steps = self._describe(logits, tokens)
+        steps = self._next()
         for step in steps:
             self._histories[step.row].append(step.token)
             self._left[step.row] = 0 if step.is_end else self._left[step.row] - 1
-        self._state.feed(tokens)
-        if not any(self._left[row] for row in self._rows):
-            self._rows = []
+        if any(self._left[row] for row in self._rows):
+            self._state.feed([step.token for step in steps])
         return steps
+
+    def _next(self) -> list[Step]:
+        """The next token of each row that runs."""
+        logits = self._state.logits()  # (B, V)
+        require_numbers(logits)
+        return self._describe(logits, self._choose(logits))
 
     def _drop_ended(self) -> None:
         kept = [at for at, row in enumerate(self._rows) if self._left[row] > 0]

@@ -1,5 +1,6 @@
 """Text generation with a causal language model: in batches, or chunk by chunk."""
 
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -117,6 +118,9 @@ class Prompt:
         return (len(self.ids) + self.limit) * self.sequences
 
 
+SCHEDULED_ROWS = 2048  # that an engine gets at once if it schedules them by itself
+
+
 class Generator:
     """Continues rows.
 
@@ -143,6 +147,8 @@ class Generator:
             from llmcli.engines.pytorch.assistant import AssistedEngine
 
             self._loaded = checked(replace(loaded, engine=AssistedEngine(loaded, draft)))
+        elif loaded.engine.schedules and options.num_beams == 1:
+            self.window_rows, self.budget = SCHEDULED_ROWS, sys.maxsize
 
     def prepare(self, rows: Sequence[Row]) -> list[Prompt | Failure]:
         """Encode the prompts of rows."""

@@ -40,6 +40,7 @@ class Ct2Engine:
     """
 
     name: EngineName = "ct2"
+    schedules = False
 
     def __init__(self, folder: Path, kind: Kind, head: Head | None = None) -> None:
         """folder: of a conversion. head: of an encoder. Raises InputError without ctranslate2."""

@@ -55,6 +55,7 @@ class AssistedEngine(TorchEngine):
         one of them cannot be cropped.
         """
         super().__init__(loaded.network)
+        self.schedules = False
         self._draft = draft
         RewindableModel(loaded.network)
         if draft is None:

@@ -9,10 +9,13 @@ import torch
 
 from llmcli.arrays import Bools, Floats, require_numbers
 from llmcli.decoding.beam_search import beam_search
+from llmcli.decoding.continuous import ContinuousLoop
 from llmcli.decoding.decoder_only import CachedCausal
 from llmcli.decoding.encoder_decoder import CachedSeq2Seq
+from llmcli.decoding.generation_config import NO_RULES
 from llmcli.decoding.loop import DecodingLoop, DecodingState
 from llmcli.decoding.request import Request
+from llmcli.decoding.slots import SlotCausal, takes_slots
 from llmcli.decoding.steps import Hypothesis, StepStream
 from llmcli.engines.base import Engine, Inputs, Outputs
 from llmcli.spec import Decoding, EngineName
@@ -30,6 +33,7 @@ class TorchEngine:
     def __init__(self, network: Any) -> None:
         """network: in evaluation mode."""
         self._network = network
+        self.schedules = network.device.type == "cuda" and takes_slots(network)
 
     @torch.inference_mode()
     def forward(self, inputs: Inputs, positions: Bools | None = None) -> Outputs:
@@ -56,6 +60,8 @@ class TorchEngine:
     @torch.inference_mode()
     def decode(self, request: Request, options: Decoding) -> StepStream:
         """Greedy decoding or sampling, as `Engine.decode` describes it."""
+        if self.schedules and request.sources is None and request.rules is NO_RULES:
+            return ContinuousLoop(SlotCausal.fitting(self._network, request), request, options)
         return DecodingLoop(self._state(request), request, options)
 
     @torch.inference_mode()
