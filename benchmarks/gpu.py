@@ -151,6 +151,7 @@ class Theirs:
     def generate(self, prompts: list[str], new: int) -> list[str]:
         """In batches of 32, in the order of the prompts."""
         out = []
+        torch.backends.cuda.enable_cudnn_sdp(True)  # torch's default, which llmcli changes
         for at in range(0, len(prompts), BATCH):
             batch = self.tokenizer(prompts[at : at + BATCH], return_tensors="pt", padding=True)
             batch.pop("token_type_ids", None)
@@ -191,6 +192,7 @@ def generation(options: argparse.Namespace, folder: Path) -> list[dict[str, Any]
         with llmcli.load(str(path), device=DEVICE, dtype=dtype, engine="torch") as ours:
 
             def mine(prompts=prompts, ours=ours, decoding=decoding) -> list[str]:
+                torch.backends.cuda.enable_cudnn_sdp(False)
                 results = llmcli.generate(prompts, model=ours, options=decoding)
                 return [result.text for result in results]
 
@@ -224,6 +226,7 @@ def embedding(options: argparse.Namespace, folder: Path) -> list[dict[str, Any]]
         @torch.inference_mode()
         def reference(network=network) -> torch.Tensor:
             vectors = []
+            torch.backends.cuda.enable_cudnn_sdp(True)
             for at in range(0, len(passages), BATCH):
                 batch = tokenizer(passages[at : at + BATCH], return_tensors="pt", padding=True)
                 batch = batch.to(DEVICE)
@@ -237,6 +240,7 @@ def embedding(options: argparse.Namespace, folder: Path) -> list[dict[str, Any]]
             settings = llmcli.EmbedOptions(pooling="mean", normalize=True)
 
             def mine(ours=ours, settings=settings, passages=passages) -> torch.Tensor:
+                torch.backends.cuda.enable_cudnn_sdp(False)
                 vectors = llmcli.embed(passages, model=ours, options=settings)
                 return torch.from_numpy(vectors)
 
@@ -281,6 +285,7 @@ def training(options: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
             return 0.0
 
         def reference(path=path, task=task, data=data) -> float:
+            torch.backends.cuda.enable_cudnn_sdp(True)
             return default_trainer(path, task, data)
 
         seconds, _ = timed({"ours": mine, "theirs": reference}, 1)

@@ -1,37 +1,41 @@
 """Recording the work of a GPU once, and replaying it."""
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 
-EAGER_CALLS = 2  # the libraries allocate their workspaces in the first one
+EAGER_CALLS = 1  # the libraries allocate their workspaces in it
 
 
-class GraphedStep:
-    """A function whose tensors never move, recorded as a CUDA graph at its third call.
+class StepGraph:
+    """The recording of a function whose tensors never move, as a CUDA graph.
 
     Launching the kernels of a decoding step takes a processor longer than a GPU needs to run
-    them; a graph is launched as a whole. On other devices, and where the function does something
-    that cannot be recorded, such as waiting for a result, it is called each time.
+    them; a graph is launched as a whole.
     """
 
-    def __init__(self, function: Callable[[], None], device: torch.device) -> None:
-        """function: its work is the same at each call, and repeating a call changes nothing."""
-        self._function = function
+    def __init__(self, device: torch.device) -> None:
         self._graph: torch.cuda.CUDAGraph | None = None
         self._calls_left = EAGER_CALLS
         self._is_recordable = device.type == "cuda"
 
-    def __call__(self) -> None:
-        """Do the work, or start it where a GPU does it."""
+    def run(self, function: Callable[[], None]) -> None:
+        """Do the work of a function, or start it where a GPU does it.
+
+        function: its work is the same at each call, and repeating it changes nothing. It is called
+        each time on other devices, and where it does something that cannot be recorded, such as
+        waiting for a result. It is not kept.
+        """
         if self._is_recordable and self._graph is None:
             if self._calls_left:
                 self._calls_left -= 1
             else:
-                self._graph = _recorded(self._function)
+                self._graph = _recorded(function)
                 self._is_recordable = self._graph is not None
         if self._graph is None:
-            self._function()
+            function()
         else:
             self._graph.replay()
 
@@ -41,7 +45,7 @@ def _recorded(function: Callable[[], None]) -> torch.cuda.CUDAGraph | None:
     graph, stream = torch.cuda.CUDAGraph(), torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
     try:
-        with torch.cuda.stream(stream):
+        with _no_collection(), torch.cuda.stream(stream):
             graph.capture_begin(capture_error_mode="thread_local")
             try:
                 function()
@@ -51,3 +55,15 @@ def _recorded(function: Callable[[], None]) -> torch.cuda.CUDAGraph | None:
         return None
     torch.cuda.current_stream().wait_stream(stream)
     return graph
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Keep Python from freeing another graph meanwhile, which would spoil the recording."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

@@ -15,14 +15,16 @@ from torch import Tensor
 from transformers.cache_utils import DynamicCache, DynamicLayer
 
 from llmcli.decoding.decoder_only import CachedCausal
-from llmcli.decoding.graphs import GraphedStep
+from llmcli.decoding.graphs import StepGraph
 from llmcli.decoding.kv_cache import cache_name, may_be_joined
 from llmcli.decoding.request import Request
 
 READ_AT_ONCE = 1 << 15  # tokens of prompts, padding included, in one pass
 MOST_SLOTS = 256
 ALIGNED = 8  # the fast kernels of attention want a multiple of it
-WIDTHS = 128  # a step reads so many positions of each slot, or twice, four times ... as many
+WIDTHS, FEW = 128, 8
+"""A step reads so many positions of each slot, or twice, four times ... as many. For up to `FEW`
+slots, which are read fast, four times as many at least: a step is recorded for each number."""
 
 
 def takes_slots(network: Any) -> bool:
@@ -82,6 +84,7 @@ class SlotCausal:
         self._network = network
         self.capacity = capacity
         self._length = length
+        self._widths = WIDTHS if capacity > FEW else 4 * WIDTHS
         device = network.device
         self._cache_name = cache_name(network)
         self._cache: DynamicCache | None = None
@@ -95,7 +98,7 @@ class SlotCausal:
         self._free = list(range(capacity))[::-1]
         self._slots: list[int] = []
         self._lengths: dict[int, int] = {}
-        self._graphs: dict[int, GraphedStep] = {}
+        self._graphs: dict[int, StepGraph] = {}
 
     @classmethod
     def fitting(cls, network: Any, request: Request) -> "SlotCausal":
@@ -140,10 +143,9 @@ class SlotCausal:
             self._lengths[slot] += 1
         self._inputs.copy_(self._host, non_blocking=True)
         longest = max(self._lengths[slot] for slot in self._slots)
-        width = min(self._length, WIDTHS << ((longest - 1) // WIDTHS).bit_length())
-        if width not in self._graphs:
-            self._graphs[width] = GraphedStep(lambda: self._step(width), self._inputs.device)
-        self._graphs[width]()
+        width = min(self._length, self._widths << ((longest - 1) // self._widths).bit_length())
+        graph = self._graphs.setdefault(width, StepGraph(self._inputs.device))
+        graph.run(lambda: self._step(width))
 
     def keep(self, rows: Sequence[int]) -> None:
         """Continue with these rows, each at most once; the slots of the others become free."""

@@ -85,6 +85,7 @@ def test_rows_that_take_turns_in_slots_get_the_tokens_that_they_get_alone(model,
 @pytest.mark.parametrize("width", [2, 4, 16])
 def test_a_step_may_read_fewer_positions_than_a_slot_has(model, width, monkeypatch):
     monkeypatch.setattr(slots, "WIDTHS", width)
+    monkeypatch.setattr(slots, "FEW", 0)
     monkeypatch.setattr(slots, "READ_AT_ONCE", 16)
     loop = ContinuousLoop(slots.SlotCausal(model, 3, 48), request_of(), Decoding())
     assert rows_of(loop, len(PROMPTS)) == reference(model, Decoding())
@@ -121,7 +122,7 @@ def test_nan_is_refused_and_a_free_slot_does_no_harm(model):
 
 def test_a_step_is_called_each_time_where_nothing_can_be_recorded():
     calls = []
-    step = slots.GraphedStep(lambda: calls.append(1), torch.device("cpu"))
+    graph = slots.StepGraph(torch.device("cpu"))
     for _ in range(5):
-        step()
+        graph.run(lambda: calls.append(1))
     assert len(calls) == 5
