@@ -49,7 +49,7 @@ class ContinuousLoop(DecodingLoop):
         self._waiting = sorted(rows, key=lambda row: request.limits[row])
         self._rows = []
         self._is_plain = not (options.samples or options.logprobs or penalizes(options))
-        self._is_plain = self._is_plain and request.rules is NO_RULES
+        self._is_plain = self._is_plain and request.rules == NO_RULES
 
     @property
     def running(self) -> bool:

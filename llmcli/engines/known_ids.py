@@ -70,9 +70,11 @@ class CheckedEngine:
     """
 
     name: EngineName
+    schedules: bool
 
     def __init__(self, engine: Engine, table: Table) -> None:
         self.engine, self.name, self._table = engine, engine.name, table
+        self.schedules = engine.schedules
 
     def forward(self, inputs: Inputs, positions: Bools | None = None) -> Outputs:
         """As `Engine.forward`."""

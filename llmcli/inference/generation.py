@@ -279,6 +279,7 @@ class Sequences:
             ],
             live=live or bool(options.stop),
         )
+        self._is_live = request.live
         self._steps = loaded.engine.decode(request, options)
         self._seconds = 0.0
 
@@ -290,6 +291,8 @@ class Sequences:
             if text:
                 yield text
         for sequence in self._sequences:
+            if not self._is_live:
+                sequence.stream.append([step.token for step in sequence.steps])
             text = sequence.stream.flush(is_cut=sequence.finish_reason == "length")
             if sequence.stream.stopped:
                 sequence.finish_reason = "stop"
@@ -311,6 +314,8 @@ class Sequences:
             sequence.finish_reason = "end"
             return ""
         sequence.steps.append(step)
+        if not self._is_live:
+            return ""
         text = sequence.stream.push(step.token)
         if text:
             sequence.texts.append(text)

@@ -4,12 +4,16 @@ import re
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from tokenizers import Tokenizer
 
 BYTE_PIECE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 CONTEXT = 16  # ids of the prompt that are decoded together with the new ones
 BROKEN = "\ufffd"  # what decoders write for bytes that are not a whole character (yet)
+
+NAMES: WeakKeyDictionary[Any, dict[int, str]] = WeakKeyDictionary()
+"""Of each tokenizer: how its special tokens are spelled, and "" for its other tokens."""
 
 
 @lru_cache(maxsize=1)
@@ -98,7 +102,7 @@ class TextStream:
         self._ids = list(after[-CONTEXT:])
         self._shown = len(self._ids)  # ids before this one are in the returned text already
         self._context = 0  # ids from here to `_shown` are decoded again, for the spaces between
-        self._names: dict[int, str] = {}  # of the special tokens, and "" of the others
+        self._names = NAMES.setdefault(tokenizer, {})
         self._held = _Held()  # what may begin a stop string
 
     def push(self, token: int) -> str:
@@ -114,6 +118,13 @@ class TextStream:
         if text:  # else the space before the next word depends on the words before this token
             self._advance()
         return self._release(text)
+
+    def append(self, tokens: Sequence[int]) -> None:
+        """Add ids whose text is not wanted before `flush`, which decodes all of them at once.
+
+        Without stop strings: they would not be noticed.
+        """
+        self._ids += tokens
 
     def _push_special(self, name: str) -> str:
         """Take a special token, which spells nothing: words are decoded as if it were not there."""

@@ -184,3 +184,13 @@ def test_a_text_that_is_cut_ends_with_a_whole_character(bpe, size):
     assert "".join(pieces) == bytes.decode("a看电影".encode()[:size], errors="ignore")
     whole, _ = pieces_of(bpe, ids)
     assert "".join(whole) == bpe.decode(ids)
+
+
+@pytest.mark.parametrize("is_cut", [True, False])
+def test_ids_that_are_decoded_at_once_give_the_text_of_ids_that_come_one_by_one(bpe, is_cut):
+    ids = bpe.encode(" the cat — 明天 🙂 sat")
+    for count in range(len(ids) + 1):
+        one_by_one, at_once = (TextStream(bpe, after=ids[:2]) for _ in range(2))
+        at_once.append(ids[2:count])
+        pushed = "".join([*map(one_by_one.push, ids[2:count]), one_by_one.flush(is_cut=is_cut)])
+        assert at_once.flush(is_cut=is_cut) == pushed

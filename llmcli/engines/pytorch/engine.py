@@ -60,7 +60,7 @@ class TorchEngine:
     @torch.inference_mode()
     def decode(self, request: Request, options: Decoding) -> StepStream:
         """Greedy decoding or sampling, as `Engine.decode` describes it."""
-        if self.schedules and request.sources is None and request.rules is NO_RULES:
+        if self.schedules and request.sources is None and request.rules == NO_RULES:
             return ContinuousLoop(SlotCausal.fitting(self._network, request), request, options)
         return DecodingLoop(self._state(request), request, options)
 
