@@ -3,6 +3,7 @@
 import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 
@@ -42,7 +43,8 @@ class StepGraph:
 
 def _recorded(function: Callable[[], None]) -> torch.cuda.CUDAGraph | None:
     """The graph of a function, which is recorded and not run; None if that is not possible."""
-    graph, stream = torch.cuda.CUDAGraph(), torch.cuda.Stream()
+    graph = torch.cuda.CUDAGraph()
+    stream: Any = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     stream.wait_stream(torch.cuda.current_stream())
     try:
         with _no_collection(), torch.cuda.stream(stream):

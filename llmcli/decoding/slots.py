@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from transformers.cache_utils import DynamicCache, DynamicLayer
@@ -49,7 +50,8 @@ class SlotLayer(DynamicLayer):
         """keys, values: zeros. positions: (S,), where `update` writes, a view of the inputs."""
         super().__init__()  # type: ignore[no-untyped-call]
         self.lazy_initialization(keys, values)
-        self.keys, self.values = keys, values
+        self.keys: Tensor = keys
+        self.values: Tensor = values
         self.width = keys.shape[-2]
         self._positions = positions
         self._slots = torch.arange(len(positions), device=keys.device)
@@ -87,9 +89,11 @@ class SlotCausal:
         self._widths = WIDTHS if capacity > FEW else 4 * WIDTHS
         device = network.device
         self._cache_name = cache_name(network)
-        self._cache: DynamicCache | None = None
+        self._cache = DynamicCache()
+        self._layers: list[SlotLayer] = []
         pin = device.type == "cuda"
         self._host = torch.zeros(2, capacity, dtype=torch.long, pin_memory=pin)
+        self._next = self._host.numpy()
         self._inputs = torch.zeros(2, capacity, dtype=torch.long, device=device)
         """The token that each slot reads next, and its position."""
         self._choice = torch.zeros(2, capacity, dtype=torch.long, device=device)
@@ -97,7 +101,7 @@ class SlotCausal:
         self._logits: Tensor | None = None
         self._free = list(range(capacity))[::-1]
         self._slots: list[int] = []
-        self._lengths: dict[int, int] = {}
+        self._lengths = np.zeros(capacity, np.int64)
         self._graphs: dict[int, StepGraph] = {}
 
     @classmethod
@@ -123,7 +127,7 @@ class SlotCausal:
         for part in _parts([len(prompt) for prompt in prompts]):
             self._read([prompts[at] for at in part], [slots[at] for at in part])
         self._slots += slots
-        self._lengths.update(zip(slots, map(len, prompts), strict=True))
+        self._lengths[slots] = [len(prompt) for prompt in prompts]
 
     def logits(self) -> Tensor:
         """Next-token logits (B, V) in float32."""
@@ -137,12 +141,11 @@ class SlotCausal:
 
     def feed(self, tokens: Sequence[int]) -> None:
         """Append one token to each row, and start to compute the next logits."""
-        for slot, token in zip(self._slots, tokens, strict=True):
-            self._host[0, slot] = token
-            self._host[1, slot] = self._lengths[slot]
-            self._lengths[slot] += 1
+        self._next[0, self._slots] = tokens
+        self._next[1, self._slots] = self._lengths[self._slots]
+        self._lengths[self._slots] += 1
         self._inputs.copy_(self._host, non_blocking=True)
-        longest = max(self._lengths[slot] for slot in self._slots)
+        longest = int(self._lengths[self._slots].max())
         width = min(self._length, self._widths << ((longest - 1) // self._widths).bit_length())
         graph = self._graphs.setdefault(width, StepGraph(self._inputs.device))
         graph.run(lambda: self._step(width))
@@ -151,8 +154,7 @@ class SlotCausal:
         """Continue with these rows, each at most once; the slots of the others become free."""
         kept = [self._slots[row] for row in rows]
         freed = set(self._slots) - set(kept)
-        for slot in freed:
-            self._host[:, slot] = 0
+        self._next[:, list(freed)] = 0
         self._free += sorted(freed, reverse=True)
         self._slots = kept
 
@@ -162,35 +164,34 @@ class SlotCausal:
         logits = state.last_logits(1)[:, -1]  # (B, V)
         cache = state.cache
         device = logits.device
-        if self._cache is None or self._logits is None:
-            self._cache = self._allocate(cache)
+        if self._logits is None:
+            self._allocate(cache)
             self._logits = logits.new_zeros(self.capacity, logits.shape[-1])
         width = max(map(len, prompts))
         padding = torch.tensor([width - len(prompt) for prompt in prompts], device=device)
         sources = (torch.arange(width, device=device) + padding[:, None]).clamp(max=width - 1)
         index = torch.tensor(slots, device=device)
-        for layer, part in zip(self._cache.layers, cache.layers, strict=True):
+        for layer, part in zip(self._layers, cache.layers, strict=True):
             layer.place(part.keys, part.values, index, sources)
         self._logits[index] = logits
         self._choice[:, index] = _choice(logits)
 
-    def _allocate(self, cache: Any) -> DynamicCache:
-        """Empty slots for all layers. cache: that of some prompts."""
-        slots = DynamicCache()
+    def _allocate(self, cache: Any) -> None:
+        """Make empty slots for all layers. cache: that of some prompts."""
         for layer in cache.layers:
-            buffers = [
+            keys, values = (
                 states.new_zeros(self.capacity, states.shape[1], self._length, states.shape[3])
                 for states in (layer.keys, layer.values)
-            ]
-            slots.layers.append(SlotLayer(*buffers, self._inputs[1]))
-        return slots
+            )
+            self._layers.append(SlotLayer(keys, values, self._inputs[1]))
+        self._cache.layers = list(self._layers)
 
     @torch.inference_mode()
     def _step(self, width: int) -> None:
         """Read one token in each slot. Running it again writes the same values."""
-        assert self._cache is not None and self._logits is not None
+        assert self._logits is not None
         tokens, positions = self._inputs
-        for layer in self._cache.layers:
+        for layer in self._layers:
             layer.width = width
         dtype = self._network.dtype
         is_later = torch.arange(width, device=tokens.device) > positions[:, None]  # (S, L)
