@@ -54,13 +54,13 @@ if TYPE_CHECKING:
     from llmcli.inference.answers import ScoredAnswer as ScoredAnswer
     from llmcli.inference.classification import Classification as Classification
     from llmcli.inference.classification import LabelScore as LabelScore
+    from llmcli.inference.continuations import Generation as Generation
+    from llmcli.inference.continuations import TokenChance as TokenChance
+    from llmcli.inference.continuations import TokenStep as TokenStep
     from llmcli.inference.embedding import Embedding as Embedding
     from llmcli.inference.filling import Filled as Filled
     from llmcli.inference.filling import Gap as Gap
     from llmcli.inference.filling import ScoredWord as ScoredWord
-    from llmcli.inference.generation import Generation as Generation
-    from llmcli.inference.generation import TokenChance as TokenChance
-    from llmcli.inference.generation import TokenStep as TokenStep
     from llmcli.inference.loading import Model as Model
     from llmcli.inference.tagging import Entity as Entity
     from llmcli.inference.tagging import Tagged as Tagged

@@ -6,7 +6,7 @@ from typing import Literal, overload
 from llmcli.api.call import Call, OnError
 from llmcli.api.inputs import ModelLike, Text, Texts, model_of
 from llmcli.data.rows import Failure
-from llmcli.inference.generation import Generation
+from llmcli.inference.continuations import Generation
 from llmcli.spec import AUTO_BATCH, BatchOptions, Chat, Decoding
 from llmcli.tasks import generate as task
 

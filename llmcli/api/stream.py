@@ -6,7 +6,8 @@ from llmcli.api.call import Call
 from llmcli.api.inputs import ModelLike, Text, model_of
 from llmcli.data.rows import Failure
 from llmcli.errors import UsageError
-from llmcli.inference.generation import Chunk, Generation
+from llmcli.inference.continuations import Generation
+from llmcli.inference.generation import Chunk
 from llmcli.spec import AUTO_BATCH, BatchOptions, Chat, Decoding
 from llmcli.tasks import generate as task
 

@@ -20,7 +20,8 @@ from llmcli.spec import Chat, Decoding
 if TYPE_CHECKING:
     from llmcli.data.rows import Failure, Row
     from llmcli.engines.base import Loaded
-    from llmcli.inference.generation import Chunk, Generation
+    from llmcli.inference.continuations import Generation
+    from llmcli.inference.generation import Chunk
 
 
 @click.command()

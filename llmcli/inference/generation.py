@@ -4,10 +4,8 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
-from llmcli.data.records import Record
-from llmcli.data.results import Result, record_of
 from llmcli.data.rows import Failure, Row
 from llmcli.decoding.request import Request
 from llmcli.decoding.steps import Hypothesis, Step, sequence_seed
@@ -15,74 +13,11 @@ from llmcli.decoding.validation import DEFAULT_NEW_TOKENS
 from llmcli.engines.base import Loaded, end_tokens
 from llmcli.engines.known_ids import checked
 from llmcli.errors import InputError
+from llmcli.inference.continuations import FinishReason, Generation, TokenChance, TokenStep
 from llmcli.inference.encoding import start_of
 from llmcli.inference.prompts import encode_prompt, room
 from llmcli.spec import Chat, Decoding, Overflow
 from llmcli.tokenization.text_stream import TextStream, token_namer
-
-FinishReason = Literal["end", "stop", "length"]
-
-
-@dataclass(frozen=True, slots=True)
-class TokenChance:
-    """A token with its log-probability in nats, before any penalty or filter."""
-
-    token: str
-    """Readable: bytes of an incomplete character are in hexadecimal, as `<E7 9C>`."""
-    id: int
-    """Its id in the vocabulary."""
-    logprob: float
-    """In nats."""
-
-
-@dataclass(frozen=True, slots=True)
-class TokenStep:
-    """A token of the text, with the most probable tokens at its position."""
-
-    token: str
-    """Readable: bytes of an incomplete character are in hexadecimal, as `<E7 9C>`."""
-    id: int
-    """Its id in the vocabulary."""
-    logprob: float
-    """In nats, before any penalty or filter."""
-    best: tuple[TokenChance, ...]
-    """The `logprobs` most probable tokens, in descending order."""
-
-
-@dataclass(frozen=True, slots=True)
-class Generation(Result):
-    """One continuation of one prompt."""
-
-    prompt: str
-    """The prompt, as it was given."""
-    text: str
-    """What the model wrote, without the prompt, ending before a stop string."""
-    index: int
-    """Which of the sequences of this prompt it is, from 0; with beams, 0 is the best."""
-    prompt_tokens: int
-    """Tokens of the prompt, those of the chat template included."""
-    new_tokens: int
-    """Tokens that were generated, without the end-of-text token."""
-    finish_reason: FinishReason
-    """end: an end-of-text token; stop: a stop string; length: no more tokens allowed."""
-    seed: int | None
-    """The seed of sampling; None if the text was not sampled."""
-    seconds: float = field(compare=False)
-    """Time since the work on its batch began."""
-    score: float | None = None
-    """With beams: sum of the log-probabilities of the new tokens, in nats, divided by their number
-    to the power of the length penalty."""
-    logprobs: tuple[TokenStep, ...] | None = None
-    """Each token of the text with its alternatives; None unless `logprobs` asks for them."""
-    overflow: Overflow | None = None
-    """truncate: the prompt was too long, and its beginning was left out."""
-    passes: int | None = field(default=None, compare=False)
-    """With `assist`: how often the model was run."""
-
-    def to_dict(self) -> Record:
-        """The result as JSON has it: the same for the same text, so without time and passes."""
-        logprobs = ("logprobs",) if self.logprobs is None else ()
-        return record_of(self, without=("seconds", "passes", *logprobs))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ from llmcli.engines.base import Loaded
 from llmcli.engines.choose import Purpose, load_on_torch
 from llmcli.errors import UsageError
 from llmcli.inference.batches import process
+from llmcli.inference.continuations import Generation
 from llmcli.inference.generation import Chunk as Chunk  # the CLI takes it from here
-from llmcli.inference.generation import Generation, Generator
+from llmcli.inference.generation import Generator
 from llmcli.inference.loading import AnyModel, load_model, load_part
 from llmcli.inference.prompts import has_chat_template
 from llmcli.inference.unknown import with_unknown
