@@ -65,6 +65,11 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and says_so)
 
 
+def in_one_line(error: BaseException, limit: int = 300) -> str:
+    """The message of a foreign error, on one line, no longer than `limit` characters."""
+    return " ".join(str(error).split())[:limit]
+
+
 def listed(names: Iterable[object], limit: int = 12) -> str:
     """Names for a message, in quotes; no more than `limit` of them.
 

@@ -12,7 +12,7 @@ from llmcli.decoding.steps import Hypothesis, Step, sequence_seed
 from llmcli.decoding.validation import DEFAULT_NEW_TOKENS
 from llmcli.engines.base import Loaded, end_tokens
 from llmcli.engines.known_ids import checked
-from llmcli.errors import InputError
+from llmcli.errors import LlmcliError
 from llmcli.inference.continuations import FinishReason, Generation, TokenChance, TokenStep
 from llmcli.inference.encoding import start_of
 from llmcli.inference.prompts import encode_prompt, room
@@ -127,7 +127,7 @@ class Generator:
                 [] if self._chat.is_on else ids,
                 overflow,
             )
-        except InputError as error:
+        except LlmcliError as error:
             return Failure(row, error)
 
     def _fitted(self, ids: list[int]) -> tuple[list[int], Overflow | None]:

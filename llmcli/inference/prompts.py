@@ -4,6 +4,7 @@ from llmcli.engines.base import Loaded
 from llmcli.errors import InputError, ModelUnsuitable
 from llmcli.inference.encoding import encode_text
 from llmcli.spec import Chat
+from llmcli.tokenization.chat_template import RefusedByTemplate, choose_template
 
 # How a model that writes is asked a question about a text.
 CHAT = (
@@ -17,10 +18,11 @@ def encode_prompt(loaded: Loaded, text: str, chat: Chat) -> list[int]:
     """Turn a prompt into ids (T,), through the chat template if that is asked for.
 
     An empty prompt becomes the token that begins a text. Raises ModelUnsuitable where the
-    model has no chat template, InputError where nothing is left to go on from.
+    model has no chat template, or its template refuses; InputError where nothing is left to go on
+    from.
     """
     if chat.is_on:
-        return _encode_chat(loaded, text, chat.system)
+        return _encode_chat(loaded, text, chat)
     ids = encode_text(loaded.tokenizer, text)
     if not ids:
         start = loaded.tokenizer.bos_token_id
@@ -30,23 +32,20 @@ def encode_prompt(loaded: Loaded, text: str, chat: Chat) -> list[int]:
     return ids
 
 
-def _encode_chat(loaded: Loaded, text: str, system: str | None) -> list[int]:
-    if not has_chat_template(loaded):
-        raise ModelUnsuitable(
-            f"{loaded.checkpoint.model_id} is a base model, without a chat template: "
-            "leave out `chat` and `system`"
-        )
-    from jinja2 import TemplateError
-
-    messages = [{"role": "system", "content": system}] if system is not None else []
+def _encode_chat(loaded: Loaded, text: str, chat: Chat) -> list[int]:
+    template = choose_template(loaded.tokenizer, chat.chat_template, loaded.checkpoint.model_id)
+    messages = [] if chat.system is None else [{"role": "system", "content": chat.system}]
     messages.append({"role": "user", "content": text})
     try:
-        ids: list[int] = loaded.tokenizer.apply_chat_template(
-            messages, add_generation_prompt=True, return_dict=False
+        written = template.text(messages, prompts=True)
+    except RefusedByTemplate as error:
+        raise ModelUnsuitable(str(error)) from None
+    ids: list[int] = loaded.tokenizer(written, add_special_tokens=False, verbose=False)["input_ids"]
+    if not ids:
+        raise ModelUnsuitable(
+            f"the chat template of {loaded.checkpoint.model_id} leaves nothing of the prompt: "
+            "choose another by `chat_template`"
         )
-    except (TemplateError, ValueError) as error:
-        name = loaded.checkpoint.model_id
-        raise ModelUnsuitable(f"the chat template of {name} refuses this: {error}") from None
     return ids
 
 

@@ -73,11 +73,13 @@ class Chat:
     chat: bool = False
     system: str | None = None
     """A system message; it implies the template."""
+    chat_template: str | None = None
+    """The name of one of the model's templates, or a file with one; it implies the template."""
 
     @property
     def is_on(self) -> bool:
         """True if the template is used."""
-        return self.chat or self.system is not None
+        return self.chat or self.system is not None or self.chat_template is not None
 
 
 Overflow = Literal["error", "truncate", "window", "split"]

@@ -49,6 +49,8 @@ class Training:
     """Multi-label classification: a text may have several labels, or none."""
     chat: bool = False
     """Rows are conversations; the loss covers the assistant's messages only."""
+    chat_template: str | None = None
+    """With `chat`: the name of one of the model's templates, or a file; None: the default one."""
     from_lang: str | None = None
     to_lang: str | None = None
     prefix: str = ""

@@ -17,6 +17,7 @@ from llmcli.inference.prompts import has_chat_template
 from llmcli.inference.unknown import with_unknown
 from llmcli.models.starters import GENERATE, Note, ignore
 from llmcli.spec import AUTO_BATCH, BatchOptions, Chat, Decoding, ModelSpec
+from llmcli.tokenization.chat_template import choose_template
 
 
 def load(
@@ -31,12 +32,15 @@ def load(
 
     model: None, or one without a name, takes the task's default. work_bytes: size of the texts,
     0 if it is unknown; None for a text or two. note: receives a line for each choice made.
-    Raises ModelNotFound, ModelUnsuitable; UsageError for settings that contradict one another.
+    Raises ModelNotFound, ModelUnsuitable, also for a chat without a template; UsageError for
+    settings that contradict one another.
     """
     check_decoding(options)
     purpose = Purpose(("causal",), file_bytes=work_bytes, decoding={"causal": options})
     loaded = load_model(model, GENERATE, purpose, note)
-    if has_chat_template(loaded) and not chat.is_on:
+    if chat.is_on:
+        choose_template(loaded.tokenizer, chat.chat_template, loaded.checkpoint.model_id)
+    elif has_chat_template(loaded):
         note("this model has a chat template; `chat` uses it")
     return loaded
 

@@ -4,8 +4,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from llmcli.tokenization.chat_template import render
-
 if TYPE_CHECKING:
     from tokenizers import Encoding
 
@@ -142,26 +140,10 @@ class LightTokenizer(ABC):
                 text = text.replace(f" {ending}", ending)
         return text
 
-    def apply_chat_template(
-        self,
-        messages: Sequence[dict[str, Any]],
-        *,
-        add_generation_prompt: bool = False,
-        return_dict: Literal[False] = False,
-    ) -> list[int]:
-        """The ids of a conversation. messages: each with a `role` and the text `content`.
-
-        Raises ValueError without a template, jinja2's TemplateError if the template refuses.
-        """
-        template = self.chat_template
-        if isinstance(template, dict):
-            template = template.get("default")
-        if template is None:
-            raise ValueError("there is no chat template for this")
-        tokens = {f"{role}_token": token for role, token in self._special.items()}
-        text = render(template, messages, add_generation_prompt, tokens)
-        ids: list[int] = self(text, add_special_tokens=False)["input_ids"]
-        return ids
+    @property
+    def special_tokens_map(self) -> dict[str, str]:
+        """The special tokens by the names that chat templates know, such as bos_token."""
+        return {f"{role}_token": token for role, token in self._special.items()}
 
 
 def _first(settings: Settings, *names: str) -> Any:

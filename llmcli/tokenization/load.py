@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmcli.models.checkpoint import Checkpoint, read_json
 from llmcli.tokenization.base import ROLES, Settings, UnsupportedTokenizer
+from llmcli.tokenization.chat_template import DEFAULT
 from llmcli.tokenization.components import (
     add_missing,
     load_backend,
@@ -145,12 +146,14 @@ def _check_settings(settings: Settings) -> None:
 
 def _add_chat_template(folder: Path, settings: Settings) -> None:
     """Put the chat template, or several templates by their names, into the settings."""
-    if (folder / "additional_chat_templates").exists():
-        raise UnsupportedTokenizer("it has several chat templates")
+    files = {path.stem: path for path in (folder / "additional_chat_templates").glob("*.jinja")}
     if (folder / "chat_template.jinja").is_file():
-        settings["chat_template"] = (folder / "chat_template.jinja").read_text(encoding="utf-8")
+        files[DEFAULT] = folder / "chat_template.jinja"
     templates = settings.get("chat_template")
-    if isinstance(templates, list):
+    if files:
+        read = {name: files[name].read_text(encoding="utf-8") for name in sorted(files)}
+        settings["chat_template"] = read[DEFAULT] if [*read] == [DEFAULT] else read
+    elif isinstance(templates, list):
         settings["chat_template"] = {entry["name"]: entry["template"] for entry in templates}
 
 

@@ -35,6 +35,8 @@ class Examples:
     """The number of rows they come from."""
     cut: int = 0
     """Rows that were longer than the limit, and lost their end."""
+    empty: int = 0
+    """Rows that give no example."""
 
     def __len__(self) -> int:
         return len(self.features)

@@ -56,6 +56,8 @@ def require_valid(options: Training, model: ModelSpec | None) -> None:
         raise UsageError("give `train` FILE, or `parts` FILE")
     if (model is None) == (options.from_scratch is None):
         raise UsageError("give either `model`, a checkpoint to start from, or `from_scratch`")
+    if options.chat_template is not None and not options.chat:
+        raise UsageError("`chat_template` goes with `chat`")
     _require_ranges(options, RANGES)
     _require_ranges(options.adapters, LORA_RANGES)
     for name, choices in CHOICES.items():

@@ -1,11 +1,13 @@
 """A conversation becomes the ids that transformers makes of it."""
 
+import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from jinja2 import TemplateError
 
+from llmcli.errors import InputError, ModelUnsuitable, UsageError
+from llmcli.tokenization.chat_template import RefusedByTemplate, choose_template
 from llmcli.tokenization.load import load_tokenizer
 from tests.tokenization.comparison import checkpoint, reference
 from tests.tokenization.folders import make
@@ -46,10 +48,12 @@ def test_a_chat_is_put_as_transformers_puts_it(template: str, tmp_path: Path) ->
     (tmp_path / "chat_template.jinja").write_text(template, encoding="utf-8")
     theirs, ours = reference(tmp_path), load_tokenizer(checkpoint(tmp_path))
     for prompt in (True, False):
-        how: dict[str, Any] = {"add_generation_prompt": prompt, "return_dict": False}
-        ids = ours.apply_chat_template(CHAT, **how)
-        assert ids == theirs.apply_chat_template(CHAT, **how)
-        assert ids
+        expected = theirs.apply_chat_template(CHAT, add_generation_prompt=prompt, tokenize=False)
+        for tokenizer in (ours, theirs):
+            text = choose_template(tokenizer, None, "a model").text(CHAT, prompts=prompt)
+            assert text == expected
+        ids = theirs.apply_chat_template(CHAT, add_generation_prompt=prompt, return_dict=False)
+        assert ours(expected, add_special_tokens=False)["input_ids"] == ids != []
 
 
 @pytest.mark.parametrize(
@@ -66,12 +70,97 @@ def test_a_chat_is_put_as_transformers_puts_it(template: str, tmp_path: Path) ->
 def test_what_a_template_may_not_do_it_cannot(template: str, tmp_path: Path) -> None:
     make("GPT2", tmp_path)
     (tmp_path / "chat_template.jinja").write_text(template, encoding="utf-8")
-    theirs = [] if CHAT_SANDBOX_IS_LAX else [reference(tmp_path)]
-    for tokenizer in (*theirs, load_tokenizer(checkpoint(tmp_path))):
+    if not CHAT_SANDBOX_IS_LAX:
         with pytest.raises(TemplateError):
-            tokenizer.apply_chat_template(CHAT, return_dict=False)
+            reference(tmp_path).apply_chat_template(CHAT, return_dict=False)
+    used = choose_template(load_tokenizer(checkpoint(tmp_path)), None, "a model")
+    with pytest.raises(RefusedByTemplate, match="a model refuses this: .+; leave out `system`"):
+        used.text(CHAT, prompts=True)
 
 
 def test_without_a_template_there_is_no_chat(tiny_gpt2: Path) -> None:
-    with pytest.raises(ValueError, match="no chat template"):
-        load_tokenizer(checkpoint(tiny_gpt2)).apply_chat_template(CHAT)
+    with pytest.raises(ModelUnsuitable, match="without a chat template"):
+        choose_template(load_tokenizer(checkpoint(tiny_gpt2)), None, "a model")
+
+
+@pytest.mark.parametrize(
+    ("roles", "cure"),
+    [
+        (["assistant", "user"], "begin with a turn of the user"),
+        (["system", "assistant"], "begin with a turn of the user"),
+        (["user", "user"], "let user and assistant take turns"),
+        (["user"], "choose another template by `chat_template`"),
+    ],
+)
+def test_a_refusal_says_what_to_change(roles: list[str], cure: str) -> None:
+    class Tokenizer:
+        chat_template = "{{ raise_exception('not\\nso') }}"
+        special_tokens_map: dict[str, str] = {}
+
+    used = choose_template(Tokenizer(), None, "a model")
+    with pytest.raises(RefusedByTemplate, match=f"refuses this: not so; {cure}"):
+        used.text([{"role": role, "content": "hi"} for role in roles], prompts=True)
+
+
+@pytest.mark.parametrize(
+    ("template", "words"),
+    [
+        ("{{ messages[5].content }}", "no element 5"),
+        ("{{ messages[0]['content'] + 1 }}", "must be str|can only concatenate"),
+        ("{{ 1 / 0 }}", "division by zero"),
+        ("{{ {}['a']['b'] }}", "'a'|has no attribute"),
+        ("{% for m in messages %}", "end of template"),
+        ("{{ 'a'.index('b') }}", "not found"),
+    ],
+)
+def test_whatever_fails_in_a_template_is_one_line(template: str, words: str) -> None:
+    class Tokenizer:
+        chat_template = template
+        special_tokens_map: dict[str, str] = {}
+
+    with pytest.raises(RefusedByTemplate, match=words):
+        choose_template(Tokenizer(), None, "a model").text(CHAT, prompts=True)
+
+
+def layout(folder: Path, stored: str) -> None:
+    """Three ways to store the templates `default` and `short` of a model."""
+    if stored == "files":
+        (folder / "chat_template.jinja").write_text("long")
+        (folder / "additional_chat_templates").mkdir()
+        (folder / "additional_chat_templates" / "short.jinja").write_text("s")
+        return
+    path = folder / "tokenizer_config.json"
+    named = [{"name": "default", "template": "long"}, {"name": "short", "template": "s"}]
+    settings = json.loads(path.read_text()) if path.is_file() else {}
+    path.write_text(json.dumps({**settings, "chat_template": named}))
+
+
+@pytest.mark.parametrize("stored", ["list", "files"])
+def test_one_of_several_templates_is_chosen(stored: str, tmp_path: Path) -> None:
+    make("GPT2", tmp_path)
+    layout(tmp_path, stored)
+    for tokenizer in (load_tokenizer(checkpoint(tmp_path)), reference(tmp_path)):
+        assert choose_template(tokenizer, None, "a model").source == "long"
+        assert choose_template(tokenizer, "short", "a model").source == "s"
+        with pytest.raises(UsageError, match="'none' is neither a file nor .* 'default', 'short'"):
+            choose_template(tokenizer, "none", "a model")
+
+
+def test_a_file_is_a_template_too(tiny_gpt2: Path, tmp_path: Path) -> None:
+    path = tmp_path / "own.jinja"
+    path.write_text("mine")
+    tokenizer = load_tokenizer(checkpoint(tiny_gpt2))
+    assert choose_template(tokenizer, str(path), "a model").source == "mine"
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match="cannot read"):
+        choose_template(tokenizer, str(path), "a model")
+
+
+def test_several_templates_and_no_default_are_refused_but_one_is_taken() -> None:
+    class Tokenizer:
+        chat_template = {"rag": "r", "tool_use": "t"}
+
+    with pytest.raises(ModelUnsuitable, match="none is called default: .* 'rag', 'tool_use'"):
+        choose_template(Tokenizer(), None, "a model")
+    Tokenizer.chat_template = {"rag": "r"}
+    assert choose_template(Tokenizer(), None, "a model").source == "r"

@@ -107,6 +107,11 @@ chat_options = gather(
     [
         click.option("--chat", is_flag=True, help="Put the prompt into the model's chat template."),
         click.option("-s", "--system", metavar="TEXT", help="System message; implies --chat."),
+        click.option(
+            "--chat-template",
+            metavar="NAME|FILE",
+            help="One of the model's chat templates, or a file with one; implies --chat.",
+        ),
     ],
 )
 

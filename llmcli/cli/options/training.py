@@ -73,6 +73,12 @@ DATA: list[Option] = [
         help="causal-lm: rows have messages, or a prompt and a completion; only the answers are "
         "learnt.",
     ),
+    click.option(
+        "--chat-template",
+        metavar="NAME|FILE",
+        help="With --chat: one of the model's chat templates, or a file; it is saved with the "
+        "new model.",
+    ),
     click.option("--from-lang", metavar="LANG", help="translation: the source language."),
     click.option("--to-lang", metavar="LANG", help="translation: the target language."),
     click.option("--prefix", default="", metavar="TEXT", help="seq2seq: precedes each source."),

@@ -48,7 +48,8 @@ _PLAIN_INPUTS = 'inputs = tokenizer(prompt, return_tensors="pt").to(model.device
 
 _SHOW_NEW = """\
 new = output[0, inputs["input_ids"].shape[1]:]
-print(tokenizer.decode(new, skip_special_tokens=True).strip(){line})
+text = tokenizer.decode(new, skip_special_tokens=True).rstrip("\ufffd")
+print(text.strip(){line})
 """
 _SHOW_ALL = "print(tokenizer.decode(output[0], skip_special_tokens=True).strip())\n"
 

@@ -1,5 +1,6 @@
 """The transformers script for llmcli generate."""
 
+from pathlib import Path
 from typing import Any
 
 from llmcli.decoding.validation import DEFAULT_NEW_TOKENS, check_decoding
@@ -21,13 +22,13 @@ prompt = {prompt}
 _SHOW_PLAIN = """\
 start = len(tokenizer.decode(inputs["input_ids"][0], skip_special_tokens=True))
 for ids in output:
-    text = tokenizer.decode(ids, skip_special_tokens=True)[start:]
+    text = tokenizer.decode(ids, skip_special_tokens=True)[start:].rstrip("\ufffd")
 {cut}    print(prompt + text)
 """
 
 _SHOW_CHAT = """\
 for ids in output[:, inputs["input_ids"].shape[1]:]:
-    text = tokenizer.decode(ids, skip_special_tokens=True)
+    text = tokenizer.decode(ids, skip_special_tokens=True).rstrip("\ufffd")
 {cut}    print(text)
 """
 
@@ -66,9 +67,14 @@ def _encode(chat: Chat, prompt: str) -> str:
         text = "prompt" if prompt else "tokenizer.bos_token"
         return f'inputs = tokenizer({text}, return_tensors="pt").to(model.device)'
     system = "" if chat.system is None else f'{{"role": "system", "content": {chat.system!r}}}, '
+    template = ""
+    if chat.chat_template is not None:
+        path = Path(chat.chat_template)
+        source = path.read_text(encoding="utf-8") if path.is_file() else chat.chat_template
+        template = f"    chat_template={source!r},\n"
     return (
         f'messages = [{system}{{"role": "user", "content": prompt}}]\n'
-        "inputs = tokenizer.apply_chat_template(\n"
+        f"inputs = tokenizer.apply_chat_template(\n{template}"
         '    messages, add_generation_prompt=True, return_tensors="pt", return_dict=True\n'
         ").to(model.device)"
     )

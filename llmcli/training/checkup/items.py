@@ -38,6 +38,8 @@ class Measured:
     """Rows with a text that is mostly unknown to the vocabulary."""
     cut: int = 0
     """Rows that are longer than the limit, and lose their end."""
+    empty: int = 0
+    """Rows that give no example."""
     suspect: list[Item] = field(default_factory=list)
     """Rows that the objective calls suspect."""
     usable: list[Item] = field(default_factory=list)

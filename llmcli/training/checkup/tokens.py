@@ -10,7 +10,7 @@ from llmcli.tokenization.unknown import UnknownShare, unknown_token
 from llmcli.training.checkup.findings import Problem, Sample
 from llmcli.training.checkup.items import Item, Measured
 from llmcli.training.checkup.reading import problem_of
-from llmcli.training.examples import Feature, size_of
+from llmcli.training.examples import Examples, Feature, size_of
 from llmcli.training.rows import RowObjective, RowTask
 
 UNCUT = 1 << 24  # more tokens than any text has
@@ -30,14 +30,17 @@ def measure(
     uncut = copy(objective)
     uncut.limit = UNCUT
     for chunk in _chunks(task, items):
-        usable, features, _ = _examples(uncut, chunk, problems)
+        usable, made = _examples(uncut, chunk, problems)
+        features = made.features
         measured.lengths += map(size_of, features)
         if len(usable) == len(features):
             pairs = zip(usable, features, strict=True)
             measured.suspect += [item for item, one in pairs if objective.is_suspect(one)]
         if any(_longest_side(feature) > objective.limit for feature in features):
-            usable, features, cut = _examples(objective, usable, problems)
-            measured.cut += cut
+            usable, made = _examples(objective, usable, problems)
+            features = made.features
+            measured.cut += made.cut
+        measured.empty += made.empty
         measured.usable += usable
         measured.unreadable += [item for item in usable if share_of(*task.texts(item.row))]
         measured.examples += len(features)
@@ -61,24 +64,33 @@ def _chunks(task: RowTask, items: Sequence[Item]) -> Iterator[list[Item]]:
 
 def _examples(
     objective: RowObjective, items: list[Item], problems: list[Problem]
-) -> tuple[list[Item], list[Feature], int]:
-    """The rows of which examples can be made, these, and how many are cut.
+) -> tuple[list[Item], Examples]:
+    """The rows of which examples can be made, and these.
 
     Where some cannot, halves are tried, down to the single row that is to blame.
     """
     if not items:
-        return [], [], 0
+        return [], Examples([], 0)
     try:
         made = objective.known_examples([item.row for item in items])
     except InputError as error:
         if len(items) == 1:
             problems.append(_problem(items[0], error))
-            return [], [], 0
+            return [], Examples([], 0)
         middle = len(items) // 2
         first = _examples(objective, items[:middle], problems)
         second = _examples(objective, items[middle:], problems)
-        return first[0] + second[0], first[1] + second[1], first[2] + second[2]
-    return items, made.features, made.cut
+        return first[0] + second[0], _joined(first[1], second[1])
+    return items, made
+
+
+def _joined(first: Examples, second: Examples) -> Examples:
+    return Examples(
+        features=first.features + second.features,
+        rows=first.rows + second.rows,
+        cut=first.cut + second.cut,
+        empty=first.empty + second.empty,
+    )
 
 
 def _problem(item: Item, error: InputError) -> Problem:

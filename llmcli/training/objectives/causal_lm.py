@@ -9,10 +9,12 @@ from torch.nn import functional
 from llmcli.data.rows import Row
 from llmcli.errors import InputError, ModelUnsuitable
 from llmcli.spec.training import Training
+from llmcli.tokenization.chat_template import DEFAULT, choose_template, named_templates
 from llmcli.training.base import Data, Defaults, Objective, TrainingTask
+from llmcli.training.chat_examples import ChatText, Span, chat_texts, plain_template
 from llmcli.training.checkup.findings import Finding, finding
 from llmcli.training.checkup.items import Measured
-from llmcli.training.conversations import Span, messages_of, plain_text, templated_text
+from llmcli.training.conversations import messages_of
 from llmcli.training.corpus import Blocks, document_texts, encode_files
 from llmcli.training.examples import (
     NO_LABEL,
@@ -120,6 +122,7 @@ class Conversations(CausalTask, RowTask):
     """Conversations, or prompts with completions: only what the assistant writes is learnt."""
 
     def texts(self, row: Row) -> tuple[str, ...]:
+        """The roles and the texts of all turns, one after another."""
         messages = messages_of(row)
         return tuple(text for message in messages for text in (message["role"], message["content"]))
 
@@ -130,44 +133,79 @@ class Conversations(CausalTask, RowTask):
     def objective(
         self, model: Any, tokenizer: Any, *, name: str = "the model", rows: Sequence[Any] = ()
     ) -> "ConversationObjective":
-        return ConversationObjective(self, model, tokenizer)
+        return ConversationObjective(self, model, tokenizer, name)
+
+    def check_tokenizer(self, tokenizer: Any, name: str) -> None:
+        super().check_tokenizer(tokenizer, name)
+        if not tokenizer.is_fast:
+            raise ModelUnsuitable(
+                f"the tokenizer of {name} gives no character offsets: answers cannot be told from "
+                "questions"
+            )
+
+    def datasets(
+        self, objective: RowObjective, data: Data, note: Notify
+    ) -> tuple[Dataset, Dataset | None]:
+        if isinstance(objective, ConversationObjective) and not objective.has_template:
+            note("the model has no chat template: it gets one, a line for each question")
+        return super().datasets(objective, data, note)
 
     def token_findings(self, measured: Measured) -> Iterator[Finding]:
         text = "training conversations whose answers are all cut away"
-        count = len(measured.usable) - measured.examples
-        yield finding("nothing_learnt", text, [], count=count)
+        yield finding("nothing_learnt", text, [], count=measured.empty)
         yield from super().token_findings(measured)
 
 
 class ConversationObjective(RowObjective, CausalObjective):
-    """The loss is on the assistant's words and on the token that ends them."""
+    """The loss is on the assistant's words and on the token that ends them.
+
+    A model without a chat template gets one, which is saved with it.
+    """
 
     counts_learnt = True
 
+    def __init__(self, task: Conversations, model: Any, tokenizer: Any, name: str) -> None:
+        super().__init__(task, model, tokenizer)
+        wanted = task.options.chat_template
+        self.has_template = bool(named_templates(tokenizer)) or wanted is not None
+        """Whether the model, or the user, brought the template."""
+        if not self.has_template:
+            tokenizer.chat_template = plain_template(tokenizer)
+        self.template = choose_template(tokenizer, wanted, name)
+        if wanted is not None:
+            known = named_templates(tokenizer)
+            own = self.template.source
+            tokenizer.chat_template = {**known, DEFAULT: own} if len(known) > 1 else own
+
     def examples(self, rows: Sequence[Row]) -> Examples:
-        """Conversations of which the limit leaves no answer give no example."""
+        """A conversation gives an example, or several if the template needs that.
+
+        One of which the limit leaves no answer gives none.
+        """
         examples = Examples([], len(rows))
         for row in rows:
-            feature = self._feature(messages_of(row))
-            examples.cut += len(feature["input_ids"]) > self.limit
-            feature = {name: value[: self.limit] for name, value in feature.items()}
-            if any(label != NO_LABEL for label in feature["labels"]):
-                examples.features.append(feature)
+            features = self._features(row)
+            examples.cut += any(len(feature["input_ids"]) > self.limit for feature in features)
+            cut = [{name: ids[: self.limit] for name, ids in each.items()} for each in features]
+            kept = [each for each in cut if any(label != NO_LABEL for label in each["labels"])]
+            examples.features += kept
+            examples.empty += not kept
         return examples
 
-    def _feature(self, messages: list[dict[str, str]]) -> Feature:
-        has_template = bool(getattr(self.tokenizer, "chat_template", None))
-        written = templated_text if has_template else plain_text
-        text, spans = written(self.tokenizer, messages)
+    def _features(self, row: Row) -> list[Feature]:
+        try:
+            texts = chat_texts(self.template, messages_of(row))
+        except InputError as error:
+            raise InputError(f"{row.where}: {error}") from None
+        return [self._feature(text) for text in texts]
+
+    def _feature(self, chat: ChatText) -> Feature:
         encoded = self.tokenizer(
-            text,
-            add_special_tokens=not has_template,
-            return_offsets_mapping=True,
-            verbose=False,
+            chat.text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
         )
         ids, offsets = encoded["input_ids"], encoded["offset_mapping"]
         labels = [
-            id if _is_in(spans, *place) else NO_LABEL
+            id if _is_in(chat.spans, *place) else NO_LABEL
             for id, place in zip(ids, offsets, strict=True)
         ]
         return {"input_ids": list(ids), "labels": labels}
