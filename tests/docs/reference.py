@@ -1,4 +1,4 @@
-"""The parts of the documentation that are made from the program: options and the Python API.
+"""The parts of the documentation that are made from the program: options, the Python API, inputs.
 
 `<!-- reference: llmcli generate -->` and `<!-- end of reference -->` hold such a part.
 """
@@ -12,6 +12,7 @@ from llmcli.cli.config import all_commands
 from llmcli.cli.main import main
 from tests.docs.api_reference import api_reference
 from tests.docs.markup import marked_up
+from tests.inputs.page import tables
 
 MARKED = re.compile(
     r"(<!-- reference: (?P<name>[^>]+) -->\n).*?(<!-- end of reference -->)", re.DOTALL
@@ -24,9 +25,11 @@ def renew(text: str) -> str:
 
 
 def reference(name: str) -> str:
-    """Describe the command of this name, each command of a group, or the API, in Markdown."""
+    """Describe a command, each command of a group, the API, or what is read, in Markdown."""
     if name == "import llmcli":
         return api_reference()
+    if name == "what is read":
+        return tables()
     command = find(name)
     if not isinstance(command, click.Group):
         return "\n".join(described(command, name)) + "\n"

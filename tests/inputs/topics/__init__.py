@@ -1,0 +1,1 @@
+"""A file for each topic; tests/inputs/__init__.py describes how to add one."""
