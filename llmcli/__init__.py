@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from llmcli.api.inputs import Texts as Texts
     from llmcli.api.inputs import rows as rows
     from llmcli.api.load import load as load
+    from llmcli.api.search import search as search
     from llmcli.api.stream import Stream as Stream
     from llmcli.api.stream import stream as stream
     from llmcli.api.tag import tag as tag
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     from llmcli.inference.filling import Gap as Gap
     from llmcli.inference.filling import ScoredWord as ScoredWord
     from llmcli.inference.loading import Model as Model
+    from llmcli.inference.ranking import Ranked as Ranked
     from llmcli.inference.tagging import Entity as Entity
     from llmcli.inference.tagging import Tagged as Tagged
     from llmcli.inference.translation.translator import Sentence as Sentence
@@ -104,6 +106,7 @@ _NAMES = {
     "api.generate": "generate",
     "api.inputs": "ModelLike Text Texts rows",
     "api.load": "load",
+    "api.search": "search",
     "api.stream": "Stream stream",
     "api.tag": "tag",
     "api.tokenize": "tokenize",
@@ -116,10 +119,11 @@ _NAMES = {
     "evaluation.report": "Details Measure Mistake Report Slice",
     "inference.answers": "Answer ScoredAnswer",
     "inference.classification": "Classification LabelScore",
+    "inference.continuations": "Generation TokenChance TokenStep",
     "inference.embedding": "Embedding",
     "inference.filling": "Filled Gap ScoredWord",
-    "inference.generation": "Generation TokenChance TokenStep",
     "inference.loading": "Model",
+    "inference.ranking": "Ranked",
     "inference.tagging": "Entity Tagged",
     "inference.translation.translator": "Sentence Translation",
     "spec": "BatchOptions Chat Decoding ModelSpec",

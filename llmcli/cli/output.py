@@ -67,6 +67,8 @@ class Output:
         self.format: Format = options.format or self._format_of_path()
         self.quiet = options.quiet
         self.verbose = options.verbose
+        self.about: Record = {}
+        """How the records are made, for a format that can keep it."""
         self._has_open_line = False
         if options.quiet:  # read by huggingface_hub, which is imported later
             os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
@@ -214,7 +216,7 @@ class Output:
             except BaseException:
                 self._leave(part)
                 raise
-            part.finish(self.format, as_text)
+            part.finish(self.format, as_text, self.about)
 
     @contextmanager
     def _stream(self, file: TextIO, as_text: Render) -> Iterator[Stream]:

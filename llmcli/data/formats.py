@@ -40,6 +40,8 @@ def input_format(path: str, given: InputFormat | None = None) -> InputFormat:
     for name in INPUT_FORMATS:
         if suffix == f".{name}":
             return name
+    if suffix == ".npy":
+        raise InputError(f"{path} holds vectors, not texts: llmcli embed --query searches them")
     known = " ".join(f".{name}" for name in INPUT_FORMATS)
     raise InputError(f"cannot tell the format of {path} from its name: use one of {known}")
 

@@ -82,15 +82,18 @@ class Part:
             with write_errors_explained(self._journal):
                 self._write_journal({**self._read_journal(), "drawn": drawn})
 
-    def finish(self, form: Format, as_text: Render) -> None:
-        """Make the whole file from the part, in its format, and remove the part."""
+    def finish(self, form: Format, as_text: Render, about: Record | None = None) -> None:
+        """Make the whole file from the part, in its format, and remove the part.
+
+        about: how the records were made, for a format that can keep it.
+        """
         with write_errors_explained(self._target):
             self._file.close()
             if form == "jsonl":
                 self._path.replace(self._target)
             else:
                 new = self._target.with_name(self._target.name + ".new")
-                write_file(form, new, self._records, as_text)
+                write_file(form, new, self._records, as_text, about)
                 new.replace(self._target)
                 self._path.unlink()
             self._journal.unlink(missing_ok=True)

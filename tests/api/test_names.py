@@ -13,7 +13,7 @@ import llmcli
 
 FUNCTIONS = {
     *("answer", "classify", "compare", "embed", "evaluate", "fill", "finetune", "forward"),
-    *("generate", "load", "rows", "stream", "tag", "tokenize", "translate"),
+    *("generate", "load", "rows", "search", "stream", "tag", "tokenize", "translate"),
 }
 OPTIONS = {
     *("AnswerOptions", "BatchOptions", "Chat", "ClassifyOptions", "Decoding", "EmbedOptions"),
@@ -21,7 +21,8 @@ OPTIONS = {
     *("TagOptions", "Training", "TranslateOptions"),
 }
 RESULTS = {
-    *("Answer", "Classification", "Embedding", "Filled", "Forward", "Generation", "Tagged"),
+    *("Answer", "Classification", "Embedding", "Filled", "Forward", "Generation", "Ranked"),
+    "Tagged",
     *("Tokenized", "Translation", "Failure", "Report", "Comparison", "Finetuned"),
 }
 PARTS = {

@@ -243,7 +243,11 @@ def test_an_array_of_failed_rows_alone_is_empty(call, tmp_path):
     result = call("embed", "-i", tmp_path / "in.txt", "-o", tmp_path / "out.npy")
     assert result.exit_code == 1
     assert np.load(tmp_path / "out.npy").shape == (2, 0)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.txt", "out.npy"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "in.txt",
+        "out.npy",
+        "out.npy.jsonl",
+    ]
 
 
 def test_numbers_that_json_does_not_have_are_null(call, tmp_path):

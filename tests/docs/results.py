@@ -13,7 +13,6 @@ import numpy as np
 
 import llmcli
 from llmcli.data.rows import Row
-from llmcli.tasks.embed import Ranked
 from llmcli.tasks.models import FileCheck, ModelDetails, ModelEntry
 from llmcli.tasks.tokenize import Count, Decoded
 from tests.docs.pages import DOCS
@@ -28,7 +27,7 @@ RECORDS = {
     "llmcli translate": llmcli.Translation,
     "llmcli fill": llmcli.Filled,
     "llmcli embed": llmcli.Embedding,
-    "llmcli embed --query": Ranked,
+    "llmcli embed --query": llmcli.Ranked,
     "llmcli forward": llmcli.Forward,
     "llmcli tokenize": llmcli.Tokenized,
     "llmcli tokenize --decode": Decoded,

@@ -10,10 +10,11 @@ import torch
 from llmcli.data.rows import Row
 from llmcli.engines.choose import Purpose, load
 from llmcli.errors import ModelUnsuitable
+from llmcli.inference.ranking import Ranking
 from llmcli.inference.sentence_modules import ACTIVATIONS
 from llmcli.spec import BatchOptions, ModelSpec
 from llmcli.spec.tasks import EmbedOptions
-from llmcli.tasks.embed import embed, embed_query, rank, similarity_of
+from llmcli.tasks.embed import embed, embed_queries, rank, similarity_of
 from tests.tiny_models import MORE_WORDS, WORDS, make_bert
 
 TEXTS = ["the cat sat", "a dog", "this is good . it is bad ?", "Cat", "who sat on mats the cat"]
@@ -198,7 +199,7 @@ def test_a_prompt_that_is_not_pooled_equals_the_library(library, build, modes, e
     expected = model.encode_document(TEXTS)
     np.testing.assert_allclose(ours(folder, engine=engine), expected, atol=1e-5)
     loaded = load(ModelSpec(str(folder), engine=engine), Purpose(()))
-    query = embed_query(loaded, TEXTS[0], EmbedOptions(), "truncate")
+    (query,) = embed_queries(loaded, TEXTS[:1], EmbedOptions(), "truncate")
     np.testing.assert_allclose(query, model.encode_query(TEXTS[0]), atol=1e-5)
 
 
@@ -209,9 +210,9 @@ def test_similarity_equals_the_library(library, build, name):
     expected = model.similarity(vectors[:1], vectors)[0].numpy()
     loaded = load(ModelSpec(str(folder)), Purpose(()))
     rows = [Row(number, text) for number, text in enumerate(TEXTS, 1)]
-    query = embed_query(loaded, TEXTS[0], EmbedOptions(), "truncate")
+    query = embed_queries(loaded, TEXTS[:1], EmbedOptions(), "truncate")
     results = embed(loaded, rows, EmbedOptions(), CUT)
-    ranked = list(rank(results, query, 9, similarity_of(loaded)))
+    ranked = list(rank(results, Ranking(TEXTS[:1], query, 9, similarity_of(loaded))))
     assert [each.row.number for each in ranked] == (np.argsort(-expected) + 1).tolist()
     assert [each.similarity for each in ranked] == pytest.approx(
         sorted(expected, reverse=True), abs=1e-4

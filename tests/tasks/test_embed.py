@@ -10,9 +10,10 @@ from safetensors.torch import save_file
 from llmcli.data.rows import Failure, Row
 from llmcli.engines.pytorch.loading import load_encoder
 from llmcli.errors import InputError, ModelUnsuitable
+from llmcli.inference.ranking import Ranking
 from llmcli.spec import BatchOptions, ModelSpec
 from llmcli.spec.tasks import EmbedOptions
-from llmcli.tasks.embed import embed, embed_query, rank
+from llmcli.tasks.embed import embed, embed_queries, rank
 from tests.tiny_models import MORE_WORDS, WORDS, make_bert
 
 TEXTS = ["the cat sat", "a dog", "this is good . it is bad ?", "cat"]
@@ -24,8 +25,8 @@ def rows(*texts):
 
 def ranked(loaded, texts, spec, query, top):
     """The rows nearest to a query."""
-    wanted = embed_query(loaded, query, spec, "window")
-    return rank(embed(loaded, texts, spec), wanted, top)
+    wanted = embed_queries(loaded, [query], spec, "window")
+    return rank(embed(loaded, texts, spec), Ranking([query], wanted, top, "cosine"))
 
 
 def states(loaded, text):
@@ -153,7 +154,7 @@ def test_a_failed_row_is_told_before_the_ranking(encoder):
     found = list(ranked(encoder, [*rows("cat"), Row(2, " ")], EmbedOptions(), "cat", 5))
     assert found[0].error == "the text is empty" and found[1].rank == 1
     with pytest.raises(InputError, match="`query`: the text is empty"):
-        embed_query(encoder, " ", EmbedOptions(), "window")
+        embed_queries(encoder, [" "], EmbedOptions(), "window")
 
 
 @pytest.mark.parametrize("model", ["tiny_gpt2", "tiny_masked", "tiny_classifier", "tiny_marian"])

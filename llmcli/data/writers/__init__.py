@@ -41,11 +41,18 @@ def open_writer(form: Format, file: TextIO, layout: Layout) -> RecordWriter:
 
 
 def write_file(
-    form: Format, path: Path, records: Callable[[], Iterator[Record]], as_text: Render
+    form: Format,
+    path: Path,
+    records: Callable[[], Iterator[Record]],
+    as_text: Render,
+    about: Record | None = None,
 ) -> None:
-    """Write a whole file. `records` yields all records, and may be called several times."""
+    """Write a whole file. `records` yields all records, and may be called several times.
+
+    about: how the records were made, for a format that can keep it.
+    """
     if form in FILE_FORMATS:
-        _module(form).write(path, records)
+        _module(form).write(path, records, about or {})
         return
     columns = tuple(column_names(records())) if form == "csv" else ()
     with path.open("w", encoding="utf-8", newline="") as file:

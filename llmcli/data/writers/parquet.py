@@ -10,18 +10,22 @@ from llmcli.data.readers.parquet import parquet_library
 from llmcli.data.records import Record
 
 ROWS = 1024  # held at a time
+ABOUT = "llmcli"
+"""The entry of the file's metadata that says how its records were made."""
 
 
-def write(path: Path, records: Callable[[], Iterator[Record]]) -> None:
+def write(path: Path, records: Callable[[], Iterator[Record]], about: Record) -> None:
     """Write records; they are read three times, twice to find the types of the columns.
 
+    about: how they were made; kept in the file's metadata.
     A column with values of several types becomes text. Raises InputError without pyarrow.
     """
     parquet = parquet_library()
     import pyarrow
 
     types = _column_types(records)
-    schema = pyarrow.schema(types.items())
+    metadata = {ABOUT: json.dumps(about, ensure_ascii=False)} if about else None
+    schema = pyarrow.schema(types.items(), metadata)
     with parquet.ParquetWriter(path, schema) as writer:
         for chunk in _chunks(records()):
             columns = [

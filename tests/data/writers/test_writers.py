@@ -78,7 +78,13 @@ def test_parquet_makes_text_of_columns_with_several_types(tmp_path):
 
 def test_npy_has_a_row_of_nan_for_a_failed_row(tmp_path):
     records = [{"row": 1, "embedding": [1.0, 2.0]}, {"row": 2, "error": "no"}]
-    write_file("npy", tmp_path / "out", lambda: iter(records), str)
+    write_file("npy", tmp_path / "out", lambda: iter(records), str, {"model": "m"})
     array = np.load(tmp_path / "out")
     assert array.dtype == np.float32
+    beside = (tmp_path / "out.jsonl").read_text().splitlines()
+    assert list(map(json.loads, beside)) == [
+        {"about": {"model": "m"}},
+        {"row": 1},
+        {"row": 2, "error": "no"},
+    ]
     assert np.array_equal(array, [[1, 2], [np.nan, np.nan]], equal_nan=True)
