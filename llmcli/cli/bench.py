@@ -57,7 +57,7 @@ bench_options = gather(
 
 
 @click.command()
-@model_options()
+@model_options(reads=False)
 @bench_options
 @output_options(FORMS)
 def bench(model: ModelSpec, options: BenchOptions, out: Output) -> None:

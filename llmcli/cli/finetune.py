@@ -64,7 +64,7 @@ mode_options = gather(
 @click.command()
 @training_options
 @lora_options
-@model_options(default="", runs=False)
+@model_options(default="", runs=False, reads=False)
 @mode_options
 def finetune(training: Training, adapters: LoraOptions, model: ModelSpec, mode: Mode) -> None:
     """Train a model on your files: from a checkpoint (-m), or --from-scratch.

@@ -57,6 +57,7 @@ def forward(source: InputOptions, model: ModelSpec, top: int, show_code: bool, o
     from llmcli.tasks.forward import forward, load
 
     loaded = load(model, note=out.note)
+    out.note_typed(loaded.read_as_text(source.texts))
     out.describe(loaded)
     display = Display(as_text=lambda record: str(record["predicted_text"]), show=_show)
     with command.open_run(display) as run:

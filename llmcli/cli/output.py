@@ -161,6 +161,13 @@ class Output:
         """Report, in brackets, a choice that was made for the user."""
         self.say(f"[{line}]")
 
+    def note_typed(self, tokens: Sequence[str]) -> None:
+        """Report special tokens that were typed in a text and are read as text."""
+        if tokens:
+            self.note(
+                f"{', '.join(tokens)}: read as text, as typed; --allow-special reads special tokens"
+            )
+
     def detail(self, line: str) -> None:
         """Write a line to stderr if -v asks for it."""
         if self.verbose:

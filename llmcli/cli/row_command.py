@@ -59,6 +59,7 @@ class RowCommand:
         """
         loaded = load(self.model, *settings, work_bytes=self._work_bytes(), note=self.out.note)
         self.out.describe(loaded)
+        self.out.note_typed(loaded.read_as_text(self.source.texts, fills=loaded.kind == "masked"))
         return loaded
 
     def _work_bytes(self) -> int | None:

@@ -10,6 +10,7 @@ from llmcli.decoding.steps import Hypothesis, StepStream
 from llmcli.models.architectures import Kind
 from llmcli.models.checkpoint import Checkpoint
 from llmcli.spec import BatchOptions, Decoding, EngineName
+from llmcli.tokenization.typed_text import allows_special, typed_specials
 
 if TYPE_CHECKING:
     import torch
@@ -110,6 +111,16 @@ class Loaded:
             return replace(batch, batch_size=1)
         return batch
 
+    def read_as_text(self, texts: Sequence[str], *, fills: bool = False) -> list[str]:
+        """The special tokens that are typed in some texts, if they are read as text.
+
+        fills: `[MASK]` is a gap that is filled.
+        """
+        if allows_special(self.tokenizer):
+            return []
+        names = (name for text in texts for name in typed_specials(self.tokenizer, text))
+        return [name for name in dict.fromkeys(names) if not fills or name not in GAPS]
+
     def identity(self) -> dict[str, str]:
         """What the results depend on: the model's files, device, dtype and library versions."""
         from importlib.metadata import version
@@ -125,6 +136,8 @@ class Loaded:
         }
 
 
+GAPS = ("[MASK]", "<mask>")
+"""How a gap can be typed for any masked model."""
 LIBRARIES: dict[EngineName, tuple[str, ...]] = {
     "torch": ("torch", "transformers", "tokenizers"),
     "ct2": ("ctranslate2", "tokenizers"),

@@ -16,6 +16,7 @@ from llmcli.inference.pooling import pool
 from llmcli.inference.sentence_modules import Pooling, read_pooling
 from llmcli.spec import Overflow
 from llmcli.spec.tasks import EmbedOptions
+from llmcli.tokenization.typed_text import encode_typed
 
 Vector = np.ndarray[tuple[int], np.dtype[np.float32]]
 
@@ -117,7 +118,7 @@ class Embedder:
     def _prompt_size(self) -> int:
         """Tokens of the prompt, with the special ones before it."""
         tokenizer = self._loaded.tokenizer
-        ids: list[int] = tokenizer(self._cased(self._prompt), verbose=False)["input_ids"]
+        ids: list[int] = encode_typed(tokenizer, self._cased(self._prompt))["input_ids"]
         return len(ids) - (ids[-1:] != [] and ids[-1] in tokenizer.all_special_ids)
 
     def _size_left_out(self, unit: Window) -> int:

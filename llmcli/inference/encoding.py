@@ -13,6 +13,7 @@ from llmcli.errors import InputError
 from llmcli.inference.batches import Job
 from llmcli.inference.sentences import sentence_ends
 from llmcli.spec import Overflow
+from llmcli.tokenization.typed_text import encode_typed
 
 Offsets = list[tuple[int, int]]
 """Start and end of each token in its text, in characters."""
@@ -73,27 +74,26 @@ def encode(
     pairs: Sequence[str | None],
     fitting: Fitting,
     *,
-    special: bool = False,
+    has_controls: bool = False,
 ) -> list[Encoded | InputError]:
     """Tokenize texts together, and cut those that are too long as `fitting` says.
 
     Returns an InputError in place of a text that cannot be encoded. pairs: the second text of
-    each pair, or None for all texts. special: whether `[SEP]` in a text becomes the special
-    token; otherwise it is tokenized as ordinary text.
+    each pair, or None for all texts. has_controls: as of `encode_typed`.
     """
     if not texts:
         return []
-    second = None if pairs[0] is None else list(pairs)
-    encoding = tokenizer(
-        list(texts),
+    second = None if pairs[0] is None else [pair or "" for pair in pairs]
+    encoding = encode_typed(
+        tokenizer,
+        texts,
         second,
+        has_controls=has_controls,
         return_special_tokens_mask=True,
         return_offsets_mapping=tokenizer.is_fast,
         return_attention_mask=False,
-        split_special_tokens=not special,
         truncation=False,
         padding=False,
-        verbose=False,
     )
     return [
         _fit(encoding, index, pair, fitting)
@@ -104,9 +104,9 @@ def encode(
 def encode_text(tokenizer: Any, text: str) -> list[int]:
     """The ids (T,) of a text for a causal model, with the special tokens that belong around it.
 
-    A token that begins each text, such as `<s>`, and is typed too, comes once.
+    A token that begins each text, such as `<s>`, and is typed too with `allow_special`, comes once.
     """
-    ids: list[int] = tokenizer(text, verbose=False)["input_ids"]
+    ids: list[int] = encode_typed(tokenizer, text)["input_ids"]
     start = start_of(tokenizer, ids)
     return ids[len(start) :] if start and ids[len(start) :][: len(start)] == start else ids
 
@@ -303,7 +303,7 @@ def cut_text(tokenizer: Any, text: str, fitting: Fitting) -> list[str]:
         )
     if limit < 1:
         raise InputError("the other texts alone fill the input of the model: shorten them")
-    encoding = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+    encoding = encode_typed(tokenizer, text, add_special_tokens=False, return_offsets_mapping=True)
     offsets: Offsets = encoding["offset_mapping"]
     if fitting.on_overflow == "error":
         raise InputError(

@@ -24,6 +24,7 @@ from llmcli.inference.gaps import (
 )
 from llmcli.spec import Overflow
 from llmcli.spec.tasks import FillOptions
+from llmcli.tokenization.typed_text import escaped
 
 LOGITS = 1 << 25  # numbers that one batch computes at most: tokens times vocabulary
 BEAMS = 10  # ways to fill all gaps that are followed together
@@ -125,10 +126,10 @@ class GapFiller:
                 raise InputError("targets of several tokens go with one gap")
             (encoded,) = encode(
                 tokenizer,
-                [tokenizer.mask_token.join(gaps.parts)],
+                [tokenizer.mask_token.join(escaped(tokenizer, gaps.parts))],
                 [None],
                 self._fitting,
-                special=True,
+                has_controls=True,
             )
             if isinstance(encoded, InputError):
                 raise encoded

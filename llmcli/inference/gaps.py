@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from llmcli.arrays import Floats, top
+from llmcli.engines.base import GAPS
 from llmcli.errors import InputError
 from llmcli.inference.encoding import Window
-
-SPELLINGS = ("[MASK]", "<mask>")  # accepted in place of the mask token of any model
+from llmcli.tokenization.typed_text import encode_typed
 
 LogProbs = Callable[[Sequence[Window]], list[Floats]]
 """Log-probabilities (n, V) at the n masks of each window, in nats."""
@@ -43,7 +43,7 @@ def find_gaps(text: str, mask: str) -> Gaps:
 
     mask: the mask token of the model.
     """
-    pattern = re.compile("|".join(map(re.escape, dict.fromkeys((mask, *SPELLINGS)))))
+    pattern = re.compile("|".join(map(re.escape, dict.fromkeys((mask, *GAPS)))))
     matches = list(pattern.finditer(text))
     if not matches:
         raise InputError("the text has no gap: write [MASK] in place of each missing word")
@@ -174,7 +174,7 @@ def logprob_of_word(
 def target_tokens(tokenizer: Any, word: str) -> list[int]:
     """The tokens of a word inside a text. Raises InputError if the vocabulary cannot spell it."""
     spellings: list[list[int]] = [
-        tokenizer(form, add_special_tokens=False, verbose=False)["input_ids"]
+        encode_typed(tokenizer, form, add_special_tokens=False)["input_ids"]
         for form in (f" {word}", word)
     ]
     tokens = min(spellings, key=len)

@@ -10,6 +10,7 @@ from llmcli.errors import InputError
 from llmcli.inference.batches import Job
 from llmcli.inference.encoding import Fitting, cut_text, encode_text
 from llmcli.spec import Overflow
+from llmcli.tokenization.typed_text import encode_typed
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Likelihood:
     def _ids(self, text: str, *, special: bool = True) -> list[int]:
         if special:
             return encode_text(self._loaded.tokenizer, text)
-        encoding = self._loaded.tokenizer(text, add_special_tokens=False, verbose=False)
+        encoding = encode_typed(self._loaded.tokenizer, text, add_special_tokens=False)
         ids: list[int] = encoding["input_ids"]
         return ids
 

@@ -15,6 +15,7 @@ from llmcli.engines.base import Loaded
 from llmcli.errors import InputError, ModelUnsuitable, UsageError
 from llmcli.spec import Overflow
 from llmcli.spec.evaluation import PerplexityOptions
+from llmcli.tokenization.typed_text import encode_typed
 
 LOGITS = 1 << 26  # maximum number of logits in a batch: tokens times vocabulary size
 DEFAULT_BLOCK = 1024  # tokens; less for a model with a shorter context
@@ -130,8 +131,8 @@ class Scoring:
 
     def encode(self, text: str) -> tuple[list[int], list[int]]:
         """Tokenize a text with `start` before it; return the ids and their character offsets."""
-        encoded = self._loaded.tokenizer(
-            text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
+        encoded = encode_typed(
+            self._loaded.tokenizer, text, add_special_tokens=False, return_offsets_mapping=True
         )
         is_typed = encoded["input_ids"][:1] == [self.start]
         prefix = [] if self.start is None or is_typed else [self.start]

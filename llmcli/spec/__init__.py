@@ -32,6 +32,8 @@ class ModelSpec:
     """Open no network connection."""
     trust_remote_code: bool = False
     """Run Python code that comes with the checkpoint."""
+    allow_special: bool = False
+    """Read special tokens that are typed in a text, such as `</s>`, as tokens, not as text."""
 
 
 @dataclass(frozen=True, slots=True)

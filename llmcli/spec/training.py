@@ -47,6 +47,8 @@ class Training:
     """Name of the field that contains the label, or a list of labels."""
     multi_label: bool = False
     """Multi-label classification: a text may have several labels, or none."""
+    allow_special: bool = False
+    """Read special tokens in the texts, such as `<|endoftext|>`, as tokens, not as text."""
     chat: bool = False
     """Rows are conversations; the loss covers the assistant's messages only."""
     chat_template: str | None = None

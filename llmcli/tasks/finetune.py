@@ -47,7 +47,9 @@ def finetune(
     from llmcli.training.run import train
 
     events = _Events(on_event)
-    result = train(options, model, events.report, should_stop or (lambda: False))
+    result = train(
+        options, _starting_from(model, options), events.report, should_stop or (lambda: False)
+    )
     return replace(result, notes=tuple(events.notes))
 
 
@@ -62,7 +64,7 @@ def check(
     require_valid(options, model)
     from llmcli.training.checkup.examine import examine_all
 
-    return examine_all(options, model, _Events(on_event).note)
+    return examine_all(options, _starting_from(model, options), _Events(on_event).note)
 
 
 def dry_run(
@@ -75,7 +77,14 @@ def dry_run(
     require_valid(options, model)
     from llmcli.training.run import estimate
 
-    return estimate(options, model, _Events(on_event).report)
+    return estimate(options, _starting_from(model, options), _Events(on_event).report)
+
+
+def _starting_from(model: ModelSpec | None, options: Training) -> ModelSpec | None:
+    """The checkpoint to start from, which reads special tokens as the settings say."""
+    if model is None:
+        return None
+    return replace(model, allow_special=model.allow_special or options.allow_special)
 
 
 class _Events:

@@ -5,8 +5,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tokenizers import Tokenizer
-
 from llmcli.data.results import Described, Result
 from llmcli.data.rows import Failure, Row, failed
 from llmcli.errors import InputError
@@ -114,9 +112,6 @@ def _vocabulary(model: ModelSpec) -> Vocabulary:
         from llmcli.engines.pytorch.loading import load_tokenizer
 
         tokenizer = load_tokenizer(model)
-    unknown = UnknownShare(tokenizer)
-    tokenizer = getattr(tokenizer, "backend_tokenizer", tokenizer)
-    if isinstance(tokenizer, Tokenizer):  # a length stored with it is not to cut the text
-        tokenizer.no_truncation()
-        tokenizer.no_padding()
-    return Vocabulary(tokenizer, is_byte_level(tokenizer), unknown)
+    tokenizer.allow_special = model.allow_special
+    backend = getattr(tokenizer, "backend_tokenizer", tokenizer)
+    return Vocabulary(tokenizer, is_byte_level(backend), UnknownShare(tokenizer))

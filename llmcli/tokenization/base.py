@@ -38,6 +38,8 @@ class LightTokenizer(ABC):
     is_fast: bool
     unk_token_id: int | None
     eos_token_id: int | None
+    allow_special = False
+    """Read special tokens that are typed in a text as tokens."""
 
     def __init__(self, settings: Settings, special: dict[str, str], extra: Sequence[str]) -> None:
         """special: the special tokens by their role, such as bos; extra: more of them."""
@@ -64,6 +66,7 @@ class LightTokenizer(ABC):
         return_offsets_mapping: bool = False,
         return_attention_mask: bool | None = None,
         split_special_tokens: bool | None = None,
+        cuts: bool = False,
         truncation: Literal[False] = False,
         padding: Literal[False] = False,
         verbose: bool = True,
@@ -71,7 +74,8 @@ class LightTokenizer(ABC):
         """Tokenize a text, or several, each alone or with its pair.
 
         The parameters are those of transformers. split_special_tokens: treat `</s>` in a text as
-        ordinary characters; None: as the settings say.
+        ordinary characters; None: as the settings say. cuts: the texts have some of typed_text.CUT,
+        which split them and are dropped.
         """
         single = isinstance(text, str)
         texts: list[Any] = [text] if single else list(text)
@@ -88,14 +92,22 @@ class LightTokenizer(ABC):
         }
         split = self._splits_special if split_special_tokens is None else split_special_tokens
         wanted = [name for name, is_wanted in fields.items() if is_wanted]
-        encoded = self._encode(texts, wanted, add_special=add_special_tokens, split=split)
+        encoded = self._encode(
+            texts, wanted, add_special=add_special_tokens, split=split, cuts=cuts
+        )
         if single:
             encoded.update({name: values[0] for name, values in encoded.items()})
         return encoded
 
     @abstractmethod
     def _encode(
-        self, texts: Sequence[Any], fields: Sequence[str], *, add_special: bool, split: bool
+        self,
+        texts: Sequence[Any],
+        fields: Sequence[str],
+        *,
+        add_special: bool,
+        split: bool,
+        cuts: bool,
     ) -> Encoded:
         """Tokenize texts, or pairs of texts. fields: what the result contains."""
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from llmcli.tokenization.base import Encoded, LightTokenizer, Settings
+from llmcli.tokenization.typed_text import remove_cuts
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -35,7 +36,7 @@ class FastTokenizer(LightTokenizer):
         """backend: used by this tokenizer alone. special, extra: as of LightTokenizer."""
         self.backend_tokenizer = backend
         self._lock = threading.Lock()
-        self._backends: dict[bool, Tokenizer] = {}
+        self._backends: dict[tuple[bool, bool], Tokenizer] = {}
         super().__init__(settings, special, extra)
         if type(backend.model).__name__ == "BPE":  # its tokens contain their spaces
             self._cleans_up &= bool(
@@ -44,24 +45,34 @@ class FastTokenizer(LightTokenizer):
                 )
             )
 
-    def _backend(self, split: bool) -> "Tokenizer":
+    def _backend(self, split: bool, cuts: bool) -> "Tokenizer":
         """The backend that splits special tokens found in a text, or the one that does not.
 
-        That is a setting of the backend, which cannot change while another thread uses it. So there
-        is one backend for each value; the first value that is asked for takes the original.
+        cuts: of those, the backend that drops the cuts of a text. They are settings of a backend,
+        which cannot change while another thread uses it. So there is one for each choice; the first
+        that is asked for takes the original, unless it drops cuts.
         """
         with self._lock:
-            if split not in self._backends:
+            choice = (split, cuts)
+            if choice not in self._backends:
                 original = self.backend_tokenizer
-                backend = copy.deepcopy(original) if self._backends else original
+                backend = copy.deepcopy(original) if self._backends or cuts else original
                 backend.encode_special_tokens = split
-                self._backends[split] = backend
-            return self._backends[split]
+                if cuts:
+                    remove_cuts(backend)
+                self._backends[choice] = backend
+            return self._backends[choice]
 
     def _encode(
-        self, texts: Sequence[Any], fields: Sequence[str], *, add_special: bool, split: bool
+        self,
+        texts: Sequence[Any],
+        fields: Sequence[str],
+        *,
+        add_special: bool,
+        split: bool,
+        cuts: bool,
     ) -> Encoded:
-        backend = self._backend(split)
+        backend = self._backend(split, cuts)
         encodings = backend.encode_batch(texts, add_special_tokens=add_special)
         encoded = Encoded()
         for field in fields:

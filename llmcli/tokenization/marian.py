@@ -60,7 +60,13 @@ class MarianTokenizer(LightTokenizer):
         return self._size
 
     def _encode(
-        self, texts: Sequence[Any], fields: Sequence[str], *, add_special: bool, split: bool
+        self,
+        texts: Sequence[Any],
+        fields: Sequence[str],
+        *,
+        add_special: bool,
+        split: bool,
+        cuts: bool,
     ) -> Encoded:
         if "offset_mapping" in fields:
             raise ValueError("this tokenizer gives no character offsets")

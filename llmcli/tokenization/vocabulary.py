@@ -7,6 +7,7 @@ from tokenizers import Tokenizer
 
 from llmcli.errors import InputError
 from llmcli.tokenization.text_stream import readable, token_bytes
+from llmcli.tokenization.typed_text import encode_typed
 from llmcli.tokenization.unknown import UnknownShare
 
 
@@ -28,7 +29,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """A tokenizer of the `tokenizers` package, which gives character offsets, or another."""
+    """A tokenizer with a backend of the `tokenizers` package, or another, without offsets."""
 
     _tokenizer: Any
     _byte_level: bool
@@ -37,12 +38,18 @@ class Vocabulary:
 
     def encode(self, text: str, *, special: bool = True) -> list[Token]:
         """Split a text into tokens. special: add the special tokens that the model expects."""
-        if not isinstance(self._tokenizer, Tokenizer):
-            ids = self._tokenizer(text, add_special_tokens=special, verbose=False)["input_ids"]
-            pieces = self._tokenizer.convert_ids_to_tokens(ids)
+        has_offsets = isinstance(self._backend, Tokenizer)
+        encoding = encode_typed(
+            self._tokenizer,
+            text,
+            add_special_tokens=special,
+            return_offsets_mapping=has_offsets,
+        )
+        ids = encoding["input_ids"]
+        pieces = self._tokenizer.convert_ids_to_tokens(ids)
+        if not has_offsets:
             return [self._token(id, piece) for id, piece in zip(ids, pieces, strict=True)]
-        encoding = self._tokenizer.encode(text, add_special_tokens=special)
-        tokens = zip(encoding.ids, encoding.tokens, encoding.offsets, strict=True)
+        tokens = zip(ids, pieces, encoding["offset_mapping"], strict=True)
         return [self._token(id, piece, start, end) for id, piece, (start, end) in tokens]
 
     def decode(self, ids: list[int]) -> str:
@@ -51,15 +58,19 @@ class Vocabulary:
         unknown = [id for id in ids if not 0 <= id < size]
         if unknown:
             raise InputError(f"no token has id {unknown[0]}: ids go from 0 to {size - 1}")
-        text: str = self._tokenizer.decode(ids, skip_special_tokens=False)
+        text: str = self._backend.decode(ids, skip_special_tokens=False)
         return text
 
     @property
     def size(self) -> int:
         """The number of tokens, added ones included."""
-        if isinstance(self._tokenizer, Tokenizer):
-            return self._tokenizer.get_vocab_size()
+        if isinstance(self._backend, Tokenizer):
+            return self._backend.get_vocab_size()
         return len(self._tokenizer)
+
+    @property
+    def _backend(self) -> Any:
+        return getattr(self._tokenizer, "backend_tokenizer", self._tokenizer)
 
     def _token(
         self, id: int, piece: str, start: int | None = None, end: int | None = None

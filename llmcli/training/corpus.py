@@ -13,6 +13,7 @@ from llmcli.data.documents import Piece, read_documents
 from llmcli.data.formats import input_format
 from llmcli.engines.known_ids import Table
 from llmcli.errors import InputError
+from llmcli.tokenization.typed_text import encode_typed
 
 Ids = NDArray[np.uint32]
 
@@ -61,11 +62,11 @@ def encode_pieces(table: Table, pieces: Iterator[Piece], batch_size: int) -> Ite
     """
     tokenizer = table.tokenizer
     while batch := list(islice(pieces, batch_size)):
-        encoded = tokenizer(
+        encoded = encode_typed(
+            tokenizer,
             [piece.text for piece in batch],
             add_special_tokens=False,
             return_attention_mask=False,
-            verbose=False,
         )["input_ids"]
         for piece, ids in zip(batch, encoded, strict=True):
             end = [tokenizer.eos_token_id] if piece.last else []

@@ -8,6 +8,7 @@ from llmcli.data.readers import read_rows
 from llmcli.data.rows import Row
 from llmcli.engines.known_ids import largest
 from llmcli.errors import InputError
+from llmcli.tokenization.typed_text import encode_typed
 from llmcli.training.base import Data, Objective, TrainingTask
 from llmcli.training.checkup.findings import Finding, Sample, finding
 from llmcli.training.checkup.items import Item, Measured
@@ -202,13 +203,14 @@ def encoded_texts(
     examples: where the rows that were cut are counted.
     """
     texts = [row.text for row in rows]
-    pairs = None if rows[0].pair is None else [row.pair for row in rows]
-    encoded = tokenizer(texts, pairs, truncation=False, return_attention_mask=False, verbose=False)
+    pairs = None if rows[0].pair is None else [row.pair or "" for row in rows]
+    settings = {"return_attention_mask": False}
+    encoded = encode_typed(tokenizer, texts, pairs, truncation=False, **settings)
     too_long = [len(ids) > limit for ids in encoded["input_ids"]]
     if any(too_long):
         examples.cut += sum(too_long)
-        encoded = tokenizer(
-            texts, pairs, truncation=True, max_length=limit, return_attention_mask=False
+        encoded = encode_typed(
+            tokenizer, texts, pairs, truncation=True, max_length=limit, **settings
         )
     names = [name for name in ("input_ids", "token_type_ids") if name in encoded]
     for row, ids in zip(rows, encoded["input_ids"], strict=True):

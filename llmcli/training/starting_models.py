@@ -85,6 +85,7 @@ def make_model(
     else:
         tokenizer = _train_tokenizer(task, data, plan, settings, note)
     task.check_tokenizer(tokenizer, "the new model")
+    tokenizer.allow_special = task.options.allow_special
     tokens = _special_tokens(tokenizer, plan.model_type, kind == "causal")
     if plan.model_type == "marian":
         settings["decoder_vocab_size"] = len(tokenizer)

@@ -31,6 +31,13 @@ def loaded(request, starting):
     return load(ModelSpec(str(starting), engine=request.param), Purpose(("causal",)))
 
 
+@pytest.fixture(scope="module", params=["torch", "ct2"])
+def reading_special(request, starting):
+    """The same model, for which typed special tokens are tokens."""
+    model = ModelSpec(str(starting), engine=request.param, allow_special=True)
+    return load(model, Purpose(("causal",)))
+
+
 def prompt(loaded, text, **settings):
     generator = Generator(loaded, Decoding(**settings), Chat(), "truncate")
     (prepared,) = generator.prepare([Row(1, text)])
@@ -45,18 +52,23 @@ def test_a_prompt_that_is_cut_keeps_its_first_token(loaded):
     assert prompt(loaded, "cat " * 100, max_new_tokens=63).ids == plain[-1:]  # room for one
 
 
-def test_a_typed_first_token_comes_once(loaded):
-    plain = loaded.tokenizer("a cat", add_special_tokens=False)["input_ids"]
-    assert prompt(loaded, "a cat").ids == [0, *plain]
-    if loaded.tokenizer(START, add_special_tokens=False)["input_ids"] == [0]:  # typed as such
-        assert prompt(loaded, f"{START}a cat").ids == [0, *plain]
-        assert encode_text(loaded.tokenizer, START) == [0]
+def test_a_typed_first_token_is_text(loaded):
+    plain = loaded.tokenizer(f"{START}a", add_special_tokens=False, split_special_tokens=True)
+    assert prompt(loaded, f"{START}a").ids == [0, *plain["input_ids"]]
+    assert 0 not in plain["input_ids"]
 
 
-def test_two_typed_first_tokens_are_not_one_more(loaded):
-    ids = encode_text(loaded.tokenizer, f"{START}{START}a")
-    typed = loaded.tokenizer(f"{START}{START}a", add_special_tokens=False)["input_ids"]
-    assert ids in (typed, [0, *typed])
+def test_where_it_is_a_token_it_comes_once(reading_special):
+    plain = reading_special.tokenizer("a cat", add_special_tokens=False)["input_ids"]
+    assert prompt(reading_special, "a cat").ids == [0, *plain]
+    assert prompt(reading_special, f"{START}a cat").ids == [0, *plain]
+    assert encode_text(reading_special.tokenizer, START) == [0]
+
+
+def test_two_typed_first_tokens_are_not_one_more(reading_special):
+    ids = encode_text(reading_special.tokenizer, f"{START}{START}a")
+    typed = reading_special.tokenizer(f"{START}{START}a", add_special_tokens=False)["input_ids"]
+    assert ids == typed
 
 
 def test_an_empty_prompt_is_the_first_token(loaded):

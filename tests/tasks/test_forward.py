@@ -66,7 +66,7 @@ def test_one_token_alone_has_no_perplexity(gpt2):
 
 
 def test_a_masked_model_predicts_the_token_at_its_own_place(tiny_bert):
-    loaded = load(ModelSpec(str(tiny_bert)), ("causal", "masked"))
+    loaded = load(ModelSpec(str(tiny_bert), allow_special=True), ("causal", "masked"))
     result = forward_one(loaded, "the cat [MASK] on mats")
     ids = loaded.tokenizer("the cat [MASK] on mats", return_tensors="pt")["input_ids"]
     with torch.no_grad():

@@ -41,14 +41,26 @@ engine_option = click.option(
 )
 
 
+special_option = click.option(
+    "--allow-special",
+    is_flag=True,
+    help="Read special tokens in a text, such as </s>, as tokens, not as text.",
+)
+
+
 def model_options(
-    default: str = STARTER, *, runs: bool = True, named: bool = True, engines: bool = True
+    default: str = STARTER,
+    *,
+    runs: bool = True,
+    named: bool = True,
+    engines: bool = True,
+    reads: bool = True,
 ) -> Option:
     """Add the options that name a model and, if it `runs`, say how; pass them on as `model`.
 
     default: the model that --help names; the task loads it if -m is left out.
     named: by -m; else the command takes the name in another way, and `model` has an empty name.
-    engines: whether the user may choose between them, and with them int8.
+    engines: whether the user may choose between them, and with them int8. reads: texts of the user.
     """
     options: list[Option] = [revision_option, offline_option, trust_option]
     if runs:
@@ -60,6 +72,8 @@ def model_options(
         ]
     elif runs:
         options.append(_dtype_option(DTYPES, ""))
+    if reads:
+        options.append(special_option)
     if not named:
         return gather(ModelSpec, "model", options, model_id="")
     return gather(ModelSpec, "model", [_name_option(default), *options])

@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from llmcli.cli.options.gather import Option, gather
+from llmcli.cli.options.model import special_option
 from llmcli.cli.types import DtypeChoice, comma_list
 from llmcli.spec import DTYPES
 from llmcli.spec.training import SCHEDULES, LoraOptions, Training
@@ -57,6 +58,7 @@ DATA: list[Option] = [
         "Without --eval: hold out this fraction of the training rows.  [default: 0.1; of text, "
         "0.01]",
     ),
+    special_option,
     comma_list(
         "--column",
         "columns",

@@ -57,6 +57,7 @@ def load_converted(
         engine, tokenizer = _open(checkpoint, kind, full, dtype, note)
     except (UnsupportedTokenizer, ModelUnsuitable) as error:
         raise UnsupportedByCt2(str(error)) from None
+    tokenizer.allow_special = model.allow_special
     precision = "float32 (exact)" if dtype == "float32" else INT8
     loaded = Loaded(
         None,

@@ -34,7 +34,9 @@ def read_tokenizer(checkpoint: Checkpoint, model: ModelSpec) -> Any:
     """The tokenizer of a checkpoint. Raises ModelUnsuitable if it has no vocabulary."""
     if checkpoint.gguf_file is None:
         check_tokenizer(checkpoint)
-    return AutoTokenizer.from_pretrained(checkpoint.folder, **_access(checkpoint, model))
+    tokenizer = AutoTokenizer.from_pretrained(checkpoint.folder, **_access(checkpoint, model))
+    tokenizer.allow_special = model.allow_special
+    return tokenizer
 
 
 def read_tokenizer_folder(folder: Any) -> Any:

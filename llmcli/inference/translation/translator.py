@@ -18,6 +18,7 @@ from llmcli.inference.translation.layout import Piece, pieces, put_together
 from llmcli.spec import Decoding, Overflow
 from llmcli.spec.tasks import TranslateOptions
 from llmcli.tokenization.text_stream import without_broken_end
+from llmcli.tokenization.typed_text import encode_typed
 
 MOST_NEW_TOKENS = 512  # unless the user or the checkpoint sets a limit
 
@@ -165,11 +166,11 @@ class Translator:
         tokenizer, code = self._loaded.tokenizer, self._direction.source_code
         text = self._direction.prefix + text
         if code is None:
-            ids: list[int] = tokenizer(text, verbose=False)["input_ids"]
+            ids: list[int] = encode_typed(tokenizer, text)["input_ids"]
         else:
             with tokenizer.lock:  # threads share the tokenizer, but not the source language
                 tokenizer.src_lang = code
-                ids = tokenizer(text, verbose=False)["input_ids"]
+                ids = encode_typed(tokenizer, text)["input_ids"]
         return ids
 
     def _fitted(self, text: str) -> list[SourceSentence]:

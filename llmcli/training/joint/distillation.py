@@ -13,6 +13,7 @@ from llmcli.engines.base import Loaded
 from llmcli.engines.pytorch import loading
 from llmcli.spec import ModelSpec
 from llmcli.spec.training import Training
+from llmcli.tokenization.typed_text import encode_typed
 from llmcli.training.base import Defaults, Scorer
 from llmcli.training.checkup.findings import Sample
 from llmcli.training.checkup.previews import shortened
@@ -77,8 +78,13 @@ class DistillationObjective(RowObjective):
         """(B, D), the teacher's embeddings; (B, 1) zeros without a teacher."""
         if self._teacher is None:
             return torch.zeros(len(texts), 1)
-        inputs = self._teacher.tokenizer(
-            texts, truncation=True, max_length=self.limit, padding=True, return_tensors="pt"
+        inputs = encode_typed(
+            self._teacher.tokenizer,
+            texts,
+            truncation=True,
+            max_length=self.limit,
+            padding=True,
+            return_tensors="pt",
         )
         hidden = self._teacher.network(**inputs).last_hidden_state  # (B, T, D)
         return _mean(hidden, inputs["attention_mask"]).clone()

@@ -58,6 +58,7 @@ class TaskEntry:
             **{"train": (), "eval": (), **own},
             output=options.output,
             seed=options.seed,
+            allow_special=options.allow_special,
             task=self.name,
         )
         if self.name == EMBEDDING:

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from llmcli.data.rows import Row
 from llmcli.inference.translation.directions import Direction
+from llmcli.tokenization.typed_text import encode_typed
 from llmcli.training.base import Defaults
 from llmcli.training.checkup.duplicates import normalized
 from llmcli.training.checkup.findings import Finding, Sample, finding
@@ -86,8 +87,8 @@ class Seq2SeqObjective(RowObjective):
     def _add(self, examples: Examples, direction: Direction, rows: Sequence[Row]) -> None:
         self._set_languages(direction)
         texts = [direction.prefix + row.text for row in rows]
-        sources = self.tokenizer(texts, verbose=False)
-        targets = self.tokenizer(text_target=[row.pair for row in rows], verbose=False)
+        sources = encode_typed(self.tokenizer, texts)
+        targets = encode_typed(self.tokenizer, [row.pair or "" for row in rows], is_target=True)
         for source, target in zip(sources["input_ids"], targets["input_ids"], strict=True):
             examples.cut += len(source) > self.limit or len(target) > self.limit
             examples.features.append(
