@@ -5,6 +5,7 @@ from llmcli.errors import InputError, ModelUnsuitable
 from llmcli.inference.encoding import encode_text
 from llmcli.spec import Chat
 from llmcli.tokenization.chat_template import RefusedByTemplate, choose_template
+from llmcli.tokenization.typed_text import encode_typed
 
 # How a model that writes is asked a question about a text.
 CHAT = (
@@ -40,7 +41,8 @@ def _encode_chat(loaded: Loaded, text: str, chat: Chat) -> list[int]:
         written = template.text(messages, prompts=True)
     except RefusedByTemplate as error:
         raise ModelUnsuitable(str(error)) from None
-    ids: list[int] = loaded.tokenizer(written, add_special_tokens=False, verbose=False)["input_ids"]
+    encoded = encode_typed(loaded.tokenizer, written, has_controls=True, add_special_tokens=False)
+    ids: list[int] = encoded["input_ids"]
     if not ids:
         raise ModelUnsuitable(
             f"the chat template of {loaded.checkpoint.model_id} leaves nothing of the prompt: "

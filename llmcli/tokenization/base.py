@@ -71,22 +71,20 @@ class LightTokenizer(ABC):
         padding: Literal[False] = False,
         verbose: bool = True,
     ) -> Encoded:
-        """Tokenize a text, or several, each alone or with its pair.
+        """Tokenize a text, or several, each alone or with its pair, as transformers does.
 
-        The parameters are those of transformers. split_special_tokens: treat `</s>` in a text as
-        ordinary characters; None: as the settings say. cuts: the texts have some of typed_text.CUT,
-        which split them and are dropped.
+        split_special_tokens: `</s>` is text; None: by the settings. cuts: drop each typed_text.CUT.
         """
         single = isinstance(text, str)
         texts: list[Any] = [text] if single else list(text)
         if pairs is not None and not (single and not pairs):
             texts = list(zip(texts, [pairs] if single else pairs, strict=True))
+        if return_attention_mask is None:
+            return_attention_mask = "attention_mask" in self._inputs
         fields = {
             "input_ids": True,
             "token_type_ids": "token_type_ids" in self._inputs,
-            "attention_mask": "attention_mask" in self._inputs
-            if return_attention_mask is None
-            else return_attention_mask,
+            "attention_mask": return_attention_mask,
             "special_tokens_mask": return_special_tokens_mask,
             "offset_mapping": return_offsets_mapping,
         }

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from llmcli.errors import InputError, ModelUnsuitable, UsageError, in_one_line, listed
+from llmcli.tokenization.typed_text import escaped
 
 DEFAULT = "default"
 """The name of the template that is taken where a model has several."""
@@ -29,14 +30,16 @@ class ChatTemplate:
     model_id: str
 
     def text(self, messages: Sequence[Message], *, prompts: bool) -> str:
-        """The text of a conversation.
+        """The text of a conversation, to be tokenized by `encode_typed` with `has_controls`.
 
+        What the template writes are control tokens; special tokens typed in a message are text.
         prompts: end with the beginning of the assistant's turn. Raises RefusedByTemplate.
         """
         from jinja2 import TemplateError
 
+        typed = escaped(self.tokenizer, messages)
         try:
-            return render(self.source, messages, prompts, self.tokenizer.special_tokens_map)
+            return render(self.source, typed, prompts, self.tokenizer.special_tokens_map)
         except (TemplateError, *FAULTS) as error:
             words = in_one_line(error) or type(error).__name__
             raise RefusedByTemplate(

@@ -12,6 +12,7 @@ from typing import Any
 
 from llmcli.errors import InputError
 from llmcli.tokenization.chat_template import ChatTemplate, RefusedByTemplate
+from llmcli.tokenization.typed_text import escaped
 from llmcli.training.conversations import Message
 
 Span = tuple[int, int]
@@ -90,13 +91,20 @@ def _start(template: ChatTemplate, messages: Sequence[Message], after: str) -> i
     said = _common(other, after)  # where the two answers begin
     if not before:
         return said
-    common, asked = _common(before, after), str(earlier[-1]["content"]).strip() if earlier else ""
+    common, asked = _common(before, after), _typed(template, earlier)
     if asked in before and before.rfind(asked) + len(asked) > common:
         raise InputError(
             f"the chat template of {template.model_id} writes the turns before an answer otherwise "
             "once it is given: choose another by `chat_template`"
         )
     return min(common, said)
+
+
+def _typed(template: ChatTemplate, messages: Sequence[Message]) -> str:
+    """What the last of some messages says, as the template's text has it."""
+    content = str(messages[-1]["content"]).strip() if messages else ""
+    text: str = escaped(template.tokenizer, content)
+    return text
 
 
 def _common(first: str, second: str) -> int:

@@ -9,6 +9,7 @@ from jinja2 import TemplateError
 from llmcli.errors import InputError, ModelUnsuitable, UsageError
 from llmcli.tokenization.chat_template import RefusedByTemplate, choose_template
 from llmcli.tokenization.load import load_tokenizer
+from llmcli.tokenization.typed_text import CUT, encode_typed
 from tests.tokenization.comparison import checkpoint, reference
 from tests.tokenization.folders import make
 from tests.versions import CHAT_SANDBOX_IS_LAX
@@ -51,7 +52,10 @@ def test_a_chat_is_put_as_transformers_puts_it(template: str, tmp_path: Path) ->
         expected = theirs.apply_chat_template(CHAT, add_generation_prompt=prompt, tokenize=False)
         for tokenizer in (ours, theirs):
             text = choose_template(tokenizer, None, "a model").text(CHAT, prompts=prompt)
-            assert text == expected
+            assert text.replace(CUT, "") == expected
+            mine = encode_typed(tokenizer, text, has_controls=True, add_special_tokens=False)
+            typed = text.count(CUT)
+            assert mine["input_ids"].count(0) == expected.count("<|endoftext|>") - typed
         ids = theirs.apply_chat_template(CHAT, add_generation_prompt=prompt, return_dict=False)
         assert ours(expected, add_special_tokens=False)["input_ids"] == ids != []
 
@@ -94,6 +98,7 @@ def test_without_a_template_there_is_no_chat(tiny_gpt2: Path) -> None:
 )
 def test_a_refusal_says_what_to_change(roles: list[str], cure: str) -> None:
     class Tokenizer:
+        allow_special = True  # what is typed stays as it is
         chat_template = "{{ raise_exception('not\\nso') }}"
         special_tokens_map: dict[str, str] = {}
 
@@ -115,6 +120,7 @@ def test_a_refusal_says_what_to_change(roles: list[str], cure: str) -> None:
 )
 def test_whatever_fails_in_a_template_is_one_line(template: str, words: str) -> None:
     class Tokenizer:
+        allow_special = True  # what is typed stays as it is
         chat_template = template
         special_tokens_map: dict[str, str] = {}
 
@@ -158,6 +164,7 @@ def test_a_file_is_a_template_too(tiny_gpt2: Path, tmp_path: Path) -> None:
 
 def test_several_templates_and_no_default_are_refused_but_one_is_taken() -> None:
     class Tokenizer:
+        allow_special = True  # what is typed stays as it is
         chat_template = {"rag": "r", "tool_use": "t"}
 
     with pytest.raises(ModelUnsuitable, match="none is called default: .* 'rag', 'tool_use'"):

@@ -35,6 +35,7 @@ COUNTS = CHATML.replace("<{{ m.role }}>", "<{{ m.role }} {{ loop.revindex }}>")
 class Tokenizer:
     """What a template needs of a tokenizer."""
 
+    allow_special = True  # what is typed stays as it is
     special_tokens_map = {"bos_token": "<s>", "eos_token": "</s>"}
 
 

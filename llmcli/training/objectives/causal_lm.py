@@ -10,6 +10,7 @@ from llmcli.data.rows import Row
 from llmcli.errors import InputError, ModelUnsuitable
 from llmcli.spec.training import Training
 from llmcli.tokenization.chat_template import DEFAULT, choose_template, named_templates
+from llmcli.tokenization.typed_text import encode_typed
 from llmcli.training.base import Data, Defaults, Objective, TrainingTask
 from llmcli.training.chat_examples import ChatText, Span, chat_texts, plain_template
 from llmcli.training.checkup.findings import Finding, finding
@@ -200,8 +201,12 @@ class ConversationObjective(RowObjective, CausalObjective):
         return [self._feature(text) for text in texts]
 
     def _feature(self, chat: ChatText) -> Feature:
-        encoded = self.tokenizer(
-            chat.text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
+        encoded = encode_typed(
+            self.tokenizer,
+            chat.text,
+            has_controls=True,
+            add_special_tokens=False,
+            return_offsets_mapping=True,
         )
         ids, offsets = encoded["input_ids"], encoded["offset_mapping"]
         labels = [
