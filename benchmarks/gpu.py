@@ -184,7 +184,7 @@ def generation(options: argparse.Namespace, folder: Path) -> list[dict[str, Any]
         ("GPT-2 124M", "bfloat16", many, 32, 0),
     ]
     rows = []
-    for name, dtype, count, new, ends in cases[: options.cases]:
+    for name, dtype, count, new, ends in cases[slice(*options.cases)]:
         path = make_model(folder, name, options, ends, is_sure=dtype != "float32")
         theirs = Theirs(path, dtype)
         prompts = texts(count, 4, 40)
@@ -245,7 +245,7 @@ def embedding(options: argparse.Namespace, folder: Path) -> list[dict[str, Any]]
                 return torch.from_numpy(vectors)
 
             mine(passages=passages[:64])
-            seconds, out = timed({"ours": mine, "theirs": reference}, 2)
+            seconds, out = timed({"ours": mine, "theirs": reference}, options.rounds)
         nearest = (out["ours"] * out["theirs"]).sum(-1).min().item()
         what = f"{len(passages):,} texts, MiniLM-L6, {dtype}"
         rows.append(row(what, seconds, f"least cosine {nearest:.6f}"))
@@ -352,8 +352,8 @@ def main() -> None:
     )
     parser.add_argument("--quick", action="store_true", help="a check of the script, no proof")
     parser.add_argument("--only", default=",".join(PARTS), help="parts, with commas")
-    parser.add_argument("--rounds", type=int, default=3, help="of the texts alone")
-    parser.add_argument("--cases", type=int, help="so many of the models, to save time")
+    parser.add_argument("--rounds", type=int, default=2, help="of one prompt, and of embedding")
+    parser.add_argument("--cases", type=int, nargs=2, default=(0, None), help="from, to: save time")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows there too")
     options = parser.parse_args()
     hf.utils.logging.set_verbosity_error()
