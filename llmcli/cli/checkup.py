@@ -34,9 +34,30 @@ def checkup_text(checkup: "Checkup", *, styled: bool) -> str:
         _lengths(checkup.lengths),
         _numbers(dict(checkup.numbers)),
         _samples(checkup, styled),
-        "no problem was found" if checkup.is_sound else "there are problems: see above",
+        verdict(checkup),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def verdict(checkup: "Checkup") -> str:
+    """The last line: how many kinds of problem and of warning there are.
+
+    >>> from llmcli.training.checkup.findings import Checkup, Finding
+    >>> verdict(Checkup("", "", (), (), (Finding("cut", "rows are cut", 3),)))
+    'no problem, 1 warning: see above'
+    """
+    there = [finding for finding in checkup.findings if finding.count]
+    problems = sum(finding.is_problem for finding in there) + bool(checkup.problems)
+    warnings = sum(not finding.is_problem for finding in there)
+    if not problems and not warnings:
+        return "no problem was found"
+    counts = [_counted(problems, "problem")]
+    counts += [_counted(warnings, "warning")] * bool(warnings)
+    return f"{', '.join(counts)}: see above"
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count or 'no'} {word}{'s' * (count > 1)}"
 
 
 def _brief(checkup: "Checkup") -> Callable[[str], str]:

@@ -106,12 +106,16 @@ def _is_meant(model: ModelSpec, training: Training) -> bool:
 
 
 def _train(training: Training, base: ModelSpec | None, out: Output) -> None:
+    from llmcli.cli.next_command import next_commands
     from llmcli.tasks.finetune import finetune as run
+    from llmcli.tasks.finetune import pipeline_tags
 
     with TrainingScreen(out) as screen, _interruptible(out) as stop_asked:
         result = run(training, base, on_event=screen.show, should_stop=stop_asked)
     if is_first():
         screen.finish(result)
+        for command in next_commands(pipeline_tags(training), training):
+            out.say(f"use it: {command}")
 
 
 def _check(training: Training, base: ModelSpec | None, out: Output) -> None:

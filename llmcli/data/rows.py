@@ -28,10 +28,18 @@ class Row:
     fraction_read: float | None = None
     """How much of the file had been read with this row, from 0 to 1; None if unknown."""
 
+    file: str = ""
+    """The file that it is from, where several are read; else empty."""
+
     @property
     def where(self) -> str:
         """The row's place in its file, as error messages name it: `line 7`."""
         return f"line {self.number}"
+
+    @property
+    def place(self) -> str:
+        """The row's place, with its file where that is known: `train.csv, line 7`."""
+        return f"{self.file}, {self.where}" if self.file else self.where
 
     def fields_beside(self, own: Record) -> Record:
         """The row's fields that a record keeps beside its own.

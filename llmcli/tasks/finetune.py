@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from llmcli.errors import UsageError
 from llmcli.spec import ModelSpec
 from llmcli.spec.training import Training
-from llmcli.training.objectives import task_names
+from llmcli.training.objectives import load_task, task_names
 from llmcli.training.results import Estimate, Event, Finetuned, Note, OnEvent, Progress
 from llmcli.training.settings import require_valid
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from llmcli.training.checkup.findings import DataCheck
 
 __all__ = ["Event", "Finetuned", "Note", "Progress", "check", "dry_run", "finetune"]
-__all__ += ["training_tasks"]
+__all__ += ["pipeline_tags", "training_tasks"]
 
 
 def training_tasks() -> tuple[str, ...]:
@@ -51,6 +51,19 @@ def finetune(
         options, _starting_from(model, options), events.report, should_stop or (lambda: False)
     )
     return replace(result, notes=tuple(events.notes))
+
+
+def pipeline_tags(options: Training) -> tuple[str, ...]:
+    """What a run trains a model for, by the hub's names of tasks. Imports torch."""
+    if options.parts is None:
+        return (load_task(options).pipeline_tag,)
+    from llmcli.training.joint.parts import read_parts
+
+    tasks = [
+        entry.training_task(options, ModelSpec(""), with_teacher=False)
+        for entry in read_parts(options.parts)
+    ]
+    return tuple(dict.fromkeys(task.pipeline_tag for task in tasks))
 
 
 def check(

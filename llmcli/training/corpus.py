@@ -14,6 +14,7 @@ from llmcli.data.formats import input_format
 from llmcli.engines.known_ids import Table
 from llmcli.errors import InputError
 from llmcli.tokenization.typed_text import encode_typed
+from llmcli.training.held_out import held_out_places
 
 Ids = NDArray[np.uint32]
 
@@ -26,18 +27,18 @@ def document_texts(files: Iterable[str], column: str) -> Iterator[str]:
 
 
 def encode_files(
-    table: Table, files: Iterable[str], column: str, held_out: float = 0.0
+    table: Table, files: Iterable[str], column: str, held_out: float = 0.0, seed: int = 0
 ) -> tuple[Ids, Ids]:
     """Tokenize files into a training and a validation stream; an EOS token ends each document.
 
     table: the model's embedding table, with its tokenizer.
-    held_out: the fraction of the data that goes to the validation stream: every n-th document,
-    n = 1 / held_out. A .txt file is a single document, so its last tokens are held out instead.
+    held_out: the fraction of the data that goes to the validation stream: one of n documents,
+    n = 1 / held_out, drawn with `seed`. A .txt file is a single document, so its last tokens
+    are held out instead.
     Returns two (N,) uint32 arrays, training first.
     """
     kept: list[Ids] = []
     held: list[Ids] = []
-    every = round(1 / held_out) if held_out else 0
     for path in files:
         is_text = input_format(path) == "txt"
         pieces = encode_pieces(
@@ -49,8 +50,8 @@ def encode_files(
             kept.append(ids[:cut])
             held.append(ids[cut:])
             continue
-        for number, ids in enumerate(pieces, 1):
-            (held if every and number % every == 0 else kept).append(ids)
+        for ids, is_held_out in zip(pieces, held_out_places(held_out, seed), strict=False):
+            (held if is_held_out else kept).append(ids)
     return _concatenate(kept), _concatenate(held)
 
 

@@ -108,7 +108,7 @@ class LabelObjective(RowObjective):
         """The index of a label of a row. Raises InputError, with the line, for an unknown one."""
         if label not in self._index:
             known = ", ".join(map(repr, self.labels[:12]))
-            raise InputError(f"{row.where}: the label {label!r} is none of {known}")
+            raise InputError(f"{row.place}: the label {label!r} is none of {known}")
         return self._index[label]
 
     def weights(self, device: torch.device) -> Tensor | None:

@@ -1,7 +1,8 @@
 """Training tasks whose examples are made of rows, each by itself."""
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from llmcli.data.readers import read_rows
@@ -14,6 +15,7 @@ from llmcli.training.checkup.findings import Finding, Sample, finding
 from llmcli.training.checkup.items import Item, Measured
 from llmcli.training.checkup.previews import marked, shortened
 from llmcli.training.examples import NO_LABEL, Dataset, Examples, Feature
+from llmcli.training.held_out import hold_out
 from llmcli.training.results import Notify
 
 Answers = frozenset[str]
@@ -50,16 +52,32 @@ class RowTask(TrainingTask):
             except InputError as error:
                 yield place, error
             else:
-                yield place, row
+                yield place, replace(row, file=path)
 
     def read_data(self) -> Data:
         options = self.options
         train, held_out = self._read(options.train), self._read(options.eval)
         if not options.eval:
-            train, held_out = hold_out(train, options.eval_fraction or 0.0)
+            train, held_out = self.hold_out(train)
         if not train:
             raise InputError("there are no rows to train on")
         return Data(train, held_out, self.find_labels(train))
+
+    def hold_out(
+        self, rows: Sequence[Any], row_of: Callable[[Any], Any] = lambda row: row
+    ) -> tuple[list[Any], list[Any]]:
+        """Split rows, or what holds them, into those to train on and those to validate with."""
+        options = self.options
+        fraction, seed = options.eval_fraction or 0.0, options.seed
+
+        def labels(row: Any) -> Sequence[str]:
+            return self.labels(row_of(row))
+
+        if rows and self.context(row_of(rows[0])) is not None:
+            split = hold_out(rows, fraction, seed, labels, lambda row: self.context(row_of(row)))
+            if split[1]:  # else there are too few contexts
+                return split
+        return hold_out(rows, fraction, seed, labels)
 
     def _read(self, paths: Sequence[str]) -> list[Any]:
         rows = []
@@ -98,6 +116,13 @@ class RowTask(TrainingTask):
         """The texts that a row of the validation data must not share with the training data."""
         return self.identity(row)
 
+    def context(self, row: Any) -> str | None:
+        """What a row is about: rows of one context are all trained on, or all held out.
+
+        None where rows have no context.
+        """
+        return None
+
     def batch_key(self, row: Any) -> str:
         """Rows are tokenized together where this is the same."""
         return ""
@@ -117,12 +142,20 @@ class RowTask(TrainingTask):
         train = _examples(objective, data.train, "train", note)
         if not len(train):
             raise InputError("nothing can be learnt from the training rows")
+        if data.held_out and not self.options.eval:
+            note(self._held_out_note(data))
         held_out = _examples(objective, data.held_out, "validate", note) if data.held_out else None
         if not held_out:
             note(
                 "no validation: too few rows are held out; give `eval` or a higher `eval_fraction`"
             )
         return train, held_out or None
+
+    def _held_out_note(self, data: Data) -> str:
+        held, total = len(data.held_out), len(data.train) + len(data.held_out)
+        shares = ", each label in its share" if data.labels else ""
+        seed = self.options.seed
+        return f"held out: {held:,} of {total:,} rows, drawn at random (`seed` {seed}){shares}"
 
     def row_findings(self, train: Sequence[Item], held_out: Sequence[Item]) -> Iterator[Finding]:
         """What `check` looks for in the rows of this task alone."""
@@ -133,14 +166,6 @@ class RowTask(TrainingTask):
         if self.cuts_rows:
             text = "training rows are longer than the limit and cut"
             yield finding("cut", text, [], count=measured.cut)
-
-
-def hold_out(rows: list[Any], fraction: float) -> tuple[list[Any], list[Any]]:
-    """Split rows into those to train on and every n-th, which is held out; n is 1 / fraction."""
-    every = round(1 / fraction) if fraction else 0
-    if not every:
-        return rows, []
-    return [row for at, row in enumerate(rows, 1) if at % every], rows[every - 1 :: every]
 
 
 def _examples(objective: "RowObjective", rows: Sequence[Any], use: str, note: Notify) -> Examples:
@@ -175,7 +200,7 @@ class RowObjective(Objective):
             half = len(rows) // 2
             for part in (rows[:half], rows[half:]):
                 self.known_examples(part)
-        place = f"{rows[0].where}: " if isinstance(rows[0], Row) else ""
+        place = f"{rows[0].place}: " if isinstance(rows[0], Row) else ""
         raise InputError(f"{place}{table.complaint(token)}")
 
     def preview(self, feature: Feature, number: int = 0) -> Sample:
@@ -215,5 +240,5 @@ def encoded_texts(
     names = [name for name in ("input_ids", "token_type_ids") if name in encoded]
     for row, ids in zip(rows, encoded["input_ids"], strict=True):
         if not ids:
-            raise InputError(f"{row.where}: the text has no token that the model knows")
+            raise InputError(f"{row.place}: the text has no token that the model knows")
     return [{name: encoded[name][index] for name in names} for index in range(len(texts))]

@@ -3,7 +3,6 @@
 import pytest
 
 from llmcli.errors import InputError
-from llmcli.training.rows import hold_out
 
 WRONG = [
     ("classification", [{"text": "the cat"}], "line 1: no field 'label'"),
@@ -37,9 +36,3 @@ def test_wrong_data_are_one_line_and_leave_nothing(
         fit(base, rows, task.split()[0], chat="chat" in task, eval_fraction=0.0)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "model").exists()
-
-
-def test_every_nth_row_is_held_out():
-    kept, held = hold_out(list(range(1, 11)), 0.3)
-    assert held == [3, 6, 9] and kept == [1, 2, 4, 5, 7, 8, 10]
-    assert hold_out([1, 2], 0.0) == ([1, 2], [])

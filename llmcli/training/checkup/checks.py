@@ -10,6 +10,7 @@ from llmcli.training.rows import Answers, RowTask
 
 RARE = 10  # rows of a label
 UNKNOWN = 0.01  # of the tokens
+MOST = 0.5
 UNBALANCED = 10.0  # the most common label's rows over those of the rarest
 
 
@@ -76,8 +77,8 @@ def unreadable(places: Sequence[str], rows: int) -> Finding:
 
 
 def unknown_tokens(unknown: int, tokens: int) -> Finding:
-    """Reports unknown tokens where they are more than a few."""
+    """Reports unknown tokens where they are more than a few; most of all is a problem."""
     share = unknown / max(1, tokens)
     count = unknown if share > UNKNOWN else 0
     text = f"training tokens are unknown to the model ({share:.1%}): it may not know the language"
-    return finding("unknown_tokens", text, [], count=count)
+    return finding("unknown_tokens", text, [], count=count, problem=share > MOST)

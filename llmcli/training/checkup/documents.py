@@ -20,6 +20,7 @@ from llmcli.training.checkup.lengths import lengths_of
 from llmcli.training.checkup.previews import shortened
 from llmcli.training.checkup.reading import problem_of
 from llmcli.training.corpus import encode_pieces
+from llmcli.training.held_out import held_out_places
 from llmcli.training.results import Notify
 from llmcli.training.starting_models import load_model, make_model
 
@@ -65,7 +66,7 @@ def examine_text(task: TrainingTask, base: ModelSpec | None, note: Notify) -> Ch
     table, size, reason = _table(task, base, note)
     reader = StreamReader(options.columns[0], table, size)
     fraction = 0.0 if options.eval else options.eval_fraction or 0.0
-    train = reader.read(options.train, "train", fraction)
+    train = reader.read(options.train, "train", fraction, options.seed)
     validation = reader.read(options.eval, "validation", 0.0)
     kept = [document for document in train.documents if not document.is_held_out]
     held = [document for document in train.documents if document.is_held_out]
@@ -124,14 +125,13 @@ class StreamReader:
         self._unknown = None if table is None else unknown_token(table.tokenizer)
         self._share = None if table is None else UnknownShare(table.tokenizer)
 
-    def read(self, paths: Sequence[str], use: str, fraction: float) -> Stream:
+    def read(self, paths: Sequence[str], use: str, fraction: float, seed: int = 0) -> Stream:
         """The documents of some files.
 
         use: train or validation. fraction: of the documents, to be held out; of a .txt file, of
-        its tokens.
+        its tokens. seed: of the draw.
         """
         stream = Stream()
-        every = round(1 / fraction) if fraction else 0
         for path in paths:
             first, problems = len(stream.documents), len(stream.problems)
             is_text = False
@@ -142,9 +142,11 @@ class StreamReader:
             except InputError as error:
                 stream.problems.append(problem_of(path, "", error))
             new = stream.documents[first:]
-            if every and not is_text:
-                for document in new[every - 1 :: every]:
-                    document.is_held_out = True
+            if not is_text:
+                for document, is_held_out in zip(
+                    new, held_out_places(fraction, seed), strict=False
+                ):
+                    document.is_held_out = is_held_out
             unusable = sum(bool(problem.place) for problem in stream.problems[problems:])
             stream.files.append(FileCount(path, use, len(new) + unusable, unusable))
         return stream

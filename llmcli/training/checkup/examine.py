@@ -31,7 +31,7 @@ from llmcli.training.joint.parts import read_parts
 from llmcli.training.label_tasks import LabelTask, sorted_labels, too_few_labels
 from llmcli.training.objectives import load_task
 from llmcli.training.results import Notify
-from llmcli.training.rows import RowObjective, RowTask, hold_out
+from llmcli.training.rows import RowObjective, RowTask
 from llmcli.training.starting_models import load_model, make_model
 
 
@@ -55,12 +55,12 @@ def examine_all(options: Training, base: ModelSpec | None, note: Notify) -> Data
 
 
 def _read(task: RowTask) -> tuple[FilesRead, FilesRead]:
-    """The rows to train on, and those held out: of files of their own, or every n-th row."""
+    """The rows to train on, and those held out: of files of their own, or drawn."""
     options = task.options
     train = read_items(task, options.train, "train")
     if options.eval:
         return train, read_items(task, options.eval, "validation")
-    kept, held = hold_out(train.items, options.eval_fraction or 0.0)
+    kept, held = task.hold_out(train.items, lambda item: item.row)
     return replace(train, items=kept), FilesRead(held)
 
 

@@ -90,7 +90,7 @@ class PackedText(CausalTask):
         options, size, table = self.options, objective.limit, objective.table()
         column = options.columns[0]
         fraction = 0.0 if options.eval else options.eval_fraction or 0.0
-        train, held_out = encode_files(table, options.train, column, fraction)
+        train, held_out = encode_files(table, options.train, column, fraction, options.seed)
         if options.eval:
             held_out, _ = encode_files(table, options.eval, column)
         if len(train) < size:
@@ -197,7 +197,7 @@ class ConversationObjective(RowObjective, CausalObjective):
         try:
             texts = chat_texts(self.template, messages_of(row))
         except InputError as error:
-            raise InputError(f"{row.where}: {error}") from None
+            raise InputError(f"{row.place}: {error}") from None
         return [self._feature(text) for text in texts]
 
     def _feature(self, chat: ChatText) -> Feature:

@@ -84,7 +84,7 @@ class MaskedObjective(RowObjective):
             encoded = encode(self.tokenizer, texts, [None] * len(texts), fitting)
             for row, fitted in zip(group, encoded, strict=True):
                 if isinstance(fitted, InputError):
-                    raise InputError(f"{row.where}: {fitted}")
+                    raise InputError(f"{row.place}: {fitted}")
                 for window in fitted.windows:
                     types = {"token_type_ids": window.types} if window.types else {}
                     feature = {"input_ids": window.ids, **types, "content": window.content}

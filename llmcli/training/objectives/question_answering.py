@@ -49,6 +49,9 @@ class QuestionAnswering(RowTask):
     def texts(self, row: Question) -> tuple[str, ...]:
         return (row.question, row.context)
 
+    def context(self, row: Question) -> str:
+        return row.context
+
     def answers(self, row: Question) -> Answers:
         return frozenset(normalized(answer.text) for answer in row.answers) or frozenset({""})
 

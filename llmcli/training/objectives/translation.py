@@ -68,7 +68,7 @@ class TranslationObjective(Seq2SeqObjective):
                     self._name, self.tokenizer, self.model.config, *known
                 )
             except LlmcliError as error:
-                raise InputError(f"{row.where}: {error}") from None
+                raise InputError(f"{row.place}: {error}") from None
         return self._directions[tags]
 
     def is_suspect(self, feature: Feature) -> bool:

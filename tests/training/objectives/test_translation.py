@@ -12,7 +12,7 @@ def test_a_translator_is_learnt_and_translate_uses_it(run, fit, tmp_path):
         {"source": "Le chat", "target": "the cat", "from": "fr", "to": "en"},
         {"source": "my friends", "target": "mes amis", "from": "en", "to": "fr"},
     ] * 30
-    changes = {"max_steps": 100, "eval_fraction": 0.1}
+    changes = {"max_steps": 150, "learning_rate": 5e-3, "eval_fraction": 0.1}
     result = fit(base, rows, "translation", **changes)
     assert result.metrics["loss"] < 0.5
     model = tmp_path / "model"
