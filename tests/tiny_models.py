@@ -1,6 +1,7 @@
 """Tiny models of random weights, made on the spot: a causal one, BERT and Marian."""
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -216,4 +217,29 @@ def make_tagger(folder: Path, tags: dict[str, str], rest: str = "O", **settings:
         words[at, names.index(tag)] = 1.0
     model.classifier.weight.data.copy_(4 * torch.eye(size))
     model.save_pretrained(folder)
+    return folder
+
+
+LORA_TARGETS = r".*\.(query|value|c_attn|q_proj|v_proj)"
+
+
+def make_adapters(
+    base: Path, folder: Path, task_type: str, auto_class: str, **settings: Any
+) -> Path:
+    """Save random LoRA adapters for a model as peft does: without configuration and tokenizer."""
+    import peft
+    import torch
+    import transformers
+
+    heads = {name: settings.pop(name) for name in ("num_labels",) if name in settings}
+    network = getattr(transformers, auto_class).from_pretrained(base, **heads)
+    chosen = {"r": 4, "target_modules": LORA_TARGETS, **settings}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # peft uses deprecated names of transformers
+        adapted = peft.get_peft_model(network, peft.LoraConfig(task_type=task_type, **chosen))
+    torch.manual_seed(5)
+    for name, weight in adapted.named_parameters():
+        if "lora_B" in name:  # zero in new adapters
+            torch.nn.init.normal_(weight, std=0.5)
+    adapted.save_pretrained(folder)
     return folder

@@ -84,6 +84,7 @@ def _show(details: "ModelDetails", out: Output) -> None:
         "revision": details.revision,
         "architecture": details.architecture,
         "task": details.task,
+        "adapters for": details.base,
         "parameters": None if details.parameters is None else f"{details.parameters:,}",
         "stored as": details.dtype,
         "context": None if details.context is None else f"{details.context:,} tokens",
@@ -92,6 +93,8 @@ def _show(details: "ModelDetails", out: Output) -> None:
     }
     if details.origin != "hub":
         del facts["revision"]
+    if details.base is None:
+        del facts["adapters for"]
     for name, value in facts.items():
         out.line(f"{name:<13} {'unknown' if value is None else value}")
     for at, file in enumerate(details.files):

@@ -14,7 +14,7 @@ from llmcli.engines.known_ids import checked
 from llmcli.errors import InputError, UsageError
 from llmcli.models import hub
 from llmcli.models.architectures import Kind, choose_kind
-from llmcli.models.checkpoint import Checkpoint, check, read_adapters, read_config, weight_files
+from llmcli.models.checkpoint import Checkpoint, check, read_config, weight_files
 from llmcli.models.starters import Note, ignore
 from llmcli.spec import Decoding, ModelSpec
 from llmcli.system.machine import describe, has_fast_bfloat16, has_int8_products
@@ -137,7 +137,7 @@ def _load_ct2(model: ModelSpec, purpose: Purpose, note: Callable[[str], None]) -
     if checkpoint.gguf_file is not None:
         raise UnsupportedByCt2("it reads no GGUF files")
     check(checkpoint)
-    if read_adapters(checkpoint) is not None:
+    if checkpoint.base is not None:
         raise UnsupportedByCt2("it does not merge adapters")
     settings = read_config(checkpoint)
     kinds = purpose.kinds

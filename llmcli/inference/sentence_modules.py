@@ -91,6 +91,8 @@ def read_pooling(checkpoint: Checkpoint) -> Pooling:
     Raises ModelUnsuitable for an unknown module or setting, and for a damaged or missing file.
     """
     modules = read_modules(checkpoint.root)
+    if not modules and checkpoint.base is not None:  # adapters without modules of their own
+        return read_pooling(checkpoint.base)
     if not modules:
         return Pooling()
     pipeline = _Pipeline(checkpoint)

@@ -1,7 +1,8 @@
 """Checkpoint folders: their files, and what is wrong with them, without torch."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,6 +30,10 @@ class Checkpoint:
     """The file in `folder` that holds the model, if it is a GGUF file."""
     modules: Path | None = None
     """The folder with modules.json, if `folder` lies in it; None: they are the same."""
+    base: "Checkpoint | None" = None
+    """The model that the adapters in `folder` are for; None: `folder` holds a whole model."""
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    """What adapters without a config.json change in the settings of `base`."""
 
     @property
     def root(self) -> Path:
@@ -39,6 +44,11 @@ class Checkpoint:
     def path(self) -> Path:
         """The folder, or the GGUF file in it."""
         return self.folder / self.gguf_file if self.gguf_file else self.folder
+
+
+def lowest(checkpoint: Checkpoint) -> Checkpoint:
+    """The whole model below adapters, which may be for other adapters; else the checkpoint."""
+    return checkpoint if checkpoint.base is None else lowest(checkpoint.base)
 
 
 def starters() -> list[str]:
@@ -56,17 +66,23 @@ def check(checkpoint: Checkpoint) -> None:
         check_gguf(checkpoint)
         return
     read_config(checkpoint)
-    if read_adapters(checkpoint) is not None:
-        _check_safetensors(checkpoint, checkpoint.folder / "adapter_model.safetensors")
+    if checkpoint.base is not None:
+        check(checkpoint.base)
+        check_safetensors(checkpoint, adapter_weights(checkpoint))
         return
     weights = weight_files(checkpoint)
     for path in weights:
-        _check_safetensors(checkpoint, path)
+        check_safetensors(checkpoint, path)
 
 
 def read_config(checkpoint: Checkpoint) -> dict[str, Any]:
-    """The contents of config.json. Raises ModelUnsuitable if it is missing or not JSON."""
+    """The contents of config.json. Raises ModelUnsuitable if it is missing or not JSON.
+
+    Of adapters without one: that of their base, with what they change.
+    """
     path = checkpoint.folder / "config.json"
+    if checkpoint.base is not None and not path.is_file():
+        return {**read_config(checkpoint.base), **checkpoint.changes}
     if not path.is_file():
         raise ModelUnsuitable(
             f"{checkpoint.model_id} is not a model: {checkpoint.folder} has no config.json"
@@ -80,20 +96,30 @@ def read_config(checkpoint: Checkpoint) -> dict[str, Any]:
 def read_adapters(checkpoint: Checkpoint) -> dict[str, Any] | None:
     """The contents of adapter_config.json; None if the folder holds a whole model.
 
-    Raises ModelUnsuitable if it does not name the model that the adapters are for, ModelNotFound
-    if their weights are missing.
+    Raises ModelUnsuitable if it does not name the model that the adapters are for.
     """
     path = checkpoint.folder / ADAPTERS
     if checkpoint.gguf_file is not None or not path.is_file():
         return None
-    if (checkpoint.folder / "model.safetensors").is_file():
+    if any((checkpoint.folder / name).is_file() for name in ("model.safetensors", INDEX)):
         return None
     settings = read_json(checkpoint, path)
     if not isinstance(settings.get("base_model_name_or_path"), str):
         raise ModelUnsuitable(f"{path} does not name the model that the adapters are for")
-    if not (checkpoint.folder / "adapter_model.safetensors").is_file():
-        raise ModelNotFound(f"{checkpoint.model_id} has no adapter_model.safetensors")
     return settings
+
+
+def adapter_weights(checkpoint: Checkpoint) -> Path:
+    """The file with the weights of adapters.
+
+    Raises ModelNotFound if it is missing, ModelUnsuitable if they are pickled.
+    """
+    path = checkpoint.folder / "adapter_model.safetensors"
+    if path.is_file():
+        return path
+    if path.with_suffix(".bin").is_file():
+        raise pickle_refused(checkpoint.model_id, "adapter_model.bin")
+    raise ModelNotFound(f"{checkpoint.model_id} has no adapter_model.safetensors")
 
 
 def read_json(checkpoint: Checkpoint, path: Path) -> dict[str, Any]:
@@ -152,9 +178,20 @@ VOCABULARIES = ("tokenizer.json", "vocab.*", "*.model", "*.spm", "*.tiktoken", "
 NEED_NONE = ("ByT5Tokenizer", "CanineTokenizer", "PerceiverTokenizer")  # bytes, characters
 
 
+def with_vocabulary(checkpoint: Checkpoint) -> Checkpoint:
+    """The checkpoint whose folder has the tokenizer: the base of adapters that have none."""
+    if checkpoint.base is None or _has_vocabulary(checkpoint.folder):
+        return checkpoint
+    return with_vocabulary(checkpoint.base)
+
+
+def _has_vocabulary(folder: Path) -> bool:
+    return any(any(folder.glob(pattern)) for pattern in VOCABULARIES)
+
+
 def check_tokenizer(checkpoint: Checkpoint) -> None:
     """Raise ModelUnsuitable if there is no vocabulary: transformers would use an empty one."""
-    if any(any(checkpoint.folder.glob(pattern)) for pattern in VOCABULARIES):
+    if _has_vocabulary(checkpoint.folder):
         return
     settings = checkpoint.folder / "tokenizer_config.json"
     if settings.is_file():
@@ -180,7 +217,8 @@ def _beginning(path: Path, size: int) -> bytes:
         raise ModelUnsuitable(f"cannot read {path}: {error.strerror}") from None
 
 
-def _check_safetensors(checkpoint: Checkpoint, path: Path) -> None:
+def check_safetensors(checkpoint: Checkpoint, path: Path) -> None:
+    """Raise ModelUnsuitable for a damaged file of weights, ModelNotFound for a pointer to one."""
     from safetensors import SafetensorError, safe_open
 
     if _beginning(path, 18) == b"version https://gi":

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llmcli.errors import ModelUnsuitable
-from llmcli.models.checkpoint import Checkpoint, check_gguf
+from llmcli.models.checkpoint import Checkpoint, check_gguf, read_config
 from llmcli.system.extras import load_extra
 
 
@@ -44,6 +44,22 @@ def read_metadata(checkpoint: Checkpoint) -> GgufMetadata:
         vocabulary=None if tokens is None else len(tokens.data),
         licence=None if licence is None else str(licence),
     )
+
+
+ENCODER_DECODERS = ("t5", "umt5")
+
+
+def read_settings(checkpoint: Checkpoint) -> dict[str, Any]:
+    """The contents of config.json or, of a GGUF file, what stands for them: its architecture.
+
+    Raises what `read_config` and `read_metadata` raise.
+    """
+    if checkpoint.gguf_file is None:
+        return read_config(checkpoint)
+    metadata = read_metadata(checkpoint)
+    if metadata.architecture in ENCODER_DECODERS:
+        return {"model_type": metadata.architecture, "is_encoder_decoder": True}
+    return {"model_type": metadata.architecture, "architectures": ["ForCausalLM"]}
 
 
 def _value(reader: Any, key: str) -> Any:

@@ -2,15 +2,19 @@
 
 import hashlib
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from llmcli.errors import LlmcliError, ModelNotFound, ModelUnsuitable, UsageError, listed
+from llmcli.models.adapters import base_name, with_head
 from llmcli.models.checkpoint import (
     STARTERS,
     Checkpoint,
+    adapter_weights,
     check_tokenizer,
     pickle_refused,
+    read_adapters,
     starters,
     weight_files,
 )
@@ -31,8 +35,31 @@ def resolve(model: ModelSpec) -> Checkpoint:
     """Find the checkpoint that `model.model_id` names, and download it if necessary.
 
     A starter's name comes first, then a path, then the hub; a complete model in the cache is used
-    without a request to the hub. Raises ModelNotFound.
+    without a request to the hub. Of adapters, the model that they are for is found too.
+    Raises ModelNotFound.
     """
+    return _with_base(locate(model), model)
+
+
+def _with_base(checkpoint: Checkpoint, model: ModelSpec, seen: tuple[Path, ...] = ()) -> Checkpoint:
+    """Add to a checkpoint of adapters the model that they are for. seen: adapters on the way."""
+    settings = read_adapters(checkpoint)
+    if settings is None:
+        return checkpoint
+    name, revision = base_name(settings, checkpoint.folder)
+    folder = checkpoint.folder.resolve()
+    if folder in seen:
+        raise ModelUnsuitable(f"{checkpoint.model_id} holds adapters that are for themselves")
+    try:
+        base = locate(replace(model, model_id=name, revision=revision))
+        base = _with_base(base, model, (*seen, folder))
+    except (ModelNotFound, UsageError) as error:
+        raise ModelNotFound(f"{checkpoint.model_id} holds adapters for {name}: {error}") from None
+    return with_head(replace(checkpoint, base=base), settings)
+
+
+def locate(model: ModelSpec) -> Checkpoint:
+    """Find a checkpoint as `resolve` does, but of adapters no base."""
     local = resolve_local(model)
     if local is not None:
         return local
@@ -90,7 +117,12 @@ def _folder(model_id: str, path: Path) -> Checkpoint:
 
 
 def fingerprint(checkpoint: Checkpoint) -> str:
-    """What identifies a model: the hub's commit, else a hash of its files."""
+    """What identifies a model: the hub's commit, else a hash of its files; and those of a base."""
+    own = _own_fingerprint(checkpoint)
+    return own if checkpoint.base is None else f"{own} {fingerprint(checkpoint.base)}"
+
+
+def _own_fingerprint(checkpoint: Checkpoint) -> str:
     if checkpoint.revision is not None:
         return checkpoint.revision
     if checkpoint.gguf_file is not None:
@@ -131,6 +163,8 @@ def cached_checkpoint(model: ModelSpec) -> Checkpoint | None:
     checkpoint = Checkpoint(model.model_id, folder, "hub", revision=folder.name)
     try:
         checkpoint = located(checkpoint)
+        if read_adapters(checkpoint) is not None:  # the rest of it is with its base
+            return checkpoint if adapter_weights(checkpoint) else None
         weight_files(checkpoint)
         check_tokenizer(checkpoint)
     except LlmcliError:

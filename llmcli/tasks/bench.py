@@ -12,7 +12,8 @@ from llmcli.engines.stopwatch import FAILED, Speeds, Trial
 from llmcli.errors import InputError, UsageError
 from llmcli.models import hub
 from llmcli.models.architectures import kinds_of
-from llmcli.models.checkpoint import Checkpoint, check, read_config, weight_files
+from llmcli.models.checkpoint import Checkpoint, check, lowest, read_config, weight_files
+from llmcli.models.gguf import read_settings
 from llmcli.models.safetensors import Tensors
 from llmcli.models.starters import GENERATE, Note, choose_model, ignore
 from llmcli.spec import Dtype, EngineName, ModelSpec
@@ -82,7 +83,7 @@ def bench(model: ModelSpec | None, options: BenchOptions, note: Note = ignore) -
     model = choose_model(model, GENERATE, note)
     checkpoint = hub.resolve(model)
     check(checkpoint)
-    kinds = kinds_of(read_config(checkpoint))
+    kinds = kinds_of(read_settings(checkpoint))
     kind = next((name for name in kinds if name in WRITERS), "encoder")
     variants = choices(model)
     note("measuring this machine")
@@ -154,6 +155,7 @@ def _limits(
 
 def _sizes(checkpoint: Checkpoint) -> DecoderSizes | None:
     """The sizes of a causal model, from its configuration and the shapes of its weights."""
+    checkpoint = lowest(checkpoint)  # merged adapters change no size
     if checkpoint.gguf_file is not None:
         return None
     config = read_config(checkpoint)

@@ -11,7 +11,16 @@ from llmcli.engines.ct2.converted_models import conversions, conversions_of, rem
 from llmcli.errors import LlmcliError, ModelUnsuitable, UsageError
 from llmcli.models import hub
 from llmcli.models.architectures import architectures, context_length, task_of
-from llmcli.models.checkpoint import Checkpoint, Origin, check, read_config, starters, weight_files
+from llmcli.models.checkpoint import (
+    Checkpoint,
+    Origin,
+    adapter_weights,
+    check,
+    read_adapters,
+    read_config,
+    starters,
+    weight_files,
+)
 from llmcli.models.hub_errors import repo_of
 from llmcli.spec import ModelSpec
 from llmcli.system.hashes import SUMS, expected_hash, hash_file, read_sums
@@ -71,6 +80,8 @@ class ModelDetails(Described):
     """Number of tokens that it knows."""
     licence: str | None
     """As its model card says."""
+    base: str | None
+    """The model that LoRA adapters are for; None for a whole model."""
     files: tuple[ModelFile, ...]
     """The files of its folder."""
 
@@ -113,9 +124,12 @@ def _cached_task(repo: Any) -> str:
 
 def show_model(model: ModelSpec) -> ModelDetails:
     """Describe a model from its files. Raises ModelNotFound, ModelUnsuitable."""
-    checkpoint = hub.resolve(model)
+    checkpoint = hub.locate(model)
     if checkpoint.gguf_file is not None:
         return _show_gguf(checkpoint)
+    adapters = read_adapters(checkpoint)
+    if adapters is not None:
+        checkpoint = hub.resolve(model)
     config = read_config(checkpoint)
     parameters, dtype = _parameters(checkpoint)
     return ModelDetails(
@@ -130,6 +144,7 @@ def show_model(model: ModelSpec) -> ModelDetails:
         context=context_length(config),
         vocabulary=config.get("vocab_size"),
         licence=_licence(checkpoint.folder),
+        base=None if adapters is None else str(adapters["base_model_name_or_path"]),
         files=_files(checkpoint),
     )
 
@@ -150,6 +165,7 @@ def _show_gguf(checkpoint: Checkpoint) -> ModelDetails:
         context=metadata.context,
         vocabulary=metadata.vocabulary,
         licence=metadata.licence,
+        base=None,
         files=_files(checkpoint),
     )
 
@@ -161,7 +177,7 @@ def _parameters(checkpoint: Checkpoint) -> tuple[int | None, str | None]:
     total, dtypes = 0, set()
     try:
         check(checkpoint)
-        paths = weight_files(checkpoint)
+        paths = [adapter_weights(checkpoint)] if checkpoint.base else weight_files(checkpoint)
     except LlmcliError:
         return None, None
     for path in paths:
@@ -213,7 +229,7 @@ def pull_model(model: ModelSpec) -> Path:
 
 def model_path(model: ModelSpec) -> Path:
     """The folder or GGUF file of a model. Raises ModelNotFound."""
-    return hub.resolve(model).path
+    return hub.locate(model).path
 
 
 def convert_model(model: ModelSpec, folder: Path) -> None:
@@ -268,10 +284,10 @@ def verify_model(model: ModelSpec) -> list[FileCheck]:
     Raises ModelNotFound, and ModelUnsuitable for a local folder without hashes that is not a
     complete model.
     """
-    checkpoint = hub.resolve(model)
+    checkpoint = hub.locate(model)
     sums = read_sums(checkpoint.folder)
     if not sums and checkpoint.origin == "local":
-        check(checkpoint)  # there are no hashes: check at least that it can be loaded
+        check(hub.resolve(model))  # there are no hashes: check at least that it can be loaded
     results = []
     for file in _files(checkpoint):
         if file.name == SUMS:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llmcli.models.checkpoint import Checkpoint, read_json
+from llmcli.models.checkpoint import Checkpoint, read_json, with_vocabulary
 from llmcli.tokenization.base import ROLES, Settings, UnsupportedTokenizer
 from llmcli.tokenization.chat_template import DEFAULT
 from llmcli.tokenization.components import (
@@ -84,6 +84,7 @@ def load_tokenizer(checkpoint: Checkpoint) -> "FastTokenizer | MarianTokenizer":
     Raises UnsupportedTokenizer unless it is known to give the same results, ModelUnsuitable for
     damaged settings.
     """
+    checkpoint = with_vocabulary(checkpoint)
     if checkpoint.gguf_file is not None:
         raise UnsupportedTokenizer("its tokenizer is in a GGUF file")
     settings = _read(checkpoint, "tokenizer_config.json")

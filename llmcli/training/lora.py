@@ -3,8 +3,9 @@
 import warnings
 from typing import Any
 
-from llmcli.engines.pytorch.from_pretrained import peft_library
+from llmcli.engines.pytorch.from_pretrained import peft_library, with_saved_adapters
 from llmcli.errors import UsageError
+from llmcli.models.checkpoint import Checkpoint
 from llmcli.spec.training import LoraOptions
 
 
@@ -35,6 +36,40 @@ def with_adapters(model: Any, task_type: str, options: LoraOptions) -> Any:
         known = ", ".join(linear_layers(model)[:12])
         reason = str(error).split(".")[0]
         raise UsageError(f"`lora_targets`: {reason}; this model has {known}") from None
+
+
+def continued(model: Any, checkpoint: Checkpoint, options: LoraOptions) -> Any:
+    """Add the adapters of a checkpoint to the model that they are for, to train them further.
+
+    They keep their settings. Raises UsageError where `options` ask for others.
+    """
+    adapted = with_saved_adapters(model, checkpoint, trains=True)
+    (own,) = adapted.peft_config.values()
+    asked = {
+        "lora_rank": (options.lora_rank, own.r),
+        "lora_alpha": (options.lora_alpha, own.lora_alpha),
+    }
+    asked["lora_dropout"] = (options.lora_dropout, own.lora_dropout)
+    for name, (value, kept) in asked.items():
+        if value not in (getattr(LoraOptions(), name), kept):
+            raise UsageError(f"`{name}` {value}: the adapters have {kept}; leave it out")
+    if options.lora_targets and set(options.lora_targets) != set(own.target_modules):
+        names = ",".join(sorted(own.target_modules))
+        raise UsageError(f"`lora_targets`: the adapters have {names}; leave it out")
+    return adapted
+
+
+def name_base(model: Any, base: Checkpoint) -> None:
+    """Write into new adapters, if a model has some, which model they are for.
+
+    peft would write the folder in the cache or in the package, which is not there elsewhere.
+    """
+    settings = getattr(model, "peft_config", {}).get("default")
+    if settings is None or base.base is not None:  # trained further: they keep their base
+        return
+    is_local = base.origin == "local"
+    settings.base_model_name_or_path = str(base.path.resolve()) if is_local else base.model_id
+    settings.revision = base.revision
 
 
 def merged(model: Any) -> Any:

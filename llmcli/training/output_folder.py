@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 
 from llmcli.engines.pytorch import saving
 from llmcli.errors import InputError, UsageError
+from llmcli.models import hub
 from llmcli.spec import ModelSpec
 from llmcli.spec.training import Training
 from llmcli.system.extras import is_installed
@@ -22,7 +23,7 @@ from llmcli.training.base import TrainingTask
 from llmcli.training.curves import save_png
 from llmcli.training.joint.objective import JointTask
 from llmcli.training.joint.preparation import save_joint
-from llmcli.training.lora import merged
+from llmcli.training.lora import merged, name_base
 from llmcli.training.model_card import training_card
 from llmcli.training.preparation import Prepared
 from llmcli.training.results import Finetuned
@@ -119,6 +120,8 @@ def save_finished(
         save_joint(joint_tasks, prepared.tokenizer, base, aside, options.save_dtype)
     else:
         model = merged(prepared.model) if options.adapters.merge else prepared.model
+        if base:
+            name_base(model, hub.resolve(base))
         saving.save(model, prepared.tokenizer, aside, options.save_dtype)
     if is_installed("matplotlib"):
         save_png(result.curves, aside / CURVE, folder.name)

@@ -7,12 +7,13 @@ from typing import Any
 
 from llmcli.data.results import unknown_texts_note
 from llmcli.errors import UsageError
+from llmcli.models import hub
 from llmcli.spec import ModelSpec
 from llmcli.tokenization.unknown import UnknownShare
 from llmcli.training.base import Data, Objective, TrainingTask
 from llmcli.training.examples import Dataset
 from llmcli.training.freezing import freeze
-from llmcli.training.lora import with_adapters
+from llmcli.training.lora import continued, with_adapters
 from llmcli.training.results import Notify
 from llmcli.training.starting_models import load_model, make_model
 
@@ -61,7 +62,8 @@ def prepare(
         _note_unknown(task, data, tokenizer, note)
     objective = task.objective(model, tokenizer, name=name, rows=data.train)
     train, held_out = task.datasets(objective, data, note)
-    return Prepared(_adapted(task, model, note), tokenizer, objective, train, held_out)
+    adapted = _adapted(task, base, model, note)
+    return Prepared(adapted, tokenizer, objective, train, held_out)
 
 
 def _note_unknown(task: TrainingTask, data: Data, tokenizer: Any, note: Notify) -> None:
@@ -73,13 +75,17 @@ def _note_unknown(task: TrainingTask, data: Data, tokenizer: Any, note: Notify) 
         note(unknown_texts_note(unknown, len(shares)))
 
 
-def _adapted(task: TrainingTask, model: Any, note: Notify) -> Any:
-    """Freeze the weights that are not trained, or add adapters."""
+def _adapted(task: TrainingTask, base: ModelSpec | None, model: Any, note: Notify) -> Any:
+    """Freeze the weights that are not trained, or add adapters: those of `base`, if it has some."""
     options = task.options
     if options.adapters.lora:
         if options.freeze:
             raise UsageError("`freeze` and `lora` exclude each other: LoRA freezes all but a head")
-        adapted = with_adapters(model, task.lora_type, options.adapters)
+        checkpoint = hub.resolve(base) if base else None
+        if checkpoint is not None and checkpoint.base is not None:
+            adapted = continued(model, checkpoint, options.adapters)
+        else:
+            adapted = with_adapters(model, task.lora_type, options.adapters)
     else:
         adapted = model
         freeze(model, options.freeze)

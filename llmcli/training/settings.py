@@ -58,6 +58,8 @@ def require_valid(options: Training, model: ModelSpec | None) -> None:
         raise UsageError("give either `model`, a checkpoint to start from, or `from_scratch`")
     if options.chat_template is not None and not options.chat:
         raise UsageError("`chat_template` goes with `chat`")
+    if options.from_scratch and options.adapters.lora and not options.adapters.merge:
+        raise UsageError("`lora` with `from_scratch` needs `merge`: adapters are for a saved model")
     _require_ranges(options, RANGES)
     _require_ranges(options.adapters, LORA_RANGES)
     for name, choices in CHOICES.items():

@@ -11,6 +11,8 @@ from llmcli.engines.known_ids import table_rows
 from llmcli.engines.pytorch import from_scratch, loading, trainable
 from llmcli.engines.pytorch.from_pretrained import read_tokenizer_folder
 from llmcli.errors import InputError
+from llmcli.models import hub
+from llmcli.models.adapters import saved_names
 from llmcli.models.architectures import context_length
 from llmcli.spec import ModelSpec
 from llmcli.training.base import Data, TrainingTask
@@ -21,21 +23,42 @@ from llmcli.training.results import Notify
 def load_model(task: TrainingTask, base: ModelSpec, data: Data, note: Notify) -> tuple[Any, Any]:
     """Load a checkpoint for a task, with its tokenizer; its head may be new.
 
+    Adapters are merged into their base; with `lora`, the base is returned without them.
     Raises what loading raises, and ModelUnsuitable where the tokenizer lacks a token.
     """
     kind = task.defaults.kind
+    start = _below_adapters(task, base, note)
     if kind == "encoder":
-        loaded = loading.load_encoder(replace(base, device="cpu", dtype="float32"))
+        loaded = loading.load_encoder(replace(start, device="cpu", dtype="float32"))
     elif kind in ("causal", "seq2seq"):
-        loaded = loading.load(replace(base, device="cpu", dtype="float32"), (kind,))
+        loaded = loading.load(replace(start, device="cpu", dtype="float32"), (kind,))
     else:
-        loaded = _with_head(task, base, data, note)
-    task.check_tokenizer(loaded.tokenizer, base.model_id)
-    return loaded.network, _with_padding(loaded.network, loaded.tokenizer)
+        loaded = _with_head(task, base, start, data, note)
+    tokenizer = loaded.tokenizer if start is base else loading.load_tokenizer(base)
+    task.check_tokenizer(tokenizer, base.model_id)
+    return loaded.network, _with_padding(loaded.network, tokenizer)
 
 
-def _with_head(task: TrainingTask, base: ModelSpec, data: Data, note: Notify) -> Loaded:
-    """Load with the labels of the data, or with the model's own where they hold these."""
+def _below_adapters(task: TrainingTask, base: ModelSpec, note: Notify) -> ModelSpec:
+    """The model to load: of adapters that are trained further, the one that they are for."""
+    checkpoint = hub.resolve(base)
+    if checkpoint.base is None:
+        return base
+    below = checkpoint.base.model_id
+    if not task.options.adapters.lora:
+        note(f"the adapters {base.model_id} are merged into {below}: all weights are trained")
+        return base
+    note(f"the adapters {base.model_id} are trained further, for {below}")
+    return replace(base, model_id=below, revision=checkpoint.base.revision)
+
+
+def _with_head(
+    task: TrainingTask, base: ModelSpec, start: ModelSpec, data: Data, note: Notify
+) -> Loaded:
+    """Load with the labels of the data, or with the model's own where they hold these.
+
+    start: the model to load; `base`, or what its adapters are for, which may bring the head.
+    """
     options = task.options
     torch.manual_seed(options.seed)  # of the new weights
     own = trainable.known_labels(base)
@@ -43,7 +66,9 @@ def _with_head(task: TrainingTask, base: ModelSpec, data: Data, note: Notify) ->
     if labels is own and labels:
         note(f"the model's own labels are kept: {', '.join(own[:12])}")
     changes = task.config_changes(labels)
-    loaded, new = trainable.load_trainable(base, task.defaults.kind, changes)
+    loaded, new = trainable.load_trainable(start, task.defaults.kind, changes)
+    if start is not base:
+        new = [name for name in new if name not in saved_names(hub.resolve(base))]
     if options.init_from is not None:
         source = replace(base, model_id=options.init_from, revision=None)
         taken = trainable.take_weights(loaded.network, source, new)

@@ -122,3 +122,56 @@ def test_a_truncated_file_is_one_line(run, tiny_gguf, tmp_path):
             result = run(*words, tmp_path / name)
             assert result.exit_code == 5, result.output
             assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["forward", "the cat"], 0),
+        (["tokenize", "the cat"], 0),
+        (["embed", "the cat"], 0),
+        (["classify", "the cat", "--labels", "good,bad"], 0),
+        (["answer", "who", "--context", "the cat"], 0),
+        (["generate", "the cat", "-n", "2", "--engine", "ct2"], 2),
+        (["classify", "the cat"], 5),
+        (["tag", "the cat"], 5),
+        (["fill", "the [MASK]"], 5),
+        (["translate", "the cat"], 5),
+        (["models", "convert", "{}", "{}-converted"], 5),
+        (["models", "pull", "{}"], 2),
+    ],
+)
+def test_every_command_takes_it_or_says_in_one_line_why_not(run, tiny_gguf, words, code):
+    path = tiny_gguf / "tiny.gguf"
+    if words[0] == "models":
+        result = run(*(word.format(path) for word in words))
+    else:
+        result = run(*words, "-m", path, "--json")
+    assert result.exit_code == code, result.output
+    assert code == 0 or len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.filterwarnings("ignore:Could not find a config file")  # of peft
+@pytest.mark.parametrize("lora", [False, True])
+def test_it_can_be_trained_further(run, tiny_gguf, tmp_path, lora):
+    """Its weights are floats again; the new model computes as the file does, at a rate near 0."""
+    if lora:
+        pytest.importorskip("peft")
+    path, text = tiny_gguf / "tiny.gguf", tmp_path / "a.txt"
+    text.write_text("the cat sat on the mat and looked at the moon. " * 9)
+    words = ("--train", text, "-o", tmp_path / "new", "--max-steps", 1, "--lr", 1e-12)
+    result = run("finetune", "-m", path, *words, "--block-size", 16, *["--lora"] * lora)
+    assert result.exit_code == 0, result.output
+    texts = [
+        run("generate", "Once upon a", "-n", 8, "-m", model).stdout
+        for model in (path, tmp_path / "new")
+    ]
+    assert texts[0] == texts[1]
+
+
+def test_it_can_get_a_new_head(run, tiny_gguf, tmp_path):
+    rows = tmp_path / "a.csv"
+    rows.write_text("text,label\nthe cat,sad\na dog,glad\nthe cat sat,sad\na dog ran,glad\n")
+    words = ("--task", "classification", "--train", rows, "-o", tmp_path / "new", "--max-steps", 1)
+    assert run("finetune", "-m", tiny_gguf / "tiny.gguf", *words).exit_code == 0
+    assert run("classify", "the cat", "-m", tmp_path / "new").exit_code == 0

@@ -25,7 +25,7 @@ from llmcli.engines.ct2.converted_models import (
 from llmcli.engines.ct2.support import group_of, reason_against
 from llmcli.errors import InputError, LlmcliError, ModelUnsuitable
 from llmcli.models.architectures import Kind
-from llmcli.models.checkpoint import Checkpoint, read_adapters, read_config
+from llmcli.models.checkpoint import Checkpoint, read_config
 from llmcli.system.extras import require_extra
 
 Dtype = Literal["float32", "int8"]
@@ -81,7 +81,7 @@ def _require_convertible(checkpoint: Checkpoint, kind: Kind) -> None:
     name = checkpoint.model_id
     if checkpoint.gguf_file is not None:
         raise ModelUnsuitable(f"{name} cannot be run by ct2: it is a GGUF file")
-    if read_adapters(checkpoint) is not None:
+    if checkpoint.base is not None:
         raise ModelUnsuitable(f"{name} cannot be run by ct2: it has adapters only")
     reason = reason_against(read_config(checkpoint), kind)
     if reason is not None:

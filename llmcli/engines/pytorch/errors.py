@@ -15,7 +15,7 @@ from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 
 from llmcli.errors import LlmcliError, ModelUnsuitable
-from llmcli.models.checkpoint import Checkpoint
+from llmcli.models.checkpoint import Checkpoint, lowest
 from llmcli.system.extras import PIP_NAMES, missing
 
 _LOADING = threading.RLock()
@@ -27,7 +27,7 @@ one thread at a time."""
 def errors_explained(checkpoint: Checkpoint) -> Iterator[None]:
     """Turn what transformers raises while it loads a checkpoint into one line."""
     name = checkpoint.model_id
-    if checkpoint.gguf_file is not None:
+    if lowest(checkpoint).gguf_file is not None:
         _silence_gguf_reader()
     try:
         with _LOADING, warnings.catch_warnings():

@@ -3,12 +3,15 @@
 What these functions raise about a checkpoint, `errors_explained` turns into one line.
 """
 
+import warnings
 from typing import Any
 
 from transformers import AutoConfig, AutoTokenizer
 from transformers.utils import logging
 
-from llmcli.models.checkpoint import Checkpoint, check_tokenizer
+from llmcli.errors import ModelUnsuitable
+from llmcli.models.adapters import PREFIX, saved_names
+from llmcli.models.checkpoint import Checkpoint, check_tokenizer, with_vocabulary
 from llmcli.models.safetensors import Tensors
 from llmcli.spec import ModelSpec
 from llmcli.system.extras import load_extra
@@ -23,6 +26,11 @@ def read_config(checkpoint: Checkpoint, model: ModelSpec) -> Any:
     A padding token that has no row in the embedding table, such as -1, is left out: torch would
     refuse it, and what is padding is masked.
     """
+    if checkpoint.base is not None and not (checkpoint.folder / "config.json").is_file():
+        config = read_config(checkpoint.base, model)
+        for name, value in checkpoint.changes.items():
+            setattr(config, name, value)
+        return config
     config = AutoConfig.from_pretrained(checkpoint.folder, **_access(checkpoint, model))
     pad, rows = (getattr(config, name, None) for name in ("pad_token_id", "vocab_size"))
     if isinstance(pad, int) and isinstance(rows, int) and not 0 <= pad < rows:
@@ -32,6 +40,7 @@ def read_config(checkpoint: Checkpoint, model: ModelSpec) -> Any:
 
 def read_tokenizer(checkpoint: Checkpoint, model: ModelSpec) -> Any:
     """The tokenizer of a checkpoint. Raises ModelUnsuitable if it has no vocabulary."""
+    checkpoint = with_vocabulary(checkpoint)
     if checkpoint.gguf_file is None:
         check_tokenizer(checkpoint)
     tokenizer = AutoTokenizer.from_pretrained(checkpoint.folder, **_access(checkpoint, model))
@@ -51,7 +60,10 @@ def read_network(
 
     config: of transformers. dtype: of torch. The second value lists `missing_keys`, weights that
     got random values, and `mismatched_keys`, those whose shape was another one.
+    Adapters are added to the weights of the model that they are for.
     """
+    if checkpoint.base is not None:
+        return _read_adapted(network_class, checkpoint, model, config, dtype)
     network, info = network_class.from_pretrained(
         checkpoint.folder,
         config=config,
@@ -61,7 +73,17 @@ def read_network(
         use_safetensors=True,
         **_access(checkpoint, model),
     )
+    if checkpoint.gguf_file is not None:
+        _as_floats(network)
     return network, info
+
+
+def _as_floats(network: Any) -> None:
+    """Say of weights from a GGUF file what they are: floats, which can be trained and saved."""
+    network.hf_quantizer = None
+    for owner in (network, network.config):
+        for name in ("is_quantized", "quantization_method", "quantization_config"):
+            vars(owner).pop(name, None)
 
 
 def read_pickled_network(network_class: Any, checkpoint: Checkpoint, model: ModelSpec) -> Any:
@@ -74,17 +96,41 @@ def read_pickled_network(network_class: Any, checkpoint: Checkpoint, model: Mode
     return network_class.from_pretrained(checkpoint.folder, use_safetensors=safe, **access)
 
 
-def merge_adapters(network: Any, checkpoint: Checkpoint) -> Any:
-    """Add a checkpoint's adapters to the weights of the model that they were trained on.
+def _read_adapted(
+    network_class: Any, checkpoint: Checkpoint, model: ModelSpec, config: Any, dtype: Any
+) -> tuple[Any, dict[str, Any]]:
+    """`read_network` of adapters, which may bring a head that their base lacks."""
+    peft_library()
+    base: Any = checkpoint.base
+    # Their own table, if they have one, is larger than the base's.
+    config.vocab_size = read_config(base, model).vocab_size
+    network, info = read_network(network_class, base, model, config, dtype)
+    adapted = with_saved_adapters(network, checkpoint).merge_and_unload().requires_grad_(True)
+    own = {name: tuple(weight.shape) for name, weight in adapted.named_parameters()}
+    saved = {name for name, shape in saved_names(checkpoint).items() if own.get(name) == shape}
+    missing = {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}
+    return adapted, {"missing_keys": missing - saved, "mismatched_keys": set()}
 
-    Where they bring an embedding table of another size, for tokens that were added, the model is
-    resized first.
+
+def with_saved_adapters(network: Any, checkpoint: Checkpoint, *, trains: bool = False) -> Any:
+    """A network with a checkpoint's adapters beside its weights.
+
+    trains: whether they are to be trained. Where they bring an embedding table of another size,
+    for tokens that were added, the network is resized first. A head of another size is left out.
     """
     rows = _adapted_rows(network, checkpoint)
     if rows is not None:
         network.resize_token_embeddings(rows, mean_resizing=False)
-    adapted = peft_library().PeftModel.from_pretrained(network, str(checkpoint.folder))
-    return adapted.merge_and_unload()
+    peft, folder = peft_library(), str(checkpoint.folder)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # peft uses deprecated transformers APIs
+            return peft.PeftModel.from_pretrained(
+                network, folder, is_trainable=trains, ignore_mismatched_sizes=True
+            )
+    except KeyError as error:
+        name = str(error).strip("'").removeprefix(PREFIX)
+        raise ModelUnsuitable(f"{checkpoint.model_id} lacks the weight {name}") from None
 
 
 def _adapted_rows(network: Any, checkpoint: Checkpoint) -> int | None:

@@ -20,13 +20,7 @@ from llmcli.engines.known_ids import checked, table_rows
 from llmcli.engines.pytorch.device import place
 from llmcli.engines.pytorch.engine import TorchEngine
 from llmcli.engines.pytorch.errors import errors_explained
-from llmcli.engines.pytorch.from_pretrained import (
-    merge_adapters,
-    peft_library,
-    read_config,
-    read_network,
-    read_tokenizer,
-)
+from llmcli.engines.pytorch.from_pretrained import read_config, read_network, read_tokenizer
 from llmcli.engines.pytorch.locked_tokenizer import locked
 from llmcli.errors import ModelUnsuitable
 from llmcli.models import hub
@@ -38,7 +32,7 @@ from llmcli.models.architectures import (
     kind_of,
     kinds_of,
 )
-from llmcli.models.checkpoint import Checkpoint, check, read_adapters
+from llmcli.models.checkpoint import Checkpoint, check
 from llmcli.spec import ModelSpec
 
 AUTO_CLASSES: dict[Kind, Any] = {
@@ -107,34 +101,20 @@ def _load(model: ModelSpec, target_of: Callable[[dict[str, Any]], Target]) -> Lo
     placement = place(model.device, model.dtype)
     checkpoint = hub.resolve(model)
     check(checkpoint)
-    adapters = read_adapters(checkpoint)
-    base = checkpoint if adapters is None else _base_of(adapters, model)
     with errors_explained(checkpoint):
         config = read_config(checkpoint, model)
-        if adapters is not None:  # their own table, if they have one, is larger than the base's
-            config.vocab_size = read_config(base, model).vocab_size
         target = target_of(config.to_dict())
         tokenizer = locked(read_tokenizer(checkpoint, model))
-        network, info = read_network(target.network_class, base, model, config, placement.dtype)
-        if adapters is not None:  # they may bring the head, so that the base may lack it
-            network = merge_adapters(network, checkpoint)
-    if adapters is None:
-        _require_all_weights(checkpoint, info)
+        network, info = read_network(
+            target.network_class, checkpoint, model, config, placement.dtype
+        )
+    _require_all_weights(checkpoint, info)
     network = network.to(placement.device).eval()
     loaded = assemble(network, tokenizer, target.kind, checkpoint, placement)
     if target.kind == "classifier":
         # A causal classifier looks for the last token before the padding.
         network.config.pad_token_id = loaded.pad_token_id
     return loaded
-
-
-def _base_of(adapters: dict[str, Any], model: ModelSpec) -> Checkpoint:
-    """The checkpoint that adapters were trained on."""
-    peft_library()  # before a download
-    name = adapters["base_model_name_or_path"]
-    base = hub.resolve(replace(model, model_id=name, revision=None))
-    check(base)
-    return base
 
 
 def assemble(

@@ -1,5 +1,6 @@
 """Writing models as folders with safetensors, in a chosen dtype; conversion of pickled weights."""
 
+import warnings
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -72,7 +73,9 @@ def save(network: Any, tokenizer: Any, folder: Path, dtype: Dtype) -> None:
     """
     if dtype != "auto":
         network.to(getattr(torch, dtype))
-    network.save_pretrained(folder)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # peft looks for the configuration of the base
+        network.save_pretrained(folder)
     if (folder / ADAPTERS).is_file():
         base = network.get_base_model()
         base.config.architectures = [type(base).__name__]

@@ -13,7 +13,7 @@ from llmcli.errors import ModelUnsuitable
 from llmcli.models import hub
 from llmcli.models.architectures import DESCRIPTIONS, Kind
 from llmcli.models.checkpoint import check, weight_files
-from llmcli.models.checkpoint import read_config as read_settings
+from llmcli.models.gguf import read_settings
 from llmcli.spec import ModelSpec
 
 

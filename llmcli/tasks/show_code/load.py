@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from llmcli.errors import UsageError
 from llmcli.models import hub
-from llmcli.models.checkpoint import read_config
+from llmcli.models.checkpoint import read_adapters, read_config
 from llmcli.spec import ModelSpec
 
 _LOAD = """\
@@ -48,4 +49,6 @@ def local_config(model: ModelSpec) -> dict[str, Any] | None:
     checkpoint = hub.resolve_local(model) or hub.cached_checkpoint(model)
     if checkpoint is None or checkpoint.gguf_file:
         return None
+    if read_adapters(checkpoint) is not None and not (checkpoint.folder / "config.json").is_file():
+        raise UsageError(f"`show_code` is for whole models: {model.model_id} holds adapters alone")
     return read_config(checkpoint)
