@@ -165,7 +165,7 @@ class Theirs:
             ends = self.network.generation_config.eos_token_id
             for row in ids[:, batch["input_ids"].shape[1] :].tolist():
                 end = next((at for at, token in enumerate(row) if token in ends), len(row))
-                out.append(self.tokenizer.decode(row[:end]))
+                out.append(self.tokenizer.decode(row[:end]).rstrip("\ufffd"))  # cut in a character
         return out
 
 
