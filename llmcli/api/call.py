@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Literal, TypeVar
 
 from llmcli.api.inputs import Text, Texts, rows_of
-from llmcli.data.results import Result, overflow_note, unknown_note
+from llmcli.data.results import Result, capped_note, overflow_note, unknown_note
 from llmcli.data.rows import Failure, Row
 from llmcli.engines.base import Loaded
 from llmcli.errors import UsageError
@@ -103,6 +103,9 @@ class Call:
         notes = list(self.notes.lines)
         if overflow is not None:
             notes.append(overflow_note(overflow))
+            LOG.info("row %d: %s", result.row.number, notes[-1])
+        if getattr(result, "capped", None) is not None:
+            notes.append(capped_note())
             LOG.info("row %d: %s", result.row.number, notes[-1])
         if result.unknown is not None:
             notes.append(unknown_note(result.unknown))

@@ -25,6 +25,8 @@ class Progress:
         self._limit = limit
         self.done = done or Done()
         """How many rows were done, this run's and the earlier one's."""
+        self.capped = 0
+        """Texts of this run that got fewer new tokens than were asked for."""
         self.unknown = 0.0
         """The largest share of a text that the model cannot read."""
         self._before = self.done.total
@@ -52,6 +54,7 @@ class Progress:
         self.done.total += 1
         self.done.failed += isinstance(result, Failure)
         self.done.overflowed += getattr(result, "overflow", None) is not None
+        self.capped += getattr(result, "capped", None) is not None
         unknown = getattr(result, "unknown", None)
         self.done.unknown += unknown is not None
         self.unknown = max(self.unknown, unknown or 0.0)

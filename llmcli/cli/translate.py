@@ -44,6 +44,11 @@ translate_options = gather(
             help="Generate at most N tokens for a sentence.  [default: the model's own]",
         ),
         click.option(
+            "--strict",
+            is_flag=True,
+            help="Refuse an -n above what the model can write, instead of less.",
+        ),
+        click.option(
             "--length-penalty",
             type=Real(),
             metavar="X",

@@ -7,8 +7,6 @@ import click
 
 from llmcli.data.text_files import is_unicode
 
-POSITIVE = click.IntRange(min=1)
-
 
 class Real(click.FloatRange):
     """A finite number in a range."""
@@ -21,6 +19,34 @@ class Real(click.FloatRange):
 
     def _describe_range(self) -> str:
         return "" if self.min is self.max is None else super()._describe_range()
+
+
+class OrOff(click.ParamType):  # type: ignore[type-arg]  # generic in new releases alone
+    """A number in a range, or a value by which other programs switch a setting off."""
+
+    def __init__(self, number: click.IntRange | click.FloatRange, off: tuple[int, ...]) -> None:
+        """off: values that are passed on, for the settings to understand them as off."""
+        self.number, self.off, self.name = number, off, number.name
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            if float(value) in self.off:
+                return int(float(value))
+        except ValueError:
+            pass  # the range says what is wrong
+        return self.number.convert(value, param, ctx)
+
+
+class Positive(click.IntRange):
+    """A number from 1 on. 0 and -1, which switch a setting off in other programs, get a hint."""
+
+    def __init__(self) -> None:
+        super().__init__(min=1)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if str(value) in ("0", "-1"):
+            self.fail(f"{value} is not in the range x>=1; leave the option out for its default")
+        return super().convert(value, param, ctx)
 
 
 class Text(click.ParamType):  # type: ignore[type-arg]  # generic in new releases alone
@@ -91,4 +117,5 @@ class BatchSize(click.IntRange):
 
 
 TEXT = Text()
+POSITIVE = Positive()
 FRACTION = Real(0, 1, min_open=True)

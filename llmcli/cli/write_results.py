@@ -8,7 +8,7 @@ from llmcli.cli.flags import with_flags
 from llmcli.cli.output import Output, Records
 from llmcli.cli.progress import Progress
 from llmcli.data.records import ERROR, Record, Render, text_of
-from llmcli.data.results import OVERFLOW_WORDS, unknown_note, unknown_texts_note
+from llmcli.data.results import OVERFLOW_WORDS, capped_note, unknown_note, unknown_texts_note
 from llmcli.data.rows import Failure
 from llmcli.errors import RowsFailed
 from llmcli.spec import BatchOptions
@@ -88,7 +88,7 @@ class Run:
         self.sink.write(result)
 
     def finish(self, out: Output) -> None:
-        """Report how many texts were too long, or cannot be read.
+        """Report how many texts were too long, ended early, or cannot be read.
 
         Raises RowsFailed if some rows failed.
         """
@@ -99,6 +99,8 @@ class Run:
                 f"{done.overflowed:,} of {done.total:,} texts were too long for the model: "
                 f"{OVERFLOW_WORDS[on_overflow]} (--on-overflow {on_overflow})"
             )
+        if self.progress.capped:
+            out.note(capped_note(self.progress.capped))
         if done.unknown:
             is_one = done.total == 1 and not self.is_file
             share, note = self.progress.unknown, unknown_texts_note(done.unknown, done.total)

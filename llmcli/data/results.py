@@ -84,6 +84,19 @@ def overflow_note(overflow: Overflow) -> str:
     )
 
 
+def capped_note(count: int = 1) -> str:
+    """The note of texts that got fewer new tokens than were asked for.
+
+    >>> capped_note()
+    '1 text ended early: fewer than `max_new_tokens` fit after its prompt (`strict` refuses that)'
+    """
+    texts, whose = ("1 text", "its prompt") if count == 1 else (f"{count:,} texts", "their prompts")
+    return (
+        f"{texts} ended early: fewer than `max_new_tokens` fit after {whose} "
+        "(`strict` refuses that)"
+    )
+
+
 UNREAD = "it cannot read that; name a model for the language by `model`"
 
 

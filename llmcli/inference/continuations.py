@@ -65,8 +65,11 @@ class Generation(Result):
     """truncate: the prompt was too long, and its beginning was left out."""
     passes: int | None = field(default=None, compare=False)
     """With `assist`: how often the model was run."""
+    capped: int | None = None
+    """Where the text ended because fewer than `max_new_tokens` fit: that many. Left out of the
+    record where it is None."""
 
     def to_dict(self) -> Record:
         """The result as JSON has it: the same for the same text, so without time and passes."""
-        logprobs = ("logprobs",) if self.logprobs is None else ()
-        return record_of(self, without=("seconds", "passes", *logprobs))
+        absent = tuple(name for name in ("logprobs", "capped") if getattr(self, name) is None)
+        return record_of(self, without=("seconds", "passes", *absent))

@@ -41,6 +41,8 @@ class Prompt:
     before: list[int]
     """The tokens that the text continues: the prompt's; none in a chat, where an answer starts."""
     overflow: Overflow | None = None
+    capped: int | None = None
+    """The limit, if more tokens were asked for."""
 
     @property
     def units(self) -> list["Prompt"]:
@@ -119,13 +121,15 @@ class Generator:
         options = self._options
         try:
             ids, overflow = self._fitted(encode_prompt(self._loaded, row.text, self._chat))
+            limit = room(self._loaded, len(ids), options)
             return Prompt(
                 row,
                 ids,
-                room(self._loaded, len(ids), options.max_new_tokens, DEFAULT_NEW_TOKENS),
+                limit,
                 max(options.num_return_sequences, options.num_beams),
                 [] if self._chat.is_on else ids,
                 overflow,
+                limit if limit < (options.max_new_tokens or 0) else None,
             )
         except LlmcliError as error:
             return Failure(row, error)
@@ -135,8 +139,9 @@ class Generator:
         context = self._loaded.context
         if self._on_overflow != "truncate" or context is None or self._chat.is_on:
             return ids, None
-        most = context - (self._options.max_new_tokens or min(DEFAULT_NEW_TOKENS, context // 2))
-        if most < 1 or len(ids) <= most:
+        wanted, usual = self._options.max_new_tokens, min(DEFAULT_NEW_TOKENS, context // 2)
+        most = context - (wanted if wanted and 0 < wanted < context else usual)
+        if len(ids) <= most:
             return ids, None
         start = start_of(self._loaded.tokenizer, ids)[: most - 1]
         return [*start, *ids[len(start) - most :]], "truncate"
@@ -175,6 +180,7 @@ def _from_hypothesis(
         seconds=seconds,
         score=hypothesis.score,
         overflow=prompt.overflow,
+        capped=None if hypothesis.ended else prompt.capped,
     )
 
 
@@ -274,6 +280,7 @@ class Sequences:
             logprobs=_token_steps(tokenizer, steps) if options.logprobs else None,
             overflow=prompt.overflow,
             passes=self._steps.passes,
+            capped=prompt.capped if sequence.finish_reason == "length" else None,
         )
 
 

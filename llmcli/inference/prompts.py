@@ -1,9 +1,10 @@
 """From text to the ids that a causal model goes on from."""
 
+from llmcli.decoding.validation import DEFAULT_NEW_TOKENS
 from llmcli.engines.base import Loaded
 from llmcli.errors import InputError, ModelUnsuitable
 from llmcli.inference.encoding import encode_text
-from llmcli.spec import Chat
+from llmcli.spec import Chat, Decoding
 from llmcli.tokenization.chat_template import RefusedByTemplate, choose_template
 from llmcli.tokenization.typed_text import encode_typed
 
@@ -56,15 +57,19 @@ def has_chat_template(loaded: Loaded) -> bool:
     return bool(loaded.tokenizer.chat_template)
 
 
-def room(loaded: Loaded, prompt_tokens: int, wanted: int | None, default: int) -> int:
-    """How many tokens may follow a prompt.
+def room(loaded: Loaded, prompt_tokens: int, options: Decoding) -> int:
+    """How many tokens may follow a prompt: as many as the options say, or what fits.
 
-    wanted: what the user asked for, to be granted whole; None: `default`, or what fits.
-    Raises InputError, before any work, where the model's context is too short.
+    Raises InputError, before any work, where no token fits, or with `strict` not as many as were
+    asked for.
     """
-    context = loaded.context
+    context, wanted = loaded.context, options.max_new_tokens
     if context is None:
-        return wanted or default
+        if wanted == -1:
+            raise InputError(
+                f"{loaded.checkpoint.model_id} sets no limit: give `max_new_tokens` a number"
+            )
+        return wanted or DEFAULT_NEW_TOKENS
     left = context - prompt_tokens
     name = loaded.checkpoint.model_id
     if left <= 0:
@@ -72,9 +77,9 @@ def room(loaded: Loaded, prompt_tokens: int, wanted: int | None, default: int) -
             f"the prompt has {prompt_tokens} tokens, {name} takes {context} with what it writes: "
             "shorten the prompt"
         )
-    if wanted is not None and wanted > left:
+    if options.strict and wanted is not None and wanted > left:
         raise InputError(
             f"the prompt has {prompt_tokens} tokens and `max_new_tokens` is {wanted}, but {name} "
             f"takes {context} in all: use `max_new_tokens`={left} or less, or a shorter prompt"
         )
-    return min(default, left) if wanted is None else wanted
+    return left if wanted == -1 else min(wanted or DEFAULT_NEW_TOKENS, left)

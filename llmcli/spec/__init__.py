@@ -36,12 +36,31 @@ class ModelSpec:
     """Read special tokens that are typed in a text, such as `</s>`, as tokens, not as text."""
 
 
+SWITCHED_OFF: dict[str, tuple[tuple[int, ...], float | None]] = {
+    "top_k": ((0, -1), None),
+    "top_p": ((-1,), None),
+    "min_p": ((0, -1), None),
+    "num_beams": ((0, -1), 1),
+    "repetition_penalty": ((0, -1), 1.0),
+    "no_repeat_ngram_size": ((-1,), 0),
+    "seed": ((-1,), None),
+}
+"""For settings of `Decoding`, the values by which other programs switch them off, and the default
+that these stand for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Decoding:
-    """How the next tokens are chosen. The defaults are greedy decoding."""
+    """How the next tokens are chosen. The defaults are greedy decoding.
+
+    0 and -1 switch off `top_k`, `min_p`, `repetition_penalty`, `no_repeat_ngram_size` and
+    `num_beams`, as if they were left out; so does -1 for `top_p` and `seed`.
+    """
 
     max_new_tokens: int | None = None
-    """None: 256, or fewer if the model's context ends before."""
+    """None: 256, or fewer if the model's context ends before. -1: as many as fit."""
+    strict: bool = False
+    """Refuse a prompt after which fewer than `max_new_tokens` fit; else they are fewer."""
     temperature: float | None = None
     """None: 1 if another sampling field is set, else greedy. 0 is greedy."""
     top_k: int | None = None
@@ -59,6 +78,12 @@ class Decoding:
     """How many of the most likely tokens to report for each step."""
     assist: str | None = None
     """Speculative decoding: tokens are guessed by `lookup` in the text, or by a smaller model."""
+
+    def __post_init__(self) -> None:
+        """Replace the values that switch a setting off."""
+        for name, (values, off) in SWITCHED_OFF.items():
+            if getattr(self, name) in values:
+                object.__setattr__(self, name, off)
 
     @property
     def samples(self) -> bool:

@@ -48,6 +48,8 @@ class TranslateOptions:
     num_return_sequences: int = 1
     max_new_tokens: int | None = None
     """For one sentence."""
+    strict: bool = False
+    """Refuse more `max_new_tokens` than the model can write; else they are fewer."""
     length_penalty: float | None = None
     """Above 0, beam search prefers longer translations; 1 compares mean log-probabilities."""
     repetition_penalty: float | None = None

@@ -66,7 +66,7 @@ class Training:
     gradient_accumulation_steps: int = 1
     epochs: float | None = None
     max_steps: int | None = None
-    """Overrides `epochs`."""
+    """Overrides `epochs`; 0 and -1 do not, as None."""
     learning_rate: float | None = None
     """Peak learning rate, reached at the end of the warm-up."""
     adapters: LoraOptions = LoraOptions()
@@ -89,7 +89,7 @@ class Training:
     eval_steps: int | None = None
     """Steps between validations; None: about ten validations per run."""
     early_stopping: int | None = None
-    """Stop after this many validations in a row without improvement."""
+    """Stop after this many validations in a row without improvement; 0 and -1: never, as None."""
     best_metric: str | None = None
     """Validation metric that selects the best checkpoint; None: the default of the task."""
     save_steps: int = 200
@@ -102,3 +102,9 @@ class Training:
     save_dtype: Dtype = "float32"
     seed: int = 42
     resume: bool = False
+
+    def __post_init__(self) -> None:
+        """Take 0 and -1, by which other programs switch a number of steps off, as None."""
+        for name in ("max_steps", "early_stopping"):
+            if getattr(self, name) in (0, -1):
+                object.__setattr__(self, name, None)

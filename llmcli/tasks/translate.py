@@ -9,7 +9,13 @@ from llmcli.errors import UsageError
 from llmcli.inference.batches import process
 from llmcli.inference.loading import AnyModel, load_model
 from llmcli.inference.translation.directions import default_model
-from llmcli.inference.translation.translator import Translation, Translator, decoding_of, with_tags
+from llmcli.inference.translation.translator import (
+    Translation,
+    Translator,
+    decoding_of,
+    most_new_tokens,
+    with_tags,
+)
 from llmcli.inference.unknown import with_unknown
 from llmcli.models.starters import TRANSLATE, Note, ignore
 from llmcli.spec import AUTO_BATCH, BatchOptions
@@ -40,7 +46,14 @@ def load(
         file_bytes=work_bytes,
         decoding_of=lambda loaded: decoding_of(loaded, options),
     )
-    return load_model(model, default, purpose, note)
+    loaded = load_model(model, default, purpose, note)
+    most, wanted = most_new_tokens(loaded), options.max_new_tokens or 0
+    if most is not None and wanted > most and not options.strict:
+        name = loaded.checkpoint.model_id
+        note(
+            f"`max_new_tokens` {wanted} is more than the {most} that {name} can write: it is {most}"
+        )
+    return loaded
 
 
 def check_options(options: TranslateOptions) -> None:

@@ -82,6 +82,16 @@ def _concatenate(parts: list[Ids]) -> Ids:
     return np.concatenate(parts) if parts else np.empty(0, dtype=np.uint32)
 
 
+def shrunk_block(tokens: int) -> int:
+    """The size of a block for a text that is shorter than one: all of it is in the block.
+
+    Raises InputError for a text of which nothing can be learnt.
+    """
+    if tokens < 2:
+        raise InputError(f"the training text has {tokens} tokens: give more text")
+    return tokens
+
+
 @dataclass(frozen=True, slots=True)
 class Blocks(torch.utils.data.Dataset[dict[str, Any]]):
     """A token stream split into blocks of equal length; an incomplete last block is dropped."""

@@ -74,4 +74,5 @@ def _require_ranges(options: Any, ranges: dict[str, Range]) -> None:
         if value is not None and not math.isfinite(value):
             raise UsageError(f"`{name}` {value} is not a finite number")
         if value is not None and value not in range_:
-            raise UsageError(f"`{name}` {value}: it {range_.words}")
+            cure = "; leave it out for its default" if value in (0, -1) else ""
+            raise UsageError(f"`{name}` {value}: it {range_.words}{cure}")

@@ -56,7 +56,11 @@ C = "{tiny_classifier}"
         ("answer -i {texts} --column question", USAGE, "give --column twice"),
         ("answer -i - --context-file -", USAGE, "not both"),
         ("answer hi --context a --no-answer -m {tiny_gpt2}", USAGE, "--no-answer needs"),
-        ("translate hi -n 100 -m {tiny_marian}", USAGE, "--max-new-tokens 100 is more than the 47"),
+        (
+            "translate hi --strict -n 100 -m {tiny_marian}",
+            USAGE,
+            "100 is more than the 47",
+        ),
         ("generate hi --chat --on-overflow truncate", USAGE, "would cut the chat template"),
         ("fill '[MASK]' --targets 'a dog' --show-code -m {tiny_masked}", USAGE, "has more"),
         ("embed -i - --input-format parquet", INPUT, "read from files only"),

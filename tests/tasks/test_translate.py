@@ -9,7 +9,7 @@ from llmcli.engines.pytorch.loading import load
 from llmcli.errors import ModelUnsuitable, UsageError
 from llmcli.spec import BatchOptions, ModelSpec
 from llmcli.spec.tasks import TranslateOptions
-from llmcli.tasks.translate import translate
+from llmcli.tasks.translate import load, translate
 from tests.tiny_models import make_marian
 
 SENTENCES = ["The cat sat on a mat.", "hello cat!", "One day the cat saw a dog.", "moon", "They"]
@@ -205,6 +205,16 @@ def test_t5s_own_words_come_first(t5):
     assert result.translation == reference(t5, "say in French: the cat")[0][0]
 
 
-def test_more_tokens_than_the_model_can_write_are_refused(marian):
+def test_more_tokens_than_the_model_can_write_are_refused_if_strict(marian):
+    strict = TranslateOptions(max_new_tokens=100, strict=True)
     with pytest.raises(UsageError, match="`max_new_tokens` 100 is more than the 47"):
-        next(translate(marian, rows("cat"), TranslateOptions(max_new_tokens=100)))
+        next(translate(marian, rows("cat"), strict))
+
+
+def test_else_they_are_as_many_as_it_can_write(marian, tiny_marian):
+    (most,) = translate(marian, rows("cat"), TranslateOptions(max_new_tokens=47))
+    (more,) = translate(marian, rows("cat"), TranslateOptions(max_new_tokens=100))
+    assert more == most
+    notes = []
+    load(ModelSpec(str(tiny_marian)), TranslateOptions(max_new_tokens=100), note=notes.append)
+    assert "`max_new_tokens` is 47, not 100" in notes[-1]

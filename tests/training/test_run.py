@@ -11,6 +11,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from llmcli.engines.known_ids import Table
 from llmcli.errors import InputError, UsageError
 from llmcli.spec import ModelSpec
+from llmcli.spec.training import Training
 from llmcli.tasks.finetune import finetune
 from llmcli.training.corpus import Blocks, encode_files
 from llmcli.training.curves import save_png
@@ -126,10 +127,25 @@ def test_wrong_settings_are_one_line(options, changes, message):
 
 
 def test_too_little_text_is_one_line(options, tmp_path):
-    (tmp_path / "short.txt").write_text("a cat")
-    with pytest.raises(InputError, match="one block needs 32: give more text"):
+    (tmp_path / "short.txt").write_text("")
+    with pytest.raises(InputError, match="give more text"):
         finetune(options(train=(str(tmp_path / "short.txt"),)))
     assert not (tmp_path / "model").exists()
+
+
+def test_a_block_shrinks_to_a_short_text(options, tmp_path):
+    (tmp_path / "short.txt").write_text("The cat sat. " * 3)
+    notes = []
+    short = options(train=(str(tmp_path / "short.txt"),), max_steps=2, eval_fraction=0.0)
+    result = finetune(short, on_event=lambda event: notes.append(getattr(event, "text", "")))
+    assert result.block_size == result.train_tokens < 32
+    assert f"one block of {result.block_size} tokens holds it" in " ".join(notes)
+
+
+@pytest.mark.parametrize("value", [0, -1])
+def test_a_number_that_others_write_for_none_is_none(value):
+    settings = Training((), "", max_steps=value, early_stopping=value)
+    assert (settings.max_steps, settings.early_stopping) == (None, None)
 
 
 def test_text_that_yields_fewer_tokens_than_asked_shrinks_the_vocabulary(options, tmp_path):

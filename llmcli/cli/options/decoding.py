@@ -7,23 +7,23 @@ from typing import Any
 import click
 
 from llmcli.cli.options.gather import Command, Option, add_options, gather
-from llmcli.cli.types import FRACTION, POSITIVE, Real
+from llmcli.cli.types import FRACTION, POSITIVE, OrOff, Real
 from llmcli.spec import Chat, Decoding, InputOptions
 
 repetition_options: list[Option] = [
     click.option(
         "--repetition-penalty",
-        type=Real(min=0, min_open=True),
+        type=OrOff(Real(min=0, min_open=True), (0, -1)),
         default=1.0,
         metavar="X",
-        help="Above 1: make tokens that occurred before less likely.",
+        help="Above 1: make tokens that occurred before less likely. 1 is off.",
     ),
     click.option(
         "--no-repeat-ngram-size",
-        type=click.IntRange(min=0),
+        type=OrOff(click.IntRange(min=0), (-1,)),
         default=0,
         metavar="N",
-        help="Never generate the same N tokens in a row twice.",
+        help="Never generate the same N tokens in a row twice. 0 is off.",
     ),
 ]
 
@@ -36,19 +36,22 @@ sampling_options: list[Option] = [
         help="Sample; below 1, unlikely tokens become rarer. 0 is greedy.",
     ),
     click.option(
-        "--top-k", type=POSITIVE, metavar="K", help="Sample from the K most likely tokens."
+        "--top-k",
+        type=OrOff(click.IntRange(min=1), (0, -1)),
+        metavar="K",
+        help="Sample from the K most likely tokens. 0 is off.",
     ),
     click.option(
         "--top-p",
-        type=FRACTION,
+        type=OrOff(FRACTION, (-1,)),
         metavar="P",
         help="Sample from the most likely tokens that add up to probability P.",
     ),
     click.option(
         "--min-p",
-        type=FRACTION,
+        type=OrOff(FRACTION, (0, -1)),
         metavar="P",
-        help="Sample from tokens at least P times as likely as the most likely one.",
+        help="Sample from tokens at least P times as likely as the most likely one. 0 is off.",
     ),
 ]
 
@@ -60,13 +63,22 @@ _decoding_options = gather(
             "-n",
             "--max-new-tokens",
             "--max-tokens",
-            type=POSITIVE,
+            type=OrOff(click.IntRange(min=1), (-1,)),
             metavar="N",
-            help="Generate at most N tokens.  [default: 256, or what fits]",
+            help="Generate at most N tokens; -1: as many as fit.  [default: 256, or what fits]",
+        ),
+        click.option(
+            "--strict",
+            is_flag=True,
+            help="Refuse a prompt after which fewer than -n tokens fit, instead of ending early.",
         ),
         *sampling_options,
         click.option(
-            "--num-beams", type=POSITIVE, default=1, metavar="N", help="Beam search with N beams."
+            "--num-beams",
+            type=OrOff(click.IntRange(min=1), (0, -1)),
+            default=1,
+            metavar="N",
+            help="Beam search with N beams.",
         ),
         *repetition_options,
         click.option(
@@ -81,9 +93,9 @@ _decoding_options = gather(
         ),
         click.option(
             "--seed",
-            type=click.IntRange(0, 2**63 - 1),
+            type=OrOff(click.IntRange(0, 2**63 - 1), (-1,)),
             metavar="N",
-            help="Seed for sampling: the same seed gives the same text.",
+            help="Seed for sampling: the same seed gives the same text. -1 is another each time.",
         ),
         click.option(
             "--logprobs",

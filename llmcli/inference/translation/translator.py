@@ -250,19 +250,26 @@ def _best(outputs: Sequence[list[Hypothesis]], count: int) -> list[list[Hypothes
     return [chosen for _, chosen in choices]
 
 
+def most_new_tokens(loaded: Loaded) -> int | None:
+    """How many tokens a translation by this model can have; None if it sets no limit."""
+    return None if loaded.context is None else loaded.context - len(decoder_start(loaded))
+
+
 def _max_new_tokens(loaded: Loaded, options: TranslateOptions, start: int) -> int:
     """How many tokens a translation may have after its first `start`.
 
-    Raises UsageError where the user asks for more than the model has positions.
+    Raises UsageError where the user asks for more than the model has positions, if `strict`.
     """
-    room = None if loaded.context is None else loaded.context - start
+    room = most_new_tokens(loaded)
     if options.max_new_tokens:
-        if room is not None and options.max_new_tokens > room:
+        if room is None or options.max_new_tokens <= room:
+            return options.max_new_tokens
+        if options.strict:
             raise UsageError(
                 f"`max_new_tokens` {options.max_new_tokens} is more than the {room} that "
                 f"{loaded.checkpoint.model_id} can write"
             )
-        return options.max_new_tokens
+        return room
     config = loaded.generation_config
     if config.max_new_tokens:
         limit = int(config.max_new_tokens)

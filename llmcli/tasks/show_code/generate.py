@@ -82,10 +82,15 @@ def _encode(chat: Chat, prompt: str) -> str:
 
 def _arguments(decoding: Decoding, config: dict[str, Any] | None) -> list[str]:
     """The arguments of model.generate, one per line."""
-    length: int | str = decoding.max_new_tokens or DEFAULT_NEW_TOKENS
+    wanted = decoding.max_new_tokens
+    length: int | str = wanted or DEFAULT_NEW_TOKENS
     context = None if config is None else context_length(config)
-    if decoding.max_new_tokens is None and context is not None:
-        length = f'min({length}, {context} - inputs["input_ids"].shape[1])'
+    if context is not None:
+        rest = f'{context} - inputs["input_ids"].shape[1]'
+        if wanted == -1:
+            length = rest
+        elif wanted is None or wanted >= context:
+            length = f"min({length}, {rest})"
     lines = [
         f"max_new_tokens={length}",
         f"do_sample={decoding.samples}",

@@ -19,7 +19,7 @@ from llmcli.training.checkup.findings import Checkup, FileCount, Finding, Proble
 from llmcli.training.checkup.lengths import lengths_of
 from llmcli.training.checkup.previews import shortened
 from llmcli.training.checkup.reading import problem_of
-from llmcli.training.corpus import encode_pieces
+from llmcli.training.corpus import encode_pieces, shrunk_block
 from llmcli.training.held_out import held_out_places
 from llmcli.training.results import Notify
 from llmcli.training.starting_models import load_model, make_model
@@ -77,8 +77,11 @@ def examine_text(task: TrainingTask, base: ModelSpec | None, note: Notify) -> Ch
     if reason and not problems:
         problems.append(Problem(options.from_scratch or "", None, "", reason))
     if table is not None and own < size and not problems:
-        reason = f"the training text has {own} tokens, one block needs {size}"
-        problems.append(Problem(options.train[0], None, "", reason))
+        try:
+            size = shrunk_block(own)
+            note(f"the training text is short: one block of {size} tokens holds it")
+        except InputError as error:
+            problems.append(Problem(options.train[0], None, "", str(error)))
     start = table.tokenizer.decode(train.start) if table is not None and train.start else ""
     sample = shortened([(start, False)]) if start else ()
     is_counted = table is not None

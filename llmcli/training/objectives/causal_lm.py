@@ -16,7 +16,7 @@ from llmcli.training.chat_examples import ChatText, Span, chat_texts, plain_temp
 from llmcli.training.checkup.findings import Finding, finding
 from llmcli.training.checkup.items import Measured
 from llmcli.training.conversations import messages_of
-from llmcli.training.corpus import Blocks, document_texts, encode_files
+from llmcli.training.corpus import Blocks, document_texts, encode_files, shrunk_block
 from llmcli.training.examples import (
     NO_LABEL,
     Batch,
@@ -94,10 +94,8 @@ class PackedText(CausalTask):
         if options.eval:
             held_out, _ = encode_files(table, options.eval, column)
         if len(train) < size:
-            raise InputError(
-                f"the training text has {len(train)} tokens, one block needs {size}: "
-                "give more text, or a smaller `block_size`"
-            )
+            objective.limit = size = shrunk_block(len(train))
+            note(f"the training text is short: one block of {size} tokens holds it")
         blocks, validation = Blocks(train, size), Blocks(held_out, size)
         note(
             f"data: {len(blocks) * size:,} tokens to train on and {len(validation) * size:,} to "
