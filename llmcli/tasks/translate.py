@@ -50,9 +50,7 @@ def load(
     most, wanted = most_new_tokens(loaded), options.max_new_tokens or 0
     if most is not None and wanted > most and not options.strict:
         name = loaded.checkpoint.model_id
-        note(
-            f"`max_new_tokens` {wanted} is more than the {most} that {name} can write: it is {most}"
-        )
+        note(f"`max_new_tokens` is {most}, not {wanted}: {name} can write no more")
     return loaded
 
 

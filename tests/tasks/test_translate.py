@@ -9,7 +9,8 @@ from llmcli.engines.pytorch.loading import load
 from llmcli.errors import ModelUnsuitable, UsageError
 from llmcli.spec import BatchOptions, ModelSpec
 from llmcli.spec.tasks import TranslateOptions
-from llmcli.tasks.translate import load, translate
+from llmcli.tasks import translate as task
+from llmcli.tasks.translate import translate
 from tests.tiny_models import make_marian
 
 SENTENCES = ["The cat sat on a mat.", "hello cat!", "One day the cat saw a dog.", "moon", "They"]
@@ -216,5 +217,5 @@ def test_else_they_are_as_many_as_it_can_write(marian, tiny_marian):
     (more,) = translate(marian, rows("cat"), TranslateOptions(max_new_tokens=100))
     assert more == most
     notes = []
-    load(ModelSpec(str(tiny_marian)), TranslateOptions(max_new_tokens=100), note=notes.append)
+    task.load(ModelSpec(str(tiny_marian)), TranslateOptions(max_new_tokens=100), note=notes.append)
     assert "`max_new_tokens` is 47, not 100" in notes[-1]
