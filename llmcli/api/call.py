@@ -100,7 +100,7 @@ class Call:
     def noted(self, result: R) -> R:
         """A result with the notes of the call and its own: the text was too long, or unknown."""
         overflow = getattr(result, "overflow", None)
-        notes = list(self.notes.lines)
+        notes = [*self.notes.lines, *result.notes]
         if overflow is not None:
             notes.append(overflow_note(overflow))
             LOG.info("row %d: %s", result.row.number, notes[-1])

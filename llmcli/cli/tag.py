@@ -124,6 +124,8 @@ def _show(result: "Tagged", out: Output) -> None:
         out.line()
     if has_colours(sys.stdout):
         out.line(coloured(result.text, result.entities))
+    for note in result.notes:
+        out.note(note)
     if result.predicted_tags is not None:
         out.line(" ".join(result.predicted_tags))
     if not result.entities:

@@ -44,21 +44,6 @@ def texts_of(value: Any, column: str, place: str) -> tuple[str, ...]:
     return (text_of(value, column, place),)
 
 
-def tags_of(value: Any, column: str, place: str) -> tuple[str, ...]:
-    """Tags of a sentence: a list, or a text with spaces between them (or JSON, as in .csv).
-
-    Raises InputError, which begins with `place`, for another value.
-    """
-    if isinstance(value, str):
-        try:
-            value = json.loads(value) if value.lstrip().startswith("[") else value.split()
-        except (ValueError, RecursionError):
-            raise InputError(f"{place}: {column!r} is not JSON: {shown(value)}") from None
-    if not isinstance(value, list) or not all(isinstance(tag, str) for tag in value):
-        raise InputError(f"{place}: {column!r} is not a list of tags but {shown(value)}")
-    return tuple(value)
-
-
 def number_of(value: Any, column: str, place: str) -> float:
     """A finite number, or a text that spells one.
 

@@ -84,6 +84,8 @@ def mistakes(
 ) -> tuple[Mistake, ...]:
     """The `count` wrong rows of the highest confidence; without confidences, the worst rows.
 
+    Of rows with the same text and values, the first one.
+
     as_text: shows an expected or a predicted value.
     """
     wrong = [at for at in range(len(examples)) if not scorer.is_right or scorer.quality[at] < 1]
@@ -95,8 +97,14 @@ def mistakes(
             return -confidence, at
         return float(scorer.quality[at]), at
 
-    worst = sorted(wrong, key=order)[:count]
-    return tuple(_mistake(examples[at], float(scorer.quality[at]), as_text) for at in worst)
+    shown: dict[tuple[object, str, str], Mistake] = {}  # rows that repeat another are left out
+    for at in sorted(wrong, key=order):
+        if len(shown) == count:
+            break
+        mistake = _mistake(examples[at], float(scorer.quality[at]), as_text)
+        text = mistake.text or mistake.row  # texts that are not there are not the same
+        shown.setdefault((text, mistake.expected, mistake.said), mistake)
+    return tuple(shown.values())
 
 
 def _mistake(example: Example, quality: float, as_text: Callable[[object], str]) -> Mistake:

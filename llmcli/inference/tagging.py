@@ -129,7 +129,12 @@ class TokenTagger:
         tagged = self._word_items(words, tokens)
         tags = self._tags(words, tagged, is_cut=job.overflow == "truncate")
         entities = self._entities(text, [item for item in tagged if item is not None])
-        return [Tagged(job.row, text, entities, tags, job.overflow)]
+        notes = tuple(
+            f"word {at + 1}, {named(words[at])}, has no token that the model reads: tagged O"
+            for at, item in enumerate(tagged)
+            if item is None
+        )
+        return [Tagged(job.row, text, entities, tags, job.overflow, notes=notes)]
 
     def _items(self, text: str, tokens: Sequence[Token]) -> list[Item]:
         """The tokens or words of a running text with their tags, as `aggregation` says."""

@@ -1,7 +1,7 @@
 """Training examples and the tensors that batches of them become."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
@@ -37,6 +37,8 @@ class Examples:
     """Rows that were longer than the limit, and lost their end."""
     empty: int = 0
     """Rows that give no example."""
+    unread: list[str] = field(default_factory=list)
+    """Words of tagged rows that have no token, with their places."""
 
     def __len__(self) -> int:
         return len(self.features)

@@ -1,4 +1,4 @@
-"""Precision, recall and F1 of named entities in BIO tags."""
+"""Precision, recall and F1 of named entities in tags of any scheme."""
 
 from collections.abc import Iterable, Sequence
 
@@ -6,59 +6,46 @@ import numpy as np
 
 from llmcli.arrays import Integers
 from llmcli.evaluation.metrics.classification import ClassScore, precision_recall_f1
+from llmcli.inference.tag_schemes import Scheme, entity_spans, require_scheme
+
+Tags = Sequence[str]
 
 
-def entities(tags: Sequence[str]) -> set[tuple[str, int, int]]:
-    """The entities of BIO tags: type, first token, and the token after the last one.
-
-    An I- tag that continues no entity of its type begins one, as in conlleval and seqeval.
-
-    >>> sorted(entities(["B-PER", "I-PER", "O", "I-LOC", "B-LOC"]))
-    [('LOC', 3, 4), ('LOC', 4, 5), ('PER', 0, 2)]
-
-    Source: Tjong Kim Sang and De Meulder 2003, "CoNLL-2003 shared task".
-    """
-    spans = set()
-    open_type, start = "", 0
-    for at, tag in enumerate([*tags, "O"]):
-        prefix, _, tag_type = tag.partition("-")
-        continues = prefix == "I" and tag_type == open_type
-        if open_type and not continues:
-            spans.add((open_type, start, at))
-            open_type = ""
-        if prefix in ("B", "I") and not open_type:
-            open_type, start = tag_type, at
-    return spans
+def scheme_of_sentences(sentences: Iterable[Tags]) -> Scheme:
+    """The scheme of the tags of some sentences. Raises InputError for tags of several schemes."""
+    return require_scheme({tag for tags in sentences for tag in tags})
 
 
-def entity_types(tags: Iterable[Sequence[str]]) -> tuple[str, ...]:
+def entity_types(sentences: Iterable[Tags], scheme: Scheme) -> tuple[str, ...]:
     """All types of entities in the tags of some sentences, sorted."""
-    return tuple(sorted({entity[0] for sentence in tags for entity in entities(sentence)}))
+    return tuple(sorted({span[0] for tags in sentences for span in entity_spans(tags, scheme)}))
 
 
 def entity_counts(
-    expected: Sequence[str], predicted: Sequence[str], types: Sequence[str]
+    expected: Tags, predicted: Tags, types: Sequence[str], scheme: Scheme
 ) -> Integers:
     """Counts (K, 3) of one sentence's entities by type: right, predicted, expected."""
-    gold, tagged = entities(expected), entities(predicted)
+    gold, tagged = set(entity_spans(expected, scheme)), set(entity_spans(predicted, scheme))
     counts = [
-        [sum(entity[0] == name for entity in group) for group in (gold & tagged, tagged, gold)]
+        [sum(span[0] == name for span in group) for group in (gold & tagged, tagged, gold)]
         for name in types
     ]
     return np.array(counts, dtype=np.int64).reshape(len(types), 3)
 
 
 def entity_scores(
-    expected: Iterable[Sequence[str]], predicted: Iterable[Sequence[str]]
+    expected: Iterable[Tags], predicted: Iterable[Tags], scheme: Scheme | None = None
 ) -> tuple[tuple[float, float, float], list[ClassScore]]:
     """Precision, recall and F1 of entities in sentences: of all together, and of each type.
 
-    An entity is right if its type and both its ends are.
+    An entity is right if its type and both its ends are. scheme: None: that of all tags.
     """
     pairs = list(zip(expected, predicted, strict=True))
-    types = entity_types(tags for pair in pairs for tags in pair)
+    sentences = [tags for pair in pairs for tags in pair]
+    scheme = scheme or scheme_of_sentences(sentences)
+    types = entity_types(sentences, scheme)
     counts = sum(
-        (entity_counts(*pair, types) for pair in pairs), np.zeros((len(types), 3), np.int64)
+        (entity_counts(*pair, types, scheme) for pair in pairs), np.zeros((len(types), 3), np.int64)
     )
     return precision_recall_f1(*counts.sum(0)), type_scores(counts, types)
 

@@ -40,6 +40,8 @@ class Measured:
     """Rows that are longer than the limit, and lose their end."""
     empty: int = 0
     """Rows that give no example."""
+    unread: list[str] = field(default_factory=list)
+    """Words that have no token, with their places."""
     suspect: list[Item] = field(default_factory=list)
     """Rows that the objective calls suspect."""
     usable: list[Item] = field(default_factory=list)

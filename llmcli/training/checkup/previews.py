@@ -1,11 +1,12 @@
 """Examples decoded for people, with what is learnt of them marked."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeVar
 
 from llmcli.training.checkup.findings import Sample, Stretch
 
+T = TypeVar("T")
 AROUND = 120  # characters shown on each side of what is left out
 ALL = 300  # characters of a stretch that are shown whole
 
@@ -16,21 +17,27 @@ def marked(tokenizer: Any, ids: Sequence[int], learnt: Sequence[bool]) -> list[S
     A stretch is what the decoded text grows by, so that spaces are where they are in the whole.
     """
     stretches: list[Stretch] = []
+    for flag, stretch in growth(tokenizer, ids, learnt):
+        space = " " if flag and stretch.startswith(" ") else ""  # marks begin with the word
+        if space and stretches:
+            stretches[-1] = (stretches[-1][0] + space, stretches[-1][1])
+            stretch = stretch[1:]
+        stretches.append((stretch, flag))
+    return stretches
+
+
+def growth(tokenizer: Any, ids: Sequence[int], keys: Sequence[T]) -> Iterator[tuple[T, str]]:
+    """For each run of equal keys of the ids: the key, and what the decoded text grows by."""
     before, stop = "", 0
-    for flag, same in groupby(learnt):
+    for key, same in groupby(keys):
         start, stop = stop, stop + len(list(same))
         text = tokenizer.decode(ids[:stop], clean_up_tokenization_spaces=False)
         if text.startswith(before):
             stretch = text[len(before) :]
         else:  # characters that are cut in two
             stretch = tokenizer.decode(ids[start:stop], clean_up_tokenization_spaces=False)
-        space = " " if flag and stretch.startswith(" ") else ""  # marks begin with the word
-        if space and stretches:
-            stretches[-1] = (stretches[-1][0] + space, stretches[-1][1])
-            stretch = stretch[1:]
-        stretches.append((stretch, flag))
+        yield key, stretch
         before = text
-    return stretches
 
 
 def shortened(stretches: Sequence[Stretch]) -> Sample:

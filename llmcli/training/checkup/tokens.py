@@ -41,6 +41,7 @@ def measure(
             features = made.features
             measured.cut += made.cut
         measured.empty += made.empty
+        measured.unread += made.unread
         measured.usable += usable
         measured.unreadable += [item for item in usable if share_of(*task.texts(item.row))]
         measured.examples += len(features)
@@ -90,6 +91,7 @@ def _joined(first: Examples, second: Examples) -> Examples:
         rows=first.rows + second.rows,
         cut=first.cut + second.cut,
         empty=first.empty + second.empty,
+        unread=first.unread + second.unread,
     )
 
 

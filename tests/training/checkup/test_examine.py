@@ -127,7 +127,7 @@ def test_words_and_tags(tiny_encoder, examine):
     ]
     found = examine(tiny_encoder, rows, task="token-classification")
     assert [(one.line, one.reason) for one in found.problems] == [(2, "1 words, but 2 tags")]
-    assert marked(found.samples[0]) == "the cat [[B-PET]] sat "
+    assert marked(found.samples[0]) == "[CLS] the cat[[B-PET]] sat [SEP]"
     assert [(one.label, one.train) for one in found.labels] == [("B-PET", 1), ("O", 2)]
 
 
