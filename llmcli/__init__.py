@@ -66,8 +66,8 @@ if TYPE_CHECKING:
     from llmcli.inference.ranking import Ranked as Ranked
     from llmcli.inference.tagging import Entity as Entity
     from llmcli.inference.tagging import Tagged as Tagged
-    from llmcli.inference.translation.translator import Sentence as Sentence
-    from llmcli.inference.translation.translator import Translation as Translation
+    from llmcli.inference.translation.results import Sentence as Sentence
+    from llmcli.inference.translation.results import Translation as Translation
     from llmcli.spec import BatchOptions as BatchOptions
     from llmcli.spec import Chat as Chat
     from llmcli.spec import Decoding as Decoding
@@ -125,7 +125,7 @@ _NAMES = {
     "inference.loading": "Model",
     "inference.ranking": "Ranked",
     "inference.tagging": "Entity Tagged",
-    "inference.translation.translator": "Sentence Translation",
+    "inference.translation.results": "Sentence Translation",
     "spec": "BatchOptions Chat Decoding ModelSpec",
     "spec.evaluation": "EvaluateOptions PerplexityOptions",
     "spec.tasks": (

@@ -7,7 +7,7 @@ from typing import Literal, overload
 from llmcli.api.call import Call, OnError
 from llmcli.api.inputs import ModelLike, Text, Texts, model_of
 from llmcli.data.rows import Failure
-from llmcli.inference.translation.translator import Translation
+from llmcli.inference.translation.results import Translation
 from llmcli.spec import SENTENCES, BatchOptions
 from llmcli.spec.tasks import TranslateOptions
 from llmcli.tasks import translate as task

@@ -1,7 +1,8 @@
 """Writing the results of a run: records to a file or a pipe, or text for a person."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from llmcli.cli.flags import with_flags
@@ -72,6 +73,8 @@ class Run:
     progress: Progress
     is_file: bool
     """The rows come from a file: one that fails becomes a record. Else its error is raised."""
+    notes: Counter[str] = field(default_factory=Counter)
+    """How many results have each note of their own."""
 
     def follow(self, results: Iterable[Any]) -> Iterator[Any]:
         """Count results and yield them; failed rows are written as error records instead."""
@@ -86,6 +89,7 @@ class Run:
     def write(self, result: Any) -> None:
         """Write a result."""
         self.sink.write(result)
+        self.notes.update(getattr(result, "notes", ()))
 
     def finish(self, out: Output) -> None:
         """Report how many texts were too long, ended early, or cannot be read.
@@ -105,5 +109,7 @@ class Run:
             is_one = done.total == 1 and not self.is_file
             share, note = self.progress.unknown, unknown_texts_note(done.unknown, done.total)
             out.note(unknown_note(share) if is_one else note)
+        for note, count in self.notes.items():
+            out.note(f"{count:,} of {done.total:,} texts: {note}" if self.is_file else note)
         if done.failed:
             raise RowsFailed(done.failed, done.total)

@@ -1,10 +1,24 @@
 """Sentence segmentation, for any writing system."""
 
 import re
+from itertools import pairwise
+from unicodedata import normalize
 
 from sentencex import segment
 
-INITIAL = re.compile(r"\W*\w{1,2}\.\s*")  # an abbreviated title such as "M. " or "Fr. "
+INITIAL = re.compile(r"\W*(?:\d{1,2}|[^\W\d_]|[^\W\d_a-z][^\W\d_A-Z])\.\s*")
+"""A part such as "1. ", "M. " or "Fr. ": a number, an initial, or two letters like a title."""
+
+VOWEL = re.compile(r"[aeiouyäöüаеёиоуыэюя]")
+INTERJECTIONS = ("hm", "mm", "sh")
+"""Words without a vowel, unlike those that are no title: "Go. ", "Hi. ", "Да. "."""
+
+WORD = re.compile(
+    r"(?:\b(?:no|me|[Mm]ay|miss|ill|fed|art|vol|ex|sec|OK|ok)|(?:^|(?<=[.!?]\s))(?:No|Ok|Me))"
+    r"\.\s+(?=[\"'“‘«(]*[^\W\d_])"
+)
+"""The end of a sentence in a word that sentencex takes for an abbreviation, such as No. for a
+number; before a digit it is one."""
 
 
 def sentences(text: str, language: str = "en") -> list[str]:
@@ -17,13 +31,40 @@ def sentences(text: str, language: str = "en") -> list[str]:
     """
     parts: list[str] = []
     for part in segment(language, text):
-        if parts and (INITIAL.fullmatch(parts[-1]) or not parts[-1].strip()):
-            parts[-1] += part
-        else:
-            parts.append(part)
+        for sentence in _split_at_words(part):
+            if parts and (_is_initial(parts[-1]) or not parts[-1].strip()):
+                parts[-1] += sentence
+            else:
+                parts.append(sentence)
     if "".join(parts) != text:  # sentencex changed a character: do not split the text
         return [text] if text else []
     return parts
+
+
+def _is_initial(part: str) -> bool:
+    """True for a number, an initial or a title, which belongs to what follows."""
+    if not INITIAL.fullmatch(part):
+        return False
+    letters = part.strip().strip(".").lower()
+    if len(letters) == 1:
+        return letters.isdigit() or letters != letters.upper()
+    return letters.isdigit() or _has_no_vowel(letters)
+
+
+def _has_no_vowel(word: str) -> bool:
+    decomposed = normalize("NFD", word)
+    return word not in INTERJECTIONS and not VOWEL.search(decomposed)
+
+
+def _split_at_words(part: str) -> list[str]:
+    """Split a sentence of sentencex where it ends in a word, before a capital letter."""
+    cuts = [match.end() for match in WORD.finditer(part) if _begins_sentence(part[match.end() :])]
+    return [part[start:end] for start, end in pairwise([0, *cuts, len(part)]) if start < end]
+
+
+def _begins_sentence(rest: str) -> bool:
+    letter = next(character for character in rest if character.isalpha())
+    return letter.isupper() or letter.lower() == letter.upper()
 
 
 def sentence_ends(text: str, language: str = "en") -> list[int]:

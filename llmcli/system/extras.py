@@ -9,8 +9,11 @@ from llmcli.errors import InputError, LlmcliError
 PIP_NAMES = {
     "ctranslate2": "ctranslate2",  # installed by default wherever it has wheels
     "gguf": "llmcli[gguf]",
+    "ipadic": "llmcli[mecab]",
     "matplotlib": "llmcli[plot]",
+    "mecab": "llmcli[mecab]",
     "nltk": "llmcli[ngrams]",
+    "opencc": "llmcli[chinese]",
     "peft": "llmcli[lora]",
     "pyarrow": "llmcli[parquet]",
     "sacrebleu": "llmcli[bleu]",

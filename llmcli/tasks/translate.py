@@ -9,11 +9,12 @@ from llmcli.errors import UsageError
 from llmcli.inference.batches import process
 from llmcli.inference.loading import AnyModel, load_model
 from llmcli.inference.translation.directions import default_model
+from llmcli.inference.translation.results import Translation
 from llmcli.inference.translation.translator import (
-    Translation,
     Translator,
     decoding_of,
     most_new_tokens,
+    route_of,
     with_tags,
 )
 from llmcli.inference.unknown import with_unknown
@@ -33,7 +34,8 @@ def load(
 
     model: None, or one without a name, takes the starter for the two languages, else the
     opus-mt model of the hub. work_bytes: size of the texts, 0 if it is unknown; None for a text
-    or two. note: receives a line for each choice made.
+    or two. note: receives a line for each choice made, and for what the model does not distinguish,
+    such as `pt-BR` and `pt`.
     Raises ModelNotFound, ModelUnsuitable; UsageError for an unknown language, where neither
     languages nor a model are named, or for settings that contradict one another.
     """
@@ -51,6 +53,8 @@ def load(
     if most is not None and wanted > most and not options.strict:
         name = loaded.checkpoint.model_id
         note(f"`max_new_tokens` is {most}, not {wanted}: {name} can write no more")
+    for line in route_of(loaded, options).notes:
+        note(line)
     return loaded
 
 
@@ -67,8 +71,8 @@ def translate(
     """Yield the translations of each row in order, `num_return_sequences` a row.
 
     options: its languages by tag or by name.
-    Raises ModelUnsuitable where the model does not know a language, UsageError where it needs one
-    that is not given, or for settings that contradict one another.
+    Raises ModelUnsuitable where the model does not know a language or a pair, UsageError where it
+    needs a language that is not given, or for settings that contradict one another.
     """
     options = with_tags(options)
     check_options(options)

@@ -8,7 +8,19 @@ from typing import Any
 from llmcli.tokenization.base import Encoded, LightTokenizer, Settings
 
 LANGUAGE_CODE = re.compile(r">>.*?<<", re.DOTALL)
-"""Marian's name of a language, such as >>fra<<, at the beginning of a text."""
+"""Marian's name of a language, such as >>fra<<, as an entry of a vocabulary."""
+
+
+def split_code(text: str, codes: Sequence[str]) -> tuple[str, str]:
+    """A language code at the beginning of a text, which may be empty, and the rest of the text.
+
+    codes: those of the vocabulary. Other text between >> and << is text.
+
+    >>> split_code(">>fra<< hi", [">>fra<<"]), split_code(">> a << b", [">>fra<<"])
+    (('>>fra<<', ' hi'), ('', '>> a << b'))
+    """
+    code = next((code for code in codes if text.startswith(code)), "")
+    return code, text[len(code) :]
 
 
 class MarianTokenizer(LightTokenizer):
@@ -91,10 +103,9 @@ class MarianTokenizer(LightTokenizer):
             if not split and part in self._added:
                 ids.append(self._added[part])
             elif part or split:
-                code = LANGUAGE_CODE.match(part)
-                rest = part[code.end() :] if code else part
+                code, rest = split_code(part, self.supported_language_codes)
                 pieces: list[str] = self._pieces.encode(rest, out_type=str)
-                ids += self.convert_tokens_to_ids([*([code[0]] if code else []), *pieces])
+                ids += self.convert_tokens_to_ids([*([code] if code else []), *pieces])
         return ids
 
     def decode(self, ids: int | Sequence[int], skip_special_tokens: bool = False) -> str:

@@ -38,9 +38,10 @@ def checkpoint(folder: Path) -> Checkpoint:
 
 
 def reference(folder: Path) -> Any:
-    from transformers import AutoTokenizer
+    """That of transformers; of Marian, as the torch engine has it: with codes that it knows."""
+    from llmcli.engines.pytorch.from_pretrained import read_tokenizer_folder
 
-    return AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    return read_tokenizer_folder(folder)
 
 
 def assert_equal(folder: Path) -> Any:

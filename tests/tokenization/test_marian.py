@@ -47,3 +47,28 @@ def test_a_marian_with_a_hole_in_its_vocabulary_comes_out_equal(tmp_path: Path) 
     before = theirs.convert_ids_to_tokens(10)
     assert ours.decode([10, 11]) == theirs.decode([10, 11])  # theirs changes to the source for good
     assert ours.convert_ids_to_tokens(10) == theirs.convert_ids_to_tokens(10) != before
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        (">>fra<< hello cat", ">>fra<<"),
+        (">>fra<<hello cat", ">>fra<<"),
+        (">>zzz<< hello cat", ""),
+        (">>> print(cat << 3) cat", ""),
+        (">> my answer << cat", ""),
+        ("cat >>fra<< hello cat", ""),
+    ],
+)
+def test_only_codes_of_the_vocabulary_are_codes(text: str, code: str, tmp_path: Path) -> None:
+    from sentencepiece import SentencePieceProcessor
+
+    folder = make_marian(tmp_path / "marian", (">>fra<<",))
+    known = json.loads((folder / "vocab.json").read_text())
+    pieces = SentencePieceProcessor(model_file=str(folder / "source.spm")).encode(
+        text.removeprefix(code), out_type=str
+    )
+    expected = [*([code] if code else []), *(p if p in known else "<unk>" for p in pieces)]
+    for tokenizer in (load_tokenizer(checkpoint(folder)), reference(folder)):
+        ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+        assert tokenizer.convert_ids_to_tokens(ids) == expected

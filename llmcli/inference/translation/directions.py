@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from langcodes import tag_is_valid
+
 from llmcli.errors import ModelUnsuitable, UsageError
 from llmcli.inference.translation.languages import base, closest, english_name
 from llmcli.models.starters import TRANSLATE, DefaultModel
@@ -28,6 +30,8 @@ class Direction:
     """The token that is forced as the first of every translation."""
     start: int | None = None
     """The decoder start token, if it selects the target language."""
+    target_code: str | None = None
+    """The model's own name of the target language, such as `zho_Hans`; None if it has none."""
 
 
 def find_direction(
@@ -66,9 +70,9 @@ def _marian(name: str, tokenizer: Any, source: str | None, target: str | None) -
     codes = {token.strip("<>"): token for token in tokenizer.supported_language_codes}
     if codes:
         code = _required_code(name, "`to_lang`", target, codes)
-        return Direction(source, target, prefix=f"{codes[code]} ")
-    only_source = _language_tag(tokenizer.source_lang)
-    only_target = _language_tag(tokenizer.target_lang)
+        return Direction(source, target, prefix=f"{codes[code]} ", target_code=code)
+    only_source = language_tag(tokenizer.source_lang)
+    only_target = language_tag(tokenizer.target_lang)
     for tag, supported in ((source, only_source), (target, only_target)):
         if tag is not None and supported is not None and closest(tag, [supported]) is None:
             raise ModelUnsuitable(
@@ -77,9 +81,11 @@ def _marian(name: str, tokenizer: Any, source: str | None, target: str | None) -
     return Direction(source or only_source, target or only_target)
 
 
-def _language_tag(code: str | None) -> str | None:
-    """A Marian tokenizer's language code; None if it stands for a group of languages."""
-    return code if code is not None and re.fullmatch("[a-z]{2,3}", code) else None
+def language_tag(code: str | None) -> str | None:
+    """The language of a Marian tokenizer's code; None for a group, such as `ROMANCE`, or `mul`."""
+    if code is None or not re.fullmatch("[a-z]{2,3}", code) or not tag_is_valid(code):
+        return None
+    return None if english_name(code).endswith("languages") else code
 
 
 def _multilingual(
@@ -89,8 +95,12 @@ def _multilingual(
     target_code = _required_code(name, "`to_lang`", target, codes)
     token = codes[target_code]
     if type(tokenizer).__name__.startswith("MBartTokenizer"):  # the original mBART, not mBART-50
-        return Direction(source, target, source_code=source_code, start=token)
-    return Direction(source, target, source_code=source_code, forced_first=token)
+        return Direction(
+            source, target, source_code=source_code, start=token, target_code=target_code
+        )
+    return Direction(
+        source, target, source_code=source_code, forced_first=token, target_code=target_code
+    )
 
 
 def _required_code(name: str, setting: str, tag: str | None, codes: dict[str, Any]) -> str:
@@ -139,11 +149,12 @@ def model_for(source: str, target: str) -> str:
     return f"Helsinki-NLP/opus-mt-{PAIR_NAMES.get(pair, '-'.join(pair))}"
 
 
-# Source languages of the starter model by target language; None: the source is not given.
+# Source languages of the starter model by target language, those that go through English as well;
+# None: the source is not given.
 STARTER_SOURCES: dict[str, tuple[str | None, ...]] = {
     "en": ("fr", "zh", None),
-    "fr": ("en", None),
-    "zh": ("en", None),
+    "fr": ("en", "zh", None),
+    "zh": ("en", "fr", None),
 }
 
 

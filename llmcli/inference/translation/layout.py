@@ -21,6 +21,8 @@ class Piece:
     text: str
     is_sentence: bool
     """Whether the piece is translated; if not, it is copied."""
+    is_part: bool = False
+    """Whether it is a part of a sentence, of which something else is copied."""
 
 
 def pieces(text: str, language: str = "en", *, split: bool = True) -> list[Piece]:

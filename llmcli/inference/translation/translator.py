@@ -3,70 +3,56 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from llmcli.data.results import Result
 from llmcli.data.rows import Failure, Row
 from llmcli.decoding.generation_config import Rules, read_rules
 from llmcli.decoding.request import Request
 from llmcli.decoding.steps import Hypothesis
 from llmcli.engines.base import Loaded, decoder_start, end_tokens
-from llmcli.errors import InputError, UsageError
-from llmcli.inference.encoding import input_limit
-from llmcli.inference.sentences import halves
-from llmcli.inference.translation.directions import Direction, find_direction
+from llmcli.errors import UsageError
+from llmcli.inference.translation.capitals import upper_case
+from llmcli.inference.translation.directions import Direction
+from llmcli.inference.translation.kept import has_all_numbers, with_number
 from llmcli.inference.translation.languages import base, find_language, is_unspaced
-from llmcli.inference.translation.layout import Piece, pieces, put_together
+from llmcli.inference.translation.layout import put_together
+from llmcli.inference.translation.pairs import PIVOT, Route, route
+from llmcli.inference.translation.results import Sentence, Translation
+from llmcli.inference.translation.source_texts import (
+    SourceReader,
+    SourceSentence,
+    SourceText,
+    encode,
+    through_english_note,
+)
 from llmcli.spec import Decoding, Overflow
 from llmcli.spec.tasks import TranslateOptions
 from llmcli.tokenization.text_stream import without_broken_end
-from llmcli.tokenization.typed_text import encode_typed
 
 MOST_NEW_TOKENS = 512  # unless the user or the checkpoint sets a limit
+NUMBERS_KEPT = "numbers that the model changed are put back"
+
+END_MARKS = (".", "!", "?", "。", "！", "？", "…")
+CAPITAL_NOUNS = ("de", "lb")  # languages in which a word in a sentence may begin with a capital
 
 
 @dataclass(frozen=True, slots=True)
-class Sentence:
-    """One sentence with its translation."""
-
-    source: str
-    """The sentence as it was translated."""
-    translation: str
-    """The sentence in the other language."""
-    score: float
-    """Log-probability in nats, divided by (number of tokens) ** `length_penalty`."""
-    complete: bool
-    """The model ended it within `max_new_tokens`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Translation(Result):
-    """One translation of one text."""
+class Choice:
+    """A possible translation of a sentence."""
 
     text: str
-    """The text that was translated."""
-    translation: str
-    """The whole text in the other language, with its line breaks and lists."""
-    index: int
-    """Its rank among the translations of this text: 0 is the best."""
-    score: float | None
-    """Mean of the sentences' scores; None where there was nothing to translate."""
-    from_lang: str | None
-    """Language tag of the text; None if the model needs none."""
-    to_lang: str | None
-    """Language tag of the translation; None if the model needs none."""
-    sentences: tuple[Sentence, ...]
-    """The sentences of the text, in order."""
-    overflow: Overflow | None
-    """How a text that was too long was handled; None if it was not."""
+    score: float
+    ended: bool
+    note: str = ""
 
 
-def direction_of(loaded: Loaded, options: TranslateOptions) -> Direction:
-    """How the model is told the languages of `options`, which are tags such as `fr`.
+def route_of(loaded: Loaded, options: TranslateOptions) -> Route:
+    """The way between the languages of `options`, which are tags such as `fr`.
 
-    Raises ModelUnsuitable where the model does not know a language, UsageError where it needs one
-    that is not given.
+    Raises ModelUnsuitable where the model does not know a language or a pair, UsageError where it
+    needs a language that is not given.
     """
+    configs = (loaded.config, loaded.generation_config)
     name = loaded.checkpoint.model_id
-    return find_direction(name, loaded.tokenizer, loaded.config, options.from_lang, options.to_lang)
+    return route(name, loaded.tokenizer, configs, options.from_lang, options.to_lang)
 
 
 def decoding_of(loaded: Loaded, options: TranslateOptions) -> tuple[Decoding, Rules]:
@@ -75,35 +61,10 @@ def decoding_of(loaded: Loaded, options: TranslateOptions) -> tuple[Decoding, Ru
     return translator.decoding, translator.rules
 
 
-@dataclass(frozen=True, slots=True)
-class SourceSentence:
-    """One sentence as the encoder takes it."""
-
-    text: str
-    ids: list[int]
-    limit: int
-    beams: int
-
-    @property
-    def size(self) -> int:
-        """Tokens of the source and its translation, for all beams."""
-        return (len(self.ids) * 2) * self.beams  # a translation is about as long
-
-
-@dataclass(frozen=True, slots=True)
-class SourceText:
-    """A text, cut into sentences."""
-
-    row: Row
-    units: list[SourceSentence]
-    layout: list[Piece]
-    overflow: Overflow | None
-
-
 class Translator:
     """Translates rows.
 
-    options: with language tags, as `find_language` gives them. Raises as `direction_of` does.
+    options: with language tags, as `find_language` gives them. Raises as `route_of` does.
     """
 
     window_rows = 256
@@ -113,18 +74,12 @@ class Translator:
 
     def __init__(self, loaded: Loaded, options: TranslateOptions, on_overflow: Overflow) -> None:
         config = loaded.generation_config
-        self._loaded, self._options, self._on_overflow = loaded, options, on_overflow
-        self._direction = direction = direction_of(loaded, options)
-        self._limit = input_limit(loaded)
+        self._loaded, self._options = loaded, options
+        self.route = way = route_of(loaded, options)
+        self._reader = SourceReader(loaded, options, way, on_overflow)
         self._ends = end_tokens(loaded)
-        own = decoder_start(loaded)
-        self._start = own if direction.start is None else [direction.start]
-        self.rules = read_rules(
-            loaded.generation_config,
-            start=len(self._start),
-            forced_first=direction.forced_first,
-            length_penalty=options.length_penalty,
-        )
+        self._start = self._start_of(way.direction)
+        self.rules = self._rules_of(way.direction)
         beams = max(options.num_beams or config.num_beams or 1, options.num_return_sequences)
         self.decoding = Decoding(
             num_beams=beams,
@@ -134,102 +89,138 @@ class Translator:
         )
         self._max_new_tokens = _max_new_tokens(loaded, options, len(self._start))
 
+    def _start_of(self, direction: Direction) -> list[int]:
+        return decoder_start(self._loaded) if direction.start is None else [direction.start]
+
+    def _rules_of(self, direction: Direction) -> Rules:
+        return read_rules(
+            self._loaded.generation_config,
+            start=len(self._start),
+            forced_first=direction.forced_first,
+            length_penalty=self._options.length_penalty,
+        )
+
     def prepare(self, rows: Sequence[Row]) -> list[SourceText | Failure]:
         """Cut texts into sentences that fit into the model, and tokenize them."""
-        return [self._prepare(row) for row in rows]
+        beams = self.decoding.num_beams
+        return [self._reader.read(row, self._max_new_tokens, beams) for row in rows]
 
-    def _prepare(self, row: Row) -> SourceText | Failure:
-        if not row.text.strip() and row.fields:  # a blank line of a text is one of its lines
-            return Failure(row, InputError("the text is empty"))
-        language = base(self._direction.source or "en")
-        layout: list[Piece] = []
-        units: list[SourceSentence] = []
-        overflow: Overflow | None = None
-        try:
-            for piece in pieces(row.text, language, split=self._options.split_sentences):
-                if not piece.is_sentence:
-                    layout.append(piece)
-                    continue
-                parts = self._fitted(piece.text)
-                if [part.text for part in parts] != [piece.text]:
-                    overflow = self._on_overflow
-                layout += [Piece(part.text, True) for part in parts]
-                units += parts
-        except InputError as error:
-            return Failure(row, error)
-        return SourceText(row, units, layout, overflow)
+    def run(self, units: Sequence[SourceSentence]) -> list[list[Choice]]:
+        """The best translations of each sentence.
 
-    def _source(self, text: str) -> SourceSentence:
-        return SourceSentence(text, self._ids(text), self._max_new_tokens, self.decoding.num_beams)
+        One without the numbers of its sentence is made anew, of the parts around the numbers.
+        """
+        outputs = self._translated(units)
+        for at, (unit, choices) in enumerate(zip(units, outputs, strict=True)):
+            if not has_all_numbers(unit.text, choices[0].text):
+                outputs[at] = self._with_numbers(unit, choices)
+        return outputs
 
-    def _ids(self, text: str) -> list[int]:
-        tokenizer, code = self._loaded.tokenizer, self._direction.source_code
-        text = self._direction.prefix + text
-        if code is None:
-            ids: list[int] = encode_typed(tokenizer, text)["input_ids"]
-        else:
-            with tokenizer.lock:  # threads share the tokenizer, but not the source language
-                tokenizer.src_lang = code
-                ids = encode_typed(tokenizer, text)["input_ids"]
-        return ids
+    def _with_numbers(self, unit: SourceSentence, choices: list[Choice]) -> list[Choice]:
+        """Translations with the numbers of a sentence: put in, or between its translated parts."""
+        texts = [with_number(unit.text, choice.text) for choice in choices]
+        if None in texts:
+            return self._around_numbers(unit) or choices
+        return [
+            replace(choice, text=str(text), note=NUMBERS_KEPT)
+            for choice, text in zip(choices, texts, strict=True)
+        ]
 
-    def _fitted(self, text: str) -> list[SourceSentence]:
-        """A sentence; of one that is too long, its first part or all its parts."""
-        source = self._source(text)
-        size = len(source.ids)
-        if self._limit is None or size <= self._limit:
-            return [source]
-        if self._on_overflow == "error" or len(text) < 2:
-            raise InputError(
-                f"a sentence has {size:,} tokens, the model takes {self._limit:,}: shorten it, or "
-                "choose another `on_overflow`"
+    def _around_numbers(self, unit: SourceSentence) -> list[Choice]:
+        layout, parts = self._reader.around_numbers(unit)
+        if not parts:
+            return []
+        return [
+            Choice(
+                put_together(layout, [each.text for each in chosen], spaced=self._is_spaced),
+                sum(each.score for each in chosen) / len(chosen),
+                all(each.ended for each in chosen),
+                NUMBERS_KEPT,
             )
-        first, second = halves(text)
-        if self._on_overflow == "truncate":
-            return self._fitted(first)[:1]
-        return [*self._fitted(first), *self._fitted(second)]
+            for chosen in _best(self._translated(parts), self._options.num_return_sequences)
+        ]
 
-    def run(self, units: Sequence[SourceSentence]) -> list[list[Hypothesis]]:
-        """The best hypotheses for each sentence."""
+    def _translated(self, units: Sequence[SourceSentence]) -> list[list[Choice]]:
+        """The best translations of each sentence, through English where it needs that."""
+        if not units:
+            return []
+        sources = [unit.ids for unit in units]
+        limits = [unit.limit for unit in units]
+        first = self.route.first
+        through = [at for at, unit in enumerate(units) if unit.through_english]
+        if first is not None and through:
+            english = self._search(
+                [sources[at] for at in through], [limits[at] for at in through], first
+            )
+            for at, hypotheses in zip(through, english, strict=True):
+                text = self._decode(hypotheses[0])
+                sources[at] = encode(self._loaded, self.route.direction, text)
+        outputs = self._search(sources, limits, self.route.direction)
+        return [
+            [self._choice(unit, hypothesis) for hypothesis in hypotheses]
+            for unit, hypotheses in zip(units, outputs, strict=True)
+        ]
+
+    def _search(
+        self, sources: list[list[int]], limits: list[int], direction: Direction
+    ) -> list[list[Hypothesis]]:
         request = Request(
-            [self._start] * len(units),
-            [unit.limit for unit in units],
+            [self._start_of(direction)] * len(sources),
+            limits,
             self._ends,
-            sources=[unit.ids for unit in units],
-            rules=self.rules,
+            sources=sources,
+            rules=self._rules_of(direction),
         )
         return self._loaded.engine.search(request, self.decoding)
 
-    def finish(self, job: SourceText, outputs: Sequence[list[Hypothesis]]) -> list[Translation]:
+    def _choice(self, unit: SourceSentence, hypothesis: Hypothesis) -> Choice:
+        text = self.route.variant.of(self._decode(hypothesis))
+        if unit.is_part:
+            text = _as_part(unit.text, text, self.route.direction.target)
+        if unit.is_capital:
+            text = upper_case(text, self.route.direction.target)
+        return Choice(text, hypothesis.score, hypothesis.ended)
+
+    @property
+    def _is_spaced(self) -> bool:
+        return not is_unspaced(self.route.direction.target)
+
+    def finish(self, job: SourceText, outputs: Sequence[list[Choice]]) -> list[Translation]:
         """Put the sentences of a text together again, `num_return_sequences` times."""
         return [
             self._translation(job, index, chosen)
             for index, chosen in enumerate(_best(outputs, self._options.num_return_sequences))
         ]
 
-    def _translation(
-        self, job: SourceText, index: int, chosen: Sequence[Hypothesis]
-    ) -> Translation:
+    def _translation(self, job: SourceText, index: int, chosen: Sequence[Choice]) -> Translation:
         sentences = tuple(
-            Sentence(unit.text, self._decode(hypothesis), hypothesis.score, hypothesis.ended)
-            for unit, hypothesis in zip(job.units, chosen, strict=True)
+            Sentence(unit.text, choice.text, choice.score, choice.ended)
+            for unit, choice in zip(job.units, chosen, strict=True)
         )
         scores = [sentence.score for sentence in sentences]
         written = put_together(
             job.layout,
             [sentence.translation for sentence in sentences],
-            spaced=not is_unspaced(self._direction.target),
+            spaced=self._is_spaced,
         )
+        through = (
+            (through_english_note(job.language, self.route.direction.target),)
+            if job.through_english
+            else ()
+        )
+        notes = (*through, *job.notes, *(choice.note for choice in chosen if choice.note))
         return Translation(
             row=job.row,
             text=job.row.text,
             translation=written,
             index=index,
             score=sum(scores) / len(scores) if scores else None,
-            from_lang=self._direction.source,
-            to_lang=self._direction.target,
+            from_lang=job.language,
+            to_lang=self.route.direction.target,
+            via=PIVOT if job.through_english else None,
             sentences=sentences,
             overflow=job.overflow,
+            notes=tuple(dict.fromkeys(notes)),
         )
 
     def _decode(self, hypothesis: Hypothesis) -> str:
@@ -237,17 +228,36 @@ class Translator:
         return (text if hypothesis.ended else without_broken_end(text)).strip()
 
 
-def _best(outputs: Sequence[list[Hypothesis]], count: int) -> list[list[Hypothesis]]:
-    """The `count` best choices of a hypothesis for each sentence, by the sum of their scores."""
-    choices: list[tuple[float, list[Hypothesis]]] = [(0.0, [])]
-    for hypotheses in outputs:
+def _as_part(source: str, translation: str, target: str | None) -> str:
+    """The translation of a part of a sentence, without the marks of a whole sentence.
+
+    The full stop and the capital letter are left out that the part does not have.
+
+    >>> _as_part("because you came", "Parce que tu es venu.", "fr")
+    'parce que tu es venu'
+    """
+    if not source.endswith(END_MARKS):
+        translation = translation.rstrip("".join(END_MARKS)).rstrip()
+    has_capitals = (
+        target is None or base(target) in CAPITAL_NOUNS or translation[:2] in ("I ", "I'")
+    )
+    is_word = translation[1:2].islower() or translation[1:2] in ("'", "’")
+    if source[0].islower() and not has_capitals and is_word:
+        translation = translation[0].lower() + translation[1:]
+    return translation
+
+
+def _best(outputs: Sequence[list[Choice]], count: int) -> list[list[Choice]]:
+    """The `count` best ways to choose a translation for each sentence, by the sum of the scores."""
+    ways: list[tuple[float, list[Choice]]] = [(0.0, [])]
+    for choices in outputs:
         longer = [
-            (total + hypothesis.score, [*chosen, hypothesis])
-            for total, chosen in choices
-            for hypothesis in hypotheses
+            (total + choice.score, [*chosen, choice])
+            for total, chosen in ways
+            for choice in choices
         ]
-        choices = sorted(longer, key=lambda choice: choice[0], reverse=True)[:count]
-    return [chosen for _, chosen in choices]
+        ways = sorted(longer, key=lambda way: way[0], reverse=True)[:count]
+    return [chosen for _, chosen in ways]
 
 
 def most_new_tokens(loaded: Loaded) -> int | None:

@@ -1,11 +1,15 @@
 """The transformers script for llmcli translate."""
 
 from types import SimpleNamespace
+from typing import Any
 
-from llmcli.inference.translation.directions import Direction, default_model, find_direction
-from llmcli.inference.translation.languages import base, is_unspaced
-from llmcli.inference.translation.layout import Piece, pieces, put_together
+from llmcli.errors import UsageError
+from llmcli.inference.translation.directions import Direction, default_model
+from llmcli.inference.translation.languages import is_unspaced
+from llmcli.inference.translation.layout import Piece, put_together
+from llmcli.inference.translation.pairs import PIVOT, route
 from llmcli.inference.translation.translator import with_tags
+from llmcli.inference.translation.vocabulary import Vocabulary
 from llmcli.models.architectures import choose_kind
 from llmcli.models.starters import choose_model
 from llmcli.spec import ModelSpec
@@ -19,6 +23,11 @@ with torch.no_grad():
     output = model.generate(**inputs{arguments})
 
 translations = tokenizer.batch_decode(output, skip_special_tokens=True)
+"""
+
+_CAPITALS = """\
+for at in {capitals}:  # these sentences were in capitals
+    translations[at] = translations[at].upper()
 """
 
 _SHOW = """\
@@ -40,10 +49,13 @@ def translate_code(model: ModelSpec, options: TranslateOptions, text: str) -> st
     options = with_tags(options)
     if not model.model_id:
         model = choose_model(model, default_model(options.from_lang, options.to_lang))
-    direction = _direction(model, options)
-    language = base(direction.source or "en")
-    layout = pieces(text, language, split=options.split_sentences)
-    sentences = [piece.text for piece in layout if piece.is_sentence]
+    tokenizer, direction = _direction(model, options)
+    vocabulary = Vocabulary(tokenizer)
+    layout = vocabulary.pieces(text, direction.source, split=options.split_sentences)
+    read = [
+        vocabulary.lowered(piece.text, direction.source) for piece in layout if piece.is_sentence
+    ]
+    sentences = [sentence.text for sentence in read]
     prefixed = f"[{direction.prefix!r} + text for text in sentences]"
     body = _TRANSLATE.format(
         language=_set_language(direction),
@@ -51,6 +63,9 @@ def translate_code(model: ModelSpec, options: TranslateOptions, text: str) -> st
         texts=prefixed if direction.prefix else "sentences",
         arguments="".join(f", {argument}" for argument in _arguments(options, direction)),
     )
+    capitals = [at for at, sentence in enumerate(read) if sentence.is_capital]
+    if capitals and options.num_return_sequences == 1:
+        body += _CAPITALS.format(capitals=capitals)
     if options.num_return_sequences > 1:
         body += _SHOW_SEVERAL
     else:
@@ -58,18 +73,27 @@ def translate_code(model: ModelSpec, options: TranslateOptions, text: str) -> st
     return load_lines(model, "AutoModelForSeq2SeqLM") + body
 
 
-def _direction(model: ModelSpec, options: TranslateOptions) -> Direction:
-    """The direction in the form that the model takes, if the model is on this machine."""
+def _direction(model: ModelSpec, options: TranslateOptions) -> tuple[Any, Direction]:
+    """The tokenizer, and the direction in the form that the model takes.
+
+    For a model that is not on this machine, the tokenizer is None.
+    Raises UsageError for a pair that takes two steps.
+    """
     config = local_config(model)
     if config is None:
-        return Direction(options.from_lang, options.to_lang)
+        return None, Direction(options.from_lang, options.to_lang)
     choose_kind(model.model_id, config, ("seq2seq",))
     from llmcli.engines.pytorch.loading import load_tokenizer
 
     tokenizer = load_tokenizer(model)
-    return find_direction(
-        model.model_id, tokenizer, SimpleNamespace(**config), options.from_lang, options.to_lang
-    )
+    settings = SimpleNamespace(**config)
+    way = route(model.model_id, tokenizer, (settings,), options.from_lang, options.to_lang)
+    if any(way.through_english.values()) and options.from_lang is not None:
+        raise UsageError(
+            f"{options.from_lang} to {options.to_lang} takes two steps: show the code of "
+            f"`to_lang`={PIVOT}, then of `from_lang`={PIVOT}"
+        )
+    return tokenizer, way.direction
 
 
 def _template(layout: list[Piece], direction: Direction) -> str:

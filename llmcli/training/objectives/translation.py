@@ -56,6 +56,7 @@ class TranslationObjective(Seq2SeqObjective):
         self._name = name
         self._languages = (task.options.from_lang, task.options.to_lang)
         self._directions: dict[tuple[Any, Any], Direction] = {}
+        self._has_all_pairs = True
 
     def direction(self, row: Row) -> Direction:
         """Raises InputError, with the line, for languages that the model does not know."""
@@ -67,9 +68,25 @@ class TranslationObjective(Seq2SeqObjective):
                 self._directions[tags] = find_direction(
                     self._name, self.tokenizer, self.model.config, *known
                 )
+                self._add_pair(*known)
             except LlmcliError as error:
                 raise InputError(f"{row.place}: {error}") from None
         return self._directions[tags]
+
+    def _add_pair(self, source: str | None, target: str | None) -> None:
+        """Write a language pair into the configuration of a model that has several, for translate.
+
+        Of a row without a source language no pair is known: then none is written.
+        """
+        config = self.model.config
+        if not getattr(self.tokenizer, "supported_language_codes", None):
+            return
+        if source is None or target is None:
+            self._has_all_pairs = False
+        pair = [base_language(tag or "und") for tag in (source, target)]
+        pairs = getattr(config, "translation_pairs", None) or []
+        known = pairs if pair in pairs else [*pairs, pair]
+        config.translation_pairs = known if self._has_all_pairs else None
 
     def is_suspect(self, feature: Feature) -> bool:
         """True where one side is much longer than the other."""

@@ -79,6 +79,24 @@ def test_spaces_between_sentences_follow_the_language():
         ("今日は晴れです。そうですか？", ["今日は晴れです。", "そうですか？"]),
         ("यह एक वाक्य है। यह दूसरा है।", ["यह एक वाक्य है। ", "यह दूसरा है।"]),
         ("It cost $3.50 at 5 p.m. on Monday.", ["It cost $3.50 at 5 p.m. on Monday."]),
+        ("No. I do not want it.", ["No. ", "I do not want it."]),
+        ("Hi. How are you?", ["Hi. ", "How are you?"]),
+        ("Ok. We are going home.", ["Ok. ", "We are going home."]),
+        ("Go. It is late.", ["Go. ", "It is late."]),
+        ("I am tired. So. We go.", ["I am tired. ", "So. ", "We go."]),
+        (
+            "Stop me. I am OK. I think no. “He” left.",
+            ["Stop me. ", "I am OK. ", "I think no. ", "“He” left."],
+        ),
+        ("Hm. Good. Me. I do not.", ["Hm. ", "Good. ", "Me. ", "I do not."]),
+        ("Да. Я иду. Ну. Всё.", ["Да. ", "Я иду. ", "Ну. ", "Всё."]),
+        ("是. 好. 你呢？", ["是. ", "好. ", "你呢？"]),
+        ("Mr. Brown is here. Ms. Lee is not.", ["Mr. Brown is here. ", "Ms. Lee is not."]),
+        ("J. R. R. Tolkien wrote. No. 5 is here.", ["J. R. R. Tolkien wrote. ", "No. 5 is here."]),
+        (
+            "12. Apples. It is in art. 5 of the law.",
+            ["12. Apples. ", "It is in art. 5 of the law."],
+        ),
     ],
 )
 def test_sentences_of_many_scripts(text, expected):

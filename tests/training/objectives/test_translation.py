@@ -1,5 +1,7 @@
 """Translations in several directions are learnt, and `translate` makes them."""
 
+import json
+
 from tests.tiny_models import make_marian, scaled
 
 
@@ -16,5 +18,7 @@ def test_a_translator_is_learnt_and_translate_uses_it(run, fit, tmp_path):
     result = fit(base, rows, "translation", **changes)
     assert result.metrics["loss"] < 0.5
     model = tmp_path / "model"
+    pairs = json.loads((model / "config.json").read_text())["translation_pairs"]
+    assert sorted(pairs) == [["en", "fr"], ["fr", "en"]]
     assert run("translate", "the cat", "-t", "fr", "-m", model).stdout.strip() == "Le chat"
     assert run("translate", "Le chat", "-t", "en", "-m", model).stdout.strip() == "the cat"
