@@ -17,6 +17,7 @@ from llmcli.decoding.steps import Hypothesis, StepStream
 from llmcli.engines.base import Engine, Inputs, Loaded, Outputs
 from llmcli.errors import ModelUnsuitable
 from llmcli.spec import Decoding, EngineName
+from llmcli.tokenization.typed_text import know_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,7 @@ def checked(loaded: Loaded) -> Loaded:
     """A model whose engine refuses ids that it has no vectors for."""
     if loaded.rows is None or isinstance(loaded.engine, CheckedEngine):
         return loaded
+    know_table(loaded.tokenizer, loaded.rows)
     config = loaded.config
     decoder = getattr(config, "decoder_vocab_size", None) or loaded.rows
     if config.model_type == "encoder-decoder":

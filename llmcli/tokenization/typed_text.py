@@ -30,6 +30,9 @@ class SpecialTokens:
     pieces: re.Pattern[str] | None
     """Matches those that are in the vocabulary as ordinary pieces, too: of SentencePiece's unigram
     models and of vocabularies of whole words."""
+    outside: re.Pattern[str] | None = None
+    """Matches those that the model has no vector for. They stay tokens, which engines refuse: their
+    characters would be read as unknown ones, without a word."""
 
 
 def encode_typed(
@@ -51,11 +54,23 @@ def encode_typed(
         encode = _without_cuts if has_controls and _has_cuts(texts) else _call
         return encode(tokenizer, texts, pairs, {"split_special_tokens": False, **settings})
     settings["split_special_tokens"] = True
-    pieces = special_tokens(tokenizer).pieces
+    special = special_tokens(tokenizer)
     every = [texts] if isinstance(texts, str) else [*texts, *(pairs or ())]
-    if pieces is None or not any(map(pieces.search, every)):
-        return _call(tokenizer, texts, pairs, settings)
-    return _as_typed(tokenizer, texts, pairs, settings)
+    if _occurs(special.outside, every):
+        return _as_typed(tokenizer, texts, pairs, {**settings, "split_special_tokens": False})
+    if _occurs(special.pieces, every):
+        return _as_typed(tokenizer, texts, pairs, settings)
+    return _call(tokenizer, texts, pairs, settings)
+
+
+def _occurs(pattern: re.Pattern[str] | None, texts: Sequence[str]) -> bool:
+    return pattern is not None and any(map(pattern.search, texts))
+
+
+def know_table(tokenizer: Any, rows: int | None) -> None:
+    """Tell a tokenizer how many ids its model has vectors for; None: of all."""
+    tokenizer.__dict__["_table_rows"] = rows
+    tokenizer.__dict__.pop("_typed_special", None)
 
 
 def allows_special(tokenizer: Any) -> bool:
@@ -109,13 +124,19 @@ def _find(tokenizer: Any) -> SpecialTokens:
         added = backend.get_added_tokens_decoder().values()
         names |= {token.content for token in added if token.special}
     tokens = sorted((name for name in names if len(name) > 1), key=lambda name: (-len(name), name))
+    rows = tokenizer.__dict__.get("_table_rows")
+    ids = tokenizer.convert_tokens_to_ids(tokens) if rows is not None else []
+    outside = [
+        token for token, at in zip(tokens, ids, strict=False) if at is not None and at >= rows
+    ]
+    tokens = [token for token in tokens if token not in outside]
     pieces = []
     if tokens and tokenizer.is_fast:
         settings = {"split_special_tokens": True, "add_special_tokens": False}
-        rows = _call(tokenizer, tokens, None, settings)["input_ids"]
+        split = _call(tokenizer, tokens, None, settings)["input_ids"]
         ids = tokenizer.convert_tokens_to_ids(tokens)
-        pieces = [token for token, row, at in zip(tokens, rows, ids, strict=True) if at in row]
-    return SpecialTokens(_matching(tokens), _matching(pieces))
+        pieces = [token for token, row, at in zip(tokens, split, ids, strict=True) if at in row]
+    return SpecialTokens(_matching(tokens), _matching(pieces), _matching(outside))
 
 
 def _matching(tokens: Sequence[str]) -> re.Pattern[str] | None:

@@ -18,6 +18,7 @@ from llmcli.engines.known_ids import Table, table_rows
 from llmcli.errors import InputError, UsageError
 from llmcli.models.architectures import Kind, context_length
 from llmcli.spec.training import Training
+from llmcli.tokenization.typed_text import know_table
 from llmcli.training.examples import NO_LABEL, Batch, Dataset, Feature, moved
 from llmcli.training.model_card import figures_line
 from llmcli.training.results import Notify
@@ -149,6 +150,7 @@ class Objective(ABC):
         self.model, self.tokenizer, self.limit = model, tokenizer, limit
         self.rows = table_rows(model)
         """Rows of the embedding table; None if the model has no such table."""
+        know_table(tokenizer, self.rows)
         pad = int(tokenizer.pad_token_id or 0)
         self.pad = pad if self.rows is None or pad < self.rows else 0
 

@@ -20,11 +20,11 @@ ENGINES = ["torch", "ct2"]
 def more_tokens(bpe, tmp_path_factory):
     """Makes a copy of a model whose tokenizer has one token more than the model has vectors."""
 
-    def make(folder):
+    def make(folder, *, special=False):
         copy = tmp_path_factory.mktemp("more") / folder.name
         shutil.copytree(folder, copy)
         tokenizer = AutoTokenizer.from_pretrained(copy)
-        tokenizer.add_tokens(["<new>"])
+        tokenizer.add_tokens(["<new>"], special_tokens=special)
         tokenizer.save_pretrained(copy)
         return copy
 
@@ -37,11 +37,12 @@ def change(folder, file="config.json", **settings):
     return folder
 
 
+@pytest.mark.parametrize("special", [False, True])  # typed, a special token is text elsewhere
 @pytest.mark.parametrize("engine", ENGINES)
-def test_a_row_of_a_file_fails_alone(run, tiny_gpt2, more_tokens, tmp_path, engine):
+def test_a_row_of_a_file_fails_alone(run, tiny_gpt2, more_tokens, tmp_path, engine, special):
     texts = tmp_path / "texts.txt"
     texts.write_text("a cat\na <new> cat\na dog\n")
-    model = more_tokens(tiny_gpt2)
+    model = more_tokens(tiny_gpt2, special=special)
     args = ("generate", "-m", model, "--engine", engine, "-n", 3, "--format", "jsonl")
     result = run(*args, "-i", texts)
     records = [json.loads(line) for line in result.stdout.splitlines()]
@@ -72,7 +73,7 @@ def test_encoders_refuse_such_a_token(run, request, more_tokens, engine, command
         "answer": ("tiny_reader", ["who", "--context", "the <new> cat"]),
     }
     fixture, texts = names[command]
-    model = more_tokens(request.getfixturevalue(fixture))
+    model = more_tokens(request.getfixturevalue(fixture), special=command != "fill")
     result = run(command, "-m", model, "--engine", engine, *texts)
     assert result.exit_code == 5, result.output
     assert "'<new>'" in result.stderr
