@@ -4,9 +4,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
-from click.core import ParameterSource
 
-from llmcli.cli.options.gather import gather
+from llmcli.cli.options.gather import gather, is_given
 from llmcli.cli.options.input import input_options
 from llmcli.cli.options.model import ENCODER, model_options
 from llmcli.cli.options.rows import row_options
@@ -106,7 +105,7 @@ def embed(
             raise UsageError("--query ranks the texts at the end: leave out --resume and .npy")
         _search(command, options, queries, top)
         return
-    if _is_given("top"):
+    if is_given("top"):
         raise UsageError("--top goes with --query")
     _embed(command, options)
 
@@ -122,12 +121,6 @@ def _embed(command: RowCommand, options: EmbedOptions) -> None:
         command.out.about = describe_vectors(loaded, options)
     display = Display(lambda record: " ".join(map(str, record["embedding"])))
     command.run(embed, loaded, rows, options, display)
-
-
-def _is_given(name: str) -> bool:
-    """True if the command line itself has an option."""
-    source = click.get_current_context().get_parameter_source(name)
-    return source is ParameterSource.COMMANDLINE
 
 
 def _all_queries(

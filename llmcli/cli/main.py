@@ -22,7 +22,7 @@ COMMANDS = {
     "classify": "Classify TEXT: each label with its probability.",
     "tag": "Tag TEXT: named entities, or whatever a token-classification model was trained on.",
     "translate": "Translate TEXT from one language to another.",
-    "answer": "Answer questions about a text.",
+    "answer": "Answer questions about a text, or about many.",
     "fill": "Fill the gaps of a text with a masked language model.",
     "embed": "Turn texts into vectors, or rank them by similarity.",
     "forward": "Run a model once over TEXT and show what it predicts at each position.",

@@ -5,14 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from llmcli.arrays import Floats, require_numbers
-from llmcli.data.results import Result
+from llmcli.data.records import Record
+from llmcli.data.results import Result, record_of
 from llmcli.data.rows import Failure, Row
 from llmcli.engines.base import Loaded
 from llmcli.errors import InputError, ModelUnsuitable, UsageError
 from llmcli.inference.batches import Job
 from llmcli.inference.encoding import Fitting, Window, collate, encode_rows, input_limit, pad_token
 from llmcli.inference.generated_answers import DECODING, Reading, Source, Written
-from llmcli.inference.spans import SpanScores, best_spans
+from llmcli.inference.spans import Span, SpanScores, best_spans
 from llmcli.models.architectures import Kind
 from llmcli.spec import Decoding, Overflow
 from llmcli.spec.tasks import AnswerOptions
@@ -36,6 +37,10 @@ class ScoredAnswer:
     """Where it ends."""
     score: float
     """Its probability: among all spans of the context, or of the text under the model."""
+    source: str | None = None
+    """Of many texts, the file that it is in; in files with rows, the place, too."""
+    snippet: str | None = None
+    """Of many texts: what stands around it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,19 @@ class Answer(Result):
     """The score of "no answer" minus the best span's; None without `no_answer`."""
     overflow: Overflow | None
     """How a text that was too long was handled; None if it was not."""
+    source: str | None = None
+    """Of many texts, the file that the answer is in; in files with rows, the place, too."""
+    snippet: str | None = None
+    """Of many texts: what stands around the answer."""
+
+    def to_dict(self) -> Record:
+        """The result as JSON has it; `source` and `snippet` only where it has them."""
+        without = () if self.source is not None else ("source", "snippet")
+        record = record_of(self, without=without)
+        for answer in record["answers"]:
+            if answer["source"] is None:
+                del answer["source"], answer["snippet"]
+        return record
 
 
 class ExtractiveReader:
@@ -105,14 +123,7 @@ class ExtractiveReader:
             require_numbers(scores.start + scores.end)
         none = min(scores.none for scores in outputs)  # every window must allow "no answer"
         options, context = self._options, job.row.pair or ""
-        spans = best_spans(
-            job.units,
-            outputs,
-            context,
-            count=options.top,
-            longest=options.max_answer_tokens,
-            none=none if options.no_answer else None,
-        )
+        spans = self.spans(job.units, outputs, context, none if options.no_answer else None)
         if not spans:
             raise InputError("no span of the text could be an answer")
         margin = none - spans[0].score if options.no_answer else None
@@ -120,7 +131,24 @@ class ExtractiveReader:
             ScoredAnswer(context[span.start : span.end], span.start, span.end, span.probability)
             for span in spans
         )
-        return [_answer(job, answers, margin, options)]
+        return [answer_of(job.row, answers, margin, job.overflow, options)]
+
+    def spans(
+        self,
+        windows: Sequence[Window],
+        outputs: Sequence[SpanScores],
+        context: str,
+        none: float | None,
+    ) -> list[Span]:
+        """The best spans of one context. none: as of `best_spans`."""
+        return best_spans(
+            windows,
+            outputs,
+            context,
+            count=self._options.top,
+            longest=self._options.max_answer_tokens,
+            none=none,
+        )
 
 
 class GenerativeReader:
@@ -159,20 +187,21 @@ class GenerativeReader:
             at = context.find(written.text) if written.text else -1
             start, end = (None, None) if at < 0 else (at, at + len(written.text))
             answers.append(ScoredAnswer(written.text, start, end, written.score))
-        return [_answer(job, tuple(answers), None, self._options)]
+        return [answer_of(job.row, tuple(answers), None, job.overflow, self._options)]
 
 
-def _answer(
-    job: "Job[Window] | Job[Source]",
+def answer_of(
+    row: Row,
     answers: tuple[ScoredAnswer, ...],
     margin: float | None,
+    overflow: Overflow | None,
     options: AnswerOptions,
 ) -> Answer:
     """The best answer, or none where "no answer" is above it by more than the threshold."""
-    row, best = job.row, answers[0]
+    best = answers[0]
     if margin is not None and margin > options.no_answer_threshold:
         none = best.score * math.exp(min(margin, 700.0)) if best.score else 1.0
-        return Answer(row, row.text, None, None, None, none, answers, margin, job.overflow)
+        return Answer(row, row.text, None, None, None, none, answers, margin, overflow)
     return Answer(
-        row, row.text, best.answer, best.start, best.end, best.score, answers, margin, job.overflow
+        row, row.text, best.answer, best.start, best.end, best.score, answers, margin, overflow
     )

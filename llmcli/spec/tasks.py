@@ -78,6 +78,8 @@ class AnswerOptions:
     """The context may contain no answer (SQuAD 2)."""
     no_answer_threshold: float = 0.0
     """There is no answer if its score exceeds that of the best span by more than this."""
+    passages: int = 5
+    """Of many texts: how many passages are read for a question."""
 
 
 @dataclass(frozen=True, slots=True)

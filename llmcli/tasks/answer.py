@@ -1,7 +1,8 @@
 """Answers to questions about a text."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
+from llmcli.data.collection import read_collection
 from llmcli.data.rows import Failure, Row
 from llmcli.engines.base import Loaded
 from llmcli.engines.choose import Purpose
@@ -14,6 +15,7 @@ from llmcli.inference.answers import (
 )
 from llmcli.inference.batches import process
 from llmcli.inference.loading import AnyModel, load_model
+from llmcli.inference.sourced_answers import Library, PassageReader
 from llmcli.inference.unknown import with_unknown
 from llmcli.models.starters import ANSWER, Note, ignore
 from llmcli.spec import AUTO_BATCH, BatchOptions
@@ -32,18 +34,34 @@ def load(model: AnyModel, *, work_bytes: int | None = None, note: Note = ignore)
 
 
 def answer(
-    loaded: Loaded, rows: Iterable[Row], options: AnswerOptions, batch: BatchOptions = AUTO_BATCH
+    loaded: Loaded,
+    rows: Iterable[Row],
+    options: AnswerOptions,
+    batch: BatchOptions = AUTO_BATCH,
+    library: Library | None = None,
 ) -> Iterator[Answer | Failure]:
     """Yield the answer to each row in order: its text is the question, its pair the context.
 
+    library: many texts in place of one context: the passages that have the words of the question
+    are read, and each answer has its source.
     An extractive model finds it in the context; a causal or sequence-to-sequence model writes it.
     Raises ModelUnsuitable for an extractive model whose tokenizer gives no character offsets,
     UsageError for `no_answer` with a model that writes.
     """
     on_overflow, batch = batch.on_overflow, loaded.batch(batch)
+    if library is not None:
+        rows = library.rows(rows, options.passages)
     results: Iterator[Answer | Failure]
-    if loaded.kind == "reader":
+    if loaded.kind == "reader" and library is not None:
+        results = process(PassageReader(loaded, options, on_overflow, library), rows, batch)
+    elif loaded.kind == "reader":
         results = process(ExtractiveReader(loaded, options, on_overflow), rows, batch)
     else:
         results = process(GenerativeReader(loaded, options, on_overflow), rows, batch)
-    return with_unknown(results, loaded.tokenizer)
+    results = with_unknown(results, loaded.tokenizer)
+    return results if library is None else library.sourced(results)
+
+
+def read_library(paths: Sequence[str]) -> Library:
+    """The texts of files and folders, to find answers in. Raises InputError."""
+    return Library(read_collection(paths))

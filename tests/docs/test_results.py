@@ -17,7 +17,7 @@ from tests.docs.results import PAGE, PYTHON_ONLY, RECORDS, documented, page
 from tests.docs.tables import TABLES
 from tests.tiny_models import make_tagger
 
-OPTIONAL = {"pair", "logprobs", "predicted_tags", "capped"}
+OPTIONAL = {"pair", "logprobs", "predicted_tags", "capped", "source", "snippet"}
 """Fields that a record has only if they were asked for, or if something happened."""
 SHORT = ("-n", "3", "-m", "gpt2-stories")
 ARGUMENTS = {

@@ -5,6 +5,9 @@ from dataclasses import fields
 from functools import wraps
 from typing import Any
 
+import click
+from click.core import ParameterSource
+
 Command = Callable[..., None]
 Option = Callable[[Command], Command]
 
@@ -26,6 +29,12 @@ def gather(kind: type[Any], name: str, options: Sequence[Option], **fixed: Any) 
         return add_options(with_object, options)
 
     return decorate
+
+
+def is_given(name: str) -> bool:
+    """True if the command line itself has an option, not a variable or a file."""
+    source = click.get_current_context().get_parameter_source(name)
+    return source is ParameterSource.COMMANDLINE
 
 
 def add_options(command: Command, options: Sequence[Option]) -> Command:
