@@ -164,7 +164,7 @@ def _with_context(command: RowCommand, context: str | None, path: str | None) ->
     if not source.texts:
         raise click.UsageError("no question: give QUESTION, or --input FILE")
     if context is None:
-        context = "" if is_terminal() else piped_text()
+        context = "" if is_terminal() else piped_text(source.encoding)
         if not context.strip():
             raise click.UsageError("no text: give --context, --context-file, or pipe it in")
     return replace(command, context=context)
@@ -177,7 +177,7 @@ def _given_context(source: InputOptions, context: str | None, path: str | None) 
     if path == "-" and source.input == "-":
         raise click.UsageError("stdin can hold the questions or the text, not both")
     if path is not None:
-        context = piped_text() if path == "-" else read_text(path)
+        context = piped_text(source.encoding) if path == "-" else read_text(path, source.encoding)
     if context is not None and not context.strip():
         raise InputError("the text that the questions are about is empty")
     return context

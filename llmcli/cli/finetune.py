@@ -15,12 +15,12 @@ from llmcli.cli.checkup import checkup_text, estimate_text
 from llmcli.cli.colours import has_colours
 from llmcli.cli.options.gather import gather
 from llmcli.cli.options.model import model_options
-from llmcli.cli.options.training import lora_options, training_options
+from llmcli.cli.options.training import files_options, lora_options, training_options
 from llmcli.cli.output import Output
 from llmcli.cli.training_screen import TrainingScreen
 from llmcli.cli.types import POSITIVE
 from llmcli.errors import UsageError
-from llmcli.spec import Format, ModelSpec, OutputOptions
+from llmcli.spec import FileOptions, Format, ModelSpec, OutputOptions
 from llmcli.spec.training import LoraOptions, Training
 from llmcli.system.processes import is_first, is_one_of_several
 
@@ -63,10 +63,17 @@ mode_options = gather(
 
 @click.command()
 @training_options
+@files_options
 @lora_options
 @model_options(default="", runs=False, reads=False)
 @mode_options
-def finetune(training: Training, adapters: LoraOptions, model: ModelSpec, mode: Mode) -> None:
+def finetune(
+    training: Training,
+    files: FileOptions,
+    adapters: LoraOptions,
+    model: ModelSpec,
+    mode: Mode,
+) -> None:
     """Train a model on your files: from a checkpoint (-m), or --from-scratch.
 
     Language models, classifiers, taggers, models that answer, fill in or translate. Checkpoints
@@ -84,7 +91,7 @@ def finetune(training: Training, adapters: LoraOptions, model: ModelSpec, mode: 
         raise UsageError("give --check or --dry-run, one at a time")
     if mode.as_json and not (mode.check or mode.dry_run):
         raise UsageError("--json goes with --check and --dry-run")
-    training = replace(training, adapters=adapters)
+    training = replace(training, files=files, adapters=adapters)
     base = model if _is_meant(model, training) else None
     form: Format = "json" if mode.as_json else "text"
     out = Output(OutputOptions(form, quiet=mode.quiet or not is_first()), FORMS)

@@ -9,7 +9,7 @@ import click
 
 from llmcli.data.readers import read_rows
 from llmcli.data.rows import Row
-from llmcli.data.text_files import is_unicode
+from llmcli.data.text_files import is_unicode, read_text
 from llmcli.errors import InputError
 from llmcli.spec import InputOptions
 
@@ -24,7 +24,7 @@ def rows_of(source: InputOptions, pair: str | None = None) -> Iterator[Row]:
     if source.texts and source.input is not None:
         raise click.UsageError("give TEXT or --input FILE, not both")
     if source.input is not None:
-        rows = read_rows(source.input, source.columns, source.input_format)
+        rows = read_rows(source.input, source.columns, source)
         rows = islice(rows, source.limit)
         return rows if pair is None else (replace(row, pair=pair) for row in rows)
     texts = _texts(source)[: source.limit]
@@ -41,16 +41,18 @@ def only_text(source: InputOptions) -> str:
 
 
 def _texts(source: InputOptions) -> list[str]:
-    texts = [piped_text() if text == "-" else text for text in source.texts] or [_piped()]
+    texts = [piped_text(source.encoding) if text == "-" else text for text in source.texts] or [
+        _piped(source.encoding)
+    ]
     for text in texts:
         _require_unicode(text)
     return texts
 
 
-def _piped() -> str:
+def _piped(encoding: str | None) -> str:
     if is_terminal():
         raise click.UsageError("no text: give TEXT, --input FILE, or pipe text in")
-    return piped_text()
+    return piped_text(encoding)
 
 
 def is_terminal() -> bool:
@@ -58,17 +60,11 @@ def is_terminal() -> bool:
     return sys.stdin is None or sys.stdin.isatty()
 
 
-def piped_text() -> str:
-    """All of stdin as one text. Raises InputError if it is closed or not UTF-8."""
+def piped_text(encoding: str | None = None) -> str:
+    """All of stdin as one text. Raises InputError if it is closed or in another encoding."""
     if sys.stdin is None:
         raise InputError("stdin is closed: give TEXT or --input FILE")
-    data = sys.stdin.buffer.read()
-    try:
-        return data.decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"stdin is not UTF-8 text: byte {error.start} is {data[error.start]:#x}"
-        ) from None
+    return read_text("-", encoding).removesuffix("\n").removesuffix("\r")
 
 
 def _require_unicode(text: str) -> None:

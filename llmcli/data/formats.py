@@ -1,16 +1,21 @@
 """The formats of data files, recognized by the file's name."""
 
-import gzip
-import lzma
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from llmcli.errors import InputError
 from llmcli.spec import INPUT_FORMATS, Format, InputFormat
 
-COMPRESSED: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open}
+COMPRESSED = {".gz": "gzip", ".xz": "lzma", ".bz2": "bz2"}
+"""Suffixes of compressed files, each with the module of the standard library that reads them."""
 
+INPUT_SUFFIXES: dict[str, InputFormat] = {
+    **{f".{name}": name for name in INPUT_FORMATS},
+    **dict.fromkeys((".md", ".markdown", ".text", ".log"), "txt"),
+    **dict.fromkeys((".ndjson", ".jsonlines"), "jsonl"),
+    ".tab": "tsv",
+    ".psv": "csv",
+    ".pq": "parquet",
+}
 OUTPUT_SUFFIXES: dict[str, Format] = {
     ".txt": "text",
     ".py": "text",
@@ -22,6 +27,23 @@ OUTPUT_SUFFIXES: dict[str, Format] = {
 }
 FILE_FORMATS: tuple[Format, ...] = ("parquet", "npy")
 """Formats that are written as a whole file, never to a pipe."""
+
+SHEET = "a spreadsheet: save it as CSV (UTF-8)"
+ARCHIVE = "an archive: unpack it first"
+DOCUMENT = "a formatted document: save it as plain text (.txt)"
+TABLE = "a table that only other programs read: save it as .parquet or .csv"
+REFUSED = {
+    **dict.fromkeys((".xlsx", ".xls", ".xlsm", ".ods", ".numbers"), SHEET),
+    **dict.fromkeys((".zip", ".tar", ".tgz", ".7z", ".rar", ".zst"), ARCHIVE),
+    **dict.fromkeys((".pdf", ".doc", ".docx", ".odt", ".rtf", ".epub"), DOCUMENT),
+    **dict.fromkeys((".html", ".htm", ".xml"), "marked up: save its text as .txt, .csv or .jsonl"),
+    **dict.fromkeys((".arrow", ".feather", ".orc", ".avro", ".dta", ".sav", ".rds"), TABLE),
+    **dict.fromkeys((".h5", ".hdf5", ".sqlite", ".db"), TABLE),
+    **dict.fromkeys((".pkl", ".pickle"), "pickled, which is unsafe to read: save it as .parquet"),
+    **dict.fromkeys((".yaml", ".yml"), "YAML: save it as .json"),
+    ".npz": "arrays without texts: give the file with the texts",
+}
+"""Suffixes of files that people have and llmcli does not read: what they are, and the cure."""
 
 
 def input_format(path: str, given: InputFormat | None = None) -> InputFormat:
@@ -37,13 +59,17 @@ def input_format(path: str, given: InputFormat | None = None) -> InputFormat:
     if path == "-":
         return "txt"
     suffix = suffix_of(path)
-    for name in INPUT_FORMATS:
-        if suffix == f".{name}":
-            return name
     if suffix == ".npy":
         raise InputError(f"{path} holds vectors, not texts: llmcli embed --query searches them")
+    if suffix in INPUT_SUFFIXES:
+        return INPUT_SUFFIXES[suffix]
+    if suffix in REFUSED:
+        raise InputError(f"{path} cannot be read: by its name it is {REFUSED[suffix]}")
     known = " ".join(f".{name}" for name in INPUT_FORMATS)
-    raise InputError(f"cannot tell the format of {path} from its name: use one of {known}")
+    raise InputError(
+        f"cannot tell the format of {path} from its name: use one of {known}, or give "
+        "`input_format`"
+    )
 
 
 def suffix_of(path: str) -> str:

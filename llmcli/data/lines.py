@@ -5,10 +5,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TextIO
 
-from llmcli.data.text_files import damage_explained, decoded, open_binary
+from llmcli.data.text_files import damage_explained, decoded, is_unicode, open_binary
 
 MAX_ROW = 1 << 22  # characters of one row: 4 million
 TOO_LONG = f"the row has more than {MAX_ROW:,} characters"
+NOT_UTF8 = "not valid UTF-8"
+NUL = "the text has a character with the code 0"
+OFTEN, SOMETIMES = 256, 64  # lines after which the place in the file is asked for less often
 
 
 class TooLong(Exception):
@@ -18,35 +21,52 @@ class TooLong(Exception):
 class Lines:
     """The lines of a file, each with its end, none of them longer than MAX_ROW."""
 
-    def __init__(self, file: TextIO, fraction_read: Callable[[], float | None]) -> None:
-        self._file = file
+    def __init__(self, file: TextIO, measure: Callable[[], float | None]) -> None:
+        self.file = file
+        self._readline = file.readline
+        self.measure = measure
+        """Says how much of the file has been read, from 0 to 1; None if unknown."""
         self._ahead = ""  # the first character of the next line, if it has been read already
-        self.fraction_read = fraction_read
-        """How much of the file has been read, from 0 to 1; None if unknown."""
+        self.fraction_read: float | None = None
+        """What `measure` said last."""
         self.number = 0
         """Of the line read last, from 1."""
+        self.record: list[str] = []
+        """The lines since the reader emptied this list."""
 
     def __iter__(self) -> "Lines":
         return self
 
     def __next__(self) -> str:
         most = MAX_ROW + 2  # the end of a line is one character, or two
-        line = self._ahead if self._ahead == "\r" else self._ahead + self._file.readline(most)
-        self._ahead = ""
+        line = self._readline(most) if not self._ahead else self._begun(most)
         if not line:
             raise StopIteration
-        self.number += 1
-        if len(line.rstrip("\r\n")) <= MAX_ROW:
-            return line
+        self.number = number = self.number + 1
+        if number < OFTEN or not number % SOMETIMES:
+            self.fraction_read = self.measure()
+        if len(line) > MAX_ROW and len(line.rstrip("\r\n")) > MAX_ROW:
+            self._skip(line)
+            raise TooLong
+        self.record.append(line)
+        return line
+
+    def _begun(self, most: int) -> str:
+        """The next line, of which the first character has been read."""
+        ahead, self._ahead = self._ahead, ""
+        return ahead if ahead == "\r" else ahead + self._readline(most)
+
+    def _skip(self, line: str) -> None:
+        """Read the rest of a line that is too long."""
         while line and not line.endswith(("\n", "\r")):
-            line = self._file.readline(most)
+            line = self._readline(MAX_ROW)
         if line.endswith("\r"):  # perhaps half of a line end
-            after = self._file.readline(1)
+            after = self._readline(1)
             self._ahead = "" if after == "\n" else after
-        raise TooLong
 
     def each(self) -> Iterator[tuple[int, str | None]]:
         """Number and text of each line; None for a line that is too long."""
+        record = self.record
         while True:
             try:
                 line: str | None = next(self)
@@ -54,17 +74,26 @@ class Lines:
                 return
             except TooLong:
                 line = None
+            record.clear()
             yield self.number, line
 
 
+def problem_of(text: str) -> str | None:
+    """Why a text cannot be used: bytes of another encoding, or characters of the code 0."""
+    if not text.isascii() and not is_unicode(text):
+        return NOT_UTF8
+    return NUL if "\0" in text else None
+
+
 @contextmanager
-def open_lines(path: str) -> Iterator[Lines]:
+def open_lines(path: str, encoding: str | None = None) -> Iterator[Lines]:
     """Open a text file, compressed or not, for reading line by line; `-` is stdin.
 
-    Raises InputError if the file cannot be opened, or if reading it shows that it is damaged.
+    Raises InputError if the file cannot be opened, is in another encoding, or if reading it shows
+    that it is damaged.
     """
     with open_binary(path) as file, damage_explained(path):
-        yield Lines(decoded(path, file), _fraction_read(path, file))
+        yield Lines(decoded(path, file, encoding), _fraction_read(path, file))
 
 
 def _fraction_read(path: str, file: IO[bytes]) -> Callable[[], float | None]:

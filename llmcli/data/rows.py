@@ -12,8 +12,8 @@ class Row:
     """One row of a data file, or the reason why it cannot be used."""
 
     number: int
-    """Its line, counted from 1; in CSV and TSV the line on which it ends; in Parquet its place
-    in the file."""
+    """Its line, counted from 1; in CSV and TSV the line on which it ends; in Parquet and in arrays
+    of JSON its place among the rows."""
     text: str
     fields: dict[str, Any] = field(default_factory=dict)
     """The whole row, its texts included, in formats that have fields."""
@@ -27,6 +27,8 @@ class Row:
     """Length of the row with all its fields; 0 if nobody counted."""
     fraction_read: float | None = None
     """How much of the file had been read with this row, from 0 to 1; None if unknown."""
+    unit: str = "line"
+    """What `number` counts: lines or rows."""
 
     file: str = ""
     """The file that it is from, where several are read; else empty."""
@@ -34,7 +36,7 @@ class Row:
     @property
     def where(self) -> str:
         """The row's place in its file, as error messages name it: `line 7`."""
-        return f"line {self.number}"
+        return f"{self.unit} {self.number}"
 
     @property
     def place(self) -> str:

@@ -5,11 +5,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from llmcli.data.formats import suffix_of
+from llmcli.data.formats import input_format
 from llmcli.data.readers import read_rows
+from llmcli.data.readers.base import AS_WRITTEN
 from llmcli.data.rows import Row
-from llmcli.data.text_files import read_text
+from llmcli.data.text_files import open_text, read_text, start_of
 from llmcli.errors import InputError
+from llmcli.spec import FileOptions
 
 Object = dict[str, Any]
 
@@ -42,42 +44,50 @@ class Question:
     """The file's other fields: the article's title, or other columns."""
 
 
-def read_questions(path: str) -> Iterator[Question]:
+def read_questions(path: str, files: FileOptions = AS_WRITTEN) -> Iterator[Question]:
     """Yield the questions of a file in order.
 
-    A .json file has SQuAD's form: {"data": [{"title", "paragraphs": [{"context", "qas": [{"id",
-    "question", "answers": [{"text", "answer_start"}]}]}]}]}; it is held in memory. In .jsonl, .csv,
-    .tsv and .parquet, a row is a question: columns question and context, and answers as {"text":
+    A .json file may have SQuAD's form, and is then held in memory: {"data": [{"title",
+    "paragraphs": [{"context", "qas": [{"id", "question", "answers": [{"text", "answer_start"}]}]}
+    ]}]}. In other files a row is a question: columns question and context, and answers as {"text":
     [...], "answer_start": [...]} (in .csv as JSON), or answer and, if known, answer_start.
-    All may be compressed with gzip or xz. Raises InputError, with the place, for the first question
-    that cannot be used: data with known answers must be complete.
+    files: how the file is written. Raises InputError, with the place, for the first question that
+    cannot be used: data with known answers must be complete.
     Source of the format: Rajpurkar et al. 2016, "SQuAD".
     """
-    for place, question in each_question(path):
+    for place, question in each_question(path, files):
         if isinstance(question, InputError):
             raise InputError(f"{path}, {place}: {question}")
         yield question
 
 
-def each_question(path: str) -> Iterator[tuple[str, Question | InputError]]:
+def each_question(
+    path: str, files: FileOptions = AS_WRITTEN
+) -> Iterator[tuple[str, Question | InputError]]:
     """Yield the questions of a file with their places in it, or the error of each bad one.
 
     Raises InputError if the whole file cannot be used.
     """
-    yield from _nested(path, _read_json(path)) if is_squad_json(path) else _flat(path)
+    if is_squad_json(path, files):
+        yield from _nested(path, _read_json(path, files))
+    else:
+        yield from _flat(path, files)
 
 
-def is_squad_json(path: str) -> bool:
-    """True for the name of a .json file, compressed or not.
+def is_squad_json(path: str, files: FileOptions = AS_WRITTEN) -> bool:
+    """True for a .json file whose questions stand in articles, not in rows.
 
-    >>> is_squad_json("dev.json.xz"), is_squad_json("dev.jsonl")
-    (True, False)
+    Raises InputError if it cannot be opened.
     """
-    return suffix_of(path) == ".json"
+    if input_format(path, files.input_format) != "json":
+        return False
+    with open_text(path, files.encoding) as file:
+        start = start_of(file)
+    return '"paragraphs"' in start or '"question"' not in start
 
 
-def _read_json(path: str) -> Any:
-    text = read_text(path)
+def _read_json(path: str, files: FileOptions) -> Any:
+    text = read_text(path, files.encoding)
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -138,8 +148,8 @@ def _text(source: Object, name: str) -> str:
 OWN = ("id", "question", "context", "answers", "answer", "answer_start", "is_impossible")
 
 
-def _flat(path: str) -> Iterator[tuple[str, Question | InputError]]:
-    for row in read_rows(path, ("question", "context")):
+def _flat(path: str, files: FileOptions) -> Iterator[tuple[str, Question | InputError]]:
+    for row in read_rows(path, ("question", "context"), files):
         try:
             yield row.where, _of_row(row)
         except InputError as error:

@@ -4,25 +4,24 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from llmcli.data.formats import input_format
 from llmcli.data.readers import read_rows
 from llmcli.data.rows import Row
-from llmcli.data.squad import is_squad_json
-from llmcli.data.text_files import read_text
-from llmcli.errors import InputError
+from llmcli.data.text_files import open_text, start_of
+from llmcli.spec import FileOptions
 
 
 def read_saved(path: str) -> Iterator[Row]:
     """Yield saved predictions as rows, each with the number and the text of the input's row.
 
-    Takes .jsonl, .csv, .tsv and .parquet; .json is an array of the same records, or an object
-    {id: answer}; stdin is JSON lines. The record of a row that failed comes with `error` set. Of
-    several results for a row, only the best comes. Raises InputError where the file cannot be
-    read.
+    Takes every format of rows; .json may also be an object {id: answer}; stdin is JSON lines. The
+    record of a row that failed comes with `error` set. Of several results for a row, only the best
+    comes. Raises InputError where the file cannot be read.
     """
-    if is_squad_json(path):
-        records = _json_records(path)
-    else:
-        records = read_rows(path, (), "jsonl" if path == "-" else None)
+    records = _by_id(path)
+    if records is None:
+        files = FileOptions(input_format="jsonl") if path == "-" else FileOptions()
+        records = read_rows(path, (), files)
     for record in records:
         if record.error is not None:
             yield record
@@ -61,15 +60,18 @@ def _as_input_row(record: Row) -> Row:
     )
 
 
-def _json_records(path: str) -> Iterator[Row]:
-    text = read_text(path)
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is not JSON: {error}") from None
-    if isinstance(content, dict) and all(isinstance(value, str) for value in content.values()):
-        content = [{"id": key, "answer": value} for key, value in content.items()]
-    if not isinstance(content, list) or not all(isinstance(item, dict) for item in content):
-        raise InputError(f"{path} has no predictions: a list of records, or texts by id, is needed")
-    for number, fields in enumerate(content, 1):
-        yield Row(number, "", fields)
+def _by_id(path: str) -> Iterator[Row] | None:
+    """The rows of an object {id: answer}, which is held in memory; None for another file."""
+    if path == "-" or input_format(path) != "json":
+        return None
+    with open_text(path) as file:
+        if not start_of(file).lstrip().startswith("{"):
+            return None
+        try:
+            content = json.load(file)
+        except (ValueError, RecursionError):  # objects one after another, or an error of a row
+            return None
+    if not all(isinstance(value, str) for value in content.values()):
+        return None
+    answers = enumerate(content.items(), 1)
+    return (Row(number, "", {"id": key, "answer": value}) for number, (key, value) in answers)

@@ -132,12 +132,34 @@ WINDOWS = BatchOptions(on_overflow="window")
 SENTENCES = BatchOptions(on_overflow="split")
 Format = Literal["text", "json", "jsonl", "csv", "table", "parquet", "npy"]
 FORMATS: tuple[Format, ...] = ("text", "json", "jsonl", "csv", "table", "parquet")
-InputFormat = Literal["txt", "jsonl", "csv", "tsv", "parquet"]
-INPUT_FORMATS: tuple[InputFormat, ...] = ("txt", "jsonl", "csv", "tsv", "parquet")
+InputFormat = Literal["txt", "jsonl", "json", "csv", "tsv", "parquet"]
+INPUT_FORMATS: tuple[InputFormat, ...] = ("txt", "jsonl", "json", "csv", "tsv", "parquet")
+Quoting = Literal["csv", "none"]
+QUOTINGS: tuple[Quoting, ...] = ("csv", "none")
 
 
 @dataclass(frozen=True, slots=True)
-class InputOptions:
+class FileOptions:
+    """How data files are written, where their names and contents do not say."""
+
+    input_format: InputFormat | None = None
+    """None: by the file's name; of stdin, a text a line."""
+    encoding: str | None = None
+    """Of text files, as Python names it; None: UTF-8, or what a byte order mark says."""
+    delimiter: str | None = None
+    """The character between the fields of .csv and .tsv; None: by the header."""
+    quoting: Quoting | None = None
+    """`csv`: a field may stand in quotation marks; `none`: they are part of the text. None: by the
+    format, since only .csv has quoting."""
+
+
+def files_of(options: FileOptions) -> FileOptions:
+    """The settings of files alone, of options that have more."""
+    return FileOptions(options.input_format, options.encoding, options.delimiter, options.quoting)
+
+
+@dataclass(frozen=True, slots=True)
+class InputOptions(FileOptions):
     """Where the texts come from."""
 
     texts: tuple[str, ...] = ()
@@ -147,8 +169,6 @@ class InputOptions:
     """The field with the text, or two fields if a task takes pairs."""
     limit: int | None = None
     """Read only the first rows, this many."""
-    input_format: InputFormat | None = None
-    """None: by the name of `input`; of stdin, a text a line."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
+from llmcli.spec import FileOptions
 from llmcli.spec.tasks import TranslateOptions
 
 EvaluationTask = Literal[
@@ -48,6 +49,8 @@ class EvaluateOptions:
     task: EvaluationTask
     columns: tuple[str, ...] = ()
     """The field with the text, or two for pairs; empty: the task's usual names."""
+    files: FileOptions = FileOptions()
+    """How the data files are written; predictions are read as llmcli writes them."""
     label_column: str | None = None
     """The field with the expected value; None: the task's usual name for it."""
     prediction_column: str | None = None

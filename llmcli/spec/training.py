@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from llmcli.spec import Dtype
+from llmcli.spec import Dtype, FileOptions
 
 Schedule = Literal["cosine", "linear", "constant"]
 SCHEDULES: tuple[Schedule, ...] = ("cosine", "linear", "constant")
@@ -43,6 +43,8 @@ class Training:
     eval_fraction: float | None = None
     columns: tuple[str, ...] = ()
     """Names of the fields that contain the texts."""
+    files: FileOptions = FileOptions()
+    """How the data files are written."""
     label_column: str | None = None
     """Name of the field that contains the label, or a list of labels."""
     multi_label: bool = False

@@ -13,44 +13,44 @@ from llmcli.data.documents import Piece, read_documents
 from llmcli.data.formats import input_format
 from llmcli.engines.known_ids import Table
 from llmcli.errors import InputError
+from llmcli.spec.training import Training
 from llmcli.tokenization.typed_text import encode_typed
 from llmcli.training.held_out import held_out_places
 
 Ids = NDArray[np.uint32]
 
 
-def document_texts(files: Iterable[str], column: str) -> Iterator[str]:
-    """Yield the text of all documents in all files, in order, one piece at a time."""
-    for path in files:
-        for piece in read_documents(path, column):
+def document_texts(options: Training) -> Iterator[str]:
+    """Yield the text of all training documents, in order, one piece at a time."""
+    for path in options.train:
+        for piece in read_documents(path, options.columns[0], options.files):
             yield piece.text
 
 
 def encode_files(
-    table: Table, files: Iterable[str], column: str, held_out: float = 0.0, seed: int = 0
+    table: Table, paths: Iterable[str], options: Training, held_out: float = 0.0
 ) -> tuple[Ids, Ids]:
     """Tokenize files into a training and a validation stream; an EOS token ends each document.
 
-    table: the model's embedding table, with its tokenizer.
+    table: the model's embedding table, with its tokenizer. options: how the files are read.
     held_out: the fraction of the data that goes to the validation stream: one of n documents,
-    n = 1 / held_out, drawn with `seed`. A .txt file is a single document, so its last tokens
-    are held out instead.
+    n = 1 / held_out, drawn with the seed of the options. A .txt file is a single document, so its
+    last tokens are held out instead.
     Returns two (N,) uint32 arrays, training first.
     """
     kept: list[Ids] = []
     held: list[Ids] = []
-    for path in files:
-        is_text = input_format(path) == "txt"
-        pieces = encode_pieces(
-            table, read_documents(path, column), batch_size=4 if is_text else 1000
-        )
+    for path in paths:
+        is_text = input_format(path, options.files.input_format) == "txt"
+        documents = read_documents(path, options.columns[0], options.files)
+        pieces = encode_pieces(table, documents, batch_size=4 if is_text else 1000)
         if is_text:
             ids = _concatenate(list(pieces))
             cut = len(ids) - int(len(ids) * held_out)
             kept.append(ids[:cut])
             held.append(ids[cut:])
             continue
-        for ids, is_held_out in zip(pieces, held_out_places(held_out, seed), strict=False):
+        for ids, is_held_out in zip(pieces, held_out_places(held_out, options.seed), strict=False):
             (held if is_held_out else kept).append(ids)
     return _concatenate(kept), _concatenate(held)
 

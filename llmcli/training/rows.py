@@ -42,7 +42,7 @@ class RowTask(TrainingTask):
 
     def each_row(self, path: str) -> Iterator[tuple[str, Any]]:
         """The rows of a file, each with its place there; an InputError for an unusable one."""
-        for row in read_rows(path, self.columns):
+        for row in read_rows(path, self.columns, self.options.files):
             place = row.where
             try:
                 if row.error is not None:

@@ -54,7 +54,7 @@ EMBED = "evaluate --task embedding -m {tiny_encoder}"
         (f"{CLASS} -m nobody/nothing --offline -i {{rows}}", NOT_FOUND, "nobody/nothing"),
         (f"{CLASS} -m x --predictions {{rows}}", USAGE, "loads no model: leave out -m"),
         (f"{CLASS} --predictions nowhere.jsonl", INPUT, "cannot read nowhere.jsonl"),
-        (f"{CLASS} --predictions {{list}}", INPUT, "has no predictions"),
+        (f"{CLASS} --predictions {{list}}", INPUT, "row 1: not a JSON object but int"),
         (f"{CLASS} --predictions {{broken}}", INPUT, "is not JSON"),
         (f"{CLASS} --predictions {{rows}}", INPUT, "name it by --label-column"),
         (f"{CLASS} --predictions {{rows}} --prediction-column p", INPUT, "--prediction-column"),

@@ -133,7 +133,7 @@ def test_parquet_rows(tmp_path):
             {**ROW, "answer": "x", "answer_start": 1.5},
             "answer_start 1.5 is not a position",
         ),
-        ("a.pdf", "", "cannot tell the format"),
+        ("a.xyz", "", "cannot tell the format"),
         ("a.txt", "hello", "one text a line"),
     ],
 )

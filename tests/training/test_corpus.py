@@ -1,12 +1,16 @@
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from llmcli.engines.known_ids import Table
 from llmcli.errors import InputError
+from llmcli.spec.training import Training
 from llmcli.training.corpus import Blocks, encode_files
 from llmcli.training.new_tokenizers import END_OF_TEXT, train_tokenizer
+
+TEXT = Training((), "", columns=("text",))
 
 
 def test_the_tokenizer_writes_any_text_back(bpe):
@@ -37,7 +41,7 @@ def table(tokenizer, rows=None):
 def test_documents_follow_one_another_with_the_end_token_between(bpe, tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_text('{"text": "a cat"}\n{"text": "a dog"}\n')
-    kept, held = encode_files(table(bpe), [str(path)], "text")
+    kept, held = encode_files(table(bpe), [str(path)], TEXT)
     assert bpe.decode(kept) == f"a cat{END_OF_TEXT}a dog{END_OF_TEXT}"
     assert kept.dtype == np.uint32 and len(held) == 0
 
@@ -46,7 +50,7 @@ def test_of_ten_documents_one_is_held_out(bpe, tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_text("".join(f'{{"text": "{n} "}}\n' for n in range(30)))
     table = Table("a model", len(bpe), len(bpe), bpe)
-    streams = encode_files(table, [str(path)], "text", held_out=0.1, seed=5)
+    streams = encode_files(table, [str(path)], replace(TEXT, seed=5), held_out=0.1)
     kept, held = ([int(n) for n in bpe.decode(ids, True).split()] for ids in streams)
     assert [n // 10 for n in held] == [0, 1, 2] and sorted(kept + held) == list(range(30))
 
@@ -55,9 +59,9 @@ def test_the_end_of_a_txt_file_is_held_out(bpe, tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("abcdefghij" * 100)
     kept, held = encode_files(
-        Table("a model", len(bpe), len(bpe), bpe), [str(path)], "text", held_out=0.25
+        Table("a model", len(bpe), len(bpe), bpe), [str(path)], TEXT, held_out=0.25
     )
-    whole, _ = encode_files(table(bpe), [str(path)], "text")
+    whole, _ = encode_files(table(bpe), [str(path)], TEXT)
     assert len(held) == int(len(whole) * 0.25)
     assert np.concatenate([kept, held]).tolist() == whole.tolist()
 
@@ -85,4 +89,4 @@ def test_a_token_without_a_vector_is_refused_where_it_is(bpe, tmp_path):
     path.write_text('{"text": "a"}\n{"text": "\\ud83d\\ude00"}\n')
     largest = max(bpe("a")["input_ids"])
     with pytest.raises(InputError, match=r"a.jsonl, line 2: the text has the token .* only"):
-        encode_files(table(bpe, rows=largest + 1), [str(path)], "text")
+        encode_files(table(bpe, rows=largest + 1), [str(path)], TEXT)

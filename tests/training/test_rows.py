@@ -10,7 +10,7 @@ WRONG = [
     ("classification", [{"text": "the cat", "label": None}] * 9, "None is not a label"),
     ("classification", [{"text": "the cat", "label": ["a"]}] * 9, "give `multi_label`"),
     ("classification", [{"txt": "the cat", "label": "a"}] * 9, "no field 'text'"),
-    ("classification", [{"text": 5, "label": "a"}] * 9, "is int, not text"),
+    ("classification", [{"text": [5], "label": "a"}] * 9, "is list, not text"),
     ("classification", [], "no rows to train on"),
     ("token-classification", [{"tokens": ["a"], "ner_tags": ["O", "O"]}], "1 words, but 2 tags"),
     ("token-classification", [{"tokens": ["a"]}], "no field 'ner_tags'"),

@@ -60,7 +60,8 @@ def held_out_perplexity(model, folder, data):
     """By transformers' own loss, block by block of as many tokens as the model takes."""
     tokenizer = AutoTokenizer.from_pretrained(folder)
     table = Table("the model", len(tokenizer), len(tokenizer), tokenizer)
-    _, held = encode_files(table, [data], "text", held_out=0.1, seed=42)
+    text = Training((data,), "", columns=("text",), seed=42)
+    _, held = encode_files(table, text.train, text, held_out=0.1)
     blocks = Blocks(held, model.config.n_positions)
     with torch.no_grad():
         ids = torch.stack([torch.tensor(blocks[at]["input_ids"]) for at in range(len(blocks))])

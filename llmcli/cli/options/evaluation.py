@@ -9,10 +9,11 @@ import click
 
 from llmcli.cli.options.batch import batch_size_option
 from llmcli.cli.options.gather import Command, Option, gather
+from llmcli.cli.options.input import file_options
 from llmcli.cli.options.output import output_options
 from llmcli.cli.row_command import RowCommand
 from llmcli.cli.types import POSITIVE
-from llmcli.spec import BatchOptions, Format, InputOptions
+from llmcli.spec import BatchOptions, Format, InputOptions, files_of
 from llmcli.spec.evaluation import (
     EVALUATION_TASKS,
     EvaluateOptions,
@@ -53,7 +54,7 @@ source_options = gather(
             "-i",
             "--input",
             metavar="FILE",
-            help="Rows with expected values: .jsonl, .csv, .tsv, .parquet, SQuAD's .json; "
+            help="Rows with expected values: .jsonl, .json, .csv, .tsv, .parquet, SQuAD's .json; "
             "for causal-lm, .txt or stdin (-) is one text.",
         ),
         click.option(
@@ -64,6 +65,7 @@ source_options = gather(
             help="Field with the text; twice for pairs.  [default: text; question and context; "
             "query and text]",
         ),
+        *file_options,
         click.option("--limit", type=POSITIVE, metavar="N", help="Evaluate only the first N rows."),
     ],
 )
@@ -181,7 +183,9 @@ def evaluation_options(model: Option, *more: Option, perplexity: Sequence[Option
             names = ("source", "model", "out", "batch")
             shared = RowCommand(**{name: values.pop(name) for name in names})
             parts = {name: values.pop(name) for name in ("perplexity", "translate")}
-            options = replace(values.pop("options"), columns=shared.source.columns, **parts)
+            source = shared.source
+            parts |= {"columns": source.columns, "files": files_of(source)}
+            options = replace(values.pop("options"), **parts)
             command(shared, options, **values)
 
         decorated = output_options(FORMS)(with_objects)

@@ -7,7 +7,34 @@ import click
 
 from llmcli.cli.options.gather import Option, gather
 from llmcli.cli.types import POSITIVE
-from llmcli.spec import INPUT_FORMATS, InputOptions
+from llmcli.spec import INPUT_FORMATS, QUOTINGS, InputOptions
+
+file_options: list[Option] = [
+    click.option(
+        "--input-format",
+        type=click.Choice(INPUT_FORMATS),
+        help="Format of FILE.  [default: from its name; for stdin, one text per line]",
+    ),
+    click.option(
+        "--encoding",
+        metavar="NAME",
+        help="Encoding of text files, as in gbk or windows-1252.  [default: UTF-8, or by a byte "
+        "order mark]",
+    ),
+    click.option(
+        "--delimiter",
+        metavar="CHAR",
+        help="Character between the fields of .csv and .tsv, or tab, comma, semicolon, pipe.  "
+        "[default: by the header]",
+    ),
+    click.option(
+        "--quoting",
+        type=click.Choice(QUOTINGS),
+        help="csv: fields may stand in quotation marks; none: these are part of the text.  "
+        "[default: csv for .csv, none for .tsv]",
+    ),
+]
+"""How data files are written: the fields of FileOptions."""
 
 
 def input_options(*columns: str, argument: str = "TEXT", pairs: bool = False) -> Option:
@@ -23,14 +50,10 @@ def input_options(*columns: str, argument: str = "TEXT", pairs: bool = False) ->
             "-i",
             "--input",
             metavar="FILE",
-            help="Read texts from a .txt, .jsonl, .csv, .tsv or .parquet file, one per row; "
-            "- is stdin.",
+            help="Read texts from a .txt, .jsonl, .json, .csv, .tsv or .parquet file, one per "
+            "row; - is stdin.",
         ),
-        click.option(
-            "--input-format",
-            type=click.Choice(INPUT_FORMATS),
-            help="Format of FILE.  [default: from its name; for stdin, one text per line]",
-        ),
+        *file_options,
         _column_option(names, pairs),
         click.option("--limit", type=POSITIVE, metavar="N", help="Read only the first N rows."),
     ]

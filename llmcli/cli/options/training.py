@@ -5,9 +5,10 @@ from typing import Any
 import click
 
 from llmcli.cli.options.gather import Option, gather
+from llmcli.cli.options.input import file_options
 from llmcli.cli.options.model import special_option
 from llmcli.cli.types import DtypeChoice, comma_list
-from llmcli.spec import DTYPES
+from llmcli.spec import DTYPES, FileOptions
 from llmcli.spec.training import SCHEDULES, LoraOptions, Training
 from llmcli.tasks.finetune import training_tasks
 
@@ -38,8 +39,8 @@ DATA: list[Option] = [
         "--train",
         multiple=True,
         metavar="FILE",
-        help="Training data: .txt (one document), .jsonl .csv .tsv .parquet, SQuAD's .json, also "
-        "as .gz or .xz. May be repeated.",
+        help="Training data: .txt (one document), .jsonl .json .csv .tsv .parquet, SQuAD's .json, "
+        "also as .gz, .xz or .bz2. May be repeated.",
     ),
     click.option(
         "--parts",
@@ -166,4 +167,5 @@ ADAPTERS: list[Option] = [
 ]
 
 training_options = gather(Training, "training", DATA + STEPS + CHECKPOINTS)
+files_options = gather(FileOptions, "files", file_options)
 lora_options = gather(LoraOptions, "adapters", ADAPTERS)

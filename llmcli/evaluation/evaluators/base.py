@@ -39,7 +39,7 @@ class Evaluator(ABC):
 
     def open(self, path: str, options: EvaluateOptions, limit: int | None) -> EvaluationSet:
         """Open a file with expected values. Raises InputError where it cannot be read."""
-        rows = read_rows(path, options.columns or self.columns)
+        rows = read_rows(path, options.columns or self.columns, options.files)
         return EvaluationSet(islice(rows, limit), path)
 
     @abstractmethod

@@ -19,6 +19,7 @@ from llmcli.evaluation.perplexity import Surprisal, line_examples, row_example
 from llmcli.evaluation.predictions import ModelRun, Predictions
 from llmcli.evaluation.report import Details
 from llmcli.models.starters import GENERATE
+from llmcli.spec import FileOptions
 from llmcli.spec.evaluation import EvaluateOptions
 from llmcli.system.extras import is_installed, missing
 
@@ -49,11 +50,12 @@ class CausalLmEvaluator(Evaluator):
         """
         if options.perplexity.baseline_train == "-" == path:
             raise UsageError("`input` and `baseline_train` cannot both read stdin")
-        if input_format(path) != "txt":
+        if input_format(path, options.files.input_format) != "txt":
             return super().open(path, options, limit)
         if any(by != "length" for by in options.by):
             raise UsageError(f"{path} is one text, without columns: use `by`=length")
-        text = "".join(piece.text for piece in read_documents(path))
+        pieces = read_documents(path, files=options.files)
+        text = "".join(piece.text for piece in pieces)
         return EvaluationSet([Row(1, text)], path, is_document=True, limit=limit)
 
     def purpose(self, options: EvaluateOptions) -> "Purpose":
@@ -129,7 +131,7 @@ def _add_baseline(
     path, training = options.baseline_train, None
     if path is not None:
         column = (run.options.columns or ("text",))[0]
-        training = [scoring.encode(text)[0] for text in _documents(path, column)]
+        training = [scoring.encode(text)[0] for text in _documents(path, column, run.options.files)]
     sequences = [score.before + score.ids for score in scores]
     nats = ngram_nats(sequences, len(run.loaded.tokenizer), options.ngram_order, training)
     predictions.baseline = _examples(run, scores, nats)
@@ -139,10 +141,10 @@ def _add_baseline(
     )
 
 
-def _documents(path: str, column: str) -> list[str]:
+def _documents(path: str, column: str, files: FileOptions) -> list[str]:
     """The texts of a file: of .txt, and of stdin, the only one."""
     texts = [""]
-    for piece in read_documents(path, column):
+    for piece in read_documents(path, column, files):
         texts[-1] += piece.text
         if piece.last:
             texts.append("")

@@ -17,6 +17,7 @@ from llmcli.evaluation.metrics.squad import answer_f1, exact_match
 from llmcli.evaluation.predictions import ModelRun, Predictions
 from llmcli.evaluation.report import Details
 from llmcli.models.starters import ANSWER
+from llmcli.spec import FileOptions
 from llmcli.spec.evaluation import EvaluateOptions
 from llmcli.spec.tasks import AnswerOptions
 
@@ -37,8 +38,8 @@ class QuestionAnsweringEvaluator(LabelledRowsEvaluator):
 
     def open(self, path: str, options: EvaluateOptions, limit: int | None) -> EvaluationSet:
         """Open a file of questions: SQuAD's JSON, or a question a row."""
-        if is_squad_json(path):
-            return EvaluationSet(islice(_squad_rows(path), limit), path)
+        if is_squad_json(path, options.files):
+            return EvaluationSet(islice(_squad_rows(path, options.files), limit), path)
         return super().open(path, options, limit)
 
     def purpose(self, options: EvaluateOptions) -> "Purpose":
@@ -99,9 +100,9 @@ class QuestionAnsweringEvaluator(LabelledRowsEvaluator):
         return " | ".join(dict.fromkeys(value)) or "(no answer)"
 
 
-def _squad_rows(path: str) -> Iterator[Row]:
+def _squad_rows(path: str, files: FileOptions) -> Iterator[Row]:
     columns = ("question", "context")
-    for number, question in enumerate(read_questions(path), 1):
+    for number, question in enumerate(read_questions(path, files), 1):
         answers = [
             {"text": answer.text, "answer_start": answer.start} for answer in question.answers
         ]

@@ -11,6 +11,7 @@ from llmcli.data.readers import read_rows
 from llmcli.engines.known_ids import Table
 from llmcli.errors import InputError
 from llmcli.spec import ModelSpec
+from llmcli.spec.training import Training
 from llmcli.tokenization.unknown import UnknownShare, unknown_token
 from llmcli.training.base import Data, TrainingTask
 from llmcli.training.checkup.checks import unknown_tokens, unreadable
@@ -64,7 +65,7 @@ def examine_text(task: TrainingTask, base: ModelSpec | None, note: Notify) -> Ch
     """
     options = task.options
     table, size, reason = _table(task, base, note)
-    reader = StreamReader(options.columns[0], table, size)
+    reader = StreamReader(options, table, size)
     fraction = 0.0 if options.eval else options.eval_fraction or 0.0
     train = reader.read(options.train, "train", fraction, options.seed)
     validation = reader.read(options.eval, "validation", 0.0)
@@ -122,9 +123,13 @@ def _table(
 class StreamReader:
     """Reads documents as training does, but goes on after rows that cannot be used."""
 
-    def __init__(self, column: str, table: Table | None, size: int) -> None:
-        """table: with the tokenizer; None counts no tokens. size: tokens of a block."""
-        self._column, self._table, self._size = column, table, size
+    def __init__(self, options: Training, table: Table | None, size: int) -> None:
+        """options: how the files are read. table: with the tokenizer; None counts no tokens.
+
+        size: tokens of a block.
+        """
+        self._column, self._files = options.columns[0], options.files
+        self._table, self._size = table, size
         self._unknown = None if table is None else unknown_token(table.tokenizer)
         self._share = None if table is None else UnknownShare(table.tokenizer)
 
@@ -139,7 +144,7 @@ class StreamReader:
             first, problems = len(stream.documents), len(stream.problems)
             is_text = False
             try:
-                is_text = input_format(path) == "txt"
+                is_text = input_format(path, self._files.input_format) == "txt"
                 tokens = self._read_file(path, is_text, stream)
                 stream.held_out_tokens += int(tokens * fraction) if is_text else 0
             except InputError as error:
@@ -176,7 +181,7 @@ class StreamReader:
         keys: list[str] = []
         document = Document(path, b"", is_empty=True)
         stream.documents.append(document)
-        for piece in read_documents(path, self._column):
+        for piece in read_documents(path, self._column, self._files):
             keys.append(piece.text)
             if len(keys) == 1:
                 document.is_unreadable = self._is_unreadable(piece.text)
@@ -187,7 +192,7 @@ class StreamReader:
 
     def _rows(self, path: str, stream: Stream) -> Iterator[Piece]:
         """The rows of a file, each a document, which is noted before its text is passed on."""
-        for row in read_rows(path, self._column):
+        for row in read_rows(path, self._column, self._files):
             place = row.where
             if row.error is not None:
                 stream.problems.append(problem_of(path, place, InputError(row.error)))

@@ -57,6 +57,7 @@ class TaskEntry:
         alone = Training(
             **{"train": (), "eval": (), **own},
             output=options.output,
+            files=options.files,
             seed=options.seed,
             allow_special=options.allow_special,
             task=self.name,

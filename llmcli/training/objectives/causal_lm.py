@@ -77,7 +77,7 @@ class PackedText(CausalTask):
         return Data([], [])
 
     def tokenizer_texts(self, data: Data) -> Iterator[str]:
-        return document_texts(self.options.train, self.options.columns[0])
+        return document_texts(self.options)
 
     def objective(
         self, model: Any, tokenizer: Any, *, name: str = "the model", rows: Sequence[Any] = ()
@@ -88,11 +88,10 @@ class PackedText(CausalTask):
         self, objective: Objective, data: Data, note: Notify
     ) -> tuple[Dataset, Dataset | None]:
         options, size, table = self.options, objective.limit, objective.table()
-        column = options.columns[0]
         fraction = 0.0 if options.eval else options.eval_fraction or 0.0
-        train, held_out = encode_files(table, options.train, column, fraction, options.seed)
+        train, held_out = encode_files(table, options.train, options, fraction)
         if options.eval:
-            held_out, _ = encode_files(table, options.eval, column)
+            held_out, _ = encode_files(table, options.eval, options)
         if len(train) < size:
             objective.limit = size = shrunk_block(len(train))
             note(f"the training text is short: one block of {size} tokens holds it")

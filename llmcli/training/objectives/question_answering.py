@@ -44,7 +44,7 @@ class QuestionAnswering(RowTask):
     cuts_rows = False
 
     def each_row(self, path: str) -> Iterator[tuple[str, Any]]:
-        return each_question(path)
+        return each_question(path, self.options.files)
 
     def texts(self, row: Question) -> tuple[str, ...]:
         return (row.question, row.context)

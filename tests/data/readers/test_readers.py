@@ -7,6 +7,7 @@ import pytest
 
 from llmcli.data.readers import read_rows
 from llmcli.errors import InputError
+from llmcli.spec import FileOptions
 from tests.data.files import write
 
 
@@ -52,7 +53,7 @@ def test_two_columns_make_a_text_and_its_pair(tmp_path):
         ("a.jsonl", b'{"text": "cat"}\n{broken\n{"text": "dog"}\n', "not JSON"),
         ("a.jsonl", b'{"text": "cat"}\n[1]\n{"text": "dog"}\n', "not a JSON object but list"),
         ("a.jsonl", b'{"text": "cat"}\n{"t": 1}\n{"text": "dog"}\n', "no field 'text'; it has 't'"),
-        ("a.jsonl", b'{"text": "cat"}\n{"text": 1}\n{"text": "dog"}\n', "is int, not text"),
+        ("a.jsonl", b'{"text": "cat"}\n{"text": [1]}\n{"text": "dog"}\n', "is list, not text"),
         ("a.jsonl", b'{"text": "cat"}\n{"text": "\\ud800"}\n{"text": "dog"}\n', "UTF-8"),
         ("a.jsonl", b'{"text": "cat"}\n{"text": "", "x": "\\ud800"}\n{"text": "dog"}', "UTF-8"),
         (
@@ -75,9 +76,10 @@ def test_a_bad_row_carries_its_error_and_the_others_are_read(tmp_path, name, con
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.pdf", "x", "cannot tell the format of .* from its name"),
+        ("a.xyz", "x", "cannot tell the format of .* from its name"),
+        ("a.pdf", "x", "by its name it is a formatted document: save it as plain text"),
         ("a.csv", "id\n1\n", "no column 'text'; it has 'id'"),
-        ("a.csv", "", "no column 'text'; it has none"),
+        ("a.csv", "", "is empty: it has no header"),
         ("a.jsonl.gz", "this is not packed", "damaged"),
         ("a.txt.xz", "this is not packed", "damaged"),
         ("a.txt.gz", gzip.compress(b"cat\n" * 99, mtime=0)[:-20], "damaged"),
@@ -105,5 +107,7 @@ def test_a_named_pipe_is_refused(tmp_path):
 
 def test_the_format_may_be_given(tmp_path):
     path = write(tmp_path, "a.log", '{"text": "cat"}\n')
-    assert [row.text for row in read_rows(path, form="jsonl")] == ["cat"]
-    assert [row.text for row in read_rows(path, form="txt")] == ['{"text": "cat"}']
+    assert [row.text for row in read_rows(path, files=FileOptions(input_format="jsonl"))] == ["cat"]
+    assert [row.text for row in read_rows(path, files=FileOptions(input_format="txt"))] == [
+        '{"text": "cat"}'
+    ]

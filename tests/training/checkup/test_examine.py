@@ -51,10 +51,10 @@ GOOD = [{"text": "the cat is good", "label": "a"}, {"text": "a dog is bad", "lab
 
 
 def test_all_rows_that_cannot_be_used_are_told_with_line_and_reason(tiny_encoder, examine):
-    rows = [*GOOD, {"text": 5, "label": "a"}, {"label": "a"}, {"text": "it", "label": None}]
+    rows = [*GOOD, {"text": [5], "label": "a"}, {"label": "a"}, {"text": "it", "label": None}]
     found = examine(tiny_encoder, rows, task="classification")
     assert [(one.line, one.reason) for one in found.problems] == [
-        (3, "field 'text' is int, not text"),
+        (3, "field 'text' is list, not text"),
         (4, "no field 'text'; it has 'label'"),
         (5, "None is not a label: use text, a number, true or false"),
     ]
@@ -217,11 +217,11 @@ def test_hidden_words_are_marked(tiny_masked, examine):
 def test_text_in_blocks(tiny_gpt2, bpe, examine):
     story = "The cat sat on a mat and looked at the moon."
     rows = [{"text": story}, {"text": "the CAT sat on a mat and looked at the moon."}]
-    rows += [{"text": ""}, {"text": None}, {"text": "A dog."}]
+    rows += [{"text": ""}, {"text": False}, {"text": "A dog."}]
     found = examine(tiny_gpt2, rows, [{"text": "a  dog."}], block_size=8)
     assert counts(found) == {"empty_texts": 1, "duplicates": 1, "leakage": 1}
     assert [one.line for one in found.problems] == [4]
-    texts = [row["text"] for row in rows if row["text"] is not None]
+    texts = [row["text"] for row in rows if row["text"] is not False]
     tokens = sum(len(bpe(text)["input_ids"]) + 1 for text in texts)  # and the end of each
     numbers = dict(found.numbers)
     assert numbers["train_tokens"] == tokens and numbers["train_blocks"] == tokens // 8
