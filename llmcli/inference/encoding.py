@@ -101,24 +101,6 @@ def encode(
     ]
 
 
-def encode_text(tokenizer: Any, text: str) -> list[int]:
-    """The ids (T,) of a text for a causal model, with the special tokens that belong around it.
-
-    A token that begins each text, such as `<s>`, and is typed too with `allow_special`, comes once.
-    """
-    ids: list[int] = encode_typed(tokenizer, text)["input_ids"]
-    start = start_of(tokenizer, ids)
-    return ids[len(start) :] if start and ids[len(start) :][: len(start)] == start else ids
-
-
-def start_of(tokenizer: Any, ids: Sequence[int]) -> list[int]:
-    """The special tokens that the tokenizer put before a text with these ids."""
-    alone: list[int] = tokenizer("", verbose=False)["input_ids"]
-    same = zip(alone, ids, strict=False)
-    count = next((at for at, (a, b) in enumerate(same) if a != b), min(len(alone), len(ids)))
-    return alone[:count]
-
-
 def encode_rows(
     tokenizer: Any, rows: Sequence[Row], texts: Sequence[str], fitting: Fitting
 ) -> list[Job[Window] | Failure]:

@@ -14,10 +14,10 @@ from llmcli.engines.base import Loaded, end_tokens
 from llmcli.engines.known_ids import checked
 from llmcli.errors import LlmcliError
 from llmcli.inference.continuations import FinishReason, Generation, TokenChance, TokenStep
-from llmcli.inference.encoding import start_of
 from llmcli.inference.prompts import encode_prompt, room
 from llmcli.spec import Chat, Decoding, Overflow
 from llmcli.tokenization.text_stream import TextStream, token_namer
+from llmcli.tokenization.typed_text import start_of
 
 
 @dataclass(frozen=True, slots=True)

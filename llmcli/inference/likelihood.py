@@ -8,9 +8,9 @@ from llmcli.data.rows import Failure, Row
 from llmcli.engines.base import Loaded
 from llmcli.errors import InputError
 from llmcli.inference.batches import Job
-from llmcli.inference.encoding import Fitting, cut_text, encode_text
+from llmcli.inference.encoding import Fitting, cut_text
 from llmcli.spec import Overflow
-from llmcli.tokenization.typed_text import encode_typed
+from llmcli.tokenization.typed_text import encode_text, encode_typed
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,9 @@
 from llmcli.decoding.validation import DEFAULT_NEW_TOKENS
 from llmcli.engines.base import Loaded
 from llmcli.errors import InputError, ModelUnsuitable
-from llmcli.inference.encoding import encode_text
 from llmcli.spec import Chat, Decoding
 from llmcli.tokenization.chat_template import RefusedByTemplate, choose_template
-from llmcli.tokenization.typed_text import encode_typed
+from llmcli.tokenization.typed_text import encode_text, encode_typed
 
 # How a model that writes is asked a question about a text.
 CHAT = (

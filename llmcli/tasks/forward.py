@@ -13,13 +13,13 @@ from llmcli.data.rows import Failure, Row, failed
 from llmcli.engines.base import Loaded
 from llmcli.engines.pytorch import loading
 from llmcli.errors import InputError, LlmcliError
-from llmcli.inference.encoding import encode_text
 from llmcli.inference.loading import AnyModel, load_part
 from llmcli.inference.unknown import with_unknown
 from llmcli.models.architectures import Kind
 from llmcli.models.starters import GENERATE, Note, ignore
 from llmcli.spec import ModelSpec
 from llmcli.tokenization.text_stream import token_namer
+from llmcli.tokenization.typed_text import encode_text
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from transformers import AutoTokenizer
 
 from llmcli.data.rows import Row
 from llmcli.engines.choose import Purpose, load
-from llmcli.inference.encoding import encode_text
 from llmcli.inference.generation import Generator
 from llmcli.spec import Chat, Decoding, ModelSpec
+from llmcli.tokenization.typed_text import encode_text
 from tests.tiny_models import GPT2, make_causal
 
 START = "<|endoftext|>"
