@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from llmcli.cli.command import Command
+from llmcli.cli.file_names import refuse_file
 from llmcli.cli.inputs import is_terminal, piped_text
 from llmcli.cli.options.gather import gather, is_given
 from llmcli.cli.options.input import input_options
@@ -13,7 +15,7 @@ from llmcli.cli.options.rows import row_options
 from llmcli.cli.output import Output
 from llmcli.cli.plain_tables import probability
 from llmcli.cli.row_command import RowCommand
-from llmcli.cli.types import POSITIVE, TEXT, Real
+from llmcli.cli.types import INPUT_PATH, POSITIVE, TEXT, Real
 from llmcli.cli.write_results import Display
 from llmcli.data.collection import is_collection
 from llmcli.data.records import Record
@@ -69,12 +71,19 @@ answer_options = gather(
 )
 
 
-@click.command()
+@click.command(cls=Command)
 @input_options("question", "context", argument="QUESTION")
-@click.option("--context", type=TEXT, metavar="TEXT", help="The text that the questions are about.")
+@click.option(
+    "--context",
+    type=TEXT,
+    callback=refuse_file("--context-file"),
+    metavar="TEXT",
+    help="The text that the questions are about.",
+)
 @click.option(
     "--context-file",
     "context_files",
+    type=INPUT_PATH,
     metavar="FILE",
     multiple=True,
     help="File with that text; - is stdin. Repeat it, or give a folder, to look for the answer in "

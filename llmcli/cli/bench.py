@@ -2,6 +2,7 @@
 
 import click
 
+from llmcli.cli.command import Command
 from llmcli.cli.flags import with_flags
 from llmcli.cli.options.gather import gather
 from llmcli.cli.options.model import model_options
@@ -56,7 +57,7 @@ bench_options = gather(
 )
 
 
-@click.command()
+@click.command(cls=Command)
 @model_options(reads=False)
 @bench_options
 @output_options(FORMS)

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from llmcli.cli.command import Command
 from llmcli.cli.options.gather import gather
 from llmcli.cli.options.input import input_options
 from llmcli.cli.options.model import ENCODER, model_options
@@ -47,7 +48,7 @@ classify_options = gather(
 )
 
 
-@click.command()
+@click.command(cls=Command)
 @input_options(pairs=True)
 @click.option(
     "--text-pair", type=TEXT, metavar="TEXT", help="The second text, for models of text pairs."

@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from llmcli.cli.command import Command
 from llmcli.cli.evaluate import follow, require_all_rows
 from llmcli.cli.options.evaluation import evaluation_options
 from llmcli.cli.options.model import model_options
 from llmcli.cli.reports import comparison_text
 from llmcli.cli.row_command import RowCommand
+from llmcli.cli.types import INPUT_PATH
 from llmcli.errors import UsageError
 from llmcli.spec.evaluation import EvaluateOptions
 
@@ -17,9 +19,9 @@ if TYPE_CHECKING:
     from llmcli.evaluation.predictions import Predictions
 
 
-@click.command()
-@click.argument("a")
-@click.argument("b")
+@click.command(cls=Command)
+@click.argument("a", type=INPUT_PATH)
+@click.argument("b", type=INPUT_PATH)
 @evaluation_options(model_options(named=False))
 @click.option(
     "--rows",

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from llmcli.cli.kept_inputs import CONFIG
 from llmcli.errors import InputError
 
 Defaults = dict[str, Any]
@@ -25,6 +26,7 @@ def config_option(root: click.Group) -> click.Option:
 
     def apply(ctx: click.Context, option: click.Parameter, path: str | None) -> None:
         if path is not None:
+            ctx.meta[CONFIG] = path
             defaults = _read(root, Path(path)).get(str(ctx.info_name), {})
             ctx.default_map = {**(ctx.default_map or {}), **defaults}
 

@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from llmcli.cli.command import Command
 from llmcli.cli.options.gather import gather, is_given
 from llmcli.cli.options.input import input_options
 from llmcli.cli.options.model import ENCODER, model_options
 from llmcli.cli.options.rows import row_options
 from llmcli.cli.row_command import RowCommand
-from llmcli.cli.types import POSITIVE, TEXT
+from llmcli.cli.types import INPUT_PATH, POSITIVE, TEXT
 from llmcli.cli.write_results import Display
 from llmcli.data.formats import FILE_FORMATS, suffix_of
 from llmcli.data.readers import read_rows
@@ -47,7 +48,7 @@ embed_options = gather(
 )
 
 
-@click.command()
+@click.command(cls=Command)
 @input_options()
 @model_options(ENCODER)
 @embed_options
@@ -61,6 +62,7 @@ embed_options = gather(
 )
 @click.option(
     "--query-file",
+    type=INPUT_PATH,
     metavar="FILE",
     help="Read queries from a file: a line each, or the field `query` of each row.",
 )

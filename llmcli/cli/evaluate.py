@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from llmcli.cli.command import Command
 from llmcli.cli.options.evaluation import baseline_options, evaluation_options
 from llmcli.cli.options.model import model_options
 from llmcli.cli.progress import Progress
 from llmcli.cli.reports import evaluation_text
 from llmcli.cli.row_command import RowCommand
+from llmcli.cli.types import INPUT_PATH
 from llmcli.errors import RowsFailed, UsageError
 from llmcli.spec.evaluation import EvaluateOptions
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from llmcli.evaluation.report import Report
 
 
-@click.command()
+@click.command(cls=Command)
 @evaluation_options(
     model_options(""),
     click.option(
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--predictions",
+    type=INPUT_PATH,
     metavar="FILE",
     help="Evaluate what llmcli classify, answer or translate wrote; no model is loaded. "
     "The expected values are in its rows, or in --input.",

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from llmcli.cli.command import Command
 from llmcli.cli.options.gather import gather
 from llmcli.cli.options.input import input_options
 from llmcli.cli.options.model import ENCODER, model_options
@@ -34,7 +35,7 @@ fill_options = gather(
 )
 
 
-@click.command()
+@click.command(cls=Command)
 @input_options()
 @model_options(ENCODER)
 @fill_options

@@ -13,6 +13,7 @@ from click.core import ParameterSource
 
 from llmcli.cli.checkup import checkup_text, estimate_text
 from llmcli.cli.colours import has_colours
+from llmcli.cli.command import Command
 from llmcli.cli.options.gather import gather
 from llmcli.cli.options.model import model_options
 from llmcli.cli.options.training import files_options, lora_options, training_options
@@ -61,7 +62,7 @@ mode_options = gather(
 )
 
 
-@click.command()
+@click.command(cls=Command)
 @training_options
 @files_options
 @lora_options

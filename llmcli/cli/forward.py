@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from llmcli.cli.command import Command
 from llmcli.cli.options.input import input_options
 from llmcli.cli.options.model import model_options
 from llmcli.cli.options.output import output_options, show_code_option
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from llmcli.tasks.forward import Forward
 
 
-@click.command()
+@click.command(cls=Command)
 @input_options()
 @model_options(engines=False)
 @click.option(
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     help="Show the N most likely tokens of each position.",
 )
 @show_code_option
-@output_options()
+@output_options(rows=True)
 def forward(source: InputOptions, model: ModelSpec, top: int, show_code: bool, out: Output) -> None:
     """Run a model once over TEXT and show what it predicts at each position.
 

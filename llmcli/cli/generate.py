@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from llmcli.cli.command import Command
 from llmcli.cli.options.decoding import chat_options, decoding_options, prompt_option
 from llmcli.cli.options.input import input_options
 from llmcli.cli.options.model import model_options
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from llmcli.inference.generation import Chunk
 
 
-@click.command()
+@click.command(cls=Command)
 @input_options()
 @prompt_option
 @model_options()

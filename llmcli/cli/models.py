@@ -5,16 +5,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from llmcli.cli.command import Command
 from llmcli.cli.options.model import offline_option, revision_option
 from llmcli.cli.options.output import output_options
 from llmcli.cli.output import Output, human_size
 from llmcli.cli.tables import show_table
+from llmcli.cli.types import INPUT_PATH, OUTPUT_PATH
 from llmcli.spec import ModelSpec
 
 if TYPE_CHECKING:
     from llmcli.tasks.models import ModelDetails
 
-model_argument = click.argument("model_id", metavar="MODEL")
+model_argument = click.argument("model_id", type=INPUT_PATH, metavar="MODEL")
 
 
 ALIASES = {"ls": "list", "remove": "rm"}
@@ -23,6 +25,8 @@ ALIASES = {"ls": "list", "remove": "rm"}
 
 class Models(click.Group):
     """The group of commands, which also takes the aliases."""
+
+    command_class = Command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         return super().resolve_command(ctx, [ALIASES.get(args[0], args[0]), *args[1:]])
@@ -175,7 +179,7 @@ def verify(model_id: str, revision: str | None, out: Output) -> None:
 
 @models.command()
 @model_argument
-@click.argument("folder", metavar="FOLDER")
+@click.argument("folder", type=OUTPUT_PATH, metavar="FOLDER")
 @revision_option
 @output_options()
 def convert(model_id: str, folder: str, revision: str | None, out: Output) -> None:

@@ -13,7 +13,13 @@ from llmcli.cli.colours import has_colours
 from llmcli.cli.flags import with_flags
 from llmcli.data.formats import FILE_FORMATS, OUTPUT_SUFFIXES
 from llmcli.data.records import Record, Render, print_to
-from llmcli.data.resumable_output import Done, Identity, Part, write_errors_explained
+from llmcli.data.resumable_output import (
+    Done,
+    Identity,
+    Part,
+    require_no_rows,
+    write_errors_explained,
+)
 from llmcli.data.writers import Layout, RecordWriter, open_writer
 from llmcli.errors import InputError, UsageError
 from llmcli.spec import FORMATS, Format, OutputOptions
@@ -63,6 +69,7 @@ class Output:
         """
         self._forms = forms
         self.resume = options.resume
+        self._restart = options.restart
         self.path = None if options.output in (None, "-") else Path(str(options.output))
         self.format: Format = options.format or self._format_of_path()
         self.quiet = options.quiet
@@ -75,6 +82,7 @@ class Output:
         self._check_format()
         if self.path is not None:
             self._check_path(self.path)
+            self._check_part(self.path, options)
 
     def _format_of_path(self) -> Format:
         if self.path is None:
@@ -111,6 +119,11 @@ class Output:
             raise InputError(f"cannot write {path}: no permission in {path.parent}")
         if self.format in FILE_FORMATS and _is_stream(path):
             raise InputError(f"cannot write {self.format} to {path}: it is not a regular file")
+
+    def _check_part(self, path: Path, options: OutputOptions) -> None:
+        """Find out before any work whether it would drop the rows of an earlier run."""
+        if not options.resume and not _is_stream(path):
+            require_no_rows(Path(os.path.realpath(path)), options.restart, options.can_resume)
 
     @property
     def is_for_reading(self) -> bool:
@@ -215,7 +228,8 @@ class Output:
                 yield stream
         else:
             target = Path(os.path.realpath(self.path))  # so that a link stays one
-            part = Part(target, identity() if identity is not None else None, self.resume)
+            run = identity() if identity is not None else None
+            part = Part(target, run, self.resume, restart=self._restart)
             if self.resume:
                 self._note_progress(part)
             try:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from llmcli.cli.file_names import missing_files
 from llmcli.cli.inputs import only_text, rows_of
 from llmcli.cli.output import Output
 from llmcli.cli.progress import Progress
@@ -41,6 +42,8 @@ class RowCommand:
 
     def rows(self, pair: str | None = None) -> Iterator[Row]:
         """The texts, one after another, each with the second text `pair`, if there is one."""
+        for name in missing_files(self.source.texts):
+            self.out.note(f"{name} is taken as a text: there is no such file, and -i reads files")
         return rows_of(self.source, pair)
 
     def only_text(self) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from llmcli.cli.colours import has_colours
+from llmcli.cli.command import Command
 from llmcli.cli.entity_marks import HtmlPage, coloured
 from llmcli.cli.options.gather import gather
 from llmcli.cli.options.input import input_options
@@ -16,6 +17,7 @@ from llmcli.cli.options.rows import row_options
 from llmcli.cli.output import Output
 from llmcli.cli.plain_tables import plain_table
 from llmcli.cli.row_command import RowCommand
+from llmcli.cli.types import OUTPUT_PATH
 from llmcli.cli.write_results import Display
 from llmcli.data.records import Record
 from llmcli.errors import RowsFailed
@@ -46,11 +48,16 @@ tag_options = gather(
 )
 
 
-@click.command()
+@click.command(cls=Command)
 @input_options()
 @model_options("")
 @tag_options
-@click.option("--html", metavar="FILE", help="Write a page with the entities marked, too.")
+@click.option(
+    "--html",
+    type=OUTPUT_PATH,
+    metavar="FILE",
+    help="Write a page with the entities marked, too.",
+)
 @row_options("window")
 def tag(command: RowCommand, options: TagOptions, html: str | None) -> None:
     """Tag TEXT: named entities, or whatever a token-classification model was trained on.

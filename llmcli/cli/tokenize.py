@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from llmcli.cli.colours import has_colours
+from llmcli.cli.command import Command
 from llmcli.cli.inputs import is_terminal
 from llmcli.cli.options.input import input_options
 from llmcli.cli.options.model import model_options
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 COLOURS = ("cyan", "yellow", "green", "magenta")
 
 
-@click.command()
+@click.command(cls=Command)
 @input_options()
 @model_options(runs=False)
 @click.option("--ids", "view", flag_value="ids", help="Print only token ids, one text per line.")
@@ -42,7 +43,7 @@ COLOURS = ("cyan", "yellow", "green", "magenta")
     default=True,
     help="Add the special tokens that the model expects around a text, such as [CLS] of BERT.",
 )
-@output_options()
+@output_options(rows=True)
 def tokenize(
     source: InputOptions, model: ModelSpec, view: str | None, special: bool, out: Output
 ) -> None:

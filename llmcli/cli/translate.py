@@ -2,6 +2,7 @@
 
 import click
 
+from llmcli.cli.command import Command
 from llmcli.cli.options.gather import gather
 from llmcli.cli.options.input import input_options
 from llmcli.cli.options.model import model_options
@@ -75,7 +76,7 @@ translate_options = gather(
 )
 
 
-@click.command()
+@click.command(cls=Command)
 @input_options()
 @model_options("")
 @translate_options

@@ -60,6 +60,18 @@ class Text(click.ParamType):  # type: ignore[type-arg]  # generic in new release
         return value
 
 
+class InputPath(click.ParamType):  # type: ignore[type-arg]  # generic in new releases alone
+    """The path of a file or folder that the command reads; a model may have a name instead."""
+
+    name = "file"
+
+
+class OutputPath(click.ParamType):  # type: ignore[type-arg]  # generic in new releases alone
+    """The path of a file or folder that the command writes."""
+
+    name = "file"
+
+
 class CommaList(Text):
     """Different texts, separated by commas."""
 
@@ -118,4 +130,6 @@ class BatchSize(click.IntRange):
 
 TEXT = Text()
 POSITIVE = Positive()
+INPUT_PATH = InputPath()
+OUTPUT_PATH = OutputPath()
 FRACTION = Real(0, 1, min_open=True)

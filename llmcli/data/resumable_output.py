@@ -17,7 +17,7 @@ from typing import IO, Any
 
 from llmcli.data.records import Record, Render, is_error, to_json
 from llmcli.data.writers import write_file
-from llmcli.errors import InputError
+from llmcli.errors import InputError, UsageError
 from llmcli.spec import Format
 from llmcli.system.locks import lock
 
@@ -39,13 +39,17 @@ class Done:
 class Part:
     """FILE.part, written record by record."""
 
-    def __init__(self, target: Path, identity: Identity | None, resume: bool) -> None:
+    def __init__(
+        self, target: Path, identity: Identity | None, resume: bool, *, restart: bool | None = False
+    ) -> None:
         """identity: of this run; None: the run cannot be resumed.
 
-        Raises InputError if the part was written by a different run, or is being written by one.
+        restart: drop the rows of an earlier run; None: as False, where no setting says so.
+        Raises InputError if the part was written by a different run, or is being written by one;
+        UsageError if it holds finished rows, and neither `resume` nor `restart` is set.
         """
         self._target = target
-        self._path = target.with_name(target.name + ".part")
+        self._path = part_of(target)
         self._journal = target.with_name(target.name + ".part.json")
         self.after = 0
         """Rows up to this number are in the part."""
@@ -58,6 +62,7 @@ class Part:
             self._file = self._open()
             os.truncate(self._path, self._count())
         else:
+            require_no_rows(target, restart, identity is not None)
             self._file = self._begin(identity)
 
     @property
@@ -130,7 +135,7 @@ class Part:
         if not isinstance(content, dict):
             raise InputError(
                 f"cannot resume {self._path}: {self._journal.name}, which says how it was made, "
-                "is missing or damaged; leave out `resume` to start over"
+                "is missing or damaged; `restart` in place of `resume` starts over"
             )
         return content
 
@@ -142,22 +147,14 @@ class Part:
             if identity.get(name) != before.get(name):
                 change = _change(name, before.get(name), identity.get(name))
                 raise InputError(
-                    f"cannot resume {self._path}: {change}; leave out `resume` to start over"
+                    f"cannot resume {self._path}: {change}; `restart` in place of `resume` starts "
+                    "over"
                 )
         self.drawn = journal.get("drawn", {})
 
     def _open(self) -> IO[bytes]:
         """Open the part, and keep other runs out of it."""
-        with write_errors_explained(self._path):
-            file = self._path.open("ab")
-        try:
-            lock(file)
-        except OSError:
-            file.close()
-            raise InputError(
-                f"another run is writing {self._path}: wait for it, or stop it"
-            ) from None
-        return file
+        return _open_locked(self._path)
 
     def _count(self) -> int:
         """Count the rows that were done, except the last, which may be incomplete.
@@ -186,6 +183,44 @@ class Part:
     def _records(self) -> Iterator[Record]:
         with self._path.open("rb") as file:
             yield from map(json.loads, file)
+
+
+def part_of(target: Path) -> Path:
+    """The path of the part of an output file."""
+    return target.with_name(target.name + ".part")
+
+
+def require_no_rows(target: Path, restart: bool | None, can_resume: bool) -> None:
+    """Raise UsageError if the part of an output file holds rows that a new run would drop.
+
+    restart: they may be dropped; None: as False, where no setting says so. can_resume: the new
+    run could be resumed.
+    """
+    path = part_of(target)
+    if restart or not path.exists() or not path.stat().st_size:
+        return
+    _open_locked(path).close()
+    with path.open("rb") as file:
+        is_ours = file.read(1) == b"{"
+    rows = sum(1 for _ in _whole_lines(path))
+    if not is_ours:
+        raise UsageError(f"{path}, where the results would grow, is another file: move it away")
+    if rows:
+        cure = "remove it to start over" if restart is None else "`restart` starts over"
+        cure = f"`resume` continues that run, {cure}" if can_resume else cure
+        noun = "row" if rows == 1 else "rows"
+        raise UsageError(f"{path} holds {rows:,} finished {noun} of an earlier run: {cure}")
+
+
+def _open_locked(path: Path) -> IO[bytes]:
+    with write_errors_explained(path):
+        file = path.open("ab")
+    try:
+        lock(file)
+    except OSError:
+        file.close()
+        raise InputError(f"another run is writing {path}: wait for it, or stop it") from None
+    return file
 
 
 def _whole_lines(path: Path) -> Iterator[tuple[bytes, Record]]:

@@ -182,3 +182,7 @@ class OutputOptions:
     verbose: bool = False
     resume: bool = False
     """Continue an interrupted run."""
+    restart: bool | None = None
+    """Drop the rows that an interrupted run has left; None: the command has no such setting."""
+    can_resume: bool = False
+    """The run is one that `resume` could continue."""

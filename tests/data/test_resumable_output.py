@@ -5,7 +5,7 @@ import json
 import pytest
 
 from llmcli.data.resumable_output import Part
-from llmcli.errors import InputError
+from llmcli.errors import InputError, UsageError
 
 RUN = {"llmcli": "classify", "--top": 3}
 
@@ -65,5 +65,34 @@ def test_a_journal_that_is_none_is_damaged(tmp_path, content):
     target = tmp_path / "out.jsonl"
     interrupted(target, {"row": 1})
     (tmp_path / "out.jsonl.part.json").write_text(content)
-    with pytest.raises(InputError, match="missing or damaged; leave out `resume` to start over"):
+    with pytest.raises(InputError, match="missing or damaged; `restart` in place of"):
         Part(target, RUN, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("identity", "cure"),
+    [
+        (RUN, "`resume` continues that run, `restart` starts over"),
+        (None, ": `restart` starts over"),
+    ],
+)
+def test_finished_rows_are_dropped_only_if_that_is_asked_for(tmp_path, identity, cure):
+    target = tmp_path / "out.jsonl"
+    interrupted(target, {"row": 1}, {"row": 2})
+    with pytest.raises(UsageError, match=f"holds 2 finished rows of an earlier run.*{cure}"):
+        Part(target, identity, resume=False)
+    assert len((tmp_path / "out.jsonl.part").read_text().splitlines()) == 2
+    part = Part(target, identity, resume=False, restart=True)
+    assert not part.leave() and list(tmp_path.iterdir()) == []
+
+
+def test_half_a_row_is_no_finished_row(tmp_path):
+    (tmp_path / "out.jsonl.part").write_text('{"row": 1, "te')
+    assert not Part(tmp_path / "out.jsonl", RUN, resume=False).leave()
+
+
+def test_a_file_that_only_has_the_name_of_a_part_is_kept(tmp_path):
+    (tmp_path / "out.jsonl.part").write_text("a download\n")
+    with pytest.raises(UsageError, match="is another file: move it away"):
+        Part(tmp_path / "out.jsonl", RUN, resume=False)
+    assert (tmp_path / "out.jsonl.part").read_text() == "a download\n"

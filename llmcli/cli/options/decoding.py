@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from llmcli.cli.options.gather import Command, Option, add_options, gather
-from llmcli.cli.types import FRACTION, POSITIVE, OrOff, Real
+from llmcli.cli.types import FRACTION, INPUT_PATH, POSITIVE, OrOff, Real
 from llmcli.spec import Chat, Decoding, InputOptions
 
 repetition_options: list[Option] = [
@@ -106,6 +106,7 @@ _decoding_options = gather(
         ),
         click.option(
             "--assist",
+            type=INPUT_PATH,
             metavar="lookup|MODEL",
             help="Speculative decoding: the same greedy text, faster. Tokens are guessed from the "
             "text itself (lookup), or by a smaller MODEL.",
@@ -121,6 +122,7 @@ chat_options = gather(
         click.option("-s", "--system", metavar="TEXT", help="System message; implies --chat."),
         click.option(
             "--chat-template",
+            type=INPUT_PATH,
             metavar="NAME|FILE",
             help="One of the model's chat templates, or a file with one; implies --chat.",
         ),

@@ -12,7 +12,7 @@ from llmcli.cli.options.gather import Command, Option, gather
 from llmcli.cli.options.input import file_options
 from llmcli.cli.options.output import output_options
 from llmcli.cli.row_command import RowCommand
-from llmcli.cli.types import POSITIVE
+from llmcli.cli.types import INPUT_PATH, POSITIVE
 from llmcli.spec import BatchOptions, Format, InputOptions, files_of
 from llmcli.spec.evaluation import (
     EVALUATION_TASKS,
@@ -53,6 +53,7 @@ source_options = gather(
         click.option(
             "-i",
             "--input",
+            type=INPUT_PATH,
             metavar="FILE",
             help="Rows with expected values: .jsonl, .json, .csv, .tsv, .parquet, SQuAD's .json; "
             "for causal-lm, .txt or stdin (-) is one text.",
@@ -156,6 +157,7 @@ baseline_options: list[Option] = [
     ),
     click.option(
         "--baseline-train",
+        type=INPUT_PATH,
         metavar="FILE",
         help="Text to train the n-grams on.  [default: the other four fifths of --input]",
     ),

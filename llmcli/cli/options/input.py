@@ -5,8 +5,9 @@ from typing import Any
 
 import click
 
+from llmcli.cli.file_names import refuse_file
 from llmcli.cli.options.gather import Option, gather
-from llmcli.cli.types import POSITIVE
+from llmcli.cli.types import INPUT_PATH, POSITIVE
 from llmcli.spec import INPUT_FORMATS, QUOTINGS, InputOptions
 
 file_options: list[Option] = [
@@ -45,10 +46,11 @@ def input_options(*columns: str, argument: str = "TEXT", pairs: bool = False) ->
     """
     names = columns or ("text",)
     options: list[Option] = [
-        click.argument("texts", nargs=-1, metavar=f"[{argument}]..."),
+        click.argument("texts", nargs=-1, metavar=f"[{argument}]...", callback=refuse_file("-i")),
         click.option(
             "-i",
             "--input",
+            type=INPUT_PATH,
             metavar="FILE",
             help="Read texts from a .txt, .jsonl, .json, .csv, .tsv or .parquet file, one per "
             "row; - is stdin.",

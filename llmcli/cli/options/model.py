@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import click
 
 from llmcli.cli.options.gather import Option, gather
-from llmcli.cli.types import DtypeChoice
+from llmcli.cli.types import INPUT_PATH, DtypeChoice
 from llmcli.errors import ModelNotFound
 from llmcli.spec import DTYPES, ENGINES, ModelSpec
 
@@ -85,6 +85,7 @@ def _name_option(default: str) -> Option:
         "--model",
         "model_id",
         envvar="LLMCLI_MODEL",
+        type=INPUT_PATH,
         metavar="MODEL",
         callback=_require_name,
         help="Starter model, local folder, GGUF file or Hugging Face Hub id."

@@ -6,24 +6,54 @@ from typing import Any
 import click
 
 from llmcli.cli.options.gather import Command, Option, add_options
+from llmcli.cli.types import OUTPUT_PATH
 from llmcli.spec import FORMATS, Format, InputOptions, OutputOptions
 
 show_code_option = click.option(
     "--show-code", is_flag=True, help="Print the transformers script that does the same."
 )
-resume_option = click.option(
+resume_option: Option = click.option(
     "--resume", is_flag=True, help="Continue an interrupted run: same command, same FILE."
 )
+row_options: list[Option] = [
+    click.option(
+        "--restart", is_flag=True, help="Drop the rows that an interrupted run has left, and begin."
+    ),
+]
 
 
-def output_options(forms: tuple[Format, ...] = FORMATS, *, resumes: bool = False) -> Option:
-    """Add the options for results, --resume too if the command `resumes`; pass on `out`.
+def output_options(
+    forms: tuple[Format, ...] = FORMATS, *, rows: bool = False, resumes: bool = False
+) -> Option:
+    """Add the options for results, and pass them on as `out`.
 
-    forms: the formats that the command can write.
+    forms: the formats that the command can write. rows: the results are those of rows of text.
+    resumes: an interrupted run can be continued.
     """
-    options: list[Option] = [
+    own: list[Option] = [resume_option] * resumes
+    options = [*own, *row_options * rows, *_result_options(forms)]
+
+    def decorate(command: Command) -> Command:
+        @wraps(command)
+        def with_output(*args: Any, **values: Any) -> None:
+            gathered = _gathered(values, resumes)
+            from llmcli.cli.output import Output
+
+            command(*args, out=Output(gathered, forms), **values)
+
+        return add_options(with_output, options)
+
+    return decorate
+
+
+def _result_options(forms: tuple[Format, ...]) -> list[Option]:
+    return [
         click.option(
-            "-o", "--output", metavar="FILE", help="Write results to FILE, complete or not at all."
+            "-o",
+            "--output",
+            type=OUTPUT_PATH,
+            metavar="FILE",
+            help="Write results to FILE, complete or not at all.",
         ),
         click.option(
             "--format",
@@ -34,27 +64,26 @@ def output_options(forms: tuple[Format, ...] = FORMATS, *, resumes: bool = False
         click.option("-q", "--quiet", is_flag=True, help="Print only results."),
         click.option("-v", "--verbose", is_flag=True, help="Report what was chosen, and why."),
     ]
-    if resumes:
-        options.insert(0, resume_option)
 
-    def decorate(command: Command) -> Command:
-        @wraps(command)
-        def with_output(*args: Any, as_json: bool, format: Any, **values: Any) -> None:
-            if as_json and format not in (None, "json"):
-                raise click.UsageError(f"--json and --format {format} contradict each other")
-            names = ("output", "quiet", "verbose", "resume")
-            own = {name: values.pop(name) for name in names if name in values}
-            options = OutputOptions("json" if as_json else format, **own)
-            _check_name(options.output)
-            if options.resume:
-                _check_resume(values["source"], options.output)
-            from llmcli.cli.output import Output
 
-            command(*args, out=Output(options, forms), **values)
+def _gathered(values: dict[str, Any], resumes: bool) -> OutputOptions:
+    """The output options among the values of all options, which lose them.
 
-        return add_options(with_output, options)
-
-    return decorate
+    Raises click.UsageError for options that contradict each other.
+    """
+    form, as_json = values.pop("format"), values.pop("as_json")
+    if as_json and form not in (None, "json"):
+        raise click.UsageError(f"--json and --format {form} contradict each other")
+    names = ("output", "quiet", "verbose", "resume", "restart")
+    own = {name: values.pop(name) for name in names if name in values}
+    can_resume = resumes and values["source"].input not in (None, "-")
+    options = OutputOptions("json" if as_json else form, can_resume=can_resume, **own)
+    _check_name(options.output)
+    if options.resume and options.restart:
+        raise click.UsageError("--resume and --restart contradict each other")
+    if options.resume:
+        _check_resume(values["source"], options.output)
+    return options
 
 
 def _check_name(output: str | None) -> None:

@@ -30,7 +30,7 @@ def row_options(
             shared = {name: values.pop(name) for name in names}
             command(RowCommand(**shared), **values)
 
-        with_output = output_options(forms, resumes=True)(with_row_command)
+        with_output = output_options(forms, rows=True, resumes=True)(with_row_command)
         return batch_options(overflow, choices=choices)(show_code_option(with_output))
 
     return decorate

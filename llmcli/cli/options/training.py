@@ -7,7 +7,7 @@ import click
 from llmcli.cli.options.gather import Option, gather
 from llmcli.cli.options.input import file_options
 from llmcli.cli.options.model import special_option
-from llmcli.cli.types import DtypeChoice, comma_list
+from llmcli.cli.types import INPUT_PATH, OUTPUT_PATH, DtypeChoice, comma_list
 from llmcli.spec import DTYPES, FileOptions
 from llmcli.spec.training import SCHEDULES, LoraOptions, Training
 from llmcli.tasks.finetune import training_tasks
@@ -38,22 +38,38 @@ DATA: list[Option] = [
     click.option(
         "--train",
         multiple=True,
+        type=INPUT_PATH,
         metavar="FILE",
         help="Training data: .txt (one document), .jsonl .json .csv .tsv .parquet, SQuAD's .json, "
         "also as .gz, .xz or .bz2. May be repeated.",
     ),
     click.option(
         "--parts",
+        type=INPUT_PATH,
         metavar="FILE",
         help="Train several tasks on one body: a YAML list of them, in place of --train.",
     ),
-    click.option("-o", "--output", metavar="DIR", default="", help="Folder of the new model."),
+    click.option(
+        "-o",
+        "--output",
+        type=OUTPUT_PATH,
+        metavar="DIR",
+        default="",
+        help="Folder of the new model.",
+    ),
     click.option(
         "--from-scratch",
+        type=INPUT_PATH,
         metavar="CONFIG",
         help="Start with a new model of this configuration (JSON), and a new tokenizer.",
     ),
-    click.option("--eval", multiple=True, metavar="FILE", help="Validation data. May be repeated."),
+    click.option(
+        "--eval",
+        multiple=True,
+        type=INPUT_PATH,
+        metavar="FILE",
+        help="Validation data. May be repeated.",
+    ),
     _number(
         "--eval-fraction",
         "Without --eval: hold out this fraction of the training rows.  [default: 0.1; of text, "
@@ -78,6 +94,7 @@ DATA: list[Option] = [
     ),
     click.option(
         "--chat-template",
+        type=INPUT_PATH,
         metavar="NAME|FILE",
         help="With --chat: one of the model's chat templates, or a file; it is saved with the "
         "new model.",
@@ -115,7 +132,10 @@ STEPS: list[Option] = [
         help="Do not train: body, embeddings, a number of lower layers, or parts of weight names.",
     ),
     click.option(
-        "--init-from", metavar="MODEL", help="Take weights that would be new from this model."
+        "--init-from",
+        type=INPUT_PATH,
+        metavar="MODEL",
+        help="Take weights that would be new from this model.",
     ),
     click.option(
         "--group-by-length/--no-group-by-length",
