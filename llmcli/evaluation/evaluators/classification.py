@@ -12,7 +12,8 @@ from llmcli.evaluation.evaluators.base import SavedPairs
 from llmcli.evaluation.evaluators.labelled_rows import LabelledRowsEvaluator
 from llmcli.evaluation.examples import Example, Prediction
 from llmcli.evaluation.fields import listed_labels
-from llmcli.evaluation.labels import Labels, label_text
+from llmcli.evaluation.label_names import Labels
+from llmcli.evaluation.labels import label_text
 from llmcli.evaluation.metrics.calibration import BINS, calibration_bins
 from llmcli.evaluation.metrics.classification import class_scores, macro_f1
 from llmcli.evaluation.predictions import ModelRun, Predictions
@@ -85,10 +86,14 @@ class ClassificationEvaluator(LabelledRowsEvaluator):
 
 def _with_labels(predictions: Predictions, labels: Labels, options: EvaluateOptions) -> Predictions:
     """Replace expected labels by the model's names for them; a row with another label fails."""
+    expected_labels = list(dict.fromkeys(example.expected for example in predictions.examples))
+    renamed = [(label_text(old, "`label_map`"), new) for old, new in options.label_map]
+    matched = labels.match(expected_labels, renamed)
+    predictions.notes += [matched.note] if matched.note else []
     examples = []
     for example in predictions.examples:
         try:
-            expected = labels.find(example.expected, options.label_map)
+            expected = matched.find(example.expected)
         except InputError as error:
             predictions.fail(example.number, str(error))
         else:
