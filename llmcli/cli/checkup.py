@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from llmcli.cli.flags import with_flags
 from llmcli.cli.output import human_size
 from llmcli.cli.plain_tables import plain_table
 from llmcli.cli.progress import clock
@@ -88,7 +89,8 @@ def _problems(problems: "tuple[Problem, ...]", brief: Callable[[str], str]) -> s
     lines = [f"cannot be used: {len(problems):,}"]
     for problem in problems[:SHOWN]:
         place = brief(f"{problem.file}, {problem.place}" if problem.place else problem.file)
-        lines.append(f"  {place}: {problem.reason}" if place else f"  {problem.reason}")
+        reason = with_flags(problem.reason)
+        lines.append(f"  {place}: {reason}" if place else f"  {reason}")
     if len(problems) > SHOWN:
         lines.append(f"  ... and {len(problems) - SHOWN:,} more: --json has all")
     return "\n".join(lines)
@@ -99,7 +101,8 @@ def _findings(findings: "tuple[Finding, ...]", brief: Callable[[str], str]) -> s
     there = [finding for finding in findings if finding.count]
     for finding in sorted(there, key=lambda finding: not finding.is_problem):
         lines.append(
-            f"{'problem' if finding.is_problem else 'warning'}: {finding.count:,} {finding.text}"
+            f"{'problem' if finding.is_problem else 'warning'}: {finding.count:,} "
+            f"{with_flags(finding.text)}"
         )
         lines += [f"  {brief(place)}" for place in finding.places[:SHOWN_PLACES]]
         lines += ["  ..."] * (len(finding.places) > SHOWN_PLACES)

@@ -61,7 +61,8 @@ def classify(command: RowCommand, text_pair: str | None, options: ClassifyOption
 
     Any sequence-classification checkpoint works; its configuration says whether the scores are
     softmax or sigmoid. With --labels, which may be any words, no training is needed. If a text is
-    too long for the model, it is read in windows, and their scores are averaged.
+    too long for the model, it is read in windows, and their scores are averaged. Of a regression,
+    the score is the number that it computes.
 
     \b
       llmcli classify "What a wonderful film!"
@@ -80,13 +81,30 @@ def classify(command: RowCommand, text_pair: str | None, options: ClassifyOption
     if command.source.input is not None and text_pair is not None:
         raise click.UsageError("--text-pair goes with TEXT; for a file, give --column twice")
     rows = command.rows(text_pair)
-    from llmcli.tasks.classify import classify, load
+    from llmcli.tasks.classify import classify, computes_numbers, load
 
+    loaded = command.load(load, options)
+    show = _show_number if computes_numbers(loaded) else _show
     display = Display(
-        as_text=lambda record: _line(record, 1 if options.top is None else options.top),
-        show=_show if command.shows_results else None,
+        as_text=_number_line
+        if computes_numbers(loaded)
+        else lambda record: _line(record, 1 if options.top is None else options.top),
+        show=show if command.shows_results else None,
     )
-    command.run(classify, command.load(load, options), rows, options, display)
+    command.run(classify, loaded, rows, options, display)
+
+
+def _number_line(record: Record) -> str:
+    """The number that a regression computes; of several, each with its name."""
+    scores = record["scores"]
+    if len(scores) == 1:
+        return f"{scores[0]['score']:.4f}"
+    return "\t".join(f"{output['label']}\t{output['score']:.4f}" for output in scores)
+
+
+def _show_number(result: "Classification", out: Output) -> None:
+    """What a regression computes, without the bars of probabilities."""
+    out.line(_number_line(result.to_dict()))
 
 
 def _line(record: Record, count: int) -> str:

@@ -77,9 +77,9 @@ def finetune(
 ) -> None:
     """Train a model on your files: from a checkpoint (-m), or --from-scratch.
 
-    Language models, classifiers, taggers, models that answer, fill in or translate. Checkpoints
-    are written as it runs. Ctrl-C saves another one; the same command with --resume continues
-    from there. All settings can stand in a YAML file.
+    Language models, classifiers, taggers, models that rate, answer, fill in or translate.
+    Checkpoints are written as it runs. Ctrl-C saves another one; the same command with --resume
+    continues from there. All settings can stand in a YAML file.
 
     \b
       llmcli finetune -m gpt2 --train novel.txt -o my-gpt2

@@ -42,6 +42,8 @@ def _command(tag: str, training: Training) -> str:
     'llmcli translate -m \\'my model\\' "a text" -t fr'
     """
     command = f"llmcli {COMMANDS[tag].format(shlex.quote(training.output))}"
+    if tag == "text-classification" and len(training.columns) > 1:
+        command += ' --text-pair "another text"'
     if tag == "text-generation" and training.chat:
         command += " --chat"
     if tag == "translation" and training.to_lang:

@@ -1,8 +1,9 @@
 """Questions with their contexts and known answers: SQuAD's JSON, or a question a row."""
 
 import json
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from llmcli.data.formats import input_format
@@ -28,6 +29,23 @@ class Answer:
         """True if the context has exactly this text at `start`."""
         return self.start is not None and context.startswith(self.text, self.start)
 
+    def place_in(self, context: str) -> int | None:
+        """Where the context has this text, in characters; None if nowhere.
+
+        At `start`, in characters, in UTF-16 units (JavaScript, Java) or in UTF-8 bytes, whichever
+        fits; else the occurrence that is nearest to `start`; without `start` the first one.
+
+        >>> Answer("tower", 34).place_in("The old tower leans. The tower of Blackpool")
+        25
+        """
+        given = self.start or 0
+        if self.start is not None:
+            for start in (given, *_other_units(context, given)):
+                if context.startswith(self.text, start):
+                    return start
+        places = occurrences(self.text, context)
+        return min(places, key=lambda place: abs(place - given), default=None)
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -42,6 +60,43 @@ class Question:
     """All correct answers; empty if the context has no answer (SQuAD 2)."""
     fields: Object = field(default_factory=dict)
     """The file's other fields: the article's title, or other columns."""
+    place: str = field(default="", compare=False)
+    """The file and the place in it, for messages."""
+
+    @property
+    def where(self) -> str:
+        """The question's place, as error messages name it."""
+        return self.place or f"question {self.id}"
+
+
+def occurrences(text: str, context: str) -> list[int]:
+    """All places of a text in a context, in characters.
+
+    >>> occurrences("aa", "aaab aa")
+    [0, 1, 5]
+    """
+    places = []
+    at = context.find(text)
+    while at >= 0 and text:
+        places.append(at)
+        at = context.find(text, at + 1)
+    return places
+
+
+def _other_units(context: str, start: int) -> list[int]:
+    """A place in UTF-16 units and in UTF-8 bytes as one in characters, where it is one.
+
+    >>> _other_units("an \U0001f600 or é, so", 9), _other_units("plain", 2)
+    ([8, 6], [2, 2])
+    """
+    places = []
+    for encoding, size in (("utf-16-le", 2), ("utf-8", 1)):
+        before = context.encode(encoding, "surrogatepass")[: start * size]
+        try:
+            places.append(len(before.decode(encoding)))
+        except UnicodeDecodeError:  # inside a character
+            continue
+    return places
 
 
 def read_questions(path: str, files: FileOptions = AS_WRITTEN) -> Iterator[Question]:
@@ -69,9 +124,13 @@ def each_question(
     Raises InputError if the whole file cannot be used.
     """
     if is_squad_json(path, files):
-        yield from _nested(path, _read_json(path, files))
+        questions = _nested(path, _read_json(path, files))
     else:
-        yield from _flat(path, files)
+        questions = _flat(path, files)
+    for place, question in questions:
+        if isinstance(question, Question):
+            question = replace(question, place=f"{path}, {place}")
+        yield place, question
 
 
 def is_squad_json(path: str, files: FileOptions = AS_WRITTEN) -> bool:
@@ -122,7 +181,7 @@ def _of_paragraph(paragraph: Object, before: int, title: Object) -> Iterator[Que
     for number, entry in enumerate(questions, before + 1):
         try:
             yield Question(
-                id=str(entry.get("id", number)),
+                id=_id(entry, number),
                 question=_text(entry, "question"),
                 context=context,
                 answers=_listed(entry.get("answers"), context),
@@ -145,6 +204,12 @@ def _text(source: Object, name: str) -> str:
     return value
 
 
+def _id(source: Object, number: int) -> str:
+    """The id of a question; its number where the file has none, or an empty one."""
+    value = source.get("id")
+    return str(number if value is None or not str(value).strip() else value)
+
+
 OWN = ("id", "question", "context", "answers", "answer", "answer_start", "is_impossible")
 
 
@@ -161,7 +226,7 @@ def _of_row(row: Row) -> Question:
         raise InputError(row.error)
     fields = row.fields
     return Question(
-        id=str(fields.get("id", row.number)),
+        id=_id(fields, row.number),
         question=_text(fields, "question"),
         context=_text(fields, "context"),
         answers=_answers(fields),
@@ -218,6 +283,8 @@ def _zipped(value: Object) -> list[Object]:
 
 
 def _listed(value: Any, context: str | None) -> tuple[Answer, ...]:
+    if value is None:
+        return ()
     if not isinstance(value, list):
         raise InputError("'answers' is not a list")
     answers = []
@@ -226,17 +293,21 @@ def _listed(value: Any, context: str | None) -> tuple[Answer, ...]:
         start = item.get("answer_start") if isinstance(item, dict) else None
         if not isinstance(text, str):
             raise InputError(f"an answer is not text but {text!r}")
+        if not text.strip():  # no answer, as some files write it
+            continue
         answers.append(Answer(text, _start(start, context)))
     return tuple(answers)
 
 
 def _start(value: Any, context: str | None) -> int | None:
-    if value in (None, ""):
+    """A position in the context, in any unit: bytes may be more than characters."""
+    if value in (None, "") or (isinstance(value, float) and math.isnan(value)):
         return None
     try:
-        start = int(value)
+        start = float(value)
     except (TypeError, ValueError):
-        start = -1
-    if isinstance(value, float) or start < 0 or (context is not None and start > len(context)):
+        start = -1.0
+    end = math.inf if context is None else len(context.encode("utf-8", "surrogatepass"))
+    if isinstance(value, bool) or not start.is_integer() or not 0 <= start <= end:
         raise InputError(f"answer_start {value!r} is not a position in the context")
-    return start
+    return int(start)

@@ -44,14 +44,15 @@ def texts_of(value: Any, column: str, place: str) -> tuple[str, ...]:
     return (text_of(value, column, place),)
 
 
-def number_of(value: Any, column: str, place: str) -> float:
+def number_of(value: Any, column: str, place: str = "") -> float:
     """A finite number, or a text that spells one.
 
     Raises InputError, which begins with `place`, for another value.
     """
-    number = _finite(value)
+    number = None if "_" in str(value) else _finite(value)
     if isinstance(value, bool) or number is None:
-        raise InputError(f"{place}: {column!r} is not a number but {shown(value)}")
+        prefix = f"{place}: " if place else ""
+        raise InputError(f"{prefix}{column!r} is not a number but {shown(value)}")
     return number
 
 

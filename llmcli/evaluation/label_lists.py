@@ -67,7 +67,7 @@ def separator_of(cells: Iterable[Any]) -> Separator:
             seen.update(sign for sign in SEPARATORS if sign in cell)
     for sign in (";", "|"):
         if sign in seen:
-            return sign  # type: ignore[return-value]
+            return sign
     return ","
 
 

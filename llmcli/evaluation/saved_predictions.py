@@ -1,13 +1,16 @@
 """Saved predictions: records that the commands wrote with -o, or {id: answer} as SQuAD has it."""
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from llmcli.data.formats import input_format
 from llmcli.data.readers import read_rows
 from llmcli.data.rows import Row
 from llmcli.data.text_files import open_text, start_of
+from llmcli.errors import InputError
+from llmcli.evaluation.fields import shown
+from llmcli.evaluation.labels import label_text
 from llmcli.spec import FileOptions
 
 
@@ -29,16 +32,68 @@ def read_saved(path: str) -> Iterator[Row]:
             yield _as_input_row(record)
 
 
-def match(rows: Iterable[Row], records: Iterable[Row]) -> Iterator[tuple[Row, Row | None]]:
-    """Rows with the saved prediction of the same id or, without ids, of the same number."""
-    records = list(records)
-    by_id = {str(record.fields["id"]): record for record in records if "id" in record.fields}
-    by_number = {record.number: record for record in records}
+def match(rows: Iterable[Row], records: Iterable[Row], limit: int | None = None) -> "Matches":
+    """Rows, each with its saved prediction. limit: the rows are only so many of their file.
+
+    By id where each row and each record has one of its own; else by the number of the input's row
+    that the commands write as `row`; without that by their order. Raises InputError where this
+    does not work out: a record for a row that has another text, or not as many records as rows.
+    """
+    rows = list(rows)
+    records = [record for record in records if record.fields]  # the others cannot be read
+    ids, own = _ids(rows), _ids(records)
+    has_ids = any("id" in row.fields for row in rows) and any("id" in r.fields for r in records)
+    if ids is not None and own is not None:
+        by_id = dict(zip(own, records, strict=True))
+        return Matches([(row, by_id.get(key)) for row, key in zip(rows, ids, strict=True)])
+    if all("row" in record.fields for record in records):
+        by_number = {record.number: record for record in records}
+        pairs = [(row, by_number.get(row.number)) for row in rows]
+        way = "the number of the row"
+    elif len(rows) == len(records[:limit]):
+        pairs = list(zip(rows, records, strict=False))
+        way = "their order"
+    else:
+        raise InputError(
+            f"{len(records):,} predictions for {len(rows):,} rows, without `row` and without an "
+            "`id` of each that says which is whose"
+        )
+    _require_same_texts(pairs)
+    why = "ids are missing, empty or repeated: " if has_ids else ""
+    return Matches(pairs, f"{why}predictions are matched by {way}" if has_ids else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """Rows, each with its saved prediction; None where it has none."""
+
+    pairs: list[tuple[Row, Row | None]]
+    note: str = ""
+    """A choice that the user should know of."""
+
+
+def _ids(rows: Sequence[Row]) -> list[str] | None:
+    """The ids of rows as text; None unless each has one, and no two the same."""
+    ids = []
     for row in rows:
-        if "id" in row.fields and by_id:
-            yield row, by_id.get(str(row.fields["id"]))
-        else:
-            yield row, by_number.get(row.number)
+        if row.error is not None and not row.fields:  # it cannot be read, and fails by itself
+            ids.append(f"\0{row.number}")
+            continue
+        try:
+            ids.append(label_text(row.fields.get("id")))
+        except InputError:
+            return None
+    return ids if len(set(ids)) == len(ids) else None
+
+
+def _require_same_texts(pairs: Iterable[tuple[Row, Row | None]]) -> None:
+    for row, record in pairs:
+        texts = (row.text, record.text) if record is not None else ("", "")
+        if all(texts) and texts[0].split() != texts[1].split():
+            raise InputError(
+                f"{row.where} is {shown(texts[0])}, but the prediction that belongs to it is for "
+                f"{shown(texts[1])}: give both files the same rows, or each row an `id`"
+            )
 
 
 def _as_input_row(record: Row) -> Row:

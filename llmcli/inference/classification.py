@@ -11,6 +11,7 @@ from llmcli.data.records import Record
 from llmcli.data.results import Result, record_of
 from llmcli.data.rows import Failure, Row
 from llmcli.engines.base import Loaded
+from llmcli.errors import UsageError
 from llmcli.inference.batches import Job
 from llmcli.inference.encoding import Fitting, Window, collate, encode_rows, input_limit, pad_token
 from llmcli.spec import Overflow
@@ -107,14 +108,22 @@ def label_names(loaded: Loaded) -> list[str]:
     return [str(config.id2label.get(at, f"LABEL_{at}")) for at in range(config.num_labels)]
 
 
+def is_regression(loaded: Loaded) -> bool:
+    """True for a model that computes numbers, not labels."""
+    return bool(loaded.config.problem_type == "regression")
+
+
 def activation(loaded: Loaded, multi_label: bool) -> Callable[[Floats], Floats]:
     """The function from logits (B, L) to scores: softmax over the classes, or sigmoid of each.
 
     multi_label: sigmoid, whatever the checkpoint says. Otherwise the configuration is read as the
     text-classification pipeline of transformers reads it: sigmoid for multi-label models and for a
     single output, the logits themselves for a regression, else softmax.
+    Raises UsageError for multi_label with a regression.
     """
     config = loaded.config
+    if multi_label and is_regression(loaded):
+        raise UsageError("`multi_label` scores labels, but this model computes a number")
     if multi_label or config.problem_type == "multi_label_classification":
         return sigmoid
     if config.problem_type == "regression":

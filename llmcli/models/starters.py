@@ -28,6 +28,8 @@ class DefaultModel:
     """Empty: no starter does the task, and the user must name a model."""
     larger: str = "gpt2"
     """A full-size model for the same task, where `model_id` is a starter."""
+    task: str = ""
+    """The training task that makes such a model, where there is no starter."""
 
     @property
     def note(self) -> str:
@@ -44,7 +46,8 @@ ANSWER = DefaultModel(ENCODER, "distilbert/distilbert-base-cased-distilled-squad
 EMBED = DefaultModel(ENCODER, "sentence-transformers/all-MiniLM-L6-v2")
 FILL = DefaultModel(ENCODER, "google-bert/bert-base-uncased")
 TRANSLATE = DefaultModel(TRANSLATOR, "Helsinki-NLP/opus-mt-FROM-TO")
-TAG = DefaultModel("", "dslim/bert-base-NER")
+TAG = DefaultModel("", "dslim/bert-base-NER", "token-classification")
+REGRESSION = DefaultModel("", "cross-encoder/stsb-distilroberta-base", "regression")
 ENTAILMENT = DefaultModel("facebook/bart-large-mnli")
 """For labels that a classifier was not trained on."""
 
@@ -64,7 +67,7 @@ def choose_model(model: ModelSpec | None, default: DefaultModel, note: Note = ig
     if not default.model_id:
         raise UsageError(
             f"no starter model does this: name one by `model`, such as {default.larger}, or train "
-            "your own: llmcli finetune --task token-classification"
+            f"your own: llmcli finetune --task {default.task}"
         )
     note(default.note)
     return replace(model or ModelSpec(), model_id=default.model_id)

@@ -9,6 +9,7 @@ from llmcli.spec.tasks import TranslateOptions
 EvaluationTask = Literal[
     "causal-lm",
     "classification",
+    "regression",
     "token-classification",
     "question-answering",
     "translation",

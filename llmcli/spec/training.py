@@ -51,6 +51,9 @@ class Training:
     """Multi-label classification: a text may have several labels, or none."""
     allow_special: bool = False
     """Read special tokens in the texts, such as `<|endoftext|>`, as tokens, not as text."""
+    labels: tuple[str, ...] = ()
+    """Classification: names of the classes in the order of the model's outputs; numbers, and
+    lists of 0 and 1, are their places. Empty: the labels that occur."""
     chat: bool = False
     """Rows are conversations; the loss covers the assistant's messages only."""
     chat_template: str | None = None

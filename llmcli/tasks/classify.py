@@ -8,7 +8,7 @@ from llmcli.engines.base import Loaded
 from llmcli.engines.choose import Purpose
 from llmcli.errors import UsageError
 from llmcli.inference.batches import process
-from llmcli.inference.classification import Classification, HeadClassifier
+from llmcli.inference.classification import Classification, HeadClassifier, is_regression
 from llmcli.inference.loading import AnyModel, load_model
 from llmcli.inference.unknown import with_unknown
 from llmcli.inference.zero_shot import EntailmentClassifier, LikelihoodClassifier
@@ -44,6 +44,11 @@ def check_options(options: ClassifyOptions) -> None:
         raise UsageError(f"`hypothesis_template` {template!r} needs one {{}}, for the label")
     if len(options.labels) == 1 and not options.multi_label:
         raise UsageError(f"one label, {options.labels[0]!r}, is always right: add others")
+
+
+def computes_numbers(loaded: Loaded) -> bool:
+    """True for a model whose scores are numbers, such as ratings, and no probabilities."""
+    return loaded.kind == "classifier" and is_regression(loaded)
 
 
 def classify(

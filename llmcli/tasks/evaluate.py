@@ -130,8 +130,10 @@ def read_predictions(
         pairs = ((record, record) for record in islice(records, limit))
         predictions = Predictions(path, path)
         return evaluator_of(options.task).read_saved(pairs, options, predictions)
-    matched = match(data.rows, records)
-    return evaluator_of(options.task).read_saved(matched, options, Predictions(path, data.name))
+    matches = match(data.rows, records, limit)
+    predictions = Predictions(path, data.name)
+    predictions.notes += [matches.note] if matches.note else []
+    return evaluator_of(options.task).read_saved(matches.pairs, options, predictions)
 
 
 def measure(predictions: Predictions, options: EvaluateOptions) -> Report:

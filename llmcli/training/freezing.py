@@ -12,8 +12,12 @@ def freeze(model: Any, choices: Sequence[str]) -> None:
 
     choices: `body` (all but the head and the pooler), `embeddings`, the number of lower layers
     to freeze (with the embeddings), or substrings of weight names.
+    Position tables that a model computes and never saves, such as Marian's, are always frozen:
+    transformers lets them be trained after loading, and what they learn would be lost.
     Raises UsageError if a choice matches no weight, or if no trainable weight is left.
     """
+    for name in _computed(model):
+        model.get_parameter(name).requires_grad = False
     for choice in choices:
         frozen = [
             weight for name, weight in model.named_parameters() if _matches(model, name, choice)
@@ -28,6 +32,13 @@ def freeze(model: Any, choices: Sequence[str]) -> None:
             weight.requires_grad = False
     if not any(weight.requires_grad for weight in model.parameters()):
         raise UsageError(f"`freeze` {','.join(choices)} leaves nothing to train")
+
+
+def _computed(model: Any) -> list[str]:
+    """The names of position tables that are not stored with the model."""
+    unsaved = getattr(model, "_keys_to_ignore_on_save", None) or ()
+    names = [name for name, _ in model.named_parameters()]
+    return [name for name in names if name in unsaved and "position" in name]
 
 
 def _matches(model: Any, name: str, choice: str) -> bool:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from llmcli.data.rows import Row
 from llmcli.errors import InputError, UsageError
+from llmcli.evaluation.labels import label_text, number_in
 from llmcli.training.rows import Answers, RowObjective, RowTask
 
 OUTSIDE = "O"  # the tag of words that belong to no entity
@@ -61,9 +62,10 @@ def sorted_labels(labels: set[str]) -> list[str]:
     >>> sorted_labels({"10", "9"}), sorted_labels({"pos", "neg"})
     (['9', '10'], ['neg', 'pos'])
     """
-    if all(label.lstrip("-").isdigit() for label in labels):
-        return sorted(labels, key=int)
-    return sorted(labels)
+    numbers = {label: number_in(label) for label in labels}
+    if None in numbers.values():
+        return sorted(labels)
+    return sorted(labels, key=lambda label: (numbers[label], label))
 
 
 def too_few_labels(labels: set[str]) -> str:
@@ -76,7 +78,8 @@ def _chosen_weights(chosen: Sequence[str], labels: Sequence[str]) -> dict[str, f
     """The weights of LABEL=WEIGHT for each label."""
     weights = {}
     for choice in chosen:
-        label, _, number = choice.rpartition("=")
+        name, _, number = choice.rpartition("=")
+        label = label_text(name) if name.strip() else name
         try:
             weights[label] = float(number)
         except ValueError:

@@ -117,7 +117,7 @@ def training_command(options: Training, base: ModelSpec | None) -> str:
 
 # Flags that take one comma-separated list.
 JOINED = {"columns": "--column", "freeze": "--freeze", "lora_targets": "--lora-targets"}
-JOINED |= {"class_weights": "--class-weights"}
+JOINED |= {"class_weights": "--class-weights", "labels": "--labels"}
 # Not written as flags: `task` comes first in the command, `adapters` are separate flags, and a
 # repeated run starts from the beginning.
 OMITTED = {"task", "adapters", "resume"}

@@ -36,13 +36,15 @@ class Monitor(TrainerCallback):
         self._set_mark(state)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Stop, with a checkpoint, where the user asks for it."""
+        """Report the last step; stop, with a checkpoint, where the user asks for it."""
+        if state.global_step == state.max_steps:
+            control.should_log = True
         stop = torch.tensor(int(self.should_stop()), device=self.trainer.accelerator.device)
         if args.world_size > 1:  # a process that stopped alone would leave the others waiting
             stop = self.trainer.accelerator.reduce(stop, "sum")
         if stop:
             control.should_training_stop = True
-            control.should_save = True
+            control.should_save = control.should_log = True
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Save the best checkpoint so far; stop a run that gets no better."""

@@ -1,6 +1,7 @@
 """Checkpoints of a training run: moves them into place, verifies, finds and removes them."""
 
 import json
+import math
 import os
 import shutil
 from pathlib import Path
@@ -75,14 +76,21 @@ def lower_is_better(metric: str) -> bool:
 
 
 def best_step(history: list[dict[str, Any]], metric: str) -> int | None:
-    """Return the step with the best validation metric, the earliest on a tie; None without any."""
+    """Return the step with the best validation metric; None without any.
+
+    On a tie the lower loss decides, then the earlier step. NaN is worse than any number.
+    """
     key = f"eval_{metric}"
-    scored = [(record[key], record["step"]) for record in history if key in record]
+    scored = [record for record in history if key in record]
     if not scored:
         return None
     sign = 1 if lower_is_better(metric) else -1
-    _, step = min(scored, key=lambda pair: (sign * pair[0], pair[1]))
-    return int(step)
+
+    def rank(record: dict[str, Any]) -> tuple[float, float, int]:
+        value, loss = sign * record[key], record.get("eval_loss", 0.0)
+        return *(math.inf if math.isnan(n) else n for n in (value, loss)), record["step"]
+
+    return int(min(scored, key=rank)["step"])
 
 
 def keep_newest(root: Path, count: int, best: int | None) -> None:

@@ -57,11 +57,18 @@ class RowTask(TrainingTask):
     def read_data(self) -> Data:
         options = self.options
         train, held_out = self._read(options.train), self._read(options.eval)
+        self.decide_reading(train)
         if not options.eval:
             train, held_out = self.hold_out(train)
         if not train:
             raise InputError("there are no rows to train on")
         return Data(train, held_out, self.find_labels(train))
+
+    def decide_reading(self, rows: Sequence[Any]) -> None:
+        """Decide how fields are read where that depends on all training rows.
+
+        Raises InputError where they contradict one another.
+        """
 
     def hold_out(
         self, rows: Sequence[Any], row_of: Callable[[Any], Any] = lambda row: row
@@ -139,6 +146,8 @@ class RowTask(TrainingTask):
     def datasets(
         self, objective: "RowObjective", data: Data, note: Notify
     ) -> tuple[Dataset, Dataset | None]:
+        for line in self.notes(data):
+            note(line)
         train = _examples(objective, data.train, "train", note)
         if not len(train):
             raise InputError("nothing can be learnt from the training rows")
@@ -156,6 +165,10 @@ class RowTask(TrainingTask):
         shares = ", each label in its share" if data.labels else ""
         seed = self.options.seed
         return f"held out: {held:,} of {total:,} rows, drawn at random (`seed` {seed}){shares}"
+
+    def notes(self, data: Data) -> Iterator[str]:
+        """Choices that the user should know of, about the rows of this task."""
+        yield from ()
 
     def row_findings(self, train: Sequence[Item], held_out: Sequence[Item]) -> Iterator[Finding]:
         """What `check` looks for in the rows of this task alone."""

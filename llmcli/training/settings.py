@@ -48,6 +48,12 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "dtype": DTYPES,
     "save_dtype": tuple(name for name in DTYPES if name != "auto"),
 }
+LABELLED: dict[str, tuple[str, ...]] = {
+    "multi_label": ("classification",),
+    "labels": ("classification",),
+    "class_weights": ("classification", "token-classification"),
+}
+"""Settings of labels, and the tasks that have them."""
 
 
 def require_valid(options: Training, model: ModelSpec | None) -> None:
@@ -60,6 +66,10 @@ def require_valid(options: Training, model: ModelSpec | None) -> None:
         raise UsageError("`chat_template` goes with `chat`")
     if options.from_scratch and options.adapters.lora and not options.adapters.merge:
         raise UsageError("`lora` with `from_scratch` needs `merge`: adapters are for a saved model")
+    for name in ("multi_label", "labels", "class_weights"):
+        if getattr(options, name) and options.task not in LABELLED[name]:
+            tasks = " and ".join(LABELLED[name])
+            raise UsageError(f"`{name}` goes with `task`={tasks}, not with {options.task}")
     _require_ranges(options, RANGES)
     _require_ranges(options.adapters, LORA_RANGES)
     for name, choices in CHOICES.items():

@@ -62,7 +62,9 @@ def _with_head(
     options = task.options
     torch.manual_seed(options.seed)  # of the new weights
     own = trainable.known_labels(base)
-    labels = own if own and set(data.labels) <= set(own) else data.labels
+    is_chosen = bool(options.labels)  # in the user's order
+    keeps = data.labels and not is_chosen and set(data.labels) <= set(own)
+    labels = own if keeps else data.labels
     if labels is own and labels:
         note(f"the model's own labels are kept: {', '.join(own[:12])}")
     changes = task.config_changes(labels)

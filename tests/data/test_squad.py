@@ -150,3 +150,44 @@ def test_bytes_that_are_not_text_and_damaged_files(tmp_path):
     for name, told in (("a.json", "not UTF-8"), ("a.json.xz", "is damaged"), ("no.json", "read")):
         with pytest.raises(InputError, match=told):
             list(read_questions(str(tmp_path / name)))
+
+
+PLACES = "The old tower 😀 of Pisa. The tower of É. A third tower."
+
+
+@pytest.mark.parametrize(
+    ("start", "expected"),
+    [
+        (8, 8),
+        (9, 8),  # off by one
+        (27, 29),  # nearer to the second
+        (30, 29),  # in UTF-16 units, too: one more for the emoji
+        (32, 29),  # in UTF-8 bytes: three more
+        (50, 49),
+        (None, 8),
+    ],
+)
+def test_an_answer_is_at_its_start_or_as_near_as_can_be(start, expected):
+    assert Answer("tower", start).place_in(PLACES) == expected
+
+
+def test_units_are_tried_before_the_nearest_occurrence():
+    context = "😀😀😀 ab ab"  # at 4 and 7; 7 is the first one in UTF-16 units, and the second here
+    assert Answer("ab", 7).place_in(context) == 7
+    assert Answer("ab", 10).place_in(context) == 7
+    assert Answer("cd", 3).place_in(context) is None
+
+
+@pytest.mark.parametrize("value", [None, "", "  "])
+def test_ids_and_answers_that_are_empty_are_none(tmp_path, value):
+    path = write(tmp_path / "a.jsonl", {**ROW, "id": value, "answers": [{"text": "  "}]})
+    (question,) = read_questions(path)
+    assert (question.id, question.answers) == ("1", ())
+    assert list(read_questions(write(tmp_path / "b.jsonl", {**ROW, "answers": None})))
+
+
+@pytest.mark.parametrize("value", [19, 19.0, "19", "19.0"])
+def test_a_start_may_be_a_number_of_pandas(tmp_path, value):
+    row = {**ROW, "answer": "Jane Austen", "answer_start": value}
+    (question,) = read_questions(write(tmp_path / "a.jsonl", row))
+    assert question.answers == (Answer("Jane Austen", 19),)

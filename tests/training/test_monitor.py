@@ -1,11 +1,14 @@
 """What is decided during a run: to stop, and which checkpoint is the best."""
 
+import json
+
 import pytest
 
 from llmcli.errors import InputError, UsageError
 from llmcli.tasks.finetune import finetune
 from llmcli.training.monitor import is_stuck
 from tests.tiny_data import moods
+from tests.training.conftest import FinishedRun
 
 
 def test_a_loss_that_is_no_number_stops_the_run(options, tmp_path):
@@ -14,11 +17,17 @@ def test_a_loss_that_is_no_number_stops_the_run(options, tmp_path):
     assert not (tmp_path / "model" / "model.safetensors").exists()
 
 
-def test_training_stops_when_nothing_gets_better(learner, fit):
+def test_training_stops_when_nothing_gets_better(learner, fit, tmp_path):
     changes = {"early_stopping": 2, "eval_steps": 10, "max_steps": 100, "best_metric": "accuracy"}
     result = fit(learner, moods(), "classification", **changes)
     assert result.steps < 100 and result.metrics["accuracy"] == 1.0
-    assert result.best_step <= result.steps - 20
+    lines = (tmp_path / "model" / "metrics.jsonl").read_text().splitlines()
+    validations = [record for line in lines if "eval_loss" in (record := json.loads(line))]
+    accuracies = [record["metrics"]["accuracy"] for record in validations]
+    assert max(accuracies[-2:]) <= max(accuracies[:-2])  # two were no better
+    best = [record for record in validations if record["metrics"]["accuracy"] == max(accuracies)]
+    assert len(best) > 1  # the lower loss decides
+    assert result.best_step == min(best, key=lambda record: record["eval_loss"])["step"]
 
 
 @pytest.mark.parametrize(
@@ -46,3 +55,8 @@ def test_a_run_is_stuck_after_so_many_validations_without_a_better_one():
     assert not is_stuck(history, "accuracy", 3)
     assert not is_stuck(history, "accuracy", None)
     assert not is_stuck([{"eval_loss": value} for value in (2.0, 1.0, 0.9)], "loss", 2)
+
+
+def test_the_last_step_is_reported(options):
+    run = FinishedRun(options(max_steps=7, log_steps=5, eval_fraction=0.0))
+    assert [report.step for report in run.progress] == [1, 5, 7]

@@ -1,6 +1,7 @@
 """Interrupted runs: they go on from their last whole checkpoint, and end with the same bits."""
 
 import json
+import math
 import shutil
 from pathlib import Path
 
@@ -91,3 +92,13 @@ def test_the_best_step_is_the_first_with_the_best_value():
     errors = [{"step": at, "eval_absolute_error": 1 / at} for at in (1, 2)]
     assert best_step(errors, "absolute_error") == 2
     assert lower_is_better("classification_loss") and not lower_is_better("accuracy")
+
+
+def test_a_tie_of_the_best_checkpoint_is_broken_by_the_loss():
+    history = [
+        {"step": step, "eval_accuracy": accuracy, "eval_loss": loss}
+        for step, accuracy, loss in ((1, 0.5, 0.1), (2, 1.0, 0.4), (3, 1.0, 0.2), (4, 1.0, 0.2))
+    ]
+    assert best_step(history, "accuracy") == 3
+    assert best_step(history, "loss") == 1
+    assert best_step([{"step": 1, "eval_f1": math.nan}, {"step": 2, "eval_f1": 0.0}], "f1") == 2

@@ -3,6 +3,7 @@
 import pytest
 
 from llmcli.errors import InputError
+from tests.tiny_data import write_rows
 
 WRONG = [
     ("classification", [{"text": "the cat"}], "line 1: no field 'label'"),
@@ -36,3 +37,10 @@ def test_wrong_data_are_one_line_and_leave_nothing(
         fit(base, rows, task.split()[0], chat="chat" in task, eval_fraction=0.0)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "model").exists()
+
+
+def test_errors_of_a_validation_file_name_it(learner, fit, tmp_path):
+    rows = [{"text": "the cat", "label": "a"}, {"text": "a dog", "label": "b"}] * 4
+    own = write_rows(tmp_path / "own.jsonl", [*rows, {"text": "it", "label": "c"}])
+    with pytest.raises(InputError, match=r"own\.jsonl, line 9: the label 'c' is none of 'a', 'b'"):
+        fit(learner, rows, "classification", eval=(own,))

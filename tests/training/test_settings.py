@@ -49,7 +49,7 @@ def test_check_and_dry_run_refuse_what_finetune_refuses():
 def test_training_tasks_are_listed():
     assert training_tasks() == (
         *("causal-lm", "classification", "masked-lm", "question-answering"),
-        *("seq2seq", "token-classification", "translation"),
+        *("regression", "seq2seq", "token-classification", "translation"),
     )
 
 

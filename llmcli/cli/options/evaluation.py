@@ -1,8 +1,10 @@
 """Options that evaluate and compare share: the data, the task, and how it is measured."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 import click
@@ -25,7 +27,7 @@ FORMS: tuple[Format, ...] = ("text", "json", "jsonl")
 
 
 class LabelMap(click.ParamType):  # type: ignore[type-arg]  # generic in new releases alone
-    """Labels of a file with the model's names for them, as in 0=negative,1=positive."""
+    """Labels of a file with the model's names for them: 0=negative,1=positive, or a JSON file."""
 
     name = "labels"
 
@@ -33,11 +35,27 @@ class LabelMap(click.ParamType):  # type: ignore[type-arg]  # generic in new rel
         """Pairs of labels. Fails where a side is empty or a label comes twice."""
         if isinstance(value, tuple):
             return value
+        if value.endswith(".json"):
+            return self._of_file(value, param, ctx)
         pairs = [pair.partition("=") for pair in value.split(",")]
         labels = tuple((old.strip(), new.strip()) for old, _, new in pairs)
         if any(not old or not new for old, new in labels) or len(dict(labels)) < len(labels):
             self.fail(f"{value!r}: write it as 0=negative,1=positive", param, ctx)
         return labels
+
+    def _of_file(
+        self, path: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[tuple[str, str], ...]:
+        """The pairs of a JSON object. Fails where it is none, or has a name that is no text."""
+        try:
+            names = json.loads(Path(path).read_text(encoding="utf-8"))
+        except OSError as error:
+            self.fail(f"cannot read {path}: {error.strerror}", param, ctx)
+        except (ValueError, RecursionError) as error:
+            self.fail(f"{path} is not JSON: {error}", param, ctx)
+        if not isinstance(names, dict) or not all(isinstance(v, str) for v in names.values()):
+            self.fail(f'{path}: write it as {{"0": "negative", "1": "positive"}}', param, ctx)
+        return tuple(names.items())
 
 
 def _require_task(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
@@ -96,7 +114,8 @@ measuring_options: list[Option] = [
         type=LabelMap(),
         default=(),
         metavar="OLD=NEW,..",
-        help="The model's names for the labels of FILE, as in 0=negative,1=positive.",
+        help="The model's names for the labels of FILE, as in 0=negative,1=positive; or a .json "
+        "file with an object.",
     ),
     click.option(
         "--bootstrap",

@@ -85,7 +85,17 @@ DATA: list[Option] = [
     click.option(
         "--label-column", metavar="NAME", help="Field with the label.  [default: label; ner_tags]"
     ),
-    click.option("--multi-label", is_flag=True, help="A text has any number of labels."),
+    click.option(
+        "--multi-label",
+        is_flag=True,
+        help="classification: a text has any number of labels: a list, or a;b, a|b or a,b.",
+    ),
+    comma_list(
+        "--labels",
+        metavar="A,B,...",
+        help="classification: names of the classes, in order; numbers in the file are their "
+        "places.  [default: the labels that occur]",
+    ),
     click.option(
         "--chat",
         is_flag=True,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from llmcli.arrays import Doubles, Integers
-from llmcli.errors import InputError
+from llmcli.errors import InputError, ModelUnsuitable
 from llmcli.evaluation.evaluators.base import SavedPairs
 from llmcli.evaluation.evaluators.labelled_rows import LabelledRowsEvaluator
 from llmcli.evaluation.examples import Example, Prediction
@@ -46,6 +46,11 @@ class ClassificationEvaluator(LabelledRowsEvaluator):
         """Classify all rows; a long text is read in windows."""
         from llmcli.inference.classification import HeadClassifier, label_names
 
+        if run.loaded.config.num_labels == 1:
+            raise ModelUnsuitable(
+                f"{run.loaded.checkpoint.model_id} computes a number, not labels: evaluate it as "
+                "`task`=regression"
+            )
         work = HeadClassifier(run.loaded, ClassifyOptions(), "window")
         predictions = self.collect(
             run,

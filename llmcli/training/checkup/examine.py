@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from llmcli.errors import InputError
 from llmcli.spec import ModelSpec
 from llmcli.spec.training import Training
 from llmcli.training.base import Data
@@ -25,7 +26,7 @@ from llmcli.training.checkup.findings import (
 )
 from llmcli.training.checkup.items import Item, Measured
 from llmcli.training.checkup.lengths import label_counts, lengths_of
-from llmcli.training.checkup.reading import FilesRead, read_items
+from llmcli.training.checkup.reading import FilesRead, problem_of, read_items
 from llmcli.training.checkup.tokens import measure, samples_of
 from llmcli.training.joint.parts import read_parts
 from llmcli.training.label_tasks import LabelTask, sorted_labels, too_few_labels
@@ -58,6 +59,10 @@ def _read(task: RowTask) -> tuple[FilesRead, FilesRead]:
     """The rows to train on, and those held out: of files of their own, or drawn."""
     options = task.options
     train = read_items(task, options.train, "train")
+    try:
+        task.decide_reading([item.row for item in train.items])
+    except InputError as error:
+        train.problems.append(problem_of(options.train[0], "", error))
     if options.eval:
         return train, read_items(task, options.eval, "validation")
     kept, held = task.hold_out(train.items, lambda item: item.row)
@@ -76,6 +81,8 @@ def examine(
     if train.items and (order or not isinstance(task, LabelTask)):
         rows, held = ([item.row for item in read.items] for read in (train, held_out))
         data = Data(rows, held, order)
+        for line in task.notes(data):
+            note(line)
         objective = _objective(task, base, data, note)
         note(f"tokens: counting those of {len(data.train) + len(data.held_out):,} rows")
         measured = measure(task, objective, train.items, problems)

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from copy import copy
 from itertools import groupby
 
-from llmcli.data.squad import Question
 from llmcli.errors import InputError
 from llmcli.tokenization.unknown import UnknownShare, unknown_token
 from llmcli.training.checkup.findings import Problem, Sample
@@ -96,8 +95,7 @@ def _joined(first: Examples, second: Examples) -> Examples:
 
 
 def _problem(item: Item, error: InputError) -> Problem:
-    own = f"question {item.row.id}: " if isinstance(item.row, Question) else ""
-    return problem_of(item.file, item.place, InputError(str(error).removeprefix(own)))
+    return problem_of(item.file, item.place, error)
 
 
 def _longest_side(feature: Feature) -> int:

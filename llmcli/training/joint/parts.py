@@ -95,6 +95,8 @@ def read_parts(path: str) -> list[TaskEntry]:
     entries = [_checked(path, entry) for entry in listed]
     if not entries or len({entry.name for entry in entries}) < len(entries):
         raise InputError(f"{path}: each task can be there once, and one must be")
+    if {"classification", "regression"} <= {entry.name for entry in entries}:
+        raise InputError(f"{path}: classification and regression need the same head: choose one")
     return entries
 
 

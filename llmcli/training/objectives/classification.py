@@ -8,11 +8,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from llmcli.data.rows import Row
-from llmcli.errors import InputError
-from llmcli.evaluation.labels import label_text
+from llmcli.evaluation.labels import are_whole_numbers, number_in
 from llmcli.evaluation.metrics.classification import accuracy, confusion_matrix, macro_f1, ratio
-from llmcli.training.base import Defaults, Scorer
-from llmcli.training.checkup.findings import Sample
+from llmcli.spec.training import Training
+from llmcli.training.base import Data, Defaults, Scorer
+from llmcli.training.checkup.findings import Finding, Sample, finding
+from llmcli.training.checkup.items import Item
 from llmcli.training.checkup.previews import shortened
 from llmcli.training.examples import (
     Batch,
@@ -22,10 +23,9 @@ from llmcli.training.examples import (
     summed_loss,
     without_labels,
 )
+from llmcli.training.label_reading import LabelReading, looks_like_lists, same_but_for_case
 from llmcli.training.label_tasks import LabelObjective, LabelTask
 from llmcli.training.rows import GROUP, Answers, encoded_texts
-
-BETWEEN = ";"  # separates the labels of a text in a file that has no lists
 
 
 class Classification(LabelTask):
@@ -35,18 +35,40 @@ class Classification(LabelTask):
     lora_type = "SEQ_CLS"
     pipeline_tag = "text-classification"
 
+    def __init__(self, options: Training) -> None:
+        super().__init__(options)
+        self._reading = LabelReading(
+            self.options.label_column or "", self.options.multi_label, self.options.labels
+        )
+
+    def decide_reading(self, rows: Sequence[Row]) -> None:
+        self._reading = self._reading.decided(rows)
+
+    def find_labels(self, rows: Sequence[Row]) -> list[str]:
+        return list(self._reading.names) or super().find_labels(rows)
+
     def labels(self, row: Row) -> Sequence[str]:
         """The labels of a row, one unless `multi_label`. Raises InputError for malformed ones."""
-        column = self.options.label_column or ""
-        if column not in row.fields:
-            names = ", ".join(map(repr, row.fields)) or "none"
-            raise InputError(f"no field {column!r}; it has {names}: name it by `label_column`")
-        value = row.fields[column]
-        if self.options.multi_label:
-            return tuple(dict.fromkeys(_several_labels(value, column)))
-        if isinstance(value, list):
-            raise InputError(f"{column!r} is a list of labels: give `multi_label`")
-        return (label_text(value),)
+        return self._reading.labels(row)
+
+    def notes(self, data: Data) -> Iterator[str]:
+        if self._reading.are_vectors:
+            yield (
+                "labels: lists of 0 and 1 are read as a place for each class: "
+                f"{', '.join(self._reading.names[:12])}; `labels` names the classes"
+            )
+        if _with_decimals(data.labels):
+            yield f"{len(data.labels)} labels are {SCORES}"
+
+    def row_findings(self, train: Sequence[Item], held_out: Sequence[Item]) -> Iterator[Finding]:
+        names = sorted({label for item in train for label in self.labels(item.row)})
+        scores = names if _with_decimals(names) else []
+        yield finding("scores", f"labels are {SCORES}", scores, problem=True)
+        lists = [] if self.options.multi_label else looks_like_lists(names)
+        text = "labels consist of others with a sign between them: are they lists (`multi_label`)?"
+        yield finding("label_lists", text, lists)
+        alike = [" = ".join(map(repr, same)) for same in same_but_for_case(names)]
+        yield finding("similar_labels", "labels differ in their case or blanks alone", alike)
 
     def answers(self, row: Row) -> Answers:
         return frozenset({"\0".join(sorted(self.labels(row)))})
@@ -67,14 +89,12 @@ class Classification(LabelTask):
 
 
 task = Classification
+SCORES = "numbers with decimals, each a class of its own: for their values, use `task`=regression"
 
 
-def _several_labels(value: Any, column: str) -> Iterator[str]:
-    if isinstance(value, str):
-        value = [label.strip() for label in value.split(BETWEEN) if label.strip()]
-    if not isinstance(value, list):
-        raise InputError(f"{column!r} is not a list of labels but {value!r}")
-    return map(label_text, value)
+def _with_decimals(labels: Sequence[str]) -> bool:
+    """True for labels that are all numbers, not all of them whole."""
+    return bool(labels) and not are_whole_numbers(labels) and None not in map(number_in, labels)
 
 
 class ClassificationObjective(LabelObjective):

@@ -6,12 +6,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from llmcli.data.squad import Question, each_question
+from llmcli.data.squad import Question, each_question, occurrences
 from llmcli.errors import InputError
 from llmcli.evaluation.metrics.squad import answer_f1, exact_match
 from llmcli.inference.encoding import Fitting, Window, encode
 from llmcli.inference.spans import SpanScores, best_spans
-from llmcli.training.base import Defaults, Scorer
+from llmcli.training.base import Data, Defaults, Scorer
 from llmcli.training.checkup.duplicates import key_of, leaks, normalized
 from llmcli.training.checkup.findings import Finding, Sample, finding
 from llmcli.training.checkup.items import Item
@@ -29,6 +29,7 @@ from llmcli.training.rows import Answers, RowObjective, RowTask
 OVERLAP = 128  # tokens that two windows of a long context share
 GROUP = 500  # questions tokenized together
 LONGEST = 30  # tokens of an answer, when it is scored
+NEAREST = "the nearest occurrence is learnt"
 
 
 class QuestionAnswering(RowTask):
@@ -60,6 +61,11 @@ class QuestionAnswering(RowTask):
     ) -> "SpanObjective":
         return SpanObjective(self, model, tokenizer)
 
+    def notes(self, data: Data) -> Iterator[str]:
+        moved = sum(_is_elsewhere(row) for row in (*data.train, *data.held_out))
+        if moved:
+            yield f"{moved:,} answers are not at their answer_start: {NEAREST}"
+
     def row_findings(self, train: Sequence[Item], held_out: Sequence[Item]) -> Iterator[Finding]:
         yield _shared_contexts(train, held_out)
         yield from _answer_findings([*train, *held_out])
@@ -78,7 +84,7 @@ def _shared_contexts(train: Sequence[Item], held_out: Sequence[Item]) -> Finding
 
 def _answer_findings(items: Sequence[Item]) -> Iterator[Finding]:
     """Answers that are not at the place that the file gives, and questions without one."""
-    elsewhere, missing, unanswered = [], [], []
+    elsewhere, missing, unanswered, unclear = [], [], [], []
     for item in items:
         question: Question = item.row
         if not question.answers:
@@ -89,9 +95,20 @@ def _answer_findings(items: Sequence[Item]) -> Iterator[Finding]:
                 missing.append(place)
             elif answer.start is not None and not answer.is_in(question.context):
                 elsewhere.append(place)
-    yield finding("answers_elsewhere", "answers are not at their answer_start", elsewhere)
+            elif answer.start is None and len(occurrences(answer.text, question.context)) > 1:
+                unclear.append(place)
+    moved = f"answers are not at their answer_start: {NEAREST}"
+    yield finding("answers_elsewhere", moved, elsewhere)
+    several = "answers without answer_start occur more than once: the first occurrence is learnt"
+    yield finding("answers_repeated", several, unclear)
     yield finding("answers_missing", "answers are not in their context", missing, problem=True)
     yield finding("unanswered", "questions have no answer", unanswered)
+
+
+def _is_elsewhere(question: Question) -> bool:
+    """True where the answer that is learnt is not at its answer_start."""
+    first = question.answers[:1]
+    return any(a.start is not None and not a.is_in(question.context) for a in first)
 
 
 class SpanObjective(RowObjective):
@@ -116,7 +133,7 @@ class SpanObjective(RowObjective):
             )
             for number, (question, fitted) in enumerate(zip(group, encoded, strict=True), start):
                 if isinstance(fitted, InputError):
-                    raise InputError(f"question {question.id}: {fitted}")
+                    raise InputError(f"{question.where}: {fitted}")
                 examples.features += [
                     self._feature(question, number, window) for window in fitted.windows
                 ]
@@ -165,11 +182,9 @@ def _answer_tokens(question: Question, window: Window) -> tuple[int, int]:
     if not question.answers or not window.offsets:
         return (0, 0)
     answer, context = question.answers[0], question.context
-    start = answer.start if answer.is_in(context) else context.find(answer.text)
-    if start is None or start < 0:
-        raise InputError(
-            f"question {question.id}: the answer {answer.text[:40]!r} is not in the context"
-        )
+    start = answer.place_in(context)
+    if start is None:
+        raise InputError(f"{question.where}: the answer {answer.text[:40]!r} is not in the context")
     stop = start + len(answer.text)
     if start < window.offsets[0][0] or stop > window.offsets[-1][1]:
         return (0, 0)

@@ -118,7 +118,7 @@ class TaggingObjective(LabelObjective):
             encoded = encode(self.tokenizer, texts, [None] * len(texts), fitting)
             for row, (words, tags), fitted in zip(group, read, encoded, strict=True):
                 if isinstance(fitted, InputError):
-                    raise InputError(f"{row.where}: {fitted}")
+                    raise InputError(f"{row.place}: {fitted}")
                 examples.cut += fitted.overflow is not None
                 examples.unread += unread_words(row, words, fitted)
                 examples.features.append(self._feature(row, words, tags, fitted.windows[0]))
@@ -171,7 +171,7 @@ def unread_words(row: Row, words: Words, encoded: Encoded) -> list[str]:
     seen = {*words_of_tokens(words, offsets)}
     end = offsets[-1][1] if encoded.overflow and offsets else len(words.text) + 1
     return [
-        f"{row.where}: word {at + 1}, {named(words[at])}"
+        f"{row.place}: word {at + 1}, {named(words[at])}"
         for at, (start, _) in enumerate(words.spans)
         if at not in seen and start < end
     ]
