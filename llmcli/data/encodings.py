@@ -113,7 +113,7 @@ def _has_utf8(head: bytes) -> bool:
     """True if all bytes, or most of those beyond ASCII, are UTF-8."""
     beyond = sum(byte > 0x7F for byte in head)
     valid = head.decode("utf-8", "ignore")
-    return 2 * (len(valid.encode()) - sum(map(str.isascii, valid))) >= beyond
+    return 5 * (len(valid.encode()) - sum(map(str.isascii, valid))) >= 4 * beyond
 
 
 SAMPLE = 1 << 14  # bytes that are examined

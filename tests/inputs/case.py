@@ -72,6 +72,12 @@ def every_command(file: str, more: str = "") -> tuple[str, ...]:
     return tuple(with_file(command, file, more) for command in READERS | REPORTS)
 
 
+def refusing_commands(file: str, more: str = "") -> tuple[str, ...]:
+    """Command lines of all commands, for a file that is refused as a whole."""
+    training = f"finetune --task masked-lm -m {{tiny_bert}} --train {file} {more} -o out -q"
+    return (*every_command(file, more)[:-1], training)
+
+
 def some_commands(file: str, more: str = "") -> tuple[str, ...]:
     """Command lines of three commands with paths of their own to the reader."""
     return tuple(with_file(command, file, more) for command in ("tokenize", "evaluate", "finetune"))
