@@ -16,6 +16,7 @@ SAMPLE = 10_000  # characters at each end of a longer text are looked at
 LONGEST_WORD = 100  # characters; WordPiece makes a longer word an unknown token
 ASCII = " ".join(map(chr, range(0x21, 0x7F)))
 SYMBOL = "SYMBOL"
+ONE_BY_ONE = ("CJK", "HIRAGANA", "KATAKANA")
 GAPS = ("[MASK]", "<mask>")  # no part of the text, whatever the model's own mark is
 
 
@@ -37,6 +38,7 @@ class UnknownShare:
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
         self._unknown = unknown_token(tokenizer)
+        self._alone: dict[str, bool] = {}
         self._marks = {*GAPS, *tokenizer.all_special_tokens}
 
     def of(self, *texts: str | None) -> float | None:
@@ -70,10 +72,31 @@ class UnknownShare:
 
     def _may_be_unknown(self, text: str, visible: str) -> bool:
         """False for most texts, which need not be tokenized again."""
-        if text.isascii():
+        if not text.isascii():
+            if sum(map(self._read_alone, text.split())) > (1 - MOSTLY) * len(visible):
+                return False
+        else:
             is_short = len(text) <= LONGEST_WORD or max(map(len, text.split())) <= LONGEST_WORD
             return not (self._knows_ascii and (is_short or self._unknown is None))
         return self._unknown is not None or sum(map(str.isascii, visible)) < MOSTLY * len(visible)
+
+    def _read_alone(self, word: str) -> int:
+        """How many characters of a word are read whatever stands beside them.
+
+        These are words of ASCII, and letters of Chinese and Japanese, of which each is a word.
+        """
+        if word.isascii():
+            return len(word) if self._knows_ascii and len(word) <= LONGEST_WORD else 0
+        return sum(map(self._is_read, word))
+
+    def _is_read(self, letter: str) -> bool:
+        """True for a Chinese or Japanese letter that the vocabulary has; each is tried once."""
+        if letter not in self._alone:
+            self._alone[letter] = False
+            if _script(letter) in ONE_BY_ONE:
+                known = [token for token in self._encode(letter) if token != self._unknown]
+                self._alone[letter] = self._spelled(known)[_script(letter), False] == 1
+        return self._alone[letter]
 
     def _encode(self, text: str) -> list[int]:
         ids: list[int] = self._tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]

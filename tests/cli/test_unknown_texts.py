@@ -16,7 +16,7 @@ COMMANDS = {
     "answer": ["answer", "What?", "--context", ZH],
     "fill": ["fill", f"{ZH}[MASK]"],
     "generate": ["generate", "-n", "2", ZH],
-    "translate": ["translate", "-f", "en", "-t", "fr", "Αύριο θα πάω σινεμά"],
+    "translate": ["translate", "-f", "zh", "-t", "en", "魑魍魉饕餮"],
     "forward": ["forward", ZH],
     "tokenize": ["tokenize", ZH],
 }

@@ -73,6 +73,16 @@ def test_a_gap_is_no_part_of_the_text(bert):
     assert bert.of("我[MASK]欢电影") == bert.of("我<mask>欢电影") == 1.0
 
 
+def test_a_word_is_unknown_as_a_whole_where_a_letter_of_it_is():
+    words = {"[UNK]": 0, "e": 1, "##t": 2, "##e": 3, "cat": 4, "看": 5}
+    tokenizer = Tokenizer(models.WordPiece(words, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    share = UnknownShare(PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="[UNK]"))
+    assert share.of("été cat") is None  # 3 of 6
+    assert share.of("étété cat") == 0.62  # 5 of 8, though most letters are known
+    assert share.of("看 cat") is None
+
+
 def test_a_word_that_word_pieces_do_not_split_is_unknown(bert):
     assert bert.of("x" * 101) == 1.0
     assert bert.of("x" * 100) is None
