@@ -46,7 +46,7 @@ NUMBER = re.compile(
     r"|[$€£¥]?\s?[-−+]?(?<!\w)\d+(?:[.,:/'’ \u00a0\u202f-]?\d+)*[^\W\d_]*"
     r"(?:\s?(?:[%‰€£¥$]|°[CF]?\b))?"
 )
-SIGN = re.compile(r"[%‰€£¥$°]")
+SIGN = re.compile(r"[%‰€£¥$°<>|\\{}\[\]~^*_#@=+]")
 LEADING = re.compile(r"[\s,;:.!?)\]}»”、。，；：！？）]*")
 TRAILING = re.compile(r"[\s(\[{«“（]*\Z")
 UNSPACED_SCRIPTS = re.compile(
@@ -62,7 +62,7 @@ def around_kept(sentence: str, is_unknown: IsUnknown | None) -> list[Piece]:
     """Split a sentence into what is translated and what stays as it is; joined, they equal it.
 
     is_unknown: whether the model cannot read some text; None: it reads all of the sentence. A
-    sentence that is code for the most part stays as it is.
+    sentence that is a formula, or code for the most part, stays as it is.
 
     >>> [piece.text for piece in around_kept("Hi {name} 🙂 see www.a.org.", None)]
     ['Hi', ' {name} 🙂 ', 'see', ' www.a.org.']
@@ -72,8 +72,14 @@ def around_kept(sentence: str, is_unknown: IsUnknown | None) -> list[Piece]:
         spans = _joined([*spans, *_unknown(sentence, is_unknown)])
     pieces = split_around(sentence, spans)
     words = sum(len(LONG_WORD.findall(piece.text)) for piece in pieces if piece.is_sentence)
-    is_code = len(IS_CODE.findall(sentence)) > words
+    is_code = len(IS_CODE.findall(sentence)) > words or _is_formula(sentence)
     return [Piece(sentence, False)] if is_code else pieces
+
+
+def _is_formula(text: str) -> bool:
+    """True for letters with digits or signs and without a word, such as `x² + y² = 1`."""
+    has_words = LONG_WORD.search(text) or UNSPACED_SCRIPTS.search(text)
+    return not has_words and re.search(r"[\d²³=+*<>^]", text) is not None
 
 
 def _joined(spans: list[Span]) -> list[Span]:
@@ -129,12 +135,18 @@ def numbers(text: str) -> list[Span]:
     return [match.span() for match in NUMBER.finditer(text)]
 
 
-def has_all_numbers(text: str, translation: str) -> bool:
-    """True if a translation has the numbers of a text, with their signs, in any order.
+def exact_parts(text: str) -> list[Span]:
+    """Where a text has numbers, and signs such as < and [, which no language changes."""
+    signs = [match.span() for match in SIGN.finditer(text)]
+    return _joined([*numbers(text), *signs])
 
-    >>> has_all_numbers("He paid $1,250.50.", "Il a payé 1 250,50 $.")
+
+def has_all_exact(text: str, translation: str) -> bool:
+    """True if a translation has the numbers and signs of a text, in any order.
+
+    >>> has_all_exact("He paid $1,250.50.", "Il a payé 1 250,50 $.")
     True
-    >>> has_all_numbers("in 1984", "en 1933")
+    >>> has_all_exact("in 1984", "en 1933")
     False
     """
     wanted, there = (Counter(_digits(each)) for each in (text, translation))
@@ -142,7 +154,9 @@ def has_all_numbers(text: str, translation: str) -> bool:
 
 
 def with_number(text: str, translation: str) -> str | None:
-    """A translation with the number of the text in place of its own; None if either has not one.
+    """A translation with the number of the text in place of its own; None if that is not enough.
+
+    It is if either has one number, and the translation then has all signs.
 
     >>> with_number("I was born in 1984.", "Je suis né en 1933.")
     'Je suis né en 1984.'
@@ -152,7 +166,8 @@ def with_number(text: str, translation: str) -> str | None:
         return None
     (start, end), number = other[0], text[slice(*own[0])].strip()
     space = " " * (len(translation[start:end]) - len(translation[start:end].lstrip()))
-    return f"{translation[:start]}{space}{number}{translation[end:]}"
+    made = f"{translation[:start]}{space}{number}{translation[end:]}"
+    return made if has_all_exact(text, made) else None
 
 
 def _digits(text: str) -> list[str]:

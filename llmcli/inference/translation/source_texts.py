@@ -8,7 +8,7 @@ from llmcli.errors import InputError
 from llmcli.inference.encoding import input_limit
 from llmcli.inference.sentences import halves
 from llmcli.inference.translation.directions import Direction
-from llmcli.inference.translation.kept import numbers, split_around
+from llmcli.inference.translation.kept import exact_parts, split_around
 from llmcli.inference.translation.languages import base
 from llmcli.inference.translation.layout import Piece
 from llmcli.inference.translation.pairs import PIVOT, Route
@@ -156,9 +156,9 @@ class SourceReader:
             return self._fitted(first)[:1]
         return [*self._fitted(first), *self._fitted(second)]
 
-    def around_numbers(self, unit: SourceSentence) -> tuple[list[Piece], list[SourceSentence]]:
-        """The pieces of a sentence whose numbers stay as they are, and its parts, tokenized."""
-        layout = split_around(unit.text, numbers(unit.text))
+    def around_exact(self, unit: SourceSentence) -> tuple[list[Piece], list[SourceSentence]]:
+        """The pieces of a sentence whose numbers and signs stay, and its parts, tokenized."""
+        layout = split_around(unit.text, exact_parts(unit.text))
         part = replace(unit, is_part=True)
         return layout, [self._source(part, piece.text) for piece in layout if piece.is_sentence]
 

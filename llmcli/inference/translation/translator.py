@@ -11,9 +11,9 @@ from llmcli.engines.base import Loaded, decoder_start, end_tokens
 from llmcli.errors import UsageError
 from llmcli.inference.translation.capitals import upper_case
 from llmcli.inference.translation.directions import Direction
-from llmcli.inference.translation.kept import has_all_numbers, with_number
+from llmcli.inference.translation.kept import has_all_exact, with_number
 from llmcli.inference.translation.languages import base, find_language, is_unspaced
-from llmcli.inference.translation.layout import put_together
+from llmcli.inference.translation.layout import Piece, put_together
 from llmcli.inference.translation.pairs import PIVOT, Route, route
 from llmcli.inference.translation.results import Sentence, Translation
 from llmcli.inference.translation.source_texts import (
@@ -28,7 +28,7 @@ from llmcli.spec.tasks import TranslateOptions
 from llmcli.tokenization.text_stream import without_broken_end
 
 MOST_NEW_TOKENS = 512  # unless the user or the checkpoint sets a limit
-NUMBERS_KEPT = "numbers that the model changed are put back"
+EXACT_KEPT = "numbers and signs that the model changed are put back"
 
 END_MARKS = (".", "!", "?", "。", "！", "？", "…")
 CAPITAL_NOUNS = ("de", "lb")  # languages in which a word in a sentence may begin with a capital
@@ -108,36 +108,34 @@ class Translator:
     def run(self, units: Sequence[SourceSentence]) -> list[list[Choice]]:
         """The best translations of each sentence.
 
-        One without the numbers of its sentence is made anew, of the parts around the numbers.
+        One without the numbers and signs of its sentence is made anew, of the parts around them.
         """
-        outputs = self._translated(units)
-        for at, (unit, choices) in enumerate(zip(units, outputs, strict=True)):
-            if not has_all_numbers(unit.text, choices[0].text):
-                outputs[at] = self._with_numbers(unit, choices)
+        outputs = [
+            choices if has_all_exact(unit.text, choices[0].text) else _with_number(unit, choices)
+            for unit, choices in zip(units, self._translated(units), strict=True)
+        ]
+        lacking = [
+            at
+            for at, (unit, choices) in enumerate(zip(units, outputs, strict=True))
+            if not has_all_exact(unit.text, choices[0].text)
+        ]
+        split = [self._reader.around_exact(units[at]) for at in lacking]
+        translated = iter(self._translated([part for _, parts in split for part in parts]))
+        for at, (layout, parts) in zip(lacking, split, strict=True):
+            if parts:
+                outputs[at] = self._joined(layout, [next(translated) for _ in parts])
         return outputs
 
-    def _with_numbers(self, unit: SourceSentence, choices: list[Choice]) -> list[Choice]:
-        """Translations with the numbers of a sentence: put in, or between its translated parts."""
-        texts = [with_number(unit.text, choice.text) for choice in choices]
-        if None in texts:
-            return self._around_numbers(unit) or choices
-        return [
-            replace(choice, text=str(text), note=NUMBERS_KEPT)
-            for choice, text in zip(choices, texts, strict=True)
-        ]
-
-    def _around_numbers(self, unit: SourceSentence) -> list[Choice]:
-        layout, parts = self._reader.around_numbers(unit)
-        if not parts:
-            return []
+    def _joined(self, layout: list[Piece], parts: list[list[Choice]]) -> list[Choice]:
+        """The best translations of a sentence, of those of its parts."""
         return [
             Choice(
-                put_together(layout, [each.text for each in chosen], spaced=self._is_spaced),
-                sum(each.score for each in chosen) / len(chosen),
-                all(each.ended for each in chosen),
-                NUMBERS_KEPT,
+                put_together(layout, [part.text for part in chosen], spaced=self._is_spaced),
+                sum(part.score for part in chosen) / len(chosen),
+                all(part.ended for part in chosen),
+                EXACT_KEPT,
             )
-            for chosen in _best(self._translated(parts), self._options.num_return_sequences)
+            for chosen in _best(parts, self._options.num_return_sequences)
         ]
 
     def _translated(self, units: Sequence[SourceSentence]) -> list[list[Choice]]:
@@ -226,6 +224,17 @@ class Translator:
     def _decode(self, hypothesis: Hypothesis) -> str:
         text: str = self._loaded.tokenizer.decode(list(hypothesis.tokens), skip_special_tokens=True)
         return (text if hypothesis.ended else without_broken_end(text)).strip()
+
+
+def _with_number(unit: SourceSentence, choices: list[Choice]) -> list[Choice]:
+    """Translations with the only number of their sentence, if that makes all of them right."""
+    texts = [with_number(unit.text, choice.text) for choice in choices]
+    if None in texts:
+        return choices
+    return [
+        replace(choice, text=str(text), note=EXACT_KEPT)
+        for choice, text in zip(choices, texts, strict=True)
+    ]
 
 
 def _as_part(source: str, translation: str, target: str | None) -> str:

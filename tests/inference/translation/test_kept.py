@@ -2,7 +2,14 @@
 
 import pytest
 
-from llmcli.inference.translation.kept import around_kept, has_all_numbers, numbers, with_number
+from llmcli.inference.translation.kept import (
+    around_kept,
+    exact_parts,
+    has_all_exact,
+    numbers,
+    split_around,
+    with_number,
+)
 
 
 def translated(text, unknown=""):
@@ -28,6 +35,9 @@ def translated(text, unknown=""):
         ("Open /etc/hosts or ~/a.txt or report_2.pdf.", ["Open", "or", "or"]),
         (">>zzz<< I love you.", ["I love you."]),
         (">>> print(1 << 3)", []),
+        ("x² + y² = z²", []),
+        ("3天", ["3天"]),
+        ("I!", ["I!"]),
         ("std::cin >> a; std::cout << b;", []),
         ("The value of os.getenv('A') is x == y.", ["The value of", "is x", "y."]),
         ("The file(s) and the colour(ed) text", ["The file(s) and the colour(ed) text"]),
@@ -63,16 +73,30 @@ def test_what_the_model_cannot_read_is_kept(text, unknown, parts):
         ("75% of us", "75 d'entre nous", False),
         ("3 cats and 3 dogs", "3 chats", False),
         ("No number", "Aucun", True),
+        ("a < b and b > c", "a < b et b > c", True),
+        ("a < b and b > c", "a et c", False),
+        ("[and]", "et", False),
+        ("Tom and/or Mary", "Tom ou Mary", True),
     ],
 )
 def test_numbers_are_compared_without_what_separates_their_digits(text, translation, same):
-    assert has_all_numbers(text, translation) is same
+    assert has_all_exact(text, translation) is same
 
 
 def test_a_sole_number_is_put_in_place_of_another():
     assert with_number("It is -5 °C.", "Il fait 7 °C.") == "Il fait -5 °C."
     assert with_number("Room 101, floor 3", "Chambre 7") is None
     assert with_number("in 1984", "en mille") is None
+    assert with_number("[in 1984]", "en 33") is None  # the brackets are missing
+
+
+def test_parts_around_numbers_and_signs():
+    text = "If a < b, take 2 of [these]."
+    parts = split_around(text, exact_parts(text))
+    assert "".join(piece.text for piece in parts) == text
+    assert [piece.text for piece in parts if piece.is_sentence] == [
+        "If a", "b, take", "of", "these",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -158,7 +158,7 @@ def test_what_is_kept_stands_where_it_was(loaded):
 def test_numbers_that_the_model_changes_are_put_back(loaded):
     (result,) = run(loaded, "The cat saw 1984 dogs and 12 cats.", from_lang="en", to_lang="fr")
     assert result.translation.index("1984") < result.translation.index("12")
-    assert result.notes == ("numbers that the model changed are put back",)
+    assert result.notes == ("numbers and signs that the model changed are put back",)
     assert len(result.sentences) == 1
     several = run(loaded, "It is 42.", from_lang="en", to_lang="fr", num_return_sequences=2)
     assert ["42" in each.translation for each in several] == [True, True]
