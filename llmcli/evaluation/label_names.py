@@ -42,9 +42,12 @@ class Labels:
         else:
             matched, note = by_name, ""
         if labels and not chosen and not matched and self._are_refused(labels):
+            shown = (
+                f"label {labels[0]!r} is" if len(labels) == 1 else f"labels {listed(labels)} are"
+            )
             raise InputError(
-                f"none of the labels {listed(labels)} is one of the model's, {self._known()}: "
-                "map them by `label_map`"
+                f"the {shown} none of the model's, {self._known()}: say which is which by "
+                "`label_map`, as in OLD=NEW,..."
             )
         return Matched({**chosen, **matched}, self, note)
 

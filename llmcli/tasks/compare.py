@@ -32,6 +32,7 @@ def compare(
     evaluator = evaluator_of(options.task)
     for predictions in (first, second):
         predictions.require_examples()
+    second = _with_names_of(first, second)
     pairs = _paired(first.examples, second.examples, evaluator.as_text)
     labels = tuple(dict.fromkeys([*first.labels, *second.labels]))
     a = evaluator.scorer([example for example, _ in pairs], options, labels)
@@ -58,6 +59,36 @@ def compare(
         failures_b=tuple(second.failures),
         rows_read=max(first.total, second.total),
         notes=(*first.all_notes(), *second.all_notes()),
+    )
+
+
+def _with_names_of(first: Predictions, second: Predictions) -> Predictions:
+    """The second one's predictions with the first one's names for the labels of the same rows.
+
+    Unchanged where the two name them alike, or are not of one file, or contradict each other.
+    """
+    if first.input != second.input or not first.labels:
+        return second
+    own = {example.number: example.expected for example in first.examples}
+    known = [example for example in second.examples if example.number in own]
+    pairs = {(example.expected, own[example.number]) for example in known}
+    names = dict(pairs)
+    differ = {name for name, label in pairs if name != label}
+    if len(names) < len(pairs) or len(set(names.values())) < len(names):
+        return second
+    if not differ or differ & set(first.labels):
+        return second
+    return replace(
+        second,
+        labels=tuple(dict.fromkeys(names.get(label, label) for label in second.labels)),
+        examples=[
+            replace(
+                example,
+                expected=names.get(example.expected, example.expected),
+                predicted=names.get(example.predicted, example.predicted),
+            )
+            for example in second.examples
+        ],
     )
 
 

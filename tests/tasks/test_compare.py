@@ -16,7 +16,8 @@ from tests.evaluation.reports import (
     write_labelled,
     write_rows,
 )
-from tests.tiny_models import STORY
+from tests.tiny_models import MORE_WORDS, STORY, WORDS, make_bert
+from tests.tiny_models import labels as labels_of
 
 OPTIONS = EvaluateOptions("classification")
 
@@ -87,3 +88,20 @@ def test_perplexities(run, tmp_path, tiny_gpt2, tiny_chat):
     bits = record["metrics"]["bits_per_byte"]
     assert bits["difference"] == pytest.approx(bits["b"] - bits["a"])
     assert record["mcnemar"] is None and record["better"] + record["worse"] == 3
+
+
+def test_models_with_other_names_for_the_same_labels_are_compared(run, tmp_path):
+    folders = []
+    for names in (("sad", "glad"), ("LABEL_0", "LABEL_1")):
+        folder = tmp_path / names[0]
+        head = {"num_labels": 2, **labels_of(dict(enumerate(names)))}
+        folders.append(make_bert(folder, "SequenceClassification", WORDS + MORE_WORDS, **head))
+    rows = write_rows(
+        tmp_path / "rows.jsonl",
+        [{"text": text, "label": at % 2} for at, text in enumerate(("the cat", "a dog", "it ran"))],
+    )
+    words = ("compare", "--task", "classification", *folders, "-i", rows, "--json")
+    result = run(*words, "--bootstrap", 0)
+    assert result.exit_code == 0, result.output
+    (record,) = json.loads(result.stdout)
+    assert record["metrics"]["accuracy"]["difference"] == 0 and record["changed"] == []

@@ -11,7 +11,8 @@ from llmcli.errors import InputError, ModelUnsuitable
 from llmcli.evaluation.evaluators.base import SavedPairs
 from llmcli.evaluation.evaluators.labelled_rows import LabelledRowsEvaluator
 from llmcli.evaluation.examples import Example, Prediction
-from llmcli.evaluation.fields import listed_labels
+from llmcli.evaluation.fields import listed_labels, shown
+from llmcli.evaluation.label_lists import list_in
 from llmcli.evaluation.label_names import Labels
 from llmcli.evaluation.labels import label_text
 from llmcli.evaluation.metrics.calibration import BINS, calibration_bins
@@ -80,6 +81,12 @@ class ClassificationEvaluator(LabelledRowsEvaluator):
 
     def parse_expected(self, value: Any, column: str, place: str) -> str:
         """A label: a text, a number or a boolean."""
+        spelt = list_in(value) if isinstance(value, str) else value
+        if isinstance(spelt, (list, tuple)):
+            raise InputError(
+                f"{place}: {column!r} is a list of labels, {shown(value)}; one label a text is "
+                "evaluated: several are measured by finetune on its validation rows"
+            )
         return label_text(value, place)
 
     def scorer(

@@ -134,7 +134,23 @@ CASES = (
         files={"a.jsonl": rows('"good"', '"bad"')},
         runs=(JUDGE,),
         code=3,
-        says="none of the labels 'good', 'bad' is one of the model's",
+        says="the labels 'good', 'bad' are none of the model's",
+    ),
+    Case(
+        form="a list of labels to evaluate",
+        files={"a.jsonl": rows('["sad", "mad"]', '"glad"')},
+        runs=(JUDGE,),
+        code=1,
+        says="row 1: 'label' is a list of labels",
+    ),
+    Case(
+        form="labels in another case than the model's",
+        files={"a.jsonl": rows('"SAD"', '"Glad"')},
+        runs=(
+            JUDGE,
+            "compare --task classification {tiny_classifier} {tiny_classifier} -i a.jsonl",
+        ),
+        says="classification: ",
     ),
     Case(
         form="ids that are null, empty or repeated, beside the number of the row",
