@@ -10,6 +10,7 @@ from llmcli.errors import UsageError
 from llmcli.evaluation.evaluation_set import EvaluationSet
 from llmcli.evaluation.evaluators import complete_options, evaluator_of
 from llmcli.evaluation.report import Report
+from llmcli.inference.loading import Model
 from llmcli.spec import AUTO_BATCH, BatchOptions
 from llmcli.spec.evaluation import EvaluateOptions, EvaluationTask
 from llmcli.tasks import evaluate as tasks
@@ -30,7 +31,8 @@ def evaluate(
     """Measure a model, or predictions that were saved, by the metrics of its task.
 
     data: a path, as `llmcli evaluate --input` takes it, or an iterable of mappings. task: such as
-    "classification"; also a field of `options`, which say what else is measured. predictions: a
+    "classification"; also a field of `options`, which say what else is measured; None: the only one
+    that a file and the model are for. predictions: a
     file that a command of llmcli wrote; then no model is loaded, and `data` may be left out.
     The report has each metric with its 95% confidence interval, slices and mistakes; perplexity is
     exp of the mean nats a token. Rows that cannot be evaluated are its `failures`.
@@ -42,6 +44,8 @@ def evaluate(
     >>> report.rows, report.metrics[0].name, report.metrics[0].value
     (2, 'accuracy', 1.0)
     """
+    if task is None and options is None:
+        task = _task_of(data, model, predictions)
     options, notes = options_of(task, options), Notes()
     opened = None if data is None else open_data(data, options)
     if predictions is not None:
@@ -55,6 +59,18 @@ def evaluate(
     for note in report.notes:
         notes.add(note)
     return replace(report, notes=tuple(notes.lines))
+
+
+def _task_of(
+    data: Data | None, model: ModelLike, predictions: str | Path | None
+) -> EvaluationTask | None:
+    """The only task that a file and a model are for; None for records. Raises UsageError."""
+    if predictions is not None:
+        return tasks.infer_task(str(predictions))
+    if not isinstance(data, (str, Path)):
+        return None
+    named = model_of(model)
+    return tasks.infer_task(str(data), named.spec if isinstance(named, Model) else named)
 
 
 def options_of(task: EvaluationTask | None, options: EvaluateOptions | None) -> EvaluateOptions:

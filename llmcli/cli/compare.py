@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from llmcli.cli.command import Command
-from llmcli.cli.evaluate import follow, require_all_rows
+from llmcli.cli.evaluate import follow, require_all_rows, with_task
 from llmcli.cli.options.evaluation import evaluation_options
 from llmcli.cli.options.model import model_options
 from llmcli.cli.reports import comparison_text
@@ -47,6 +47,10 @@ def compare(command: RowCommand, options: EvaluateOptions, a: str, b: str, rows:
     if command.source.input == "-":
         raise UsageError("both models read the rows, and stdin can be read once: give a file")
 
+    from llmcli.tasks.evaluate import is_prediction_file
+
+    named = replace(command, model=replace(command.model, model_id=a))
+    options = with_task(named, options, a if is_prediction_file(a) else None)
     first, second = (_predictions(command, name, options) for name in (a, b))
     from llmcli.tasks.compare import compare as run
 

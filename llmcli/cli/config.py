@@ -4,12 +4,15 @@ Keys at the top level of a file are options of any command; keys below a command
 that command only. A key that no command has is an error.
 """
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import click
 
 from llmcli.cli.kept_inputs import CONFIG
+from llmcli.cli.run_record import COMMAND, is_run_record, settings_of_record
+from llmcli.cli.types import CommaList, LabelMap, Text
 from llmcli.errors import InputError
 
 Defaults = dict[str, Any]
@@ -27,7 +30,7 @@ def config_option(root: click.Group) -> click.Option:
     def apply(ctx: click.Context, option: click.Parameter, path: str | None) -> None:
         if path is not None:
             ctx.meta[CONFIG] = path
-            defaults = _read(root, Path(path)).get(str(ctx.info_name), {})
+            defaults = _read(root, Path(path), ctx.info_name).get(str(ctx.info_name), {})
             ctx.default_map = {**(ctx.default_map or {}), **defaults}
 
     return click.Option(
@@ -37,7 +40,8 @@ def config_option(root: click.Group) -> click.Option:
         is_eager=True,
         expose_value=False,
         callback=apply,
-        help="YAML file with options; those on the command line override it.",
+        help="YAML file with options, or the training.json of a run; those on the command line "
+        "override it.",
     )
 
 
@@ -46,20 +50,54 @@ def user_config() -> Path:
     return Path(click.get_app_dir("llmcli")) / "config.yaml"
 
 
-def _read(root: click.Group, path: Path) -> Defaults:
+def _read(root: click.Group, path: Path, command: str | None = None) -> Defaults:
+    """Click's default_map from a file. command: the one that runs, for the record of a run."""
+    values = _contents(path)
+    if values is None:
+        return {}
+    if is_run_record(values):
+        return _recorded(root, values, path, command)
+    if not isinstance(values, dict):
+        raise InputError(f"{path} contains no settings: write lines like `device: cpu`")
+    return _defaults(root, {}, values, path)
+
+
+def _contents(path: Path) -> Any:
+    import json
+
     import yaml
 
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        if path.suffix == ".json":  # YAML would read 1e-05 as a text
+            with suppress(ValueError):
+                return json.loads(text)
+        return yaml.safe_load(text)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
-    if values is None:
-        return {}
-    if not isinstance(values, dict):
-        raise InputError(f"{path} contains no settings: write lines like `device: cpu`")
-    return _defaults(root, {}, values, path)
+
+
+def _recorded(root: click.Group, values: Defaults, path: Path, command: str | None) -> Defaults:
+    """The default_map of the run whose record a file is."""
+    if command != COMMAND:
+        raise InputError(
+            f"{path} is the record of a run: llmcli {COMMAND} --config {path} replays it"
+        )
+    settings = settings_of_record(values, path)
+    options = {
+        str(option.name): option
+        for option in all_commands(root)[COMMAND].params
+        if isinstance(option, click.Option)
+    }
+    unknown = [name for name in settings if name not in options]
+    if unknown:
+        raise InputError(
+            f"{path}: {COMMAND} has no option {unknown[0]!r}: another release wrote it"
+        )
+    given = {name: _value(options[name], name, value, path) for name, value in settings.items()}
+    return {COMMAND: given}
 
 
 def _defaults(command: click.Command, shared: Defaults, own: Defaults, where: Path) -> Defaults:
@@ -113,11 +151,26 @@ def _options(command: click.Command) -> dict[str, click.Option]:
 
 
 def _value(option: click.Option, key: Any, value: Any, where: Path) -> Any:
-    if option.multiple and not isinstance(value, (list, dict)):
-        return [value]
-    if isinstance(value, dict) or (isinstance(value, list) and not option.multiple):
+    if isinstance(option.type, (CommaList, LabelMap)) and isinstance(value, dict):
+        value = [f"{name}={each}" for name, each in value.items()]
+        value = value if option.multiple else ",".join(value)
+    if option.multiple:
+        values = value if isinstance(value, list) else [value]
+        texts = [_scalar(option, key, each, where) for each in values]
+        # The items of a list stand by themselves: a comma in one is part of it.
+        is_list = isinstance(option.type, CommaList) and isinstance(value, list)
+        return [tuple(texts)] if is_list and texts else texts
+    return _scalar(option, key, value, where)
+
+
+def _scalar(option: click.Option, key: Any, value: Any, where: Path) -> Any:
+    """One value; as text, if the option takes a text. Raises InputError for a list or a mapping."""
+    if isinstance(value, (dict, list)):
         raise InputError(f"{where}: {key} must be one value, not {value!r}")
-    return value
+    is_text = isinstance(option.type, (Text, type(click.STRING)))
+    if isinstance(value, bool) and not option.is_flag and is_text:
+        raise InputError(f"{where}: {key} is {value}: put quotes around the word, as in 'no'")
+    return str(value) if is_text and value is not None else value
 
 
 def _name(key: Any) -> str:

@@ -1,6 +1,8 @@
 """llmcli evaluate: how good a model's predictions are."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +16,7 @@ from llmcli.cli.reports import evaluation_text
 from llmcli.cli.row_command import RowCommand
 from llmcli.cli.types import INPUT_PATH
 from llmcli.errors import RowsFailed, UsageError
+from llmcli.spec import files_of
 from llmcli.spec.evaluation import EvaluateOptions
 
 if TYPE_CHECKING:
@@ -47,12 +50,18 @@ if TYPE_CHECKING:
     help="Evaluate what llmcli classify, answer or translate wrote; no model is loaded. "
     "The expected values are in its rows, or in --input.",
 )
-def evaluate(command: RowCommand, options: EvaluateOptions, predictions: str | None) -> None:
+@click.argument("data", nargs=-1, type=INPUT_PATH, metavar="[FILE]")
+def evaluate(
+    command: RowCommand,
+    options: EvaluateOptions,
+    predictions: str | None,
+    data: tuple[str, ...],
+) -> None:
     """Measure how good a model is on rows whose expected values are known.
 
     Perplexity; accuracy, F1 and calibration; entities; exact match and F1 of answers; BLEU and
     chrF; retrieval and similarity: each with a 95% confidence interval, by bootstrap over the rows.
-    The predictions are those of classify, answer, translate and embed.
+    The predictions are those of classify, answer, translate and embed. FILE is short for -i FILE.
 
     \b
       llmcli evaluate --task causal-lm -m gpt2 -i wiki.txt --stride 512 --baseline ngram
@@ -64,14 +73,49 @@ def evaluate(command: RowCommand, options: EvaluateOptions, predictions: str | N
     """
     if predictions is not None and _is_model_named():
         raise UsageError("--predictions loads no model: leave out -m")
+    command = _with_file(command, data)
     if predictions is None and command.source.input is None:
         raise UsageError("no data: give --input FILE, or --predictions FILE")
+    options = with_task(command, options, predictions)
     report = _report(command, options, predictions)
     for note in report.notes:
         command.out.note(note)
     with command.out.records(evaluation_text) as writer:
         writer.write(report.to_dict())
     require_all_rows(report.failures, report.rows_read)
+
+
+def _with_file(command: RowCommand, files: tuple[str, ...]) -> RowCommand:
+    """The command with a file that is named without a flag, which is the data."""
+    if not files:
+        return command
+    if command.source.input is not None:
+        raise UsageError(f"{files[0]}: the data is named by -i already; a model is named by -m")
+    if len(files) > 1 or not Path(files[0]).exists():  # evaluate MODEL DATA, as in spaCy
+        line = " -i ".join(files[:2])
+        raise UsageError(
+            f"{files[0]}: a model is named by -m, data by -i: llmcli evaluate -m {line}"
+        )
+    return replace(command, source=replace(command.source, input=files[0]))
+
+
+def with_task(
+    command: RowCommand, options: EvaluateOptions, predictions: str | None
+) -> EvaluateOptions:
+    """The options with a task: the only one that the data and the model are for, if none is named.
+
+    predictions: a file of them, which says more than the data. Raises UsageError where several
+    tasks are possible.
+    """
+    if options.task:
+        return options
+    from llmcli.tasks.evaluate import infer_task
+
+    model = None if predictions else command.model
+    path = predictions or command.source.input
+    task = infer_task(path, model, files_of(command.source))
+    command.out.note(f"task: {task}")
+    return replace(options, task=task)
 
 
 def _report(command: RowCommand, options: EvaluateOptions, predictions: str | None) -> "Report":

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import FrameType
 
 import click
@@ -19,7 +20,7 @@ from llmcli.cli.options.model import model_options
 from llmcli.cli.options.training import files_options, lora_options, training_options
 from llmcli.cli.output import Output
 from llmcli.cli.training_screen import TrainingScreen
-from llmcli.cli.types import POSITIVE
+from llmcli.cli.types import INPUT_PATH, POSITIVE
 from llmcli.errors import UsageError
 from llmcli.spec import FileOptions, Format, ModelSpec, OutputOptions
 from llmcli.spec.training import LoraOptions, Training
@@ -63,6 +64,7 @@ mode_options = gather(
 
 
 @click.command(cls=Command)
+@click.argument("data", nargs=-1, type=INPUT_PATH, metavar="[FILE]...")
 @training_options
 @files_options
 @lora_options
@@ -74,6 +76,7 @@ def finetune(
     adapters: LoraOptions,
     model: ModelSpec,
     mode: Mode,
+    data: tuple[str, ...],
 ) -> None:
     """Train a model on your files: from a checkpoint (-m), or --from-scratch.
 
@@ -92,7 +95,8 @@ def finetune(
         raise UsageError("give --check or --dry-run, one at a time")
     if mode.as_json and not (mode.check or mode.dry_run):
         raise UsageError("--json goes with --check and --dry-run")
-    training = replace(training, files=files, adapters=adapters)
+    training = replace(training, files=files, adapters=adapters, task=training.task or "")
+    training = _with_data(training, data)
     base = model if _is_meant(model, training) else None
     form: Format = "json" if mode.as_json else "text"
     out = Output(OutputOptions(form, quiet=mode.quiet or not is_first()), FORMS)
@@ -106,6 +110,19 @@ def finetune(
         _train(training, base, out)
 
 
+def _with_data(training: Training, files: tuple[str, ...]) -> Training:
+    """The settings with files that are named without a flag, which are training data."""
+    if not files:
+        return training
+    if training.train or training.parts:
+        raise UsageError(f"{files[0]}: name all training data by --train, or all without a flag")
+    if Path(files[0]).suffix in (".yaml", ".yml", ".cfg", ".toml"):
+        raise UsageError(f"{files[0]}: a file with settings is given by --config FILE (YAML)")
+    if not Path(files[0]).exists():
+        raise UsageError(f"{files[0]}: no such file; a model is named by -m, data by --train")
+    return replace(training, train=files)
+
+
 def _is_meant(model: ModelSpec, training: Training) -> bool:
     """False without a name, and for one of the environment or a config file with --from-scratch."""
     source = click.get_current_context().get_parameter_source("model_id")
@@ -115,10 +132,11 @@ def _is_meant(model: ModelSpec, training: Training) -> bool:
 
 def _train(training: Training, base: ModelSpec | None, out: Output) -> None:
     from llmcli.cli.next_command import next_commands
+    from llmcli.tasks.finetune import completed, pipeline_tags
     from llmcli.tasks.finetune import finetune as run
-    from llmcli.tasks.finetune import pipeline_tags
 
     with TrainingScreen(out) as screen, _interruptible(out) as stop_asked:
+        training, base = completed(training, base, on_event=screen.show)
         result = run(training, base, on_event=screen.show, should_stop=stop_asked)
     if is_first():
         screen.finish(result)

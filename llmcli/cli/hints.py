@@ -25,12 +25,12 @@ def unknown_command(words: Sequence[str], commands: Sequence[str]) -> str:
     name, rest = words[0], list(words[1:])
     key = name.replace("_", "-").lower()
     if key in tables.LINES:
-        return f"llmcli has no command {name!r}: {_line(tables.LINES[key](rest))}"
+        return f"No such command {name!r}: {_line(tables.LINES[key](rest))}"
     if key in tables.COMMANDS:
-        return f"llmcli has no command {name!r}: {tables.COMMANDS[key]}"
+        return f"No such command {name!r}: {tables.COMMANDS[key]}"
     near = get_close_matches(key, [*commands, *COMMANDS], 1, 0.7)
     if near:
-        return f"llmcli has no command {name!r}, did you mean {_line(expanded([near[0], *rest]))}"
+        return f"No such command {name!r}. Did you mean {_line(expanded([near[0], *rest]))}?"
     if name.startswith("-"):
         return option_of_a_command(name, words)
     if Path(name).is_file():
@@ -39,7 +39,7 @@ def unknown_command(words: Sequence[str], commands: Sequence[str]) -> str:
     if re.search(r"\W", name):
         return f"a command comes before the text: {_line(['generate', *words])}"
     return (
-        f"llmcli has no command {name!r}: it has {', '.join(commands)}; to continue a text, "
+        f"No such command {name!r}: it has {', '.join(commands)}; to continue a text, "
         f"{_line(['generate', *words])}"
     )
 
@@ -63,10 +63,11 @@ def unknown_option(error: click.NoSuchOption) -> str:
     name = error.option_name.lstrip("-").replace("_", "-")
     own = {word for param in command.params for word in param.opts} if command else set()
     hint = tables.FLAGS.get(name) or tables.SHORT.get(error.option_name)
-    where = f"{error.ctx.command_path} has no option" if error.ctx else "no such option:"
     for line in (hint,) if isinstance(hint, str) else hint or ():
         if set(FLAG.findall(line)) <= own | {"--help"}:
-            return f"{where} {error.option_name}: {line}"
+            return f"No such option {error.option_name}: {line}"
     if error.possibilities:
-        return f"{where} {error.option_name}: did you mean {' or '.join(error.possibilities)}?"
-    return f"{where} {error.option_name}"
+        return (
+            f"No such option {error.option_name}. Did you mean {' or '.join(error.possibilities)}?"
+        )
+    return f"No such option {error.option_name}"

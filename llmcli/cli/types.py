@@ -1,6 +1,7 @@
 """Types of option values: numbers in a range, texts, lists of words."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 import click
@@ -80,6 +81,8 @@ class CommaList(Text):
         return [rv]
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, tuple):  # the items of a list in a file
+            return value
         words = tuple(word.strip() for word in super().convert(value, param, ctx).split(","))
         if "" in words or len(set(words)) < len(words):
             self.fail(f"{value!r}: give different words, separated by commas", param, ctx)
@@ -101,6 +104,40 @@ def _joined(
         if words.count(word) > 1:
             raise click.BadParameter(f"{word!r} is given twice")
     return words
+
+
+class LabelMap(click.ParamType):  # type: ignore[type-arg]  # generic in new releases alone
+    """Labels of a file with the model's names for them: 0=negative,1=positive, or a JSON file."""
+
+    name = "labels"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Pairs of labels. Fails where a side is empty or a label comes twice."""
+        if isinstance(value, tuple):
+            return value
+        if value.endswith(".json"):
+            return self._of_file(value, param, ctx)
+        pairs = [pair.partition("=") for pair in value.split(",")]
+        labels = tuple((old.strip(), new.strip()) for old, _, new in pairs)
+        if any(not old or not new for old, new in labels) or len(dict(labels)) < len(labels):
+            self.fail(f"{value!r}: write it as 0=negative,1=positive", param, ctx)
+        return labels
+
+    def _of_file(
+        self, path: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[tuple[str, str], ...]:
+        """The pairs of a JSON object. Fails where it is none, or has a name that is no text."""
+        import json
+
+        try:
+            names = json.loads(Path(path).read_text(encoding="utf-8"))
+        except OSError as error:
+            self.fail(f"cannot read {path}: {error.strerror}", param, ctx)
+        except (ValueError, RecursionError) as error:
+            self.fail(f"{path} is not JSON: {error}", param, ctx)
+        if not isinstance(names, dict) or not all(isinstance(v, str) for v in names.values()):
+            self.fail(f'{path}: write it as {{"0": "negative", "1": "positive"}}', param, ctx)
+        return tuple(names.items())
 
 
 DTYPE_NAMES = {

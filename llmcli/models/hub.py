@@ -20,6 +20,7 @@ from llmcli.models.checkpoint import (
 )
 from llmcli.models.hub_errors import cache_dir, hub_errors_explained, not_here, repo_of
 from llmcli.models.modules import located
+from llmcli.models.suggestions import did_you_mean, nearest_starter
 from llmcli.spec import ModelSpec
 from llmcli.system.hashes import hash_file
 
@@ -69,6 +70,7 @@ def locate(model: ModelSpec) -> Checkpoint:
     if not HUB_ID.fullmatch(model_id):
         raise ModelNotFound(
             f"no model {model_id!r}: no such file or folder, and not a valid hub id"
+            + did_you_mean(model_id)
         )
     return _from_hub(model)
 
@@ -144,9 +146,17 @@ def _from_hub(model: ModelSpec) -> Checkpoint:
     cached = cached_checkpoint(model)
     if cached is not None:
         return cached
+    _refuse_typo(model.model_id)
     if is_offline(model):
         raise not_here(model)
     return pull(model)
+
+
+def _refuse_typo(model_id: str) -> None:
+    """Raise ModelNotFound for the name of a starter with a mistake; the Hub need not be asked."""
+    near = nearest_starter(model_id)
+    if near is not None:
+        raise ModelNotFound(f"no model {model_id!r}; did you mean {near}?")
 
 
 def cached_checkpoint(model: ModelSpec) -> Checkpoint | None:
@@ -198,7 +208,12 @@ def pull_any(model: ModelSpec) -> Checkpoint:
     if HUB_GGUF.fullmatch(model.model_id):
         return _pull_gguf(model)
     if not HUB_ID.fullmatch(model.model_id):
-        raise ModelNotFound(f"{model.model_id!r} is not a valid hub id, which is owner/name")
+        more = "; ollama's names are not the Hub's" if ":" in model.model_id else ""
+        raise ModelNotFound(
+            f"{model.model_id!r} is not a valid hub id, which is owner/name{more}"
+            + did_you_mean(model.model_id)
+        )
+    _refuse_typo(model.model_id)
     return pull(model)
 
 
@@ -245,7 +260,9 @@ def cached_repo(model_id: str) -> Any:
     for repo in cached_repos():
         if repo.repo_id == model_id:
             return repo
-    raise ModelNotFound(f"{model_id} is not in the cache; llmcli models list shows what is")
+    raise ModelNotFound(
+        f"{model_id} is not in the cache; llmcli models list shows what is{did_you_mean(model_id)}"
+    )
 
 
 def remove(model_id: str) -> int:

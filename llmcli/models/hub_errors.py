@@ -12,6 +12,7 @@ from typing import Any
 
 from llmcli.errors import LlmcliError, ModelNotFound
 from llmcli.models.checkpoint import starters
+from llmcli.models.suggestions import did_you_mean
 from llmcli.spec import ModelSpec
 
 CONNECT_SECONDS = 10.0  # a network that drops packets would make us wait for minutes
@@ -79,7 +80,7 @@ def _explained(error: BaseException, model: ModelSpec) -> LlmcliError:
     if isinstance(error, (http.HTTPError, http.InvalidURL, hub.FileMetadataError)):
         return ModelNotFound(
             f"cannot reach {_endpoint()} for {name}: check the network, set HF_ENDPOINT to a "
-            "mirror, or give a local folder"
+            f"mirror, or give a local folder{did_you_mean(name)}"
         )
     assert isinstance(error, OSError)
     return _disk_error(error, name)
@@ -105,6 +106,7 @@ def _answered(error: Any, model: ModelSpec) -> ModelNotFound:
         return ModelNotFound(
             f"no model {name!r} at {_endpoint()}; if it is private, set HF_TOKEN"
             + ("" if "/" in name else f"; starters are: {', '.join(starters())}")
+            + did_you_mean(name)
         )
     if status == 401:
         return ModelNotFound(
@@ -133,7 +135,7 @@ def not_here(model: ModelSpec) -> ModelNotFound:
     reason = "`offline` is set" if model.offline else "HF_HUB_OFFLINE is set"
     return ModelNotFound(
         f"{name} is not in the cache, or not complete, and {reason}: "
-        f"download it once with llmcli models pull {name}"
+        f"download it once with llmcli models pull {name}{did_you_mean(name)}"
     )
 
 

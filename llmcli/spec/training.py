@@ -32,10 +32,12 @@ class Training:
     """Data files. A .txt file is one document; in other formats each row is one."""
     output: str
     """Folder for the trained model; checkpoints are saved in its subfolder `checkpoints/`."""
-    task: str = "causal-lm"
-    """Name of a training task; `llmcli finetune --help` lists them."""
+    task: str = ""
+    """Name of a training task; `llmcli finetune --help` lists them. Empty: the only one that the
+    data and the model are for."""
     from_scratch: str | None = None
-    """A model configuration (JSON) to initialize a new model from; None: load a checkpoint."""
+    """A model configuration (JSON), or gpt2, llama, bert or marian, to initialize a new model from;
+    None: load a checkpoint."""
     parts: str | None = None
     """A YAML file that lists the tasks of a joint run; `task` is then ignored."""
     eval: tuple[str, ...] = ()

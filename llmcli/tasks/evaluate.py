@@ -6,22 +6,37 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from llmcli.data.readers.base import AS_WRITTEN
 from llmcli.data.results import unknown_texts_note
 from llmcli.data.rows import Row
 from llmcli.evaluation.evaluation_set import EvaluationSet
 from llmcli.evaluation.evaluators import complete_options, evaluator_of
+from llmcli.evaluation.infer_task import fields_of, kinds_of_model, measured_task
 from llmcli.evaluation.measuring import measures, mistakes, slices
 from llmcli.evaluation.predictions import Follow, ModelRun, Predictions, unfollowed
 from llmcli.evaluation.report import Report
 from llmcli.evaluation.saved_predictions import match, read_saved
 from llmcli.inference.loading import AnyModel, load_model
 from llmcli.models.starters import Note, ignore
-from llmcli.spec import AUTO_BATCH, BatchOptions
-from llmcli.spec.evaluation import EvaluateOptions
+from llmcli.spec import AUTO_BATCH, BatchOptions, FileOptions, ModelSpec
+from llmcli.spec.evaluation import EvaluateOptions, EvaluationTask
 from llmcli.tokenization.unknown import UnknownShare
 
 if TYPE_CHECKING:
     from llmcli.engines.base import Loaded
+
+
+def infer_task(
+    path: str | None, model: ModelSpec | None = None, files: FileOptions = AS_WRITTEN
+) -> EvaluationTask:
+    """The task that a data file and a model are for, where only one is possible.
+
+    path: rows with expected values, or saved predictions. model: None, or one without a name, says
+    nothing. Raises UsageError where several are possible, and what finding the model raises.
+    """
+    kinds = kinds_of_model(model) if model is not None and model.model_id else ()
+    fields = set() if path in (None, "-") else fields_of(str(path), files)
+    return measured_task(fields, kinds)
 
 
 def open_set(path: str, options: EvaluateOptions, limit: int | None = None) -> EvaluationSet:

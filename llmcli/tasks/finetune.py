@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from llmcli.errors import UsageError
 from llmcli.spec import ModelSpec
 from llmcli.spec.training import Training
+from llmcli.training.complete import complete
 from llmcli.training.objectives import load_task, task_names
 from llmcli.training.results import Estimate, Event, Finetuned, Note, OnEvent, Progress
 from llmcli.training.settings import require_valid
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from llmcli.training.checkup.findings import DataCheck
 
 __all__ = ["Event", "Finetuned", "Note", "Progress", "check", "dry_run", "finetune"]
-__all__ += ["pipeline_tags", "training_tasks"]
+__all__ += ["completed", "pipeline_tags", "training_tasks"]
 
 
 def training_tasks() -> tuple[str, ...]:
@@ -35,22 +36,36 @@ def finetune(
 ) -> Finetuned:
     """Train, and write a Hugging Face folder to `options.output`.
 
-    model: the checkpoint to start from; None where `options.from_scratch` names a configuration.
+    model: the checkpoint to start from; None: a new model of `options.from_scratch`, else the
+    starter for the task.
     on_event: called with each choice made and each progress report, in this thread.
     should_stop: asked after each step; True saves a checkpoint and raises Interrupted.
     Raises UsageError for settings that contradict each other and for an output folder in use,
     InputError for data or settings that cannot be used, and what loading the model raises.
     """
+    events = _Events(on_event)
     require_valid(options, model)
     if not options.output:
         raise UsageError("give `output` DIR, the folder of the new model")
+    options, model = completed(options, model, on_event=events.report)
     from llmcli.training.run import train
 
-    events = _Events(on_event)
     result = train(
         options, _starting_from(model, options), events.report, should_stop or (lambda: False)
     )
     return replace(result, notes=tuple(events.notes))
+
+
+def completed(
+    options: Training, model: ModelSpec | None = None, *, on_event: OnEvent | None = None
+) -> tuple[Training, ModelSpec | None]:
+    """The settings with a task, and the model that a run of them starts from; both are checked.
+
+    on_event: called with each choice made. Raises UsageError for settings that contradict each
+    other or leave the task open, and what finding the model raises.
+    """
+    require_valid(options, model)
+    return complete(options, model, _Events(on_event).note)
 
 
 def pipeline_tags(options: Training) -> tuple[str, ...]:
@@ -74,10 +89,11 @@ def check(
     Writes nothing. Raises UsageError for settings that contradict each other, and what loading
     the model raises; problems of the data are in the result.
     """
-    require_valid(options, model)
+    events = _Events(on_event)
+    options, model = completed(options, model, on_event=events.report)
     from llmcli.training.checkup.examine import examine_all
 
-    return examine_all(options, _starting_from(model, options), _Events(on_event).note)
+    return examine_all(options, _starting_from(model, options), events.note)
 
 
 def dry_run(
@@ -87,10 +103,11 @@ def dry_run(
 
     Leaves no files behind. Raises what `finetune` raises before its first step.
     """
-    require_valid(options, model)
+    events = _Events(on_event)
+    options, model = completed(options, model, on_event=events.report)
     from llmcli.training.run import estimate
 
-    return estimate(options, _starting_from(model, options), _Events(on_event).report)
+    return estimate(options, _starting_from(model, options), events.report)
 
 
 def _starting_from(model: ModelSpec | None, options: Training) -> ModelSpec | None:

@@ -104,6 +104,10 @@ class TrainingTask(ABC):
         """Raise ModelUnsuitable where the tokenizer of the model `name` lacks a special token."""
         return
 
+    def pair_of_languages(self, rows: Sequence[Any]) -> tuple[str, str] | None:
+        """The codes of the source and the target language, if the rows have one of each."""
+        return None
+
     def languages(self, rows: Sequence[Any]) -> list[str]:
         """Codes of the target languages that a new model gets a token for."""
         return []

@@ -60,8 +60,10 @@ def require_valid(options: Training, model: ModelSpec | None) -> None:
     """Raise UsageError where it is not clear what is trained, or a setting has a wrong value."""
     if bool(options.train) == bool(options.parts):
         raise UsageError("give `train` FILE, or `parts` FILE")
-    if (model is None) == (options.from_scratch is None):
+    if model is not None and options.from_scratch is not None:
         raise UsageError("give either `model`, a checkpoint to start from, or `from_scratch`")
+    if model is None and options.parts:
+        raise UsageError("`parts` needs `model`, the body of all tasks")
     if options.chat_template is not None and not options.chat:
         raise UsageError("`chat_template` goes with `chat`")
     if options.from_scratch and options.adapters.lora and not options.adapters.merge:

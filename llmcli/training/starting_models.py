@@ -132,8 +132,18 @@ def _train_tokenizer(
         context_length(plan.to_dict()) or task.defaults.limit,
         task.languages(data.train),
     )
+    pair = task.pair_of_languages(data.train)
+    if pair is not None:
+        _name_languages(tokenizer, *pair)
     note(f"tokenizer: {kind} with {len(tokenizer):,} entries, learnt from the training text")
     return tokenizer
+
+
+def _name_languages(tokenizer: Any, source: str, target: str) -> None:
+    """Say in the settings of a Marian tokenizer which languages its model translates."""
+    if hasattr(tokenizer, "source_lang"):
+        tokenizer.source_lang, tokenizer.target_lang = source, target
+        tokenizer.init_kwargs |= {"source_lang": source, "target_lang": target}
 
 
 def _special_tokens(tokenizer: Any, model_type: str, is_causal: bool) -> dict[str, Any]:

@@ -27,6 +27,8 @@ def test_a_model_is_trained_without_a_word_on_the_terminal(tmp_path, capfd, capl
 
 
 def test_settings_are_checked_before_anything_is_loaded(tmp_path):
-    options = llmcli.Training((str(tmp_path / "train.txt"),), str(tmp_path / "model"))
+    options = llmcli.Training(
+        (str(tmp_path / "train.txt"),), str(tmp_path / "model"), from_scratch="gpt2"
+    )
     with pytest.raises(llmcli.UsageError, match="`model`"):
-        llmcli.finetune(options)
+        llmcli.finetune(options, "gpt2")

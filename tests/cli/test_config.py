@@ -84,3 +84,35 @@ def test_help_is_there_even_if_the_users_file_is_wrong(run, tmp_path, monkeypatc
 
 def test_an_empty_file_changes_nothing(new_tokens, tmp_path):
     assert new_tokens("--config", write(tmp_path / "a.yaml", ""), "-n", 3) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "labels"),
+    [
+        ("labels: [good, bad]", ["good", "bad"]),
+        ("labels: good,bad", ["good", "bad"]),
+        ("labels:\n  - a good, kind dog\n  - bad", ["a good, kind dog", "bad"]),
+        ("labels: [1, 2.5]", ["1", "2.5"]),
+    ],
+)
+def test_a_list_of_words_is_a_yaml_list_or_has_commas(run, tiny_nli, tmp_path, text, labels):
+    path = write(tmp_path / "a.yaml", text)
+    result = run("classify", "the cat", "-m", tiny_nli, "--config", path, "--json")
+    assert result.exit_code == 0, result.output
+    scores = json.loads(result.stdout)[0]["scores"]
+    assert {score["label"] for score in scores} == set(labels)
+
+
+def test_a_word_that_yaml_takes_for_false_is_refused(run, tmp_path):
+    path = write(tmp_path / "a.yaml", "to-lang: no")  # Norwegian
+    result = run("translate", "a", "--config", path)
+    assert (result.exit_code, "put quotes around the word" in result.stderr) == (3, True)
+
+
+def test_a_mapping_of_labels_is_a_yaml_mapping(run, tiny_classifier, tmp_path):
+    data = write(tmp_path / "a.csv", "text,label\nthe cat,0\na dog,1\n")
+    path = write(tmp_path / "a.yaml", "label-map:\n  0: sad\n  1: glad\n")
+    words = ("-m", tiny_classifier, "-i", data, "--config", path, "--json")
+    result = run("evaluate", *words)
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)[0]["rows"] == 2

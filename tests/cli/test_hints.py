@@ -32,7 +32,7 @@ FLAGS = [
         (["search", "my login"], "llmcli embed -i FILE --query 'my login'"),
         (["summarize", "a b"], "-s 'Summarize the text.' 'a b'"),
         (["serve", "--port", "8"], "there is no server"),
-        (["generat", "hi there"], "did you mean llmcli generate 'hi there'"),
+        (["generat", "hi there"], "Did you mean llmcli generate 'hi there'?"),
         (["Once upon a time"], "llmcli generate 'Once upon a time'"),
         (["-m", "gpt2", "hi there"], "llmcli generate -m gpt2 'hi there'"),
         (["-V"], "llmcli --version"),
@@ -60,8 +60,8 @@ def test_a_file_in_place_of_a_command_is_named_as_one(run, tmp_path):
         (["classify", "--text", "a"], "without a flag"),
         (["finetune", "--data", "x"], "--train FILE"),
         (["finetune", "--bf16"], "--dtype bfloat16"),
-        (["generate", "a", "--temperatur", 1], "did you mean --temperature"),
-        (["classify", "a", "--do-sample"], "no option --do-sample"),
+        (["generate", "a", "--temperatur", 1], "Did you mean --temperature"),
+        (["classify", "a", "--do-sample"], "No such option --do-sample"),
     ],
 )
 def test_an_unknown_flag_is_answered_with_the_right_one(run, words, telling):

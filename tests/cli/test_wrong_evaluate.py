@@ -16,7 +16,7 @@ EMBED = "evaluate --task embedding -m {tiny_encoder}"
 @pytest.mark.parametrize(
     ("words", "code", "telling"),
     [
-        ("evaluate -i {rows}", USAGE, "--task"),
+        ("evaluate -i -", USAGE, "--task"),
         ("evaluate --task chess -i {rows}", USAGE, "'chess' is not one of"),
         (f"{CLASS} -m x", USAGE, "no data: give --input FILE, or --predictions FILE"),
         ("evaluate --task token-classification -i {rows}", USAGE, "give --predictions, a file"),

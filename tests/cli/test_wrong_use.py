@@ -75,7 +75,7 @@ def assert_one_line(result, code, telling):
         ("models pull gpt2-stories", USAGE, "nothing to pull"),
         ("models show ./nowhere", NOT_FOUND, "no such file or folder"),
         ("models convert gpt2-stories {tmp}/new", UNSUITABLE, "nothing to convert"),
-        ("finetune --train x.txt -o out", USAGE, "give either -m"),
+        ("finetune --train x.txt -o out", INPUT, "cannot read x.txt"),
         ("finetune --train x.txt -o {tmp}/o --from-scratch c.json", INPUT, "cannot read"),
         ("generate hi --config nowhere.yaml", INPUT, "cannot read nowhere.yaml"),
     ],

@@ -40,9 +40,9 @@ def test_a_wrong_setting_is_one_line_with_its_value(changes, message):
 
 
 def test_check_and_dry_run_refuse_what_finetune_refuses():
-    options = Training(("x.txt",), "", max_steps=0)
+    options = Training(("x.txt",), "", batch_size=0)
     for function in (check, dry_run):
-        with pytest.raises(UsageError, match="`max_steps` 0"):
+        with pytest.raises(UsageError, match="`batch_size` 0"):
             function(options, MODEL)
 
 
@@ -61,4 +61,4 @@ def test_a_wrong_setting_is_reported_before_torch_is_imported():
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.stdout == "2 False\n"
-    assert done.stderr == "Error: --epochs -1.0: it must be above 0\n"
+    assert done.stderr == "Error: --epochs -1.0: it must be above 0; leave it out for its default\n"

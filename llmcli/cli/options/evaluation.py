@@ -1,10 +1,8 @@
 """Options that evaluate and compare share: the data, the task, and how it is measured."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import wraps
-from pathlib import Path
 from typing import Any
 
 import click
@@ -14,7 +12,7 @@ from llmcli.cli.options.gather import Command, Option, gather
 from llmcli.cli.options.input import file_options
 from llmcli.cli.options.output import output_options
 from llmcli.cli.row_command import RowCommand
-from llmcli.cli.types import INPUT_PATH, POSITIVE
+from llmcli.cli.types import INPUT_PATH, POSITIVE, LabelMap
 from llmcli.spec import BatchOptions, Format, InputOptions, files_of
 from llmcli.spec.evaluation import (
     EVALUATION_TASKS,
@@ -24,44 +22,6 @@ from llmcli.spec.evaluation import (
 from llmcli.spec.tasks import TranslateOptions
 
 FORMS: tuple[Format, ...] = ("text", "json", "jsonl")
-
-
-class LabelMap(click.ParamType):  # type: ignore[type-arg]  # generic in new releases alone
-    """Labels of a file with the model's names for them: 0=negative,1=positive, or a JSON file."""
-
-    name = "labels"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Pairs of labels. Fails where a side is empty or a label comes twice."""
-        if isinstance(value, tuple):
-            return value
-        if value.endswith(".json"):
-            return self._of_file(value, param, ctx)
-        pairs = [pair.partition("=") for pair in value.split(",")]
-        labels = tuple((old.strip(), new.strip()) for old, _, new in pairs)
-        if any(not old or not new for old, new in labels) or len(dict(labels)) < len(labels):
-            self.fail(f"{value!r}: write it as 0=negative,1=positive", param, ctx)
-        return labels
-
-    def _of_file(
-        self, path: str, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[tuple[str, str], ...]:
-        """The pairs of a JSON object. Fails where it is none, or has a name that is no text."""
-        try:
-            names = json.loads(Path(path).read_text(encoding="utf-8"))
-        except OSError as error:
-            self.fail(f"cannot read {path}: {error.strerror}", param, ctx)
-        except (ValueError, RecursionError) as error:
-            self.fail(f"{path} is not JSON: {error}", param, ctx)
-        if not isinstance(names, dict) or not all(isinstance(v, str) for v in names.values()):
-            self.fail(f'{path}: write it as {{"0": "negative", "1": "positive"}}', param, ctx)
-        return tuple(names.items())
-
-
-def _require_task(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
-    if value is None:  # click's own message has a line for each task
-        raise click.UsageError(f"name the task by --task: {', '.join(EVALUATION_TASKS)}")
-    return value
 
 
 source_options = gather(
@@ -92,8 +52,7 @@ measuring_options: list[Option] = [
     click.option(
         "--task",
         type=click.Choice(EVALUATION_TASKS),
-        callback=_require_task,
-        help="What the model does.  [required]",
+        help="What the model does.  [default: what the data and the model allow]",
     ),
     click.option(
         "--label-column",

@@ -34,7 +34,11 @@ def _number(name: str, help: str, *aliases: str, of: str = "training") -> Option
 
 
 DATA: list[Option] = [
-    _setting("--task", "What the model is trained for.", type=click.Choice(training_tasks())),
+    click.option(
+        "--task",
+        type=click.Choice(training_tasks()),
+        help="What the model is trained for.  [default: what the data and the model allow]",
+    ),
     click.option(
         "--train",
         multiple=True,
@@ -61,7 +65,8 @@ DATA: list[Option] = [
         "--from-scratch",
         type=INPUT_PATH,
         metavar="CONFIG",
-        help="Start with a new model of this configuration (JSON), and a new tokenizer.",
+        help="Start with a new model and a new tokenizer: gpt2, llama, bert or marian, each small, "
+        "or a configuration (JSON).",
     ),
     click.option(
         "--eval",

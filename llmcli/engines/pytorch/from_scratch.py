@@ -13,6 +13,7 @@ from llmcli.engines.pytorch.errors import first_line, last_line
 from llmcli.engines.pytorch.loading import AUTO_CLASSES
 from llmcli.errors import InputError
 from llmcli.models.architectures import DESCRIPTIONS, Kind, kind_of
+from llmcli.models.presets import PRESETS
 
 EXAMPLES: dict[Kind, str] = {
     "causal": "gpt2 or llama",
@@ -26,12 +27,13 @@ EXAMPLES: dict[Kind, str] = {
 
 
 def read_new_config(path: str, kind: Kind = "causal") -> dict[str, Any]:
-    """Read a model configuration for training from scratch: JSON with a `model_type`.
+    """Read a model configuration for training from scratch: a preset, or JSON with a `model_type`.
 
     Raises InputError if the file cannot be read, is not JSON, has keys that the model does not
     know, or describes a model that cannot be trained as `kind`.
     """
-    settings = _read_json(path)
+    is_preset = path in PRESETS and not Path(path).is_file()
+    settings = dict(PRESETS[path]) if is_preset else _read_json(path)
     example = EXAMPLES[kind]
     if not isinstance(settings, dict) or "model_type" not in settings:
         raise InputError(f'{path} names no architecture: add "model_type": "{example}"')
@@ -54,7 +56,10 @@ def _read_json(path: str) -> Any:
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from None
+        raise InputError(
+            f"cannot read {path}: {error.strerror}; `from_scratch` takes a file, or one of "
+            + ", ".join(PRESETS)
+        ) from None
     except ValueError as error:
         raise InputError(f"{path} is not JSON: {error}") from None
 

@@ -33,6 +33,17 @@ class Translation(Seq2Seq):
         codes = {base_language(find_language(str(tag))) for tag in tags if tag}
         return sorted(codes) if len(codes) > 1 else []
 
+    def pair_of_languages(self, rows: Sequence[Row]) -> tuple[str, str] | None:
+        options = self.options
+        pairs = {
+            (row.fields.get("from") or options.from_lang, row.fields.get("to") or options.to_lang)
+            for row in rows
+        }
+        if len(pairs) != 1 or None in (pair := pairs.pop()):
+            return None
+        source, target = (base_language(find_language(str(tag))) for tag in pair)
+        return source, target
+
     def objective(
         self, model: Any, tokenizer: Any, *, name: str = "the model", rows: Sequence[Any] = ()
     ) -> "TranslationObjective":
