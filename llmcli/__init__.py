@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     from llmcli.spec import BatchOptions as BatchOptions
     from llmcli.spec import Chat as Chat
     from llmcli.spec import Decoding as Decoding
+    from llmcli.spec import FileOptions as FileOptions
     from llmcli.spec import ModelSpec as ModelSpec
     from llmcli.spec.evaluation import EvaluateOptions as EvaluateOptions
     from llmcli.spec.evaluation import PerplexityOptions as PerplexityOptions
@@ -126,7 +127,7 @@ _NAMES = {
     "inference.ranking": "Ranked",
     "inference.tagging": "Entity Tagged",
     "inference.translation.results": "Sentence Translation",
-    "spec": "BatchOptions Chat Decoding ModelSpec",
+    "spec": "BatchOptions Chat Decoding FileOptions ModelSpec",
     "spec.evaluation": "EvaluateOptions PerplexityOptions",
     "spec.tasks": (
         "AnswerOptions ClassifyOptions EmbedOptions FillOptions TagOptions TranslateOptions"

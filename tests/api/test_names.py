@@ -17,7 +17,14 @@ FUNCTIONS = {
 }
 OPTIONS = {
     *("AnswerOptions", "BatchOptions", "Chat", "ClassifyOptions", "Decoding", "EmbedOptions"),
-    *("EvaluateOptions", "FillOptions", "LoraOptions", "ModelSpec", "PerplexityOptions"),
+    *(
+        "EvaluateOptions",
+        "FileOptions",
+        "FillOptions",
+        "LoraOptions",
+        "ModelSpec",
+        "PerplexityOptions",
+    ),
     *("TagOptions", "Training", "TranslateOptions"),
 }
 RESULTS = {
