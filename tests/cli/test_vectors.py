@@ -153,7 +153,7 @@ def test_queries_come_from_a_file_too(run, stored, tmp_path, name, content):
 def test_a_query_that_fails_is_named(run, stored, tmp_path):
     result = run("embed", "-i", stored, *both(["cat", " "]))
     assert result.exit_code == 3 and "--query ' ': the text is empty" in result.stderr
-    (tmp_path / "q.jsonl").write_text('{"query": 7}')
+    (tmp_path / "q.jsonl").write_text('{"q": "cat"}')
     result = run("embed", "-i", stored, "--query-file", tmp_path / "q.jsonl")
     assert result.exit_code == 3 and "--query-file: line 1" in result.stderr
 

@@ -12,7 +12,7 @@ from tests.docs.transcripts import Step, steps
 
 FORWARD = DOCS / "images" / "forward.svg"
 SHOWN = 'llmcli forward "Once upon a time" --top 2'
-WIDTH = 84
+WIDTH = 92
 
 
 def shown_step() -> Step:

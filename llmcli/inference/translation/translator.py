@@ -108,7 +108,7 @@ class Translator:
     def run(self, units: Sequence[SourceSentence]) -> list[list[Choice]]:
         """The best translations of each sentence.
 
-        One without the numbers and signs of its sentence is made anew, of the parts around them.
+        One without the numbers and signs of its sentence is made again, of the parts around them.
         """
         outputs = [
             choices if has_all_exact(unit.text, choices[0].text) else _with_number(unit, choices)

@@ -71,7 +71,7 @@ class TokenClassification(LabelTask):
         super().check_tokenizer(tokenizer, name)
         if not tokenizer.is_fast:
             raise ModelUnsuitable(
-                f"the tokenizer of {name} gives no character offsets: words could not be told apart"
+                f"the tokenizer of {name} gives no character offsets, by which its words are found"
             )
 
     def datasets(
