@@ -10,7 +10,7 @@ The number is the exit code. A message is one line: what happened, with the valu
 to do about it. It names settings as fields in backquotes, such as `num_beams`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class LlmcliError(Exception):
@@ -48,8 +48,21 @@ class RowsFailed(LlmcliError):
 
     exit_code = 1
 
-    def __init__(self, failed: int, total: int) -> None:
-        super().__init__(f"{failed} of {total} rows failed; each says why in its record")
+    def __init__(self, failed: int, total: int, reasons: Sequence[str] = ()) -> None:
+        """reasons: of the first ones, each with its place, as in `in.csv:2 (the text is empty)`."""
+        more = f" and {failed - len(reasons):,} more" if failed > len(reasons) else ""
+        shown = f": {', '.join(reasons)}{more}" if reasons else ""
+        super().__init__(f"{failed} of {total} rows failed{shown}; each says why in its record")
+
+
+class TooManyFailed(RowsFailed):
+    """A run was stopped, because more rows failed than the user allows."""
+
+    def __init__(self, failed: int, total: int, reasons: Sequence[str], most: int | float) -> None:
+        """most: a number of rows, or as a float a share of them."""
+        super().__init__(failed, total, reasons)
+        limit = f"{most:,}" if isinstance(most, int) else f"{100 * most:.4g}%"
+        self.args = (f"stopped at `max_errors`={limit}: {self}",)
 
 
 class Interrupted(LlmcliError):

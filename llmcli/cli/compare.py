@@ -60,7 +60,7 @@ def compare(command: RowCommand, options: EvaluateOptions, a: str, b: str, rows:
     with command.out.records(comparison_text) as writer:
         writer.write(comparison.to_dict())
     for failures in (comparison.failures_a, comparison.failures_b):
-        require_all_rows(failures, comparison.rows_read)
+        require_all_rows(failures, comparison.rows_read, comparison.input)
 
 
 def _predictions(command: RowCommand, name: str, options: EvaluateOptions) -> "Predictions":

@@ -9,13 +9,15 @@ import click
 from click.core import ParameterSource
 
 from llmcli.cli.command import Command
+from llmcli.cli.error_limit import ErrorLimit
 from llmcli.cli.options.evaluation import baseline_options, evaluation_options
 from llmcli.cli.options.model import model_options
 from llmcli.cli.progress import Progress
 from llmcli.cli.reports import evaluation_text
 from llmcli.cli.row_command import RowCommand
 from llmcli.cli.types import INPUT_PATH
-from llmcli.errors import RowsFailed, UsageError
+from llmcli.data.resumable_output import SHOWN_REASONS, Done
+from llmcli.errors import UsageError
 from llmcli.spec import files_of
 from llmcli.spec.evaluation import EvaluateOptions
 
@@ -82,7 +84,7 @@ def evaluate(
         command.out.note(note)
     with command.out.records(evaluation_text) as writer:
         writer.write(report.to_dict())
-    require_all_rows(report.failures, report.rows_read)
+    require_all_rows(report.failures, report.rows_read, report.input)
 
 
 def _with_file(command: RowCommand, files: tuple[str, ...]) -> RowCommand:
@@ -139,14 +141,18 @@ def _is_model_named() -> bool:
 def follow(command: RowCommand) -> "Follow":
     """What shows the progress of a model on the rows of a command."""
 
+    errors = ErrorLimit(command.out.max_errors, command.source.input)
+
     def count(results: Iterable[Any], total: int | None = None) -> Iterator[Any]:
-        limit = total or command.source.limit
-        return Progress(command.out, limit=limit).count(results)
+        progress = Progress(command.out, limit=total or command.source.limit)
+        for result in progress.count(results):
+            yield result
+            errors.check(progress.done)
 
     return count
 
 
-def require_all_rows(failures: "tuple[RowFailure, ...]", rows: int) -> None:
-    """Raise RowsFailed if some of the rows could not be evaluated."""
-    if failures:
-        raise RowsFailed(len(failures), rows)
+def require_all_rows(failures: "tuple[RowFailure, ...]", rows: int, source: str) -> None:
+    """Raise RowsFailed if some of the rows of a source could not be evaluated."""
+    reasons = [(failure.row, failure.error) for failure in failures[:SHOWN_REASONS]]
+    ErrorLimit(None, source).require_all(Done(rows, len(failures), reasons=reasons))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 import click
 
+from llmcli.cli.chosen_fields import ChoosingWriter, ChosenFields
 from llmcli.cli.colours import has_colours
 from llmcli.cli.flags import with_flags
 from llmcli.data.formats import FILE_FORMATS, OUTPUT_SUFFIXES
@@ -59,6 +60,23 @@ class Stream:
     def remember(self, drawn: dict[str, Any]) -> None: ...
 
 
+class CheckedRecords:
+    """Records that must have the fields of --fields."""
+
+    def __init__(self, records: Records, chosen: ChosenFields) -> None:
+        self._records, self._chosen = records, chosen
+        self.after, self.done, self.drawn = records.after, records.done, records.drawn
+
+    def write(self, record: Record) -> None:
+        """Write a record. Raises UsageError for a field that it does not have."""
+        self._chosen.check(record)
+        self._records.write(record)
+
+    def remember(self, drawn: dict[str, Any]) -> None:
+        """Keep what was drawn at random."""
+        self._records.remember(drawn)
+
+
 class Output:
     """Where one command writes."""
 
@@ -70,6 +88,8 @@ class Output:
         self._forms = forms
         self.resume = options.resume
         self._restart = options.restart
+        self._fields = options.fields
+        self.max_errors = options.max_errors
         self.path = None if options.output in (None, "-") else Path(str(options.output))
         self.format: Format = options.format or self._format_of_path()
         self.quiet = options.quiet
@@ -100,6 +120,8 @@ class Output:
             is_array = self.format == "npy"
             cure = "only llmcli embed writes npy" if is_array else f"name it {self._known()}"
             raise UsageError(f"--output {self.path}: {cure}")
+        if self._fields and self.format == "npy":
+            raise UsageError("--fields is for records: an array holds the vectors alone")
         if self.path is None and self.format in FILE_FORMATS:
             raise UsageError(f"--format {self.format} is for files: add --output FILE")
         if self.path is not None and self.format == "table":
@@ -128,7 +150,12 @@ class Output:
     @property
     def is_for_reading(self) -> bool:
         """Results go to stdout as text, for a person: a table may take the place of records."""
-        return self.path is None and self.format in ("text", "table")
+        return self.path is None and self.format in ("text", "table") and not self._fields
+
+    @property
+    def shows_texts(self) -> bool:
+        """Records are written as text, or in fields of the user's choice: all are needed."""
+        return self.format == "text" or bool(self._fields)
 
     @property
     def is_live(self) -> bool:
@@ -220,11 +247,12 @@ class Output:
         identity: computes what makes this run the same as another; with it, an interrupted run
         leaves its results in FILE.part, and --resume can continue it.
         """
+        chosen = ChosenFields(self._fields, self.format) if self._fields else None
         if self.path is None:
-            with self._stream(sys.stdout, as_text) as stream:
+            with self._stream(sys.stdout, as_text, chosen) as stream:
                 yield stream
         elif _is_stream(self.path):
-            with written(self.path) as file, self._stream(file, as_text) as stream:
+            with written(self.path) as file, self._stream(file, as_text, chosen) as stream:
                 yield stream
         else:
             target = Path(os.path.realpath(self.path))  # so that a link stays one
@@ -233,22 +261,35 @@ class Output:
             if self.resume:
                 self._note_progress(part)
             try:
-                yield part
+                yield part if chosen is None else CheckedRecords(part, chosen)
             except BaseException:
                 self._leave(part)
                 raise
-            part.finish(self.format, as_text, self.about)
+            if chosen is not None and self.format == "text":
+                part.finish(self.format, chosen.text, self.about)
+            else:
+                part.finish(self.format, as_text, self.about, chosen)
 
     @contextmanager
-    def _stream(self, file: TextIO, as_text: Render) -> Iterator[Stream]:
+    def _stream(
+        self, file: TextIO, as_text: Render, chosen: ChosenFields | None
+    ) -> Iterator[Records]:
         writer: RecordWriter
         if self.format == "table":
             from llmcli.cli.tables import Table
 
             writer = Table()
         else:
-            writer = open_writer(self.format, file, Layout(as_text))
-        yield Stream(writer)
+            writer = open_writer(
+                self.format, file, Layout(chosen.text if chosen else as_text, self._fields)
+            )
+        if chosen is None:
+            yield Stream(writer)
+        elif self.format == "text":
+            yield CheckedRecords(Stream(writer), chosen)
+        else:
+            writer = ChoosingWriter(writer, chosen)
+            yield Stream(writer)
         left_out = writer.close()
         if left_out:
             self.note(f"csv: no column for {', '.join(left_out)}, which only later rows have")

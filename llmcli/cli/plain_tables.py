@@ -3,7 +3,10 @@
 import textwrap
 import unicodedata
 from collections.abc import Sequence
+from typing import Any
 
+MOST_COLUMNS = 80  # of a cell
+MOST_ITEMS = 3  # of a list in a cell
 TINY = 0.0005  # a smaller probability would be rounded to 0
 
 
@@ -40,6 +43,24 @@ def shortened(text: str, most: int) -> str:
         return line
     cut = textwrap.shorten(line, most, placeholder=" ...")
     return cut if cut != "..." and _width(cut) <= most else line[: (most - 3) // 2] + "..."
+
+
+def shown_cell(value: Any) -> str:
+    """A value as a cell of a table: numbers rounded, a text or a list cut to one short line.
+
+    >>> shown_cell(0.904288), shown_cell(3), shown_cell(None), shown_cell([0.12345, 2] * 9)
+    ('0.9043', '3', '', '[0.1235, 2, 0.1235, ... 18 in all]')
+    """
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, (list, tuple)):
+        cells = [shown_cell(item) for item in value[:MOST_ITEMS]]
+        more = f", ... {len(value)} in all" if len(value) > MOST_ITEMS else ""
+        return shortened(f"[{', '.join(cells)}{more}]", MOST_COLUMNS)
+    if isinstance(value, dict):
+        parts = [f"{name}: {shown_cell(item)}" for name, item in value.items()]
+        return shortened(f"{{{', '.join(parts)}}}", MOST_COLUMNS)
+    return "" if value is None else shortened(str(value), MOST_COLUMNS)
 
 
 def number(value: float | None) -> str:

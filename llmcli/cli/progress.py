@@ -52,7 +52,8 @@ class Progress:
             return
         self._last_row = result.row.number
         self.done.total += 1
-        self.done.failed += isinstance(result, Failure)
+        if isinstance(result, Failure):
+            self.done.fail(result.row.number, result.error)
         self.done.overflowed += getattr(result, "overflow", None) is not None
         self.capped += getattr(result, "capped", None) is not None
         unknown = getattr(result, "unknown", None)

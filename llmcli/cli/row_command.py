@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from llmcli.cli.error_limit import ErrorLimit
 from llmcli.cli.file_names import missing_files
 from llmcli.cli.inputs import only_text, rows_of
 from llmcli.cli.output import Output
@@ -83,10 +84,10 @@ class RowCommand:
         loaded: the model; with it, a run from a file into a file can be resumed.
         Raises RowsFailed at the end if some rows failed.
         """
-        out, is_file = self.out, self.source.input is not None
+        out, errors = self.out, ErrorLimit(self.out.max_errors, self.source.input)
         if display.show is not None and out.is_for_reading:
             progress = Progress(None if display.streams else out, limit=self.source.limit)
-            run = Run(self.batch, Shown(display.show, out), progress, is_file)
+            run = Run(self.batch, Shown(display.show, out), progress, errors)
             yield run
         else:
             identity = identity_of(self.source, loaded, self.context) if loaded else None
@@ -95,7 +96,7 @@ class RowCommand:
                 seed = records.drawn.get("seed", self.batch.seed)
                 records.remember({"seed": seed})
                 batch = replace(self.batch, after=records.after, seed=seed)
-                run = Run(batch, Recorded(records), progress, is_file)
+                run = Run(batch, Recorded(records, out.shows_texts), progress, errors)
                 yield run
         run.finish(out)
 

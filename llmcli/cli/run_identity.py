@@ -17,7 +17,19 @@ if TYPE_CHECKING:
     from llmcli.engines.base import Loaded
 
 IRRELEVANT = (
-    *("output", "quiet", "verbose", "resume", "restart", "offline", "as_json", "format", "input"),
+    *(
+        "output",
+        "quiet",
+        "verbose",
+        "resume",
+        "restart",
+        "fields",
+        "max_errors",
+        "offline",
+        "as_json",
+        "format",
+        "input",
+    ),
     "engine",  # the model's own identity says what runs it
 )
 """Options that do not change the results."""

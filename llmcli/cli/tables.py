@@ -3,7 +3,8 @@
 import sys
 
 from llmcli.cli.colours import has_colours
-from llmcli.data.records import Record, cell, print_to
+from llmcli.cli.plain_tables import shown_cell
+from llmcli.data.records import Record, print_to
 
 
 class Table:
@@ -17,8 +18,8 @@ class Table:
 
     def close(self) -> list[str]:
         if self._records:
-            columns = list(self._records[0])
-            rows = [[str(cell(row.get(name))) for name in columns] for row in self._records]
+            columns = list({name: None for record in self._records for name in record})
+            rows = [[shown_cell(row.get(name)) for name in columns] for row in self._records]
             show_table(columns, rows)
         return []
 

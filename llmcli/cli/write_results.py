@@ -5,13 +5,19 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from llmcli.cli.error_limit import ErrorLimit
 from llmcli.cli.flags import with_flags
 from llmcli.cli.output import Output, Records
 from llmcli.cli.progress import Progress
 from llmcli.data.records import ERROR, Record, Render, text_of
-from llmcli.data.results import OVERFLOW_WORDS, capped_note, unknown_note, unknown_texts_note
+from llmcli.data.results import (
+    OVERFLOW_WORDS,
+    capped_note,
+    unknown_note,
+    unknown_texts_note,
+    without_repeats,
+)
 from llmcli.data.rows import Failure
-from llmcli.errors import RowsFailed
 from llmcli.spec import BatchOptions
 
 
@@ -55,9 +61,12 @@ class Recorded:
     """Writes results and errors as records."""
 
     records: Records
+    keeps_texts: bool
+    """A record has the text of its row even where one of its columns is that text."""
 
     def write(self, result: Any) -> None:
-        self.records.write(result.to_dict())
+        record = result.to_dict()
+        self.records.write(record if self.keeps_texts else without_repeats(record, result))
 
     def write_error(self, record: Record) -> None:
         self.records.write(record)
@@ -71,10 +80,15 @@ class Run:
     """The options for the task, which leave out the rows that an interrupted run has done."""
     sink: Sink
     progress: Progress
-    is_file: bool
-    """The rows come from a file: one that fails becomes a record. Else its error is raised."""
+    errors: ErrorLimit
+    """Of rows from a file: one that fails becomes a record. Else its error is raised."""
     notes: Counter[str] = field(default_factory=Counter)
     """How many results have each note of their own."""
+
+    @property
+    def is_file(self) -> bool:
+        """True if the rows come from a file, not from the command line."""
+        return self.errors.source is not None
 
     def follow(self, results: Iterable[Any]) -> Iterator[Any]:
         """Count results and yield them; failed rows are written as error records instead."""
@@ -83,6 +97,7 @@ class Run:
                 yield result
             elif self.is_file:
                 self.sink.write_error({**result.to_dict(), ERROR: with_flags(result.error)})
+                self.errors.check(self.progress.done)
             else:
                 raise result.cause
 
@@ -111,5 +126,4 @@ class Run:
             out.note(unknown_note(share) if is_one else note)
         for note, count in self.notes.items():
             out.note(f"{count:,} of {done.total:,} texts: {note}" if self.is_file else note)
-        if done.failed:
-            raise RowsFailed(done.failed, done.total)
+        self.errors.require_all(done)

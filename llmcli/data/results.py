@@ -1,7 +1,7 @@
 """Results of tasks, and the records that `to_dict()` gives of them and `--json` prints."""
 
 from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from llmcli.data.records import Record
 from llmcli.data.rows import Row
@@ -31,9 +31,26 @@ class Result:
     """The share of the text that the model's vocabulary does not have, where it is most of it: the
     model cannot read the text. Not in the record where it is None."""
 
+    SOURCE: ClassVar[str] = "text"
+    """The field with the row's text; empty if there is none."""
+
     def to_dict(self) -> Record:
         """The result as JSON has it; docs/results.md lists the fields."""
         return record_of(self)
+
+
+def without_repeats(record: Record, result: Result) -> Record:
+    """A result's record without the texts that it also has in columns of the row.
+
+    A file's column `review` with the text is kept: then `text` says nothing more.
+    """
+    row = result.row
+    for column, text, name in zip(
+        row.columns, (row.text, row.pair), (result.SOURCE, "pair"), strict=False
+    ):
+        if name != column and name in record and record[name] == text == record.get(column):
+            record = {key: value for key, value in record.items() if key != name}
+    return record
 
 
 def record_of(result: Result, *, without: tuple[str, ...] = ()) -> Record:

@@ -11,18 +11,31 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
-from llmcli.data.records import Record, Render, is_error, to_json
-from llmcli.data.writers import write_file
+from llmcli.data.records import ERROR, Record, Render, is_error, to_json
+from llmcli.data.writers import Layout, write_file
 from llmcli.errors import InputError, UsageError
 from llmcli.spec import Format
 from llmcli.system.locks import lock
 
 Identity = dict[str, Any]
 """What makes a run the same as another: command, settings, versions, hashes."""
+
+
+class Chosen(Protocol):
+    """Some of the fields of records."""
+
+    @property
+    def names(self) -> tuple[str, ...]: ...
+
+    def select(self, record: Record) -> Record:
+        """A record of these fields."""
+
+
+SHOWN_REASONS = 3  # of the rows that failed
 
 
 @dataclass
@@ -34,6 +47,14 @@ class Done:
     overflowed: int = 0
     unknown: int = 0
     """Rows whose texts the model cannot read."""
+    reasons: list[tuple[int, str]] = field(default_factory=list)
+    """Number and error of the first rows that failed."""
+
+    def fail(self, row: int, error: str) -> None:
+        """Count a row that failed."""
+        self.failed += 1
+        if len(self.reasons) < SHOWN_REASONS:
+            self.reasons.append((row, error))
 
 
 class Part:
@@ -87,18 +108,26 @@ class Part:
             with write_errors_explained(self._journal):
                 self._write_journal({**self._read_journal(), "drawn": drawn})
 
-    def finish(self, form: Format, as_text: Render, about: Record | None = None) -> None:
+    def finish(
+        self,
+        form: Format,
+        as_text: Render,
+        about: Record | None = None,
+        chosen: "Chosen | None" = None,
+    ) -> None:
         """Make the whole file from the part, in its format, and remove the part.
 
-        about: how the records were made, for a format that can keep it.
+        about: how the records were made, for a format that can keep it. chosen: the fields that
+        the file has; None: all.
         """
         with write_errors_explained(self._target):
             self._file.close()
-            if form == "jsonl":
+            if form == "jsonl" and chosen is None:
                 self._path.replace(self._target)
             else:
                 new = self._target.with_name(self._target.name + ".new")
-                write_file(form, new, self._records, as_text, about)
+                layout = Layout(as_text, () if chosen is None else chosen.names)
+                write_file(form, new, lambda: self._records(chosen), layout, about)
                 new.replace(self._target)
                 self._path.unlink()
             self._journal.unlink(missing_ok=True)
@@ -176,13 +205,16 @@ class Part:
         if records:
             self.after = records[0]["row"]
             self.done.total += 1
-            self.done.failed += is_error(records[0])
+            if is_error(records[0]):
+                self.done.fail(self.after, str(records[0][ERROR]))
             self.done.overflowed += records[0].get("overflow") is not None
             self.done.unknown += records[0].get("unknown") is not None
 
-    def _records(self) -> Iterator[Record]:
+    def _records(self, chosen: "Chosen | None") -> Iterator[Record]:
         with self._path.open("rb") as file:
-            yield from map(json.loads, file)
+            for line in file:
+                record = json.loads(line)
+                yield record if chosen is None else chosen.select(record)
 
 
 def part_of(target: Path) -> Path:

@@ -14,7 +14,7 @@ from llmcli.evaluation.labels import label_text
 from llmcli.spec import FileOptions
 
 
-def read_saved(path: str) -> Iterator[Row]:
+def read_saved(path: str, columns: Sequence[str] = ()) -> Iterator[Row]:
     """Yield saved predictions as rows, each with the number and the text of the input's row.
 
     Takes every format of rows; .json may also be an object {id: answer}; stdin is JSON lines. The
@@ -29,7 +29,7 @@ def read_saved(path: str) -> Iterator[Row]:
         if record.error is not None:
             yield record
         elif str(record.fields.get("index", 0)) in ("0", ""):
-            yield _as_input_row(record)
+            yield _as_input_row(record, columns)
 
 
 def match(rows: Iterable[Row], records: Iterable[Row], limit: int | None = None) -> "Matches":
@@ -96,14 +96,15 @@ def _require_same_texts(pairs: Iterable[tuple[Row, Row | None]]) -> None:
             )
 
 
-def _as_input_row(record: Row) -> Row:
+def _as_input_row(record: Row, columns: Sequence[str]) -> Row:
     """A record with the number, the texts and the error of the row that it was made of."""
     fields = record.fields
     try:
         number = int(str(fields.get("row")))
     except ValueError:
         number = record.number
-    texts = [fields[name] for name in ("text", "question") if isinstance(fields.get(name), str)]
+    names = ("text", "question", *columns)
+    texts = [fields[name] for name in names if isinstance(fields.get(name), str)]
     context = fields.get("context")
     error = fields.get("error") or None
     return replace(

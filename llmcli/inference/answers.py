@@ -47,6 +47,7 @@ class ScoredAnswer:
 class Answer(Result):
     """The answer to one question."""
 
+    SOURCE = "question"
     question: str
     """The question, as it was given."""
     answer: str | None

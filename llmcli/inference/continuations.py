@@ -40,6 +40,7 @@ class TokenStep:
 class Generation(Result):
     """One continuation of one prompt."""
 
+    SOURCE = "prompt"
     prompt: str
     """The prompt, as it was given."""
     text: str

@@ -184,5 +184,9 @@ class OutputOptions:
     """Continue an interrupted run."""
     restart: bool | None = None
     """Drop the rows that an interrupted run has left; None: the command has no such setting."""
+    fields: tuple[str, ...] = ()
+    """The fields that are written, in this order; empty: all."""
+    max_errors: int | float | None = None
+    """Stop when more rows have failed: a number, or as a float a share of the rows so far."""
     can_resume: bool = False
     """The run is one that `resume` could continue."""

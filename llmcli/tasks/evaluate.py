@@ -140,7 +140,7 @@ def read_predictions(
     another.
     """
     options = complete_options(options)
-    records = read_saved(path)
+    records = read_saved(path, options.columns)
     if data is None:
         pairs = ((record, record) for record in islice(records, limit))
         predictions = Predictions(path, path)

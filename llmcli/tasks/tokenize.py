@@ -35,6 +35,7 @@ class Tokenized(Result):
 class Decoded(Result):
     """One list of ids and what they spell."""
 
+    SOURCE = ""
     ids: tuple[int, ...]
     """The token ids, as they were given."""
     text: str

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from llmcli.spec.training import Training
+from llmcli.system.file_modes import apply_umask
 from llmcli.system.hashes import SUMS, hash_file, read_sums, write_sums
 
 TRAINER_STATE = "trainer_state.json"
@@ -20,6 +21,7 @@ def checkpoint_root(options: Training) -> Path:
 
 def move_into_place(written: Path, place: Path) -> None:
     """Hash the files of a temporary folder, flush them to disk, and rename the folder."""
+    apply_umask(written)
     write_sums(written)
     for path in written.iterdir():
         _sync(path)

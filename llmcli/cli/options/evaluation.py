@@ -10,7 +10,7 @@ import click
 from llmcli.cli.options.batch import batch_size_option
 from llmcli.cli.options.gather import Command, Option, gather
 from llmcli.cli.options.input import file_options
-from llmcli.cli.options.output import output_options
+from llmcli.cli.options.output import max_errors_option, output_options
 from llmcli.cli.row_command import RowCommand
 from llmcli.cli.types import INPUT_PATH, POSITIVE, LabelMap
 from llmcli.spec import BatchOptions, Format, InputOptions, files_of
@@ -170,6 +170,7 @@ def evaluation_options(model: Option, *more: Option, perplexity: Sequence[Option
 
         decorated = output_options(FORMS)(with_objects)
         for add in (
+            max_errors_option,
             gather(BatchOptions, "batch", [batch_size_option]),
             model,
             gather(TranslateOptions, "translate", language_options),

@@ -5,8 +5,9 @@ from typing import Any
 
 import click
 
+from llmcli.cli.error_limit import ErrorCount
 from llmcli.cli.options.gather import Command, Option, add_options
-from llmcli.cli.types import OUTPUT_PATH
+from llmcli.cli.types import OUTPUT_PATH, comma_list
 from llmcli.spec import FORMATS, Format, InputOptions, OutputOptions
 
 show_code_option = click.option(
@@ -15,10 +16,17 @@ show_code_option = click.option(
 resume_option: Option = click.option(
     "--resume", is_flag=True, help="Continue an interrupted run: same command, same FILE."
 )
+max_errors_option: Option = click.option(
+    "--max-errors",
+    type=ErrorCount(),
+    metavar="N|P%",
+    help="Stop when more than N rows have failed, or, from the 100th row on, more than P% of them.",
+)
 row_options: list[Option] = [
     click.option(
         "--restart", is_flag=True, help="Drop the rows that an interrupted run has left, and begin."
     ),
+    max_errors_option,
 ]
 
 
@@ -60,6 +68,11 @@ def _result_options(forms: tuple[Format, ...]) -> list[Option]:
             type=click.Choice(forms),
             help="Format of the results.  [default: from the name of FILE, else text]",
         ),
+        comma_list(
+            "--fields",
+            metavar="A,B,..",
+            help="Write only these fields of each record, in this order.",
+        ),
         click.option("--json", "as_json", is_flag=True, help="Short for --format json."),
         click.option("-q", "--quiet", is_flag=True, help="Print only results."),
         click.option("-v", "--verbose", is_flag=True, help="Report what was chosen, and why."),
@@ -74,7 +87,7 @@ def _gathered(values: dict[str, Any], resumes: bool) -> OutputOptions:
     form, as_json = values.pop("format"), values.pop("as_json")
     if as_json and form not in (None, "json"):
         raise click.UsageError(f"--json and --format {form} contradict each other")
-    names = ("output", "quiet", "verbose", "resume", "restart")
+    names = ("output", "quiet", "verbose", "resume", "restart", "fields", "max_errors")
     own = {name: values.pop(name) for name in names if name in values}
     can_resume = resumes and values["source"].input not in (None, "-")
     options = OutputOptions("json" if as_json else form, can_resume=can_resume, **own)

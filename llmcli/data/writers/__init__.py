@@ -6,7 +6,7 @@ with a class `Writer`, or, for a format that is written as a whole file, a funct
 
 import importlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
@@ -44,7 +44,7 @@ def write_file(
     form: Format,
     path: Path,
     records: Callable[[], Iterator[Record]],
-    as_text: Render,
+    layout: Layout,
     about: Record | None = None,
 ) -> None:
     """Write a whole file. `records` yields all records, and may be called several times.
@@ -54,9 +54,9 @@ def write_file(
     if form in FILE_FORMATS:
         _module(form).write(path, records, about or {})
         return
-    columns = tuple(column_names(records())) if form == "csv" else ()
+    columns = layout.columns or (tuple(column_names(records())) if form == "csv" else ())
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = open_writer(form, file, Layout(as_text, columns))
+        writer = open_writer(form, file, replace(layout, columns=columns))
         for record in records():
             writer.write(record)
         writer.close()

@@ -10,6 +10,7 @@ from llmcli.data.readers.parquet import parquet_library
 from llmcli.data.records import Record
 
 ROWS = 1024  # held at a time
+VECTOR = "embedding"  # the column of vectors
 ABOUT = "llmcli"
 """The entry of the file's metadata that says how its records were made."""
 
@@ -24,6 +25,8 @@ def write(path: Path, records: Callable[[], Iterator[Record]], about: Record) ->
     import pyarrow
 
     types = _column_types(records)
+    if about and VECTOR in types:
+        types[VECTOR] = _vector_type(records) or types[VECTOR]
     metadata = {ABOUT: json.dumps(about, ensure_ascii=False)} if about else None
     schema = pyarrow.schema(types.items(), metadata)
     with parquet.ParquetWriter(path, schema) as writer:
@@ -33,6 +36,14 @@ def write(path: Path, records: Callable[[], Iterator[Record]], about: Record) ->
                 for name, kind in types.items()
             ]
             writer.write_table(pyarrow.Table.from_arrays(columns, schema=schema))
+
+
+def _vector_type(records: Callable[[], Iterator[Record]]) -> Any:
+    """The type of vectors: float32, as models compute them, all of one length; None if not."""
+    import pyarrow
+
+    widths = {len(record[VECTOR]) for record in records() if record.get(VECTOR) is not None}
+    return pyarrow.list_(pyarrow.float32(), widths.pop()) if len(widths) == 1 else None
 
 
 def _column_types(records: Callable[[], Iterator[Record]]) -> dict[str, Any]:

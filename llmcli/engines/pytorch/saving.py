@@ -16,6 +16,7 @@ from llmcli.models.architectures import architectures
 from llmcli.models.checkpoint import ADAPTERS, read_config
 from llmcli.models.modules import copy_modules, read_modules
 from llmcli.spec import Dtype, ModelSpec
+from llmcli.system.file_modes import apply_umask
 
 
 def convert_pickle(model: ModelSpec, output: Path) -> None:
@@ -42,6 +43,7 @@ def convert_pickle(model: ModelSpec, output: Path) -> None:
         save(network, tokenizer, aside, "auto")
         for pickled in copy_modules(checkpoint, aside):
             _convert_module(pickled, aside / pickled.relative_to(checkpoint.root))
+        apply_umask(aside)
         aside.replace(output)
     except (OSError, SafetensorError) as error:
         raise InputError(f"cannot write {output}: {error}") from None
@@ -81,6 +83,7 @@ def save(network: Any, tokenizer: Any, folder: Path, dtype: Dtype) -> None:
         base.config.architectures = [type(base).__name__]
         base.config.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    apply_umask(folder)
 
 
 def save_state(
@@ -100,3 +103,4 @@ def save_state(
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     config.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    apply_umask(folder)

@@ -61,7 +61,7 @@ def test_csv_of_failed_rows_only_has_their_columns():
 
 @pytest.mark.parametrize("form", ["text", "json", "jsonl", "csv"])
 def test_a_whole_file_is_what_the_writer_writes(tmp_path, form):
-    write_file(form, tmp_path / "out", lambda: iter(RECORDS), lambda record: record["text"])
+    write_file(form, tmp_path / "out", lambda: iter(RECORDS), Layout(lambda record: record["text"]))
     columns = ("row", "text", "scores", "x", "error") if form == "csv" else ()
     assert (tmp_path / "out").read_text() == written(form, RECORDS, columns=columns)[0].getvalue()
 
@@ -70,7 +70,7 @@ def test_parquet_makes_text_of_columns_with_several_types(tmp_path):
     from pyarrow import parquet
 
     records = [{"row": n, "x": x} for n, x in enumerate((1, "a", None, [2], 2**70))]
-    write_file("parquet", tmp_path / "out", lambda: iter(records), str)
+    write_file("parquet", tmp_path / "out", lambda: iter(records), Layout(str))
     table = parquet.read_table(tmp_path / "out")
     assert table["row"].to_pylist() == [0, 1, 2, 3, 4]
     assert table["x"].to_pylist() == ["1", "a", None, "[2]", str(2**70)]
@@ -78,7 +78,7 @@ def test_parquet_makes_text_of_columns_with_several_types(tmp_path):
 
 def test_npy_has_a_row_of_nan_for_a_failed_row(tmp_path):
     records = [{"row": 1, "embedding": [1.0, 2.0]}, {"row": 2, "error": "no"}]
-    write_file("npy", tmp_path / "out", lambda: iter(records), str, {"model": "m"})
+    write_file("npy", tmp_path / "out", lambda: iter(records), Layout(str), {"model": "m"})
     array = np.load(tmp_path / "out")
     assert array.dtype == np.float32
     beside = (tmp_path / "out.jsonl").read_text().splitlines()
