@@ -57,6 +57,7 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
     "local-files-only": ("offline",),
     "top-k": ("top",),  # transformers' pipelines; a flag of its own where text is generated
     "candidate-labels": ("labels",),
+    "aggregation-strategy": ("aggregation",),
     "source-lang": ("from-lang",),
     "src-lang": ("from-lang",),
     "target-lang": ("to-lang",),

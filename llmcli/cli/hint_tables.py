@@ -211,7 +211,7 @@ FLAGS: dict[str, str | tuple[str, ...]] = {
 """Long flags, without dashes."""
 SHORT: dict[str, str | tuple[str, ...]] = {
     "-p": POSITIONAL,
-    "-c": CONTEXT,
+    "-c": "a text stands there without a flag; the context is as long as the model's",
     "-t": "OMP_NUM_THREADS=N sets the number of threads; languages: llmcli translate -t LANG",
     "-f": "-i FILE reads a text a line; < FILE all of it as one text (--input)",
     "-g": GPU,

@@ -18,10 +18,11 @@ LANGUAGE = ("causal-lm", "masked-lm")
 TRANSLATION = ("translation", "seq2seq")
 CHATS = {"messages", "conversations", "conversation", "completion", "response"}
 
+WITH_A_HEAD = ("classification", "regression", "token-classification", "question-answering")
 LEARNT_BY: dict[str, tuple[str, ...]] = {
-    "causal": ("causal-lm", "classification", "token-classification", "question-answering"),
+    "causal": ("causal-lm", *WITH_A_HEAD),
     "seq2seq": TRANSLATION,
-    "encoder": ("masked-lm", "classification", "token-classification", "question-answering"),
+    "encoder": ("masked-lm", *WITH_A_HEAD),
 }
 """The training tasks that a model can learn, by its family."""
 MEASURED: dict[Kind, EvaluationTask] = {
@@ -62,6 +63,8 @@ def tasks_of(fields: set[str]) -> tuple[str, ...]:
         return TRANSLATION[:1] if fields & {"from", "to"} else TRANSLATION
     if fields & {"label", "labels"}:
         return ("classification",)
+    if {"text", "score"} <= fields:
+        return ("regression",)
     return LANGUAGE if fields == {"text"} or "text" in fields else ()
 
 
@@ -73,6 +76,14 @@ def family_of(kinds: tuple[Kind, ...]) -> str:
 def kinds_of_model(model: ModelSpec) -> tuple[Kind, ...]:
     """What a model can do, by its configuration. Raises ModelNotFound, ModelUnsuitable."""
     return kinds_of(read_settings(hub.resolve(model)))
+
+
+def is_regression(model: ModelSpec) -> bool:
+    """True for a classifier with a single output, which is a number. Raises as `kinds_of_model`."""
+    settings = read_settings(hub.resolve(model))
+    labels = settings.get("id2label")
+    has_one = isinstance(labels, dict) and len(labels) == 1
+    return has_one or settings.get("problem_type") == "regression"
 
 
 def training_task(fields: set[str], family: str | None) -> str:

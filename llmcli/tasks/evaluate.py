@@ -11,7 +11,12 @@ from llmcli.data.results import unknown_texts_note
 from llmcli.data.rows import Row
 from llmcli.evaluation.evaluation_set import EvaluationSet
 from llmcli.evaluation.evaluators import complete_options, evaluator_of
-from llmcli.evaluation.infer_task import fields_of, kinds_of_model, measured_task
+from llmcli.evaluation.infer_task import (
+    fields_of,
+    is_regression,
+    kinds_of_model,
+    measured_task,
+)
 from llmcli.evaluation.measuring import measures, mistakes, slices
 from llmcli.evaluation.predictions import Follow, ModelRun, Predictions, unfollowed
 from llmcli.evaluation.report import Report
@@ -36,7 +41,10 @@ def infer_task(
     """
     kinds = kinds_of_model(model) if model is not None and model.model_id else ()
     fields = set() if path in (None, "-") else fields_of(str(path), files)
-    return measured_task(fields, kinds)
+    task = measured_task(fields, kinds)
+    if task == "classification" and model is not None and model.model_id and is_regression(model):
+        return "regression"
+    return task
 
 
 def open_set(path: str, options: EvaluateOptions, limit: int | None = None) -> EvaluationSet:

@@ -15,7 +15,13 @@ from tests.test_architecture import ALLOWED, COMMANDS
 
 IDS = [page_id(page) for page in PAGES]
 README_LINES = 250
-OTHERS_FLAGS = {  # of pip, pipx, uv
+OTHERS_FLAGS = {  # of pip, pipx, uv, and those that docs/coming-from.md answers
+    "--adapter-path",
+    "--bf16",
+    "--data",
+    "--fp16",
+    "--num-predict",
+    "--threads",
     "--constraints",
     "--extra-index-url",
     "--maxprocesses",

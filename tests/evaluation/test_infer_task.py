@@ -6,6 +6,7 @@ import pytest
 
 from llmcli.errors import UsageError
 from llmcli.evaluation.infer_task import fields_of, measured_task, training_task
+from tests.tiny_models import make_bert
 
 
 @pytest.mark.parametrize(
@@ -13,6 +14,7 @@ from llmcli.evaluation.infer_task import fields_of, measured_task, training_task
     [
         ({"text", "label"}, None, "classification"),
         ({"id", "text", "label"}, "encoder", "classification"),
+        ({"text", "score"}, "encoder", "regression"),
         ({"text"}, None, "causal-lm"),
         ({"text"}, "causal", "causal-lm"),
         ({"text"}, "encoder", "masked-lm"),
@@ -82,6 +84,15 @@ def test_evaluate_takes_a_file_without_a_flag_and_says_the_task(run, tiny_classi
     result = run("evaluate", tiny_classifier, path)  # as spaCy has it
     assert f"llmcli evaluate -m {tiny_classifier} -i {path}" in result.stderr
     assert result.exit_code == 2
+
+
+def test_a_model_of_numbers_is_measured_by_regression(run, tmp_path):
+    words = ("the", "cat", "a", "dog")
+    model = make_bert(tmp_path / "m", "SequenceClassification", words, num_labels=1)
+    path = tmp_path / "dev.csv"
+    path.write_text("text,label\nthe cat,0.5\na dog,1.25\nthe dog,2\n")
+    result = run("evaluate", path, "-m", model, "--bootstrap", 0)
+    assert (result.exit_code, "[task: regression]" in result.stderr) == (0, True), result.output
 
 
 def test_compare_infers_the_task_of_models_and_of_predictions(run, tiny_classifier, tmp_path):
