@@ -78,7 +78,7 @@ def around_kept(sentence: str, is_unknown: IsUnknown | None) -> list[Piece]:
 
 def _is_formula(text: str) -> bool:
     """True for letters with digits or signs and without a word, such as `x² + y² = 1`."""
-    has_words = LONG_WORD.search(text) or UNSPACED_SCRIPTS.search(text)
+    has_words = any(map(str.isalpha, LONG_WORD.findall(text))) or UNSPACED_SCRIPTS.search(text)
     return not has_words and re.search(r"[\d²³=+*<>^]", text) is not None
 
 
