@@ -55,9 +55,10 @@ def forward(source: InputOptions, model: ModelSpec, top: int, show_code: bool, o
         command.write_code(forward_code(model, text))
         return
     rows = command.rows()
-    from llmcli.tasks.forward import forward, load
+    with out.waiting(f"loading {model.model_id or 'the model'}"):
+        from llmcli.tasks.forward import forward, load  # which imports torch
 
-    loaded = load(model, note=out.note)
+        loaded = load(model, note=out.note)
     out.note_typed(loaded.read_as_text(source.texts))
     out.describe(loaded)
     display = Display(as_text=lambda record: str(record["predicted_text"]), show=_show)

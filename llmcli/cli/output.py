@@ -2,20 +2,21 @@
 
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
 from llmcli.cli.chosen_fields import ChoosingWriter, ChosenFields
 from llmcli.cli.colours import has_colours
 from llmcli.cli.flags import with_flags
+from llmcli.cli.records import CheckedRecords, Records, Stream
 from llmcli.data.formats import FILE_FORMATS, OUTPUT_SUFFIXES
 from llmcli.data.records import Record, Render, print_to
 from llmcli.data.resumable_output import (
-    Done,
     Identity,
     Part,
     require_no_rows,
@@ -28,53 +29,8 @@ from llmcli.spec import FORMATS, Format, OutputOptions
 if TYPE_CHECKING:
     from llmcli.engines.base import Loaded
 
+PATIENCE = 0.5  # seconds without a sign
 CLEAR = "\r\x1b[K"  # moves to the start of the line and empties it
-
-
-class Records(Protocol):
-    """Where the records of one run go."""
-
-    after: int
-    """Rows up to this number were written by an earlier run."""
-    done: Done
-    drawn: dict[str, Any]
-
-    def write(self, record: Record) -> None: ...
-
-    def remember(self, drawn: dict[str, Any]) -> None:
-        """Keep what was drawn at random for a run that resumes this one."""
-
-
-class Stream:
-    """Records that go to stdout, a pipe or a device."""
-
-    def __init__(self, writer: RecordWriter) -> None:
-        self._writer = writer
-        self.after = 0
-        self.done = Done()
-        self.drawn: dict[str, Any] = {}
-
-    def write(self, record: Record) -> None:
-        self._writer.write(record)
-
-    def remember(self, drawn: dict[str, Any]) -> None: ...
-
-
-class CheckedRecords:
-    """Records that must have the fields of --fields."""
-
-    def __init__(self, records: Records, chosen: ChosenFields) -> None:
-        self._records, self._chosen = records, chosen
-        self.after, self.done, self.drawn = records.after, records.done, records.drawn
-
-    def write(self, record: Record) -> None:
-        """Write a record. Raises UsageError for a field that it does not have."""
-        self._chosen.check(record)
-        self._records.write(record)
-
-    def remember(self, drawn: dict[str, Any]) -> None:
-        """Keep what was drawn at random."""
-        self._records.remember(drawn)
 
 
 class Output:
@@ -165,7 +121,7 @@ class Output:
     def say(self, line: str) -> None:
         """Write a line to stderr, unless -q asks for results alone."""
         if not self.quiet:
-            self.end_status()
+            self.clear_status()
             click.echo(with_flags(line), err=True)
 
     def warn(self, text: str) -> None:
@@ -196,6 +152,22 @@ class Output:
         if self._has_open_line:
             click.echo(err=True)
             self._has_open_line = False
+
+    @contextmanager
+    def waiting(self, what: str) -> Iterator[None]:
+        """Show on a terminal what takes more than half a second, in a line that disappears."""
+        if not self.is_live:
+            yield
+            return
+        timer = threading.Timer(PATIENCE, self.status, (f"{what} ...",), {"stays": False})
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()
+            self.clear_status()
 
     def note(self, line: str) -> None:
         """Report, in brackets, a choice that was made for the user."""

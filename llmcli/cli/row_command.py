@@ -61,10 +61,17 @@ class RowCommand:
 
         settings: what the task's `load` takes after the model.
         """
-        loaded = load(self.model, *settings, work_bytes=self._work_bytes(), note=self.out.note)
+        with self.out.waiting(f"loading {self.model.model_id or 'the model'}"):
+            loaded = load(self.model, *settings, work_bytes=self._work_bytes(), note=self.out.note)
         self.out.describe(loaded)
         self.out.note_typed(loaded.read_as_text(self.source.texts, fills=loaded.kind == "masked"))
         return loaded
+
+    def _count(self) -> int | None:
+        """How many rows there are; None if unknown."""
+        if self.source.input is None:
+            return len(self.source.texts) or 1
+        return self.source.limit
 
     def _work_bytes(self) -> int | None:
         """How much of an input file is read; 0 if unknown, None if there is no file."""
@@ -86,16 +93,19 @@ class RowCommand:
         """
         out, errors = self.out, ErrorLimit(self.out.max_errors, self.source.input)
         if display.show is not None and out.is_for_reading:
-            progress = Progress(None if display.streams else out, limit=self.source.limit)
-            run = Run(self.batch, Shown(display.show, out), progress, errors)
+            progress = Progress(None if display.streams else out, limit=self._count())
+            batch = replace(self.batch, on_progress=progress.advance)
+            run = Run(batch, Shown(display.show, out), progress, errors)
             yield run
         else:
             identity = identity_of(self.source, loaded, self.context) if loaded else None
             with out.records(display.as_text, identity) as records:
-                progress = Progress(out, limit=self.source.limit, done=records.done)
+                progress = Progress(out, limit=self._count(), done=records.done)
                 seed = records.drawn.get("seed", self.batch.seed)
                 records.remember({"seed": seed})
-                batch = replace(self.batch, after=records.after, seed=seed)
+                batch = replace(
+                    self.batch, after=records.after, seed=seed, on_progress=progress.advance
+                )
                 run = Run(batch, Recorded(records, out.shows_texts), progress, errors)
                 yield run
         run.finish(out)

@@ -1,6 +1,7 @@
 """Progress of a training run on stderr: a line that changes on a terminal, many in a log."""
 
 import shutil
+from contextlib import ExitStack
 
 from llmcli.cli.output import Output
 from llmcli.cli.progress import clock
@@ -15,15 +16,19 @@ class TrainingScreen:
 
     def __init__(self, out: Output) -> None:
         self._out = out
+        self._waiting = ExitStack()
 
     def __enter__(self) -> "TrainingScreen":
+        self._waiting.enter_context(self._out.waiting("loading"))
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._waiting.close()
         self._out.end_status()
 
     def show(self, event: Event) -> None:
         """Show one event."""
+        self._waiting.close()
         if isinstance(event, Note):
             self._out.say(event.text)
         else:

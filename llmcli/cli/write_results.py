@@ -7,8 +7,9 @@ from typing import Any, Protocol
 
 from llmcli.cli.error_limit import ErrorLimit
 from llmcli.cli.flags import with_flags
-from llmcli.cli.output import Output, Records
+from llmcli.cli.output import Output
 from llmcli.cli.progress import Progress
+from llmcli.cli.records import Records
 from llmcli.data.records import ERROR, Record, Render, text_of
 from llmcli.data.results import (
     OVERFLOW_WORDS,

@@ -6,7 +6,7 @@ rows alone: a resumed run makes the same batches as an uninterrupted one, and so
 """
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from queue import SimpleQueue
@@ -93,7 +93,7 @@ def process(
     windows = _windows(rows, max_rows, WINDOW_CHARS // work.copies)
     unfinished = (window for window in windows if window[-1].number > spec.after)
     for prepared in prefetched(list(_prepared(work, window)) for window in unfinished):
-        yield from _results(work, prepared, size, spec.after)
+        yield from _results(work, prepared, size, spec)
 
 
 def prefetched(items: Iterator[T]) -> Iterator[T]:
@@ -152,15 +152,24 @@ def _windows(rows: Iterable[Row], max_rows: int, max_chars: int) -> Iterator[lis
 
 
 def _results(
-    work: Work[J, U_contra, O, R_co], prepared: list[J | Failure], size: "_BatchSize", after: int
+    work: Work[J, U_contra, O, R_co],
+    prepared: list[J | Failure],
+    size: "_BatchSize",
+    spec: BatchOptions,
 ) -> Iterator[R_co | Failure]:
-    """Run a prepared window, and yield the results of its rows that come after row `after`."""
+    """Run a prepared window, and yield the results of its rows that come after `spec.after`."""
     units = [unit for job in prepared if not isinstance(job, Failure) for unit in job.units]
-    outputs = _run_all(work, units, size)
+    new = sum(job.row.number > spec.after for job in prepared)
+
+    def report(share: float) -> None:
+        if spec.on_progress is not None:
+            spec.on_progress(share * new, new, prepared[-1].row.fraction_read)
+
+    outputs = _run_all(work, units, size, report)
     remaining = iter(outputs)
     for job in prepared:
         job_outputs = [] if isinstance(job, Failure) else [next(remaining) for _ in job.units]
-        if job.row.number <= after:
+        if job.row.number <= spec.after:
             continue
         if isinstance(job, Failure):
             yield job
@@ -203,17 +212,26 @@ def _finished(
 
 
 def _run_all(
-    work: Work[J, U_contra, O, R_co], units: list[U_contra], size: "_BatchSize"
+    work: Work[J, U_contra, O, R_co],
+    units: list[U_contra],
+    size: "_BatchSize",
+    report: Callable[[float], None],
 ) -> list[O | LlmcliError]:
-    """Run units in batches, the longest first. Returns an output or an error for each unit."""
+    """Run units in batches, the longest first. Returns an output or an error for each unit.
+
+    report: is told after each batch which share of the tokens is done.
+    """
     order = sorted(range(len(units)), key=lambda index: -units[index].size)
     outputs: dict[int, O | LlmcliError] = {}
-    done = 0
+    done = tokens = 0
+    whole = sum(unit.size for unit in units) or 1
     while done < len(order):
         batch = order[done : done + size.count_for(units[order[done]].size)]
         batch_outputs = _run(work, [units[index] for index in batch], size)
         outputs.update(zip(batch, batch_outputs, strict=True))
         done += len(batch)
+        tokens += sum(units[index].size for index in batch)
+        report(tokens / whole)
         size.heap.release()
     return [outputs[index] for index in range(len(units))]
 

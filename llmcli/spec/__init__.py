@@ -4,6 +4,7 @@ This module holds the settings of most commands. The others stand in modules of 
 each of these classes adds half a millisecond to the start of a command.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -125,6 +126,9 @@ class BatchOptions:
     """Rows up to this number were done before, and give no results."""
     seed: int | None = None
     """Seed for sampling; a resumed run keeps it."""
+    on_progress: Callable[[float, int, float | None], None] | None = None
+    """Called after each pass of the model, since results come a window of rows at a time: how many
+    rows of this window are done, how many it has, and how much of the file was read with it."""
 
 
 AUTO_BATCH = BatchOptions()

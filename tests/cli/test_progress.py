@@ -4,6 +4,7 @@ import os
 import pty
 import subprocess
 import sys
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import pytest
@@ -61,3 +62,59 @@ def test_a_terminal_shows_the_line_and_a_pipe_does_not(tmp_path):
     shown = os.read(master, 100_000)
     os.close(master)
     assert b"rows/s" in shown and shown.endswith(b"\r\x1b[K")
+
+
+@pytest.mark.parametrize(
+    ("rows", "fraction_read", "seconds", "line"),
+    [
+        (1, 0.0002, 1.9, "1 row  0.5 rows/s  0%"),
+        (1, 0.0002, 60.0, "1 row  0.0 rows/s  0%"),
+        (9, 0.01, 60.0, "9 rows  0.1 rows/s  1%"),
+        (10, 0.01, 60.0, "10 rows  0.2 rows/s  1%  1:39:00 left"),
+        (1, 0.5, 60.0, "1 row  0.0 rows/s  50%  0:01:00 left"),
+        (100, 0.5, 1.0, "100 rows  100.0 rows/s  50%"),
+    ],
+)
+def test_time_left_is_shown_once_it_means_something(rows, fraction_read, seconds, line):
+    assert progress_at(rows, fraction_read, seconds) == line
+
+
+class Screen:
+    """An output on a terminal, which keeps the lines of progress."""
+
+    is_live = True
+
+    def __init__(self):
+        self.lines = []
+
+    def waiting(self, what):
+        return nullcontext()
+
+    def status(self, line, *, stays):
+        self.lines.append(line)
+
+    def clear_status(self): ...
+
+
+def test_rows_of_a_running_window_are_counted(monkeypatch):
+    monkeypatch.setattr("llmcli.cli.progress.PAUSE", 0.0)
+    screen = Screen()
+    progress = Progress(screen)
+
+    def results():
+        progress.advance(50.0, 200, 1.0)
+        progress.advance(150.0, 200, 1.0)
+        yield from (Result(Row(number, "", fraction_read=1.0)) for number in range(1, 201))
+
+    list(progress.count(results()))
+    shown = [line.split("  ") for line in screen.lines]
+    shares = [(parts[0], parts[2]) for parts in shown[:2]]
+    assert shares == [("50 rows", "25%"), ("150 rows", "75%")]
+    assert screen.lines[-1].startswith("200 rows")
+
+
+def test_a_single_text_shows_its_share(monkeypatch):
+    monkeypatch.setattr("llmcli.cli.progress.PAUSE", 0.0)
+    screen = Screen()
+    Progress(screen, limit=1).advance(0.25, 1, None)
+    assert screen.lines == ["25%"]

@@ -209,3 +209,13 @@ def test_texts_that_are_held_several_times_make_smaller_windows(monkeypatch):
     work = Upper(window_rows=100, copies=4)
     list(process(work, rows("aa", "bb", "cc", "dd"), BatchOptions()))
     assert work.batches == [["aa", "bb"], ["cc", "dd"]]
+
+
+def test_each_batch_says_how_far_the_window_is():
+    told = []
+    options = BatchOptions(batch_size=2, on_progress=lambda *share: told.append(share))
+    texts = [Row(number, text, fraction_read=0.5) for number, text in enumerate(TEXTS, 1)]
+    list(process(Upper(), texts, options))
+    shares = [done for done, rows, _ in told if rows == 4]
+    assert shares == sorted(shares) and shares[0] < shares[-1] == 4
+    assert {fraction for _, _, fraction in told} == {0.5}

@@ -1,0 +1,54 @@
+"""Where the records of a command go: to a stream, or into the part of a file."""
+
+from typing import Any, Protocol
+
+from llmcli.cli.chosen_fields import ChosenFields
+from llmcli.data.records import Record
+from llmcli.data.resumable_output import Done
+from llmcli.data.writers import RecordWriter
+
+
+class Records(Protocol):
+    """Where the records of one run go."""
+
+    after: int
+    """Rows up to this number were written by an earlier run."""
+    done: Done
+    drawn: dict[str, Any]
+
+    def write(self, record: Record) -> None: ...
+
+    def remember(self, drawn: dict[str, Any]) -> None:
+        """Keep what was drawn at random for a run that resumes this one."""
+
+
+class Stream:
+    """Records that go to stdout, a pipe or a device."""
+
+    def __init__(self, writer: RecordWriter) -> None:
+        self._writer = writer
+        self.after = 0
+        self.done = Done()
+        self.drawn: dict[str, Any] = {}
+
+    def write(self, record: Record) -> None:
+        self._writer.write(record)
+
+    def remember(self, drawn: dict[str, Any]) -> None: ...
+
+
+class CheckedRecords:
+    """Records that must have the fields of --fields."""
+
+    def __init__(self, records: Records, chosen: ChosenFields) -> None:
+        self._records, self._chosen = records, chosen
+        self.after, self.done, self.drawn = records.after, records.done, records.drawn
+
+    def write(self, record: Record) -> None:
+        """Write a record. Raises UsageError for a field that it does not have."""
+        self._chosen.check(record)
+        self._records.write(record)
+
+    def remember(self, drawn: dict[str, Any]) -> None:
+        """Keep what was drawn at random."""
+        self._records.remember(drawn)
