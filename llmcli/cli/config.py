@@ -10,12 +10,11 @@ from typing import Any
 
 import click
 
-from llmcli.cli.kept_inputs import CONFIG
 from llmcli.cli.run_record import COMMAND, is_run_record, settings_of_record
-from llmcli.cli.types import CommaList, LabelMap, Text
 from llmcli.errors import InputError
 
 Defaults = dict[str, Any]
+CONFIG = "llmcli.config"  # in a context's meta: path of the file that --config names
 
 
 def user_defaults(root: click.Group) -> Defaults:
@@ -151,6 +150,8 @@ def _options(command: click.Command) -> dict[str, click.Option]:
 
 
 def _value(option: click.Option, key: Any, value: Any, where: Path) -> Any:
+    from llmcli.cli.types import CommaList, LabelMap
+
     if isinstance(option.type, (CommaList, LabelMap)) and isinstance(value, dict):
         value = [f"{name}={each}" for name, each in value.items()]
         value = value if option.multiple else ",".join(value)
@@ -165,6 +166,8 @@ def _value(option: click.Option, key: Any, value: Any, where: Path) -> Any:
 
 def _scalar(option: click.Option, key: Any, value: Any, where: Path) -> Any:
     """One value; as text, if the option takes a text. Raises InputError for a list or a mapping."""
+    from llmcli.cli.types import Text
+
     if isinstance(value, (dict, list)):
         raise InputError(f"{where}: {key} must be one value, not {value!r}")
     is_text = isinstance(option.type, (Text, type(click.STRING)))

@@ -9,11 +9,11 @@ from typing import Any
 
 import click
 
+from llmcli.cli.config import CONFIG
 from llmcli.cli.flags import flag_of
 from llmcli.cli.types import InputPath, OutputPath
 from llmcli.errors import UsageError
 
-CONFIG = "llmcli.config"  # in a context's meta: path of the file that --config names
 BESIDE = ("", ".part", ".part.json", ".new", ".jsonl")
 """Endings of the files that are written, or replaced, for one output."""
 MODEL_FILES = (

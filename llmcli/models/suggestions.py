@@ -1,7 +1,6 @@
 """Names that the user may have meant, for a model that is not there."""
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 from pathlib import Path
 
 from llmcli.models.checkpoint import starters
@@ -21,6 +20,8 @@ def nearest_starter(name: str) -> str | None:
     """The starter that a name must be a mistake for: on the Hub, new names have an owner."""
     if "/" in name or name in WELL_KNOWN:
         return None
+    from difflib import get_close_matches
+
     return next(iter(get_close_matches(name.lower(), starters(), 1, TYPO)), None)
 
 
@@ -31,6 +32,8 @@ def did_you_mean(name: str) -> str:
     """
     if name in WELL_KNOWN:
         return ""
+    from difflib import get_close_matches
+
     names = dict.fromkeys([*starters(), *_cached(), *_beside(name), *WELL_KNOWN])
     near = get_close_matches(name, [other for other in names if other != name], 1, CLOSE)
     return f"; did you mean {near[0]}?" if near else ""

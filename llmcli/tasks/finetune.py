@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from llmcli.errors import UsageError
 from llmcli.spec import ModelSpec
 from llmcli.spec.training import Training
-from llmcli.training.complete import complete
 from llmcli.training.objectives import load_task, task_names
 from llmcli.training.results import Estimate, Event, Finetuned, Note, OnEvent, Progress
 from llmcli.training.settings import require_valid
@@ -65,6 +64,8 @@ def completed(
     other or leave the task open, and what finding the model raises.
     """
     require_valid(options, model)
+    from llmcli.training.complete import complete
+
     return complete(options, model, _Events(on_event).note)
 
 
