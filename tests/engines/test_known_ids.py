@@ -64,6 +64,22 @@ def test_one_text_says_that_the_model_is_unsuitable(run, tiny_gpt2, more_tokens,
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("more", [(), ("--allow-special",)])
+def test_a_special_token_without_a_vector_is_refused_as_text_and_as_a_token(
+    run, tiny_gpt2, tmp_path, engine, more
+):
+    model = shutil.copytree(tiny_gpt2, tmp_path / "model")
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<sep>"]})
+    tokenizer.save_pretrained(model)
+    words = ("generate", "-m", model, "--engine", engine, "-n", 2, *more)
+    refused = run(*words, "a <sep>")
+    assert refused.exit_code == 5, refused.output
+    assert "'<sep>' with id 300" in refused.stderr
+    assert run(*words, "a").exit_code == 0
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("command", ["classify", "fill", "embed", "answer"])
 def test_encoders_refuse_such_a_token(run, request, more_tokens, engine, command):
     names = {
