@@ -53,6 +53,7 @@ class Output:
         self.about: Record = {}
         """How the records are made, for a format that can keep it."""
         self._has_open_line = False
+        self._waiting_for = ""
         if options.quiet:  # read by huggingface_hub, which is imported later
             os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
         self._check_format()
@@ -121,8 +122,11 @@ class Output:
     def say(self, line: str) -> None:
         """Write a line to stderr, unless -q asks for results alone."""
         if not self.quiet:
+            was_waiting = self._has_open_line and self._waiting_for
             self.clear_status()
             click.echo(with_flags(line), err=True)
+            if was_waiting:
+                self.status(self._waiting_for, stays=False)
 
     def warn(self, text: str) -> None:
         """Write to stderr even with -q; empty text writes nothing."""
@@ -159,7 +163,8 @@ class Output:
         if not self.is_live:
             yield
             return
-        timer = threading.Timer(PATIENCE, self.status, (f"{what} ...",), {"stays": False})
+        self._waiting_for = f"{what} ..."
+        timer = threading.Timer(PATIENCE, self.status, (self._waiting_for,), {"stays": False})
         timer.daemon = True
         timer.start()
         try:
@@ -167,6 +172,7 @@ class Output:
         finally:
             timer.cancel()
             timer.join()
+            self._waiting_for = ""
             self.clear_status()
 
     def note(self, line: str) -> None:

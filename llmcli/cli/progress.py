@@ -65,6 +65,11 @@ class Progress:
         read = (self.done.total + done) / whole if whole else 0.0
         self._update(None if fraction_read is None else fraction_read * read)
 
+    def make_way(self) -> None:
+        """Remove the line where results are printed to the same terminal."""
+        if self._out is not None and self._out.path is None:
+            self._out.clear_status()
+
     def _count(self, result: Any) -> None:
         if result.row.number == self._last_row:  # another result of the same row
             return

@@ -97,6 +97,7 @@ class Run:
             if not isinstance(result, Failure):
                 yield result
             elif self.is_file:
+                self.progress.make_way()
                 self.sink.write_error({**result.to_dict(), ERROR: with_flags(result.error)})
                 self.errors.check(self.progress.done)
             else:
@@ -104,6 +105,7 @@ class Run:
 
     def write(self, result: Any) -> None:
         """Write a result."""
+        self.progress.make_way()
         self.sink.write(result)
         self.notes.update(getattr(result, "notes", ()))
 

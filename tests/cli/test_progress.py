@@ -79,6 +79,34 @@ def test_time_left_is_shown_once_it_means_something(rows, fraction_read, seconds
     assert progress_at(rows, fraction_read, seconds) == line
 
 
+def shown_on_a_terminal(*words):
+    """All that a command writes to a terminal, results too."""
+    master, slave = pty.openpty()
+    command = [sys.executable, "-m", "llmcli", *words]
+    process = subprocess.Popen(command, stdout=slave, stderr=slave)
+    os.close(slave)
+    shown = b""
+    while True:
+        try:
+            part = os.read(master, 10_000)
+        except OSError:  # the other end is closed
+            break
+        if not part:
+            break
+        shown += part
+    process.wait()
+    os.close(master)
+    return shown.decode()
+
+
+def test_no_line_of_progress_stays_beside_results(tmp_path):
+    (tmp_path / "in.txt").write_text("the cat\n" * 300)
+    words = ("tokenize", "-m", "gpt2-stories", "-i", str(tmp_path / "in.txt"), "--ids")
+    lines = shown_on_a_terminal(*words).split("\r\n")
+    left = [line.split("\x1b[K")[-1] for line in lines]
+    assert not [line for line in left if "row" in line or "working" in line]
+
+
 class Screen:
     """An output on a terminal, which keeps the lines of progress."""
 
