@@ -61,7 +61,9 @@ def forward(source: InputOptions, model: ModelSpec, top: int, show_code: bool, o
         loaded = load(model, note=out.note)
     out.note_typed(loaded.read_as_text(source.texts))
     out.describe(loaded)
-    display = Display(as_text=lambda record: str(record["predicted_text"]), show=_show)
+    display = Display(
+        as_text=lambda record: str(record["predicted_text"]), show=_show, task=forward
+    )
     with command.open_run(display) as run:
         for result in run.follow(forward(loaded, rows, top=top)):
             run.write(result)

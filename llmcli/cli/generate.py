@@ -77,7 +77,7 @@ def _generate(command: RowCommand, decoding: Decoding, chat: Chat, screen: "_Scr
     out = command.out
     is_shown = command.shows_results and out.path is None
     streams = is_shown and decoding.num_return_sequences == 1
-    display = Display(screen.as_text, screen.end if streams else None, streams)
+    display = Display(screen.as_text, screen.end if streams else None, streams, generate)
     with command.open_run(display, loaded) as run:
         task = stream if streams else generate
         events = task(loaded, rows, decoding, chat, run.batch, draft)

@@ -15,6 +15,8 @@ class Records(Protocol):
     """Rows up to this number were written by an earlier run."""
     done: Done
     drawn: dict[str, Any]
+    columns: tuple[str, ...]
+    """The columns of .csv where there is no row."""
 
     def write(self, record: Record) -> None: ...
 
@@ -30,6 +32,7 @@ class Stream:
         self.after = 0
         self.done = Done()
         self.drawn: dict[str, Any] = {}
+        self.columns: tuple[str, ...] = ()
 
     def write(self, record: Record) -> None:
         self._writer.write(record)
@@ -43,6 +46,7 @@ class CheckedRecords:
     def __init__(self, records: Records, chosen: ChosenFields) -> None:
         self._records, self._chosen = records, chosen
         self.after, self.done, self.drawn = records.after, records.done, records.drawn
+        self.columns: tuple[str, ...] = ()
 
     def write(self, record: Record) -> None:
         """Write a record. Raises UsageError for a field that it does not have."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
 
 from llmcli.cli.error_limit import ErrorLimit
 from llmcli.cli.file_names import missing_files
@@ -13,12 +13,16 @@ from llmcli.cli.output import Output
 from llmcli.cli.progress import Progress
 from llmcli.cli.run_identity import identity_of
 from llmcli.cli.write_results import Display, Recorded, Run, Shown
+from llmcli.data.formats import input_format
+from llmcli.data.records import ERROR
+from llmcli.data.results import columns_of
 from llmcli.data.rows import Row
 from llmcli.spec import BatchOptions, InputOptions, ModelSpec
 
 if TYPE_CHECKING:
     from llmcli.engines.base import Loaded
 
+TABLES = ("csv", "tsv")
 Options = TypeVar("Options")
 Task = Callable[["Loaded", Iterable[Row], Options, BatchOptions], Iterable[Any]]
 
@@ -108,7 +112,23 @@ class RowCommand:
                 )
                 run = Run(batch, Recorded(records, out.shows_texts), progress, errors)
                 yield run
+                if not progress.done.total and display.task is not None:
+                    records.columns = self._columns(display.task)
         run.finish(out)
+
+    def _columns(self, task: Callable[..., Any]) -> tuple[str, ...]:
+        """The columns of an output of a table without rows; none for other files.
+
+        task: its annotation says what it yields: results or failures.
+        """
+        path = self.source.input
+        if path in (None, "-") or input_format(path, self.source.input_format) not in TABLES:
+            return ()
+        from llmcli.data.readers.csv import header_of
+
+        kind = get_args(get_args(get_type_hints(task)["return"])[0])[0]
+        fields = dict.fromkeys(header_of(path, self.source), "")
+        return (*columns_of(kind, Row(0, "", fields, columns=self.source.columns)), ERROR)
 
     def run(
         self,
@@ -119,6 +139,6 @@ class RowCommand:
         display: Display,
     ) -> None:
         """Run a task on rows and write its results. Raises RowsFailed if some rows failed."""
-        with self.open_run(display, loaded) as run:
+        with self.open_run(replace(display, task=task), loaded) as run:
             for result in run.follow(task(loaded, rows, options, run.batch)):
                 run.write(result)

@@ -83,7 +83,7 @@ def tag(command: RowCommand, options: TagOptions, html: str | None) -> None:
     rows = command.rows()
     from llmcli.tasks.tag import load, tag
 
-    display = Display(_line, _show if command.shows_results else None)
+    display = Display(_line, _show if command.shows_results else None, task=tag)
     loaded = command.load(load)
     with _page(html) as add, command.open_run(display, loaded) as run:
         results = tag(loaded, rows, options, run.batch)

@@ -32,6 +32,8 @@ class Display:
     """Writes a result for a person, to stdout, in place of `as_text`."""
     streams: bool = False
     """The text is shown while it is generated: there is no progress line."""
+    task: Callable[..., Any] | None = None
+    """Gives the results; where there is no row, its annotation says what columns they have."""
 
 
 class Sink(Protocol):

@@ -67,6 +67,20 @@ def record_of(result: Result, *, without: tuple[str, ...] = ()) -> Record:
     return {**result.row.fields_beside(own), **own}
 
 
+RARE = ("seconds", "passes", "logprobs", "capped", "source", "snippet", "predicted_tags")
+"""Fields of results that are in no record, or in those of a certain option."""
+
+
+def columns_of(kind: type[Result], row: Row) -> tuple[str, ...]:
+    """The fields of an ordinary result's record, in order: for an output without any row.
+
+    row: with the fields of the input; their values do not matter.
+    """
+    left_out = ("row", "notes", "unknown", *RARE, *(("pair",) if len(row.columns) < 2 else ()))
+    own = dict.fromkeys(["row", *(each.name for each in fields(kind) if each.name not in left_out)])
+    return (*row.fields_beside(own), *own)
+
+
 def plain(value: Any) -> Any:
     """A value as JSON has it: dataclasses as objects, tuples as lists.
 

@@ -77,6 +77,8 @@ class Part:
         self.done = Done()
         self.drawn: dict[str, Any] = {}
         """What an earlier run drew at random."""
+        self.columns: tuple[str, ...] = ()
+        """The columns of .csv where there is no row."""
         is_there = self._path.exists() and self._path.stat().st_size > 0
         if resume and identity is not None and is_there:
             self._check(identity)
@@ -126,7 +128,8 @@ class Part:
                 self._path.replace(self._target)
             else:
                 new = self._target.with_name(self._target.name + ".new")
-                layout = Layout(as_text, () if chosen is None else chosen.names)
+                names = self.columns if chosen is None else chosen.names
+                layout = Layout(as_text, names)
                 write_file(form, new, lambda: self._records(chosen), layout, about)
                 new.replace(self._target)
                 self._path.unlink()

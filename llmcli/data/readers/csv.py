@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from llmcli.data import lines
+from llmcli.data.formats import input_format
 from llmcli.data.lines import TOO_LONG, Lines, TooLong, open_lines, problem_of
 from llmcli.data.readers.base import Source
 from llmcli.data.readers.delimiters import (
@@ -18,12 +19,22 @@ from llmcli.data.readers.delimiters import (
 )
 from llmcli.data.rows import Row
 from llmcli.errors import InputError
+from llmcli.spec import FileOptions
 
 
 def read(source: Source) -> Iterator[Row]:
     """The rows of a CSV or TSV file. Raises InputError, at the first row, for a bad header."""
     delimiter_of(source.files)
     return _rows(source)
+
+
+def header_of(path: str, files: FileOptions) -> list[str]:
+    """The names of the columns of a CSV or TSV file. Raises InputError for a bad header."""
+    source = Source(path, input_format(path, files.input_format), (), files)
+    with open_lines(path, files.encoding) as file:
+        header, dialect = _start(source, file)
+        quoted = _Quoted(source, file, header, dialect)
+        return unique(quoted.header() if dialect.is_quoted else _cells(header, dialect))
 
 
 def _rows(source: Source) -> Iterator[Row]:
