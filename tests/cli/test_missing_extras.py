@@ -159,5 +159,5 @@ def test_the_verbose_note_says_why_torch_runs(run, without, monkeypatch, tiny_gp
 def test_no_command_is_forgotten_here():
     tested = {words.split()[0] for _, words in COMMAND_LINES}
     assert set(COMMANDS) - tested == {
-        "models", "evaluate", "compare", "finetune", "bench",
+        "models", "evaluate", "compare", "finetune", "bench", "tag",
     }  # fmt: skip

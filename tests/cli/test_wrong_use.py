@@ -44,7 +44,7 @@ def assert_one_line(result, code, telling):
         ("generate hi -o out.pdf", USAGE, "name it .txt"),
         ("generate hi -i file.txt", USAGE, "not both"),
         ("generate -i nowhere.txt", INPUT, "cannot read nowhere.txt"),
-        ("generate -i prompts.docx", INPUT, "cannot tell the format"),
+        ("generate -i prompts.docx", INPUT, "save it as plain text (.txt)"),
         ("generate hi -o no/such/folder/out.txt", INPUT, "there is no folder"),
         ("generate hi -o {tmp} --format json", INPUT, "it is a folder"),
         ("generate hi --temperature nan", USAGE, "not a finite number"),
@@ -91,7 +91,7 @@ def test_no_text_at_all_is_a_usage_error(run, monkeypatch):
 
 def test_bytes_that_are_not_utf8_on_stdin(run):
     assert_one_line(
-        run("forward", input=b"ab\xff"), INPUT, "stdin is not UTF-8 text: byte 2 is 0xff"
+        run("forward", input=b"ab\xff"), INPUT, "stdin is not UTF-8 text, probably windows-1252"
     )
 
 
