@@ -20,6 +20,7 @@ from llmcli.cli.row_command import RowCommand
 from llmcli.cli.types import OUTPUT_PATH
 from llmcli.cli.write_results import Display
 from llmcli.data.records import Record
+from llmcli.data.results import with_texts
 from llmcli.errors import RowsFailed
 from llmcli.spec.tasks import AGGREGATIONS, TagOptions
 
@@ -100,7 +101,7 @@ def _page(path: str | None) -> Iterator[Callable[[Any], Any]]:
     page = HtmlPage(path)
 
     def add(result: Any) -> Any:
-        page.add(result.to_dict())
+        page.add(with_texts(result.to_dict(), result))
         return result
 
     try:

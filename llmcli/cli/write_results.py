@@ -16,7 +16,7 @@ from llmcli.data.results import (
     capped_note,
     unknown_note,
     unknown_texts_note,
-    without_repeats,
+    with_texts,
 )
 from llmcli.data.rows import Failure
 from llmcli.spec import BatchOptions
@@ -69,7 +69,7 @@ class Recorded:
 
     def write(self, result: Any) -> None:
         record = result.to_dict()
-        self.records.write(record if self.keeps_texts else without_repeats(record, result))
+        self.records.write(with_texts(record, result) if self.keeps_texts else record)
 
     def write_error(self, record: Record) -> None:
         self.records.write(record)

@@ -39,32 +39,37 @@ class Result:
         return record_of(self)
 
 
-def without_repeats(record: Record, result: Result) -> Record:
-    """A result's record without the texts that it also has in columns of the row.
+def with_texts(record: Record, result: Any) -> Record:
+    """The record of a result with the texts of its row, which `record_of` does not repeat."""
+    if not isinstance(result, Result):
+        return record
+    texts = {name: text for _, text, name in _texts(result) if hasattr(result, name)}
+    return {**texts, **record}
 
-    A file's column `review` with the text is kept: then `text` says nothing more.
-    """
+
+def _texts(result: Result) -> list[tuple[str, str | None, str]]:
+    """Each text of a result's row: its column, the text, and the result's field with it."""
     row = result.row
-    for column, text, name in zip(
-        row.columns, (row.text, row.pair), (result.SOURCE, "pair"), strict=False
-    ):
-        if name != column and name in record and record[name] == text == record.get(column):
-            record = {key: value for key, value in record.items() if key != name}
-    return record
+    return list(zip(row.columns, (row.text, row.pair), (result.SOURCE, "pair"), strict=False))
 
 
 def record_of(result: Result, *, without: tuple[str, ...] = ()) -> Record:
     """The other fields of a result's row, the row's number, then the result's own fields.
 
-    A field of the row whose name the result has too becomes `input_...`; the text itself is
-    left out, since the result has it. without: fields that are not part of the record.
+    A field of the row whose name the result has too becomes `input_...`. A text comes once: under
+    the name of its column if the row keeps it, else as the result calls it. without: fields that
+    are not part of the record.
     """
     left_out = ("row", "notes", "unknown", *without)
     names = [each.name for each in fields(result) if each.name not in left_out]
     own = {"row": result.row.number, **{name: plain(getattr(result, name)) for name in names}}
     if result.unknown is not None:
         own["unknown"] = result.unknown
-    return {**result.row.fields_beside(own), **own}
+    record = {**result.row.fields_beside(own), **own}
+    for column, text, name in _texts(result):
+        if name != column and name in own and record[name] == text == record.get(column):
+            del record[name]
+    return record
 
 
 RARE = ("seconds", "passes", "logprobs", "capped", "source", "snippet", "predicted_tags")
