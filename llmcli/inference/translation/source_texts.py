@@ -19,6 +19,10 @@ from llmcli.spec.tasks import TranslateOptions
 from llmcli.tokenization.marian import split_code
 from llmcli.tokenization.typed_text import encode_typed
 
+PART_GROWTH, PART_TOKENS = (
+    3,
+    10,
+)  # a part of a sentence becomes no longer than this times, plus this
 IN_LOWER_CASE = "text in capitals is read in lower case: the model has more words in that form"
 
 
@@ -138,7 +142,11 @@ class SourceReader:
         read = self._vocabulary.lowered(text, whole.language)
         first = self._route.first if whole.through_english else None
         ids = encode(self._loaded, first or self._route.direction, read.text)
-        return replace(whole, text=text, ids=ids, is_capital=read.is_capital)
+        # Models that learnt whole sentences may go on and on after a few words.
+        limit = (
+            min(whole.limit, PART_GROWTH * len(ids) + PART_TOKENS) if whole.is_part else whole.limit
+        )
+        return replace(whole, text=text, ids=ids, is_capital=read.is_capital, limit=limit)
 
     def _fitted(self, whole: SourceSentence) -> list[SourceSentence]:
         """A sentence; of one that is too long, its first part or all its parts."""
