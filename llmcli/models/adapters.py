@@ -7,7 +7,6 @@ from typing import Any
 
 from llmcli.models.architectures import Kind, architectures, kinds_of
 from llmcli.models.checkpoint import Checkpoint, adapter_weights, check_safetensors, read_config
-from llmcli.models.safetensors import Tensors
 
 IN_THE_CACHE = re.compile(r".*models--([^/\\]+)[/\\]snapshots[/\\]([^/\\]+)[/\\]?")
 OF_THE_PACKAGE = re.compile(r".*llmcli[/\\]starter[/\\]([\w-]+)[/\\]?")
@@ -89,4 +88,6 @@ def saved_names(checkpoint: Checkpoint) -> dict[str, tuple[int, ...]]:
 def _shapes(checkpoint: Checkpoint) -> dict[str, tuple[int, ...]]:
     path = adapter_weights(checkpoint)
     check_safetensors(checkpoint, path)
+    from llmcli.models.safetensors import Tensors  # numpy, which naming a model does without
+
     return Tensors([path]).shapes()

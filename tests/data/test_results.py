@@ -32,7 +32,6 @@ def test_a_record_has_the_rows_other_fields_then_its_number_then_the_results():
         ("input_text", "old"),
         ("input_row", 1),
         ("row", 7),
-        ("text", "Hi"),
         ("parts", [{"numbers": [1, 2]}]),
     ]
     assert json.loads(json.dumps(record)) == record

@@ -178,8 +178,8 @@ def test_hardware_decides_what_both_could_do(
     assert "by ct2" in run(*embed).stderr
     monkeypatch.setattr(engines, "LARGE_WORK", 1000)
     assert "bfloat16" in run(*embed).stderr
-    classify = ("classify", "-i", rows, "-m", tiny_classifier, "-v", "--engine", "auto")
-    in_half = run(*classify, "--json")
+    classify = ("classify", "-i", rows, "-m", tiny_classifier, "-v")
+    in_half = run(*classify, "--json", "--engine", "auto")
     assert "bfloat16 (fast here; close labels in float32)" in in_half.stderr
     assert (
         in_half.stdout == run(*classify, "--json", "--engine", "torch", "--dtype", "float32").stdout
@@ -198,7 +198,7 @@ def test_hardware_decides_what_both_could_do(
         machine = SimpleNamespace(instructions=(instructions,))
         monkeypatch.setattr(engines, "describe", lambda machine=machine: machine)
         assert told in run(*generate, "-n", "2").stderr
-    assert "by ct2" in run(*generate, "-n", "2", "--engine", "ct2").stderr
+    assert "by ct2" in run(*generate[:-1], "ct2", "-n", "2").stderr
     assert "by ct2" in run(*generate, "-n", "2", "--limit", "1").stderr
     monkeypatch.setattr(packing, "quantize", lambda model: None)
     for has, told in ((True, "packs the weights once"), (False, "by ct2")):

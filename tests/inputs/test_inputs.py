@@ -30,8 +30,8 @@ def test_an_input_is_read_or_refused(case, line, run, request, tmp_path, monkeyp
             path.write_bytes(content.encode() if isinstance(content, str) else content)
     filled = re.sub(r"\{(\w+)\}", lambda match: str(request.getfixturevalue(match[1])), line)
     result = run(*shlex.split(filled), input=case.stdin)
-    if result.exit_code == 1 and "--check" in line.split():  # of findings about what was read
-        assert case.code == 0 and json.loads(result.stdout)["checks"][0]["problems"] == []
+    if case.code == 0 and result.exit_code == 1 and "--check" in line.split():  # findings
+        assert json.loads(result.stdout)["checks"][0]["problems"] == []
     else:
         assert result.exit_code == case.code, result.output
     assert case.says in " ".join(result.output.split())

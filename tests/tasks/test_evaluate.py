@@ -126,6 +126,11 @@ def test_files_of_predictions_are_known_by_their_names(tmp_path):
     assert not is_prediction_file("gpt2") and not is_prediction_file(str(tmp_path / "model.json"))
 
 
-def test_metrics_are_by_name(labelled):
-    record = evaluate_saved(str(labelled), EvaluateOptions("classification", label_column="level"))
+def test_metrics_are_by_name(tmp_path):
+    rows = [
+        {"text": "a", "label": "glad", "gold": "glad"},
+        {"text": "b", "label": "sad", "gold": "glad"},
+    ]
+    saved = write_rows(tmp_path / "saved.jsonl", rows)
+    record = evaluate_saved(str(saved), EvaluateOptions("classification", label_column="gold"))
     assert values(record.to_dict()).keys() == {"accuracy", "macro_f1"}

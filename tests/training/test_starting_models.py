@@ -99,6 +99,6 @@ def test_a_wrong_configuration_is_one_line_and_leaves_no_folder(options, tmp_pat
     path = tmp_path / "c.json"
     path.write_text(config)
     with pytest.raises(InputError, match=message) as caught:
-        finetune(options(from_scratch=str(path)))
+        finetune(options(from_scratch=str(path), task="causal-lm"))
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "model").exists()

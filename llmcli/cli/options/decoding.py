@@ -144,7 +144,7 @@ def decoding_options(command: Command) -> Command:
             decoding = replace(decoding, temperature=1.0)
         command(*args, decoding=decoding, **values)
 
-    switch = click.option("--do-sample", is_flag=True, hidden=True)
+    switch = click.option("--do-sample", is_flag=True, hidden=True, help="Sample.")
     return _decoding_options(add_options(with_sampling, [switch]))
 
 
@@ -161,4 +161,6 @@ def prompt_option(command: Command) -> Command:
             source = replace(source, texts=prompt)
         command(*args, source=source, **values)
 
-    return add_options(with_prompt, [click.option("-p", "--prompt", multiple=True, hidden=True)])
+    return add_options(
+        with_prompt, [click.option("-p", "--prompt", multiple=True, hidden=True, help="The TEXT.")]
+    )

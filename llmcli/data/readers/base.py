@@ -55,7 +55,15 @@ class Source:
                 text, error = _as_text(column, fields)
                 if error:
                     return Row(
-                        number, "", fields, error, None, (), characters, fraction_read, self.unit
+                        number,
+                        "",
+                        fields,
+                        error,
+                        None,
+                        columns,
+                        characters,
+                        fraction_read,
+                        self.unit,
                     )
             texts.append(text)
         return Row(

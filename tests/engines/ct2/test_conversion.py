@@ -240,6 +240,6 @@ def test_adapters_alone_are_refused(cache, tmp_path):
     folder.mkdir()
     (folder / "adapter_config.json").write_text('{"base_model_name_or_path": "gpt2"}')
     (folder / "adapter_model.safetensors").write_bytes(b"")
-    with pytest.raises(ModelUnsuitable, match="adapters only"):
+    with pytest.raises(ModelUnsuitable, match="has no config.json"):
         converted(at(folder), "causal", "float32")
     assert not is_converted(at(folder), "causal", "float32")

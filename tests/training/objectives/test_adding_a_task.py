@@ -63,10 +63,10 @@ def test_its_data_are_checked(run, arguments):
     assert found["numbers"]["train_examples"] == 120
     assert all(sample[0]["learnt"] for sample in found["samples"])
     data = arguments[-1]
-    data.write_text(data.read_text() + '{"chosen": "it", "rejected": 5}\n')
+    data.write_text(data.read_text() + '{"chosen": "it", "rejected": [5]}\n')
     shown = run(*arguments, "--check")
     assert shown.exit_code == 1
-    assert "line 121: field 'rejected' is int, not text" in shown.stdout
+    assert "line 121: field 'rejected' is list, not text" in shown.stdout
 
 
 def test_its_run_is_estimated(run, arguments):
