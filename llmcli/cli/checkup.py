@@ -1,12 +1,11 @@
 """What llmcli finetune --check and --dry-run print."""
 
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
+from llmcli.cli.colours import PLAIN, Stretch
 from llmcli.cli.flags import with_flags
 from llmcli.cli.output import human_size
 from llmcli.cli.plain_tables import plain_table
@@ -23,10 +22,10 @@ WIDTH = 40  # of the longest bar
 LINE = 96
 
 
-def checkup_text(checkup: "Checkup", *, styled: bool) -> str:
+def checkup_parts(checkup: "Checkup", *, styled: bool) -> Iterator[Stretch]:
     """The report on the data of a run. styled: mark what is learnt by colour, for a terminal."""
     brief = _brief(checkup)
-    parts = [
+    sections = [
         f"{checkup.task}: data for {checkup.model}",
         _files(checkup),
         _problems(checkup.problems, brief),
@@ -34,10 +33,10 @@ def checkup_text(checkup: "Checkup", *, styled: bool) -> str:
         _labels(checkup),
         _lengths(checkup.lengths),
         _numbers(dict(checkup.numbers)),
-        _samples(checkup, styled),
-        verdict(checkup),
     ]
-    return "\n\n".join(part for part in parts if part)
+    yield "\n\n".join(section for section in sections if section), PLAIN
+    yield from _samples(checkup, styled)
+    yield f"\n\n{verdict(checkup)}", PLAIN
 
 
 def verdict(checkup: "Checkup") -> str:
@@ -173,23 +172,27 @@ def _numbers(numbers: dict[str, float]) -> str:
     return "\n".join(lines)
 
 
-def _samples(checkup: "Checkup", styled: bool) -> str:
-    if not checkup.samples:
-        return ""
-    lines = [checkup.samples_caption]
+def _samples(checkup: "Checkup", styled: bool) -> Iterator[Stretch]:
+    if checkup.samples:
+        yield f"\n\n{checkup.samples_caption}", PLAIN
     for sample in checkup.samples:
-        text = "".join(_shown(text, learnt, styled) for text, learnt in sample)
-        lines.append(f"  {text.strip()}")
-    return "\n".join(lines)
+        yield "\n  ", PLAIN
+        last = len(sample) - 1
+        for at, (text, learnt) in enumerate(sample):
+            shown, style = _shown(text, learnt, styled)
+            if not learnt:
+                shown = shown.lstrip() if at == 0 else shown
+                shown = shown.rstrip() if at == last else shown
+            yield shown, style
 
 
-def _shown(text: str, learnt: bool, styled: bool) -> str:
+def _shown(text: str, learnt: bool, styled: bool) -> Stretch:
     """A stretch of an example in one line."""
     line = text.replace("\r", "").replace("\n", "⏎")
     line = "".join(char if char.isprintable() else "�" for char in line)
     if not learnt:
-        return line
-    return click.style(line, fg="green", bold=True) if styled else f"[[{line}]]"
+        return line, PLAIN
+    return (line, {"fg": "green", "bold": True}) if styled else (f"[[{line}]]", PLAIN)
 
 
 def estimate_text(estimate: "Estimate") -> str:

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-import click
-
+from llmcli.cli.colours import PLAIN, Stretch
 from llmcli.data.records import ERROR, Record
 from llmcli.errors import InputError
 
@@ -33,15 +32,14 @@ mark b { font-size: 0.7em; margin-left: 0.4em }
 """
 
 
-def coloured(text: str, entities: Sequence[Any]) -> str:
+def coloured(text: str, entities: Sequence[Any]) -> Iterator[Stretch]:
     """A text for a terminal: each entity coloured, its label behind it."""
-    return "".join(
-        part
-        if label is None
-        else click.style(f"{part} ", fg=COLOURS[_place(label)], bold=True)
-        + click.style(label, fg=COLOURS[_place(label)], dim=True)
-        for part, label, _ in _parts(text, [(e.start, e.end, e.label, e.score) for e in entities])
-    )
+    for part, label, _ in _parts(text, [(e.start, e.end, e.label, e.score) for e in entities]):
+        if label is None:
+            yield part, PLAIN
+        else:
+            yield f"{part} ", {"fg": COLOURS[_place(label)], "bold": True}
+            yield label, {"fg": COLOURS[_place(label)], "dim": True}
 
 
 class HtmlPage:

@@ -12,8 +12,8 @@ from types import FrameType
 import click
 from click.core import ParameterSource
 
-from llmcli.cli.checkup import checkup_text, estimate_text
-from llmcli.cli.colours import has_colours
+from llmcli.cli.checkup import checkup_parts, estimate_text
+from llmcli.cli.colours import PLAIN, has_colours
 from llmcli.cli.command import Command
 from llmcli.cli.options.gather import gather
 from llmcli.cli.options.model import model_options
@@ -153,7 +153,10 @@ def _check(training: Training, base: ModelSpec | None, out: Output) -> None:
         out.line(json.dumps(result.to_dict(), ensure_ascii=False))
     else:
         styled = has_colours(sys.stdout)
-        out.line("\n\n\n".join(checkup_text(one, styled=styled) for one in result.checkups))
+        for at, checkup in enumerate(result.checkups):
+            gap = "\n\n\n" if at else ""
+            out.styled([(gap, PLAIN), *checkup_parts(checkup, styled=styled)])
+        out.line()
     if not result.is_sound:
         click.get_current_context().exit(1)
 

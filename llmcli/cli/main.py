@@ -15,6 +15,7 @@ from llmcli.cli.config import config_option, user_defaults
 from llmcli.cli.environment import bind_variables, require_known
 from llmcli.cli.flags import with_flags
 from llmcli.errors import Interrupted, LlmcliError, is_out_of_memory
+from llmcli.system.terminal import guarded
 
 # The summaries that --help prints, so that it need not import the commands.
 COMMANDS = {
@@ -166,6 +167,7 @@ def run_program() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    sys.stdout, sys.stderr = guarded(sys.stdout), guarded(sys.stderr)
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
     try:

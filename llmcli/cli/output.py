@@ -3,7 +3,7 @@
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from llmcli.cli.chosen_fields import ChoosingWriter, ChosenFields
-from llmcli.cli.colours import has_colours
+from llmcli.cli.colours import PLAIN, Stretch, print_styled
 from llmcli.cli.flags import with_flags
 from llmcli.cli.records import CheckedRecords, Records, Stream
 from llmcli.data.formats import FILE_FORMATS, OUTPUT_SUFFIXES
@@ -25,6 +25,7 @@ from llmcli.data.resumable_output import (
 from llmcli.data.writers import Layout, RecordWriter, open_writer
 from llmcli.errors import InputError, UsageError
 from llmcli.spec import FORMATS, Format, OutputOptions
+from llmcli.system.terminal import guarded, own_channel
 
 if TYPE_CHECKING:
     from llmcli.engines.base import Loaded
@@ -142,13 +143,15 @@ class Output:
         if self.quiet:
             return
         is_live = self.is_live
-        click.echo(f"{CLEAR}{line}" if is_live else line, nl=stays or not is_live, err=True)
+        if is_live:
+            _clear_line()
+        click.echo(line, nl=stays or not is_live, err=True)
         self._has_open_line = is_live and not stays
 
     def clear_status(self) -> None:
         """Remove a line of progress that the next one would replace."""
         if self._has_open_line:
-            click.echo(CLEAR, nl=False, err=True)
+            _clear_line()
             self._has_open_line = False
 
     def end_status(self) -> None:
@@ -199,12 +202,15 @@ class Output:
 
     def text(self, text: str, *, dim: bool = False) -> None:
         """Write a stretch of text to stdout at once, for streaming."""
-        is_dim = dim and has_colours(sys.stdout)
-        print_to(sys.stdout, click.style(text, dim=True) if is_dim else text)
+        print_styled(sys.stdout, [(text, {"dim": True} if dim else PLAIN)])
 
     def line(self, text: str = "") -> None:
         """Write a line to stdout."""
         print_to(sys.stdout, text + "\n")
+
+    def styled(self, parts: Iterable[Stretch]) -> None:
+        """Write text in colours to stdout; a newline is one of the parts."""
+        print_styled(sys.stdout, parts)
 
     def bars(self, scores: Sequence[tuple[str, float]], indent: str = "") -> None:
         """Write names with their scores to stdout, and a bar for each that is a probability."""
@@ -284,6 +290,10 @@ class Output:
             self.note(f"interrupted: the results so far are in {part.name}{cure}")
 
 
+def _clear_line() -> None:
+    click.echo(CLEAR, nl=False, file=own_channel(sys.stderr))
+
+
 def _is_stream(path: Path) -> bool:
     """True for a pipe or a device such as /dev/stdout: it is written to, never replaced."""
     return path.parts[:2] in (("/", "dev"), ("/", "proc")) or (path.exists() and not path.is_file())
@@ -295,7 +305,7 @@ def written(path: Path) -> Iterator[TextIO]:
     with write_errors_explained(path):
         file = path.open("w", encoding="utf-8", newline="")
     try:
-        yield file
+        yield guarded(file)
     except BaseException:
         with suppress(OSError):  # closing would try again to write what could not be written
             file.close()

@@ -1,10 +1,16 @@
 """Tables for a person, drawn by rich."""
 
 import sys
+from typing import Literal
 
 from llmcli.cli.colours import has_colours
 from llmcli.cli.plain_tables import shown_cell
 from llmcli.data.records import Record, print_to
+from llmcli.system.terminal import Terminal, escaped, own_channel
+
+_KEPT = dict(zip(b"\a\b\v\f\r", range(0xFDD0, 0xFDD5), strict=True))
+"""Characters that rich drops, and others in their place, which no text may hold by Unicode."""
+_DROPPED = {place: dropped for dropped, place in _KEPT.items()}
 
 
 class Table:
@@ -37,9 +43,10 @@ def show_table(
 
     table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for name in columns:
-        table.add_column(name, justify="right" if name in right else "left", overflow="fold")
+        justify: Literal["left", "right"] = "right" if name in right else "left"
+        table.add_column(Text(_cell(name)), justify=justify, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(_cell(cell)) for cell in row))
     on_terminal = sys.stdout.isatty()
     console = Console(
         width=shutil.get_terminal_size().columns if on_terminal else 10_000,
@@ -48,4 +55,10 @@ def show_table(
     )
     with console.capture() as capture:
         console.print(table)
-    print_to(sys.stdout, "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines()))
+    lines = capture.get().translate(_DROPPED).removesuffix("\n").split("\n")
+    print_to(own_channel(sys.stdout), "".join(f"{line.rstrip()}\n" for line in lines))
+
+
+def _cell(text: str) -> str:
+    """A text for rich: escaped for a terminal; else with all characters, also those it drops."""
+    return escaped(text) if isinstance(sys.stdout, Terminal) else text.translate(_KEPT)

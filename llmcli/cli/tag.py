@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from llmcli.cli.colours import has_colours
+from llmcli.cli.colours import PLAIN, has_colours
 from llmcli.cli.command import Command
 from llmcli.cli.entity_marks import HtmlPage, coloured
 from llmcli.cli.options.gather import gather
@@ -131,7 +131,7 @@ def _show(result: "Tagged", out: Output) -> None:
     if result.row.number > 1:
         out.line()
     if has_colours(sys.stdout):
-        out.line(coloured(result.text, result.entities))
+        out.styled([*coloured(result.text, result.entities), ("\n", PLAIN)])
     for note in result.notes:
         out.note(note)
     if result.predicted_tags is not None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from llmcli.cli.colours import has_colours
+from llmcli.cli.colours import PLAIN, Stretch, has_colours
 from llmcli.cli.command import Command
 from llmcli.cli.inputs import is_terminal
 from llmcli.cli.options.input import input_options
@@ -91,11 +91,11 @@ def _tokens_line(record: Record) -> str:
 
 def _show(result: "Tokenized", out: Output) -> None:
     if has_colours(sys.stdout):
-        coloured = (
-            click.style(token.token, fg=COLOURS[at % len(COLOURS)], underline=True)
+        parts: list[Stretch] = [
+            (token.token, {"fg": COLOURS[at % len(COLOURS)], "underline": True})
             for at, token in enumerate(result.tokens)
-        )
-        out.line("".join(coloured))
+        ]
+        out.styled([*parts, ("\n", PLAIN)])
     rows = [
         [
             str(at),

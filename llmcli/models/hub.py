@@ -20,6 +20,7 @@ from llmcli.models.checkpoint import (
 )
 from llmcli.models.hub_errors import cache_dir, hub_errors_explained, not_here, repo_of
 from llmcli.models.modules import located
+from llmcli.models.progress_bar import progress_bar
 from llmcli.models.suggestions import did_you_mean, nearest_starter
 from llmcli.spec import ModelSpec
 from llmcli.system.hashes import hash_file
@@ -297,7 +298,8 @@ def _pull_gguf(model: ModelSpec) -> Checkpoint:
 
     repo, file = _repo_and_file(model)
     with hub_errors_explained(model):
-        return _gguf(model, hf_hub_download(repo, file, revision=model.revision))
+        path = hf_hub_download(repo, file, revision=model.revision, tqdm_class=progress_bar())
+        return _gguf(model, path)
 
 
 def _gguf(model: ModelSpec, file: str) -> Checkpoint:
@@ -317,4 +319,5 @@ def _selection(model: ModelSpec) -> dict[str, Any]:
         "revision": model.revision,
         "allow_patterns": [*WANTED, CODE] if model.trust_remote_code else WANTED,
         "ignore_patterns": UNWANTED,
+        "tqdm_class": progress_bar(),
     }

@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from llmcli.cli.checkup import checkup_text
+from llmcli.cli.checkup import checkup_parts
 from llmcli.errors import UsageError
 from llmcli.spec import ModelSpec
 from llmcli.spec.training import Training
@@ -295,8 +295,10 @@ def test_a_file_that_is_not_there_is_one_of_the_problems(run, tiny_encoder, tmp_
 
 def test_colours_take_the_place_of_brackets_on_a_terminal(tiny_encoder, examine):
     found = examine(tiny_encoder, GOOD, task="classification")
-    assert "→ \x1b[32m\x1b[1ma\x1b[0m" in checkup_text(found, styled=True)
-    assert "[[" not in checkup_text(found, styled=True)
+    parts = list(checkup_parts(found, styled=True))
+    learnt = parts.index(("a", {"fg": "green", "bold": True}))
+    assert parts[learnt - 1][0].endswith("→ ")
+    assert "[[" not in "".join(text for text, _ in parts)
 
 
 @pytest.mark.parametrize("flags", [("--check", "--dry-run"), ("--json",)])
