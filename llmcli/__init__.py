@@ -34,11 +34,13 @@ if TYPE_CHECKING:
     from llmcli.api.translate import translate as translate
     from llmcli.data.rows import Failure as Failure
     from llmcli.data.rows import Row as Row
+    from llmcli.errors import DiskFull as DiskFull
     from llmcli.errors import InputError as InputError
     from llmcli.errors import Interrupted as Interrupted
     from llmcli.errors import LlmcliError as LlmcliError
     from llmcli.errors import ModelNotFound as ModelNotFound
     from llmcli.errors import ModelUnsuitable as ModelUnsuitable
+    from llmcli.errors import OutOfMemory as OutOfMemory
     from llmcli.errors import UsageError as UsageError
     from llmcli.evaluation.comparison import Change as Change
     from llmcli.evaluation.comparison import Comparison as Comparison
@@ -113,7 +115,10 @@ _NAMES = {
     "api.tokenize": "tokenize",
     "api.translate": "translate",
     "data.rows": "Failure Row",
-    "errors": "InputError Interrupted LlmcliError ModelNotFound ModelUnsuitable UsageError",
+    "errors": (
+        "DiskFull InputError Interrupted LlmcliError ModelNotFound ModelUnsuitable OutOfMemory "
+        "UsageError"
+    ),
     "evaluation.comparison": "Change Comparison Difference McnemarTest",
     "evaluation.metrics.classification": "ClassScore",
     "evaluation.predictions": "RowFailure",

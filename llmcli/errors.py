@@ -4,7 +4,12 @@
     ├── UsageError           2   settings that contradict one another
     ├── InputError           3   a file, a text or a setting that cannot be used
     ├── ModelNotFound        4   no such model, no network, no access, an incomplete download
-    └── ModelUnsuitable      5   the model is of the wrong kind, damaged or unsafe
+    ├── ModelUnsuitable      5   the model is of the wrong kind, damaged or unsafe
+    ├── OutOfMemory          6   memory, threads or open files that the system does not give
+    ├── DiskFull             7   no space, no quota, or a limit on the size of a file
+    ├── InternalError       70   a fault in llmcli: any exception that is none of these
+    └── Interrupted        130   Ctrl-C
+        └── Terminated     143   SIGTERM
 
 The number is the exit code. A message is one line: what happened, with the value, and what
 to do about it. It names settings as fields in backquotes, such as `num_beams`.
@@ -43,6 +48,32 @@ class ModelUnsuitable(LlmcliError):
     exit_code = 5
 
 
+class OutOfMemory(LlmcliError):
+    """Memory, threads or open files that the system does not give to this process."""
+
+    exit_code = 6
+
+
+class DiskFull(LlmcliError):
+    """A disk that is full, a quota that is used up, or a limit on the size of a file."""
+
+    exit_code = 7
+
+
+class InternalError(LlmcliError):
+    """A fault in llmcli. Only the command line makes it: the Python API raises the original."""
+
+    exit_code = 70
+
+    def __init__(self, error: BaseException) -> None:
+        """error: the exception that nothing expected."""
+        words = in_one_line(error)
+        name = type(error).__name__
+        super().__init__(
+            f"a fault in llmcli: {name}{': ' if words else ''}{words}; LLMCLI_DEBUG=1 shows where"
+        )
+
+
 class RowsFailed(LlmcliError):
     """Some rows became error records; the others succeeded."""
 
@@ -71,11 +102,10 @@ class Interrupted(LlmcliError):
     exit_code = 130
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """True for MemoryError and for torch's errors of that kind; torch need not be imported."""
-    message = str(error).lower()
-    says_so = "out of memory" in message or "allocate memory" in message
-    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and says_so)
+class Terminated(Interrupted):
+    """The process was asked to end, by SIGTERM."""
+
+    exit_code = 143
 
 
 def in_one_line(error: BaseException, limit: int = 300) -> str:

@@ -8,7 +8,7 @@ from typing import Any, TextIO
 
 from llmcli.cli.colours import PLAIN, Stretch
 from llmcli.data.records import ERROR, Record
-from llmcli.errors import InputError
+from llmcli.system.resource_errors import write_error
 
 COLOURS = ("cyan", "yellow", "green", "magenta", "blue", "red")
 HUES = (190, 45, 120, 300, 225, 0)
@@ -52,7 +52,7 @@ class HtmlPage:
         try:
             self._file: TextIO = self._part.open("w", encoding="utf-8")
         except OSError as error:
-            raise InputError(f"cannot write {path}: {error.strerror}") from None
+            raise write_error(error, f"cannot write {path}: {error.strerror}") from None
         self._file.write(_HEAD)
 
     def add(self, record: Record) -> None:

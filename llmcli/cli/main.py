@@ -13,8 +13,9 @@ from llmcli.cli import process
 from llmcli.cli.aliases import expanded, speller
 from llmcli.cli.config import config_option, user_defaults
 from llmcli.cli.environment import bind_variables, require_known
+from llmcli.cli.failures import failure_of
 from llmcli.cli.flags import with_flags
-from llmcli.errors import Interrupted, LlmcliError, is_out_of_memory
+from llmcli.errors import Interrupted, LlmcliError
 from llmcli.system.terminal import guarded
 
 # The summaries that --help prints, so that it need not import the commands.
@@ -80,22 +81,18 @@ class Root(click.Group):
             from llmcli.cli.hints import unknown_option
 
             raise click.UsageError(unknown_option(error), error.ctx) from None
-        except LlmcliError as error:
-            self._report(ctx, error)
-            ctx.exit(error.exit_code)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
         except BrokenPipeError:  # the reader, such as `head`, has enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(0)
         except KeyboardInterrupt:
             click.echo(err=True)
             ctx.exit(130)
-        except (MemoryError, RuntimeError) as error:
-            if not is_out_of_memory(error):
-                raise
-            self._report(
-                ctx, LlmcliError("out of memory: try a smaller `batch_size` or a smaller model")
-            )
-            ctx.exit(1)
+        except Exception as error:
+            failure = failure_of(error)
+            self._report(ctx, failure)
+            ctx.exit(failure.exit_code)
 
     def _report(self, ctx: click.Context, error: LlmcliError) -> None:
         """Print an expected failure as one line; with LLMCLI_DEBUG=1, its traceback first."""
@@ -148,7 +145,8 @@ def main(ctx: click.Context) -> None:
       llmcli generate -m gpt2 "The capital of France is"
 
     Exit codes: 0 done, 1 some rows failed, 2 usage, 3 bad input, 4 model not found or
-    unreachable, 5 model unsuitable or unsafe, 130 interrupted.
+    unreachable, 5 model unsuitable or unsafe, 6 out of memory, 7 disk full, 70 a fault in llmcli,
+    130 interrupted, 143 terminated.
     """
     asks_for_help = bool(ctx.obj)
     if not asks_for_help:  # help works even if the user's config file is wrong

@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any, TextIO
 
-from llmcli.errors import InputError
+from llmcli.system.resource_errors import write_error
 
 Record = dict[str, Any]
 Render = Callable[[Record], str]
@@ -54,11 +54,11 @@ def cell(value: Any) -> Any:
 
 
 def print_to(file: TextIO, text: str) -> None:
-    """Write and flush, so that the reader of a pipe sees it now. Raises InputError."""
+    """Write and flush, so that the reader of a pipe sees it now. Raises InputError, DiskFull."""
     try:
         file.write(text)
         file.flush()
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise InputError(f"cannot write to {file.name}: {error.strerror}") from None
+        raise write_error(error, f"cannot write to {file.name}: {error.strerror}") from None

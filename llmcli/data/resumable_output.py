@@ -20,6 +20,7 @@ from llmcli.data.writers import Layout, write_file
 from llmcli.errors import InputError, UsageError
 from llmcli.spec import Format
 from llmcli.system.locks import lock
+from llmcli.system.resource_errors import write_error
 
 Identity = dict[str, Any]
 """What makes a run the same as another: command, settings, versions, hashes."""
@@ -281,10 +282,10 @@ def _change(name: str, before: Any, now: Any) -> str:
 
 @contextmanager
 def write_errors_explained(path: Path) -> Iterator[None]:
-    """Turn a failure to write into InputError."""
+    """Turn a failure to write into InputError or DiskFull."""
     try:
         yield
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}") from None
+        raise write_error(error, f"cannot write {path}: {error.strerror}") from None

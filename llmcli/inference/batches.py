@@ -13,9 +13,10 @@ from queue import SimpleQueue
 from typing import Any, Generic, Protocol, TypeVar
 
 from llmcli.data.rows import Failure, Row
-from llmcli.errors import InputError, LlmcliError, is_out_of_memory
+from llmcli.errors import InputError, LlmcliError, OutOfMemory
 from llmcli.spec import BatchOptions, Overflow
 from llmcli.system.memory import Heap
+from llmcli.system.resource_errors import is_out_of_memory
 
 WINDOW_BATCHES = 16  # batches in a window if the user sets the batch size
 WINDOW_CHARS = 1 << 20  # in all columns: a window ends with the row that exceeds it
@@ -249,7 +250,7 @@ def _run(
         if not is_out_of_memory(error):
             raise
         if len(units) == 1:
-            return [InputError(f"out of memory, even alone: {units[0].size:,} tokens")]
+            return [OutOfMemory(f"out of memory, even alone: {units[0].size:,} tokens")]
         size.shrink(len(units), max(unit.size for unit in units))
     half = len(units) // 2
     return [*_run(work, units[:half], size), *_run(work, units[half:], size)]

@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
-from llmcli.errors import LlmcliError, ModelNotFound
+from llmcli.errors import DiskFull, LlmcliError, ModelNotFound
 from llmcli.models.checkpoint import starters
 from llmcli.models.suggestions import did_you_mean
 from llmcli.spec import ModelSpec
+from llmcli.system.resource_errors import FULL
 
 CONNECT_SECONDS = 10.0  # a network that drops packets would make us wait for minutes
 
@@ -116,8 +117,8 @@ def _answered(error: Any, model: ModelSpec) -> ModelNotFound:
 
 
 def _disk_error(error: OSError, name: str) -> LlmcliError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return ModelNotFound(
+    if error.errno in FULL:
+        return DiskFull(
             f"no space left for {name} in {cache_dir()}: free space, or set HF_HOME to another disk"
         )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):

@@ -11,7 +11,7 @@ from typing import Any
 from safetensors import SafetensorError
 
 from llmcli.engines.pytorch import saving
-from llmcli.errors import InputError, UsageError
+from llmcli.errors import DiskFull, InputError, UsageError
 from llmcli.models import hub
 from llmcli.spec import ModelSpec
 from llmcli.spec.training import Training
@@ -19,6 +19,7 @@ from llmcli.system.extras import is_installed
 from llmcli.system.hashes import write_sums
 from llmcli.system.locks import locked
 from llmcli.system.processes import is_first
+from llmcli.system.resource_errors import write_error
 from llmcli.training.base import TrainingTask
 from llmcli.training.curves import save_png
 from llmcli.training.joint.objective import JointTask
@@ -137,15 +138,15 @@ def save_finished(
 
 @contextmanager
 def disk_errors_explained(folder: str) -> Iterator[None]:
-    """Turn a disk that is full or cannot be written to into an InputError of one line."""
+    """Turn a disk that is full or cannot be written to into an error of one line."""
     try:
         yield
     except (OSError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise InputError(
-            f"cannot write to {folder}: {reason}; free some space there, then `resume`"
+        raise write_error(
+            error, f"cannot write to {folder}: {reason}; free some space there, then `resume`"
         ) from None
     except RuntimeError as error:
         if "PytorchStreamWriter" not in str(error) and "write" not in str(error):
             raise
-        raise InputError(f"cannot write to {folder}: free some space, then `resume`") from None
+        raise DiskFull(f"cannot write to {folder}: free some space, then `resume`") from None

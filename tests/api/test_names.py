@@ -39,11 +39,13 @@ PARTS = {
     *("RowFailure", "Slice"),
 }
 ERRORS = {
+    "DiskFull",
     "InputError",
     "Interrupted",
     "LlmcliError",
     "ModelNotFound",
     "ModelUnsuitable",
+    "OutOfMemory",
     "UsageError",
 }
 OTHERS = {"Event", "Model", "ModelLike", "OnError", "Stream", "Text", "Texts", "__version__"}

@@ -245,8 +245,22 @@ def test_running_out_of_memory_is_one_line(run, tiny_gpt2, monkeypatch):
     monkeypatch.setattr(DecodingLoop, "step", fail)
     result = run("generate", "hi", "-m", tiny_gpt2)
     assert (result.exit_code, result.stderr) == (
-        1,
+        6,
         "Error: out of memory: try a smaller --batch-size or a smaller model\n",
+    )
+
+
+def test_a_fault_in_llmcli_is_one_line_with_a_code_of_its_own(run, monkeypatch):
+    from llmcli.tasks import tokenize
+
+    def fail(*values, **more):
+        raise ZeroDivisionError("division\nby zero")
+
+    monkeypatch.setattr(tokenize, "load_vocabulary", fail)
+    result = run("tokenize", "hi")
+    assert (result.exit_code, result.stderr.splitlines()[-1]) == (
+        70,
+        "Error: a fault in llmcli: ZeroDivisionError: division by zero; LLMCLI_DEBUG=1 shows where",
     )
 
 

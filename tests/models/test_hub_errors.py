@@ -14,7 +14,7 @@ import pytest
 from huggingface_hub import errors
 from huggingface_hub.utils import enable_progress_bars
 
-from llmcli.errors import ModelNotFound
+from llmcli.errors import DiskFull, ModelNotFound
 from llmcli.models.hub import cached_repos, resolve
 from llmcli.models.hub_errors import http_library, hub_errors_explained
 from llmcli.spec import ModelSpec
@@ -156,7 +156,7 @@ def test_a_full_disk_is_named(
 
     monkeypatch.setattr(Path, "open", open_full)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=0))
-    with refused(ModelNotFound, "no space left", str(cache), "HF_HOME"):
+    with refused(DiskFull, "no space left", str(cache), "HF_HOME"):
         resolve(model)
 
 

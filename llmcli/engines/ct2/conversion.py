@@ -23,7 +23,7 @@ from llmcli.engines.ct2.converted_models import (
     unwritable,
 )
 from llmcli.engines.ct2.support import group_of, reason_against
-from llmcli.errors import InputError, LlmcliError, ModelUnsuitable
+from llmcli.errors import LlmcliError, ModelUnsuitable, OutOfMemory
 from llmcli.models.architectures import Kind
 from llmcli.models.checkpoint import Checkpoint, read_config
 from llmcli.system.extras import require_extra
@@ -123,10 +123,10 @@ def _failure(checkpoint: Checkpoint, code: int, stdout: str, stderr: str) -> Llm
         if known is not None:
             return known(answer["message"])  # type: ignore[no-any-return]
         if answer["error"] == "MemoryError":
-            return InputError(f"{doing}: out of memory")
-        return unwritable(answer["message"])
+            return OutOfMemory(f"{doing}: out of memory")
+        return unwritable(OSError(answer["errno"], answer["message"]))
     if code < 0:
-        return InputError(f"{doing}: its process was killed, perhaps because memory ran out")
+        return OutOfMemory(f"{doing}: its process was killed, perhaps because memory ran out")
     last = (stderr.strip().splitlines() or [f"its process ended with code {code}"])[-1]
     return ModelUnsuitable(f"{doing}: {last}")
 

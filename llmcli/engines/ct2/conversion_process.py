@@ -99,12 +99,12 @@ def main(request: str) -> int:
         reason = error.strerror or str(error)
         if str(error.filename).startswith(str(folder)):
             return _fail("ModelUnsuitable", f"cannot read {error.filename}: {reason}")
-        return _fail("OSError", reason)  # in the cache
+        return _fail("OSError", reason, error.errno)  # in the cache
     return 0
 
 
-def _fail(name: str, message: str) -> int:
-    sys.stdout.write(json.dumps({"error": name, "message": message}))
+def _fail(name: str, message: str, number: int | None = None) -> int:
+    sys.stdout.write(json.dumps({"error": name, "message": message, "errno": number}))
     return FAILED
 
 

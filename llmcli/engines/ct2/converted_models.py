@@ -20,10 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from llmcli.engines.ct2.support import group_of
-from llmcli.errors import InputError
+from llmcli.errors import LlmcliError
 from llmcli.models.architectures import Kind
 from llmcli.models.checkpoint import Checkpoint, weight_files
 from llmcli.system.hashes import hash_file
+from llmcli.system.resource_errors import write_error
 
 FORMAT = 1
 """Raise it when conversions change: those of another format are not used."""
@@ -151,7 +152,7 @@ def conversions_of(name: str) -> list[Conversion]:
 
 
 def remove_conversion(conversion: Conversion) -> None:
-    """Delete a conversion. Raises InputError."""
+    """Delete a conversion. Raises InputError, DiskFull."""
     with explained():
         gone = new_name()
         conversion.folder.rename(gone)  # atomic, so that there is never half a conversion
@@ -183,16 +184,17 @@ def new_name() -> Path:
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Turn an OSError in the cache into an InputError that says what to do."""
+    """Turn an OSError in the cache into an error that says what to do."""
     try:
         yield
     except OSError as error:
-        raise unwritable(error.strerror or str(error)) from None
+        raise unwritable(error) from None
 
 
-def unwritable(reason: str) -> InputError:
-    """The error for a cache that cannot be written to."""
-    return InputError(
-        f"cannot store the converted model in {cache_folder()}: {reason}; "
-        "set LLMCLI_CACHE to another folder"
+def unwritable(error: OSError) -> LlmcliError:
+    """The error for a cache that cannot be written to: DiskFull or InputError."""
+    return write_error(
+        error,
+        f"cannot store the converted model in {cache_folder()}: {error.strerror or error}; "
+        "set LLMCLI_CACHE to another folder",
     )

@@ -14,9 +14,10 @@ import torch
 from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 
-from llmcli.errors import LlmcliError, ModelUnsuitable
+from llmcli.errors import LlmcliError, ModelUnsuitable, OutOfMemory
 from llmcli.models.checkpoint import Checkpoint, lowest
 from llmcli.system.extras import PIP_NAMES, missing
+from llmcli.system.resource_errors import scarce_resource
 
 _LOADING = threading.RLock()
 """While it loads, transformers changes torch's default dtype for the process, and we the warnings:
@@ -38,8 +39,11 @@ def errors_explained(checkpoint: Checkpoint) -> Iterator[None]:
     except ImportError as error:
         raise ModelUnsuitable(_missing_package(name, str(error))) from None
     except (MemoryError, torch.OutOfMemoryError):
-        raise ModelUnsuitable(f"{name} does not fit into memory: try `dtype`=bfloat16") from None
+        raise OutOfMemory(f"{name} does not fit into memory: try `dtype`=bfloat16") from None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+        scarce = scarce_resource(error)
+        if scarce is not None:
+            raise scarce from None
         raise ModelUnsuitable(f"{name} cannot be loaded: {_one_line(error)}") from None
     except (pickle.UnpicklingError, EOFError):
         raise ModelUnsuitable(

@@ -10,13 +10,14 @@ from safetensors import SafetensorError
 
 from llmcli.engines.pytorch.errors import errors_explained
 from llmcli.engines.pytorch.from_pretrained import read_pickled_network, read_tokenizer
-from llmcli.errors import InputError, ModelUnsuitable
+from llmcli.errors import ModelUnsuitable
 from llmcli.models import hub
 from llmcli.models.architectures import architectures
 from llmcli.models.checkpoint import ADAPTERS, read_config
 from llmcli.models.modules import copy_modules, read_modules
 from llmcli.spec import Dtype, ModelSpec
 from llmcli.system.file_modes import apply_umask
+from llmcli.system.resource_errors import write_error
 
 
 def convert_pickle(model: ModelSpec, output: Path) -> None:
@@ -46,7 +47,7 @@ def convert_pickle(model: ModelSpec, output: Path) -> None:
         apply_umask(aside)
         aside.replace(output)
     except (OSError, SafetensorError) as error:
-        raise InputError(f"cannot write {output}: {error}") from None
+        raise write_error(error, f"cannot write {output}: {error}") from None
 
 
 def _convert_module(pickled: Path, target: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from llmcli.engines.ct2 import conversion
 from llmcli.engines.ct2.conversion import converted, is_converted
 from llmcli.engines.ct2.converted_models import DAY, MAKING, conversions, engine_version
-from llmcli.errors import InputError, ModelUnsuitable
+from llmcli.errors import DiskFull, InputError, ModelUnsuitable
 from llmcli.models.checkpoint import STARTERS, Checkpoint
 
 ctranslate2 = pytest.importorskip("ctranslate2")
@@ -202,7 +202,7 @@ def test_a_full_disk_is_said(cache, tiny_gpt2, monkeypatch):
         convert_apart(checkpoint, target, dtype)
 
     monkeypatch.setattr(conversion, "_convert_in_process", on_a_full_disk)
-    with pytest.raises(InputError, match="No space left on device; set LLMCLI_CACHE"):
+    with pytest.raises(DiskFull, match="No space left on device; set LLMCLI_CACHE"):
         converted(at(tiny_gpt2), "causal", "float32")
     assert folders(cache) == []
 
