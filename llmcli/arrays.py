@@ -1,5 +1,6 @@
 """Array types, and the few functions of numpy arrays that make torch unnecessary in tasks."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +14,10 @@ Doubles = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
-NAN_MESSAGE = "the model computes NaN: its weights are damaged, or `dtype` is too narrow for it"
+NOT_FINITE = (
+    "what the model computes is not finite (NaN or infinite), although its weights are: they are "
+    "too large for the arithmetic; use `dtype`=float32, or another model if that is used"
+)
 
 
 def log_softmax(logits: Floats) -> Floats:
@@ -51,10 +55,19 @@ def weighted_mean(values: Sequence[Floats], weights: Sequence[int]) -> Floats:
     return np.asarray(mean, np.float32)
 
 
-def require_numbers(values: Any) -> None:
-    """Raise ModelUnsuitable if a model computed NaN, which would make any choice arbitrary.
+def require_finite(values: Any) -> None:
+    """Raise ModelUnsuitable if a model computed NaN or an infinite number.
 
     values: an array or a tensor.
     """
-    if (values != values).any():
-        raise ModelUnsuitable(NAN_MESSAGE)
+    if not (abs(values) < math.inf).all():  # NaN is not less than anything
+        raise ModelUnsuitable(NOT_FINITE)
+
+
+def require_choice(logits: Any) -> None:
+    """Raise ModelUnsuitable if some logits (..., V) are NaN, or the largest ones infinite.
+
+    Some models exclude tokens by a logit of minus infinity. logits: an array or a tensor.
+    """
+    best = logits.max(-1) if isinstance(logits, np.ndarray) else logits.amax(-1)
+    require_finite(best)  # it is NaN if any of them is

@@ -7,7 +7,7 @@ from itertools import islice
 import torch
 from torch import Tensor
 
-from llmcli.arrays import require_numbers
+from llmcli.arrays import require_choice
 from llmcli.decoding.generation_config import EXCLUDED, Rules
 from llmcli.decoding.loop import DecodingState
 from llmcli.decoding.request import Request
@@ -71,7 +71,9 @@ def beam_search(
     length = 0
     while open_:
         length += 1
-        scores = _scores(state.logits(), open_, settings, length)  # (beams, V)
+        logits = state.logits()
+        require_choice(logits)
+        scores = _scores(logits, open_, settings, length)  # (beams, V)
         kept: list[int] = []
         tokens: list[int] = []
         first = 0
@@ -106,8 +108,7 @@ def _scores(
 def _best(scores: Tensor, searches: Sequence[_Search], count: int) -> list[list[_Candidate]]:
     """The best extensions of each search, best first. scores: of their beams, (beams, V)."""
     before = [beam.logprob for search in searches for beam in search.beams]
-    best = scores.topk(min(count, scores.shape[-1]))  # NaN would be the best of all
-    require_numbers(best.values)
+    best = scores.topk(min(count, scores.shape[-1]))
     start = torch.tensor(before, device=scores.device, dtype=torch.float32)
     totals = best.values + start[:, None]
     beams = iter(zip(best.indices.tolist(), totals.tolist(), strict=True))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from llmcli.arrays import NAN_MESSAGE
+from llmcli.arrays import NOT_FINITE
 from llmcli.decoding.generation_config import NO_RULES
 from llmcli.decoding.loop import DecodingLoop, DecodingState
 from llmcli.decoding.request import Request
@@ -27,7 +27,7 @@ class SlotState(DecodingState, Protocol):
         """Read prompts; they become the last rows."""
 
     def best(self) -> tuple[list[int], bool]:
-        """The most probable next token of each row; and whether the logits of some hold NaN."""
+        """The most probable next token of each row; and whether those of all are finite."""
 
 
 ADMIT_SHARE = 8  # a prompt waits until this share of the slots is free, to be read with others
@@ -69,8 +69,8 @@ class ContinuousLoop(DecodingLoop):
     def _next(self) -> list[Step]:
         if not self._is_plain:
             return super()._next()
-        tokens, is_nan = self._slots.best()
-        if is_nan:
-            raise ModelUnsuitable(NAN_MESSAGE)
+        tokens, is_finite = self._slots.best()
+        if not is_finite:
+            raise ModelUnsuitable(NOT_FINITE)
         rows = zip(self._rows, tokens, strict=True)
         return [Step(row, token, token in self._ends, 0.0) for row, token in rows]

@@ -6,7 +6,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from llmcli.arrays import require_numbers
+from llmcli.arrays import require_choice
 from llmcli.decoding.generation_config import NO_RULES
 from llmcli.decoding.request import Request
 from llmcli.decoding.sampling import draw, narrow, penalize
@@ -84,7 +84,7 @@ class DecodingLoop:
     def _next(self) -> list[Step]:
         """The next token of each row that runs."""
         logits = self._state.logits()  # (B, V)
-        require_numbers(logits)
+        require_choice(logits)
         return self._describe(logits, self._choose(logits))
 
     def _drop_ended(self) -> None:

@@ -97,7 +97,7 @@ class SlotCausal:
         self._inputs = torch.zeros(2, capacity, dtype=torch.long, device=device)
         """The token that each slot reads next, and its position."""
         self._choice = torch.zeros(2, capacity, dtype=torch.long, device=device)
-        """The most probable next token of each slot, and whether its logits hold NaN."""
+        """The most probable next token of each slot, and whether its logit is finite."""
         self._logits: Tensor | None = None
         self._free = list(range(capacity))[::-1]
         self._slots: list[int] = []
@@ -135,9 +135,9 @@ class SlotCausal:
         return self._logits[self._slots]
 
     def best(self) -> tuple[list[int], bool]:
-        """The most probable next token of each row; and whether the logits of some hold NaN."""
-        tokens, is_nan = self._choice.tolist()
-        return [tokens[slot] for slot in self._slots], any(is_nan[slot] for slot in self._slots)
+        """The most probable next token of each row; and whether those of all are finite."""
+        tokens, is_finite = self._choice.tolist()
+        return [tokens[slot] for slot in self._slots], all(is_finite[slot] for slot in self._slots)
 
     def feed(self, tokens: Sequence[int]) -> None:
         """Append one token to each row, and start to compute the next logits."""
@@ -219,8 +219,9 @@ def _bytes_per_token(network: Any) -> int:
 
 
 def _choice(logits: Tensor) -> Tensor:
-    """Of logits (S, V): the most probable tokens, and whether there is NaN, (2, S)."""
-    return torch.stack([logits.argmax(-1), (logits != logits).any(-1).long()])
+    """Of logits (S, V): the most probable tokens, and whether their logits are finite, (2, S)."""
+    best = logits.amax(-1)  # NaN if any of them is
+    return torch.stack([logits.argmax(-1), best.isfinite().long()])
 
 
 def _parts(lengths: Sequence[int]) -> Iterator[list[int]]:

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from llmcli.decoding.generation_config import Rules
 from llmcli.engines.base import INT8, Loaded, Placement
+from llmcli.engines.checked import checked
 from llmcli.engines.ct2.support import UnsupportedByCt2, group_of, reason_against_decoding
-from llmcli.engines.known_ids import checked
 from llmcli.errors import InputError, UsageError
 from llmcli.models import hub
 from llmcli.models.architectures import Kind, choose_kind
-from llmcli.models.checkpoint import Checkpoint, check, read_config, weight_files
+from llmcli.models.checkpoint import Checkpoint, read_config, weight_files
+from llmcli.models.sound_weights import require_sound
 from llmcli.models.starters import Note, ignore
 from llmcli.spec import Decoding, ModelSpec
 from llmcli.system.machine import describe, has_fast_bfloat16, has_int8_products
@@ -136,7 +137,7 @@ def _load_ct2(model: ModelSpec, purpose: Purpose, note: Callable[[str], None]) -
     checkpoint = hub.resolve(model)
     if checkpoint.gguf_file is not None:
         raise UnsupportedByCt2("it reads no GGUF files")
-    check(checkpoint)
+    require_sound(checkpoint)
     if checkpoint.base is not None:
         raise UnsupportedByCt2("it does not merge adapters")
     settings = read_config(checkpoint)

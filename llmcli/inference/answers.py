@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from llmcli.arrays import Floats, require_numbers
+from llmcli.arrays import Floats, require_finite
 from llmcli.data.records import Record
 from llmcli.data.results import Result, record_of
 from llmcli.data.rows import Failure, Row
@@ -121,7 +121,7 @@ class ExtractiveReader:
     def finish(self, job: Job[Window], outputs: Sequence[SpanScores]) -> list[Answer]:
         """The best spans over all windows. Raises InputError where there is no span."""
         for scores in outputs:
-            require_numbers(scores.start + scores.end)
+            require_finite(scores.start + scores.end)
         none = min(scores.none for scores in outputs)  # every window must allow "no answer"
         options, context = self._options, job.row.pair or ""
         spans = self.spans(job.units, outputs, context, none if options.no_answer else None)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from llmcli.arrays import Floats, require_numbers, sigmoid, softmax, weighted_mean
+from llmcli.arrays import Floats, require_finite, sigmoid, softmax, weighted_mean
 from llmcli.data.records import Record
 from llmcli.data.results import Result, record_of
 from llmcli.data.rows import Failure, Row
@@ -93,7 +93,7 @@ def make_classification(
     job: Job[Any], names: Sequence[str], scores: Floats, top: int | None
 ) -> Classification:
     """Rank the labels of a row by their scores (L,). Raises ModelUnsuitable where one is NaN."""
-    require_numbers(scores)
+    require_finite(scores)
     order = np.argsort(-scores, kind="stable").tolist()
     ranked = tuple(LabelScore(names[at], scores[at].item()) for at in order)
     row, best = job.row, ranked[0]

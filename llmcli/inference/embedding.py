@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from llmcli.arrays import Floats, require_numbers, weighted_mean
+from llmcli.arrays import Floats, require_finite, weighted_mean
 from llmcli.data.records import Record
 from llmcli.data.results import Result, record_of
 from llmcli.data.rows import Failure, Row
@@ -107,7 +107,7 @@ class Embedder:
         vector = weighted_mean(outputs, [unit.size for unit in job.units])
         for step in self._pooling.steps:
             vector = step(vector)  # (D,)
-        require_numbers(vector)
+        require_finite(vector)
         vector = np.asarray(vector, np.float32)
         return [Embedding(job.row, job.row.text, vector, job.overflow)]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from llmcli.arrays import Floats, log_softmax, require_numbers, top
+from llmcli.arrays import Floats, log_softmax, require_choice, top
 from llmcli.data.results import Result
 from llmcli.data.rows import Failure, Row
 from llmcli.engines.base import Loaded
@@ -154,7 +154,7 @@ class GapFiller:
             masks = inputs["input_ids"] == self._mask_id  # (B, T)
             logits = self._loaded.engine.forward(inputs, masks).logits  # (masks of the batch, V)
             assert logits is not None  # a masked model has them
-            require_numbers(logits)
+            require_choice(logits)
             logprobs = log_softmax(logits)
             logprobs[:, self._mask_id] = -np.inf  # a gap is not filled with a gap
             logprobs[:, len(self._loaded.tokenizer) :] = -np.inf  # nor with no word at all

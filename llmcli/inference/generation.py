@@ -11,7 +11,7 @@ from llmcli.decoding.request import Request
 from llmcli.decoding.steps import Hypothesis, Step, sequence_seed
 from llmcli.decoding.validation import DEFAULT_NEW_TOKENS
 from llmcli.engines.base import Loaded, end_tokens
-from llmcli.engines.known_ids import checked
+from llmcli.engines.checked import checked
 from llmcli.errors import LlmcliError
 from llmcli.inference.continuations import FinishReason, Generation, TokenChance, TokenStep
 from llmcli.inference.prompts import encode_prompt, room

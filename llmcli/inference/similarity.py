@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from llmcli.arrays import Floats
+from llmcli.arrays import Floats, require_finite
 from llmcli.errors import ModelUnsuitable
 from llmcli.spec.tasks import Similarity
 
@@ -36,8 +36,12 @@ def comparable(vectors: Floats, measure: Similarity) -> Floats:
 
 
 def unit_length(vectors: Floats) -> Floats:
-    """Vectors (..., D) scaled to length 1; a zero vector stays."""
+    """Vectors (..., D) scaled to length 1; a zero vector stays.
+
+    Raises ModelUnsuitable for vectors that are too long to be measured in float32.
+    """
     lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    require_finite(lengths)
     scaled: Floats = (vectors / np.maximum(lengths, 1e-12)).astype(np.float32)
     return scaled
 

@@ -9,7 +9,7 @@ from itertools import accumulate, islice
 
 import numpy as np
 
-from llmcli.arrays import require_numbers
+from llmcli.arrays import require_finite
 from llmcli.data.collection import Text
 from llmcli.data.rows import Failure, Row
 from llmcli.engines.base import Loaded
@@ -136,7 +136,7 @@ class PassageReader(ExtractiveReader):
         totals: list[float] = []  # of each passage: log of the sum of exp(score) over its spans
         for windows, passage in zip(job.windows, job.passages, strict=True):
             scores = list(islice(remaining, len(windows)))
-            require_numbers(np.concatenate([score.start + score.end for score in scores]))
+            require_finite(np.concatenate([score.start + score.end for score in scores]))
             spans = self.spans(windows, scores, passage.text, None)
             found += [(span, passage) for span in spans]
             totals += [spans[0].score - math.log(spans[0].probability)] if spans else []

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from llmcli.arrays import Floats, Integers, require_numbers, softmax
+from llmcli.arrays import Floats, Integers, require_finite, softmax
 from llmcli.data.records import Record
 from llmcli.data.results import Result, record_of
 from llmcli.data.rows import Failure, Row
@@ -120,7 +120,7 @@ class TokenTagger:
     def finish(self, job: Job[Window], outputs: Sequence[Floats]) -> list[Tagged]:
         """The entities of a row, whose tokens count where they have the most context."""
         for scores in outputs:
-            require_numbers(scores)
+            require_finite(scores)
         tokens, text = merged(job.units, outputs), job.row.text
         if not self._options.words:
             items = self._items(text, tokens)

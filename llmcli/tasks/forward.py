@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from llmcli.arrays import require_numbers
+from llmcli.arrays import require_choice
 from llmcli.data.results import Result
 from llmcli.data.rows import Failure, Row, failed
 from llmcli.engines.base import Loaded
@@ -109,7 +109,7 @@ def _results(loaded: Loaded, rows: Iterable[Row], top: int) -> Iterator[Forward 
 def _forward_one(loaded: Loaded, row: Row, top: int) -> Forward:
     ids = torch.tensor([_encode(loaded, row.text)])  # (1, T)
     logits = torch.from_numpy(loaded.engine.forward({"input_ids": ids.numpy()}).logits)  # (1, T, V)
-    require_numbers(logits)
+    require_choice(logits)
     predicted_ids = logits.argmax(-1)  # (1, T)
     causal = loaded.kind == "causal"
     shown = predicted_ids[:, :-1] if causal else predicted_ids

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from llmcli.engines.known_ids import Table, table_rows
-from llmcli.errors import InputError, UsageError
+from llmcli.errors import InputError, ModelUnsuitable, UsageError
 from llmcli.models.architectures import Kind, context_length
 from llmcli.spec.training import Training
 from llmcli.tokenization.typed_text import know_table
@@ -191,7 +191,10 @@ class Objective(ABC):
 
     @torch.inference_mode()
     def evaluate(self, model: Any, data: Dataset, batch_size: int) -> dict[str, float]:
-        """The mean loss per item and the task's metrics over all examples, sorted by length."""
+        """The mean loss per item and the task's metrics over all examples, sorted by length.
+
+        Raises ModelUnsuitable for a loss that is not finite.
+        """
         model.eval()
         lengths = data.lengths()
         order = sorted(range(len(data)), key=lambda index: lengths[index])
@@ -204,7 +207,17 @@ class Objective(ABC):
             total += float(loss)
             count += int(self.weight(batch))
             scorer.add(features, batch, outputs)
+        require_finite_loss(total, "the validation loss")
         return {"loss": total / count if count else math.nan, **scorer.metrics()}
+
+
+def require_finite_loss(loss: float, name: str) -> None:
+    """Raise ModelUnsuitable if a loss, which is called `name`, is NaN or infinite."""
+    if not math.isfinite(loss):
+        raise ModelUnsuitable(
+            f"{name} is not finite, but {loss}: lower `learning_rate` or use `dtype`=float32; what "
+            "was saved before is untouched"
+        )
 
 
 class Scorer:

@@ -1,6 +1,5 @@
 """Watches a run step by step: reports progress, asks for checkpoints, decides when to stop."""
 
-import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import torch
 from transformers import TrainerCallback
 
-from llmcli.errors import InputError
+from llmcli.training.base import require_finite_loss
 from llmcli.training.results import Progress, perplexity
 from llmcli.training.resume import best_step, lower_is_better
 from llmcli.training.trainer import ObjectiveTrainer
@@ -79,11 +78,7 @@ class Monitor(TrainerCallback):
         )
 
     def _training_progress(self, state: Any, logs: dict[str, float]) -> Progress:
-        if not math.isfinite(logs["loss"]):
-            raise InputError(
-                f"the loss is {logs['loss']} at step {state.global_step}: lower `learning_rate` or "
-                "use `dtype`=float32; what was saved before is untouched"
-            )
+        require_finite_loss(logs["loss"], f"the loss at step {state.global_step}")
         step, tokens, start = self._mark
         seconds = max(time.perf_counter() - start, 1e-9)
         steps = max(1, state.global_step - step)

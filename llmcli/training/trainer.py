@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_model
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
-from llmcli.errors import InputError, UsageError
+from llmcli.errors import ModelUnsuitable, UsageError
 from llmcli.spec.training import Training
 from llmcli.system.processes import world_size
 from llmcli.training.base import Objective
@@ -148,9 +148,9 @@ class ObjectiveTrainer(Trainer):
 
     def _require_finite(self) -> None:
         if not all(_local(weight).isfinite().all() for weight in self.model.parameters()):
-            raise InputError(
-                f"weights are infinite or NaN at step {self.state.global_step}: lower "
-                "`learning_rate` or use `dtype`=float32; what was saved before is untouched"
+            raise ModelUnsuitable(
+                f"the weights are not finite (NaN or infinite) at step {self.state.global_step}: "
+                "lower `learning_rate` or use `dtype`=float32; what was saved before is untouched"
             )
 
 

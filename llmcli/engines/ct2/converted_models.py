@@ -12,7 +12,6 @@ import json
 import os
 import re
 import shutil
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -23,6 +22,7 @@ from llmcli.engines.ct2.support import group_of
 from llmcli.errors import LlmcliError
 from llmcli.models.architectures import Kind
 from llmcli.models.checkpoint import Checkpoint, weight_files
+from llmcli.system.cache import cache_root, state_of
 from llmcli.system.hashes import hash_file
 from llmcli.system.resource_errors import write_error
 
@@ -55,15 +55,8 @@ class Conversion:
 
 
 def cache_folder() -> Path:
-    """The folder for all conversions, which may not exist yet.
-
-    LLMCLI_CACHE names it, else XDG_CACHE_HOME, or on Windows LOCALAPPDATA, else ~/.cache.
-    """
-    folder = os.environ.get("LLMCLI_CACHE")
-    if folder:
-        return Path(folder).expanduser() / "ct2"
-    system = os.environ.get("LOCALAPPDATA" if sys.platform == "win32" else "XDG_CACHE_HOME")
-    return (Path(system) if system else Path.home() / ".cache") / "llmcli" / "ct2"
+    """The folder for all conversions, which may not exist yet."""
+    return cache_root() / "ct2"
 
 
 def engine_version() -> str | None:
@@ -93,7 +86,7 @@ def known_content(checkpoint: Checkpoint) -> str | None:
     if checkpoint.revision is not None:
         return checkpoint.revision
     try:
-        return (cache_folder() / KNOWN / _state(checkpoint)).read_text(encoding="ascii")
+        return (cache_folder() / KNOWN / state_of(sources(checkpoint))).read_text(encoding="ascii")
     except OSError:
         return None
 
@@ -103,7 +96,8 @@ def content_of(checkpoint: Checkpoint) -> str:
     known = known_content(checkpoint)
     if known is not None:
         return known
-    state = _state(checkpoint)  # before the files are read, in case they change during that
+    # Before the files are read, in case they change during that.
+    state = state_of(sources(checkpoint))
     lines = [f"{hash_file(path)} {path.name}\n" for path in sources(checkpoint)]
     content = hashlib.sha256("".join(lines).encode()).hexdigest()[:40]
     with suppress(OSError):  # a read-only cache may have the conversion nevertheless
@@ -113,15 +107,6 @@ def content_of(checkpoint: Checkpoint) -> str:
         part.write_text(content, encoding="ascii")
         part.replace(path)
     return content
-
-
-def _state(checkpoint: Checkpoint) -> str:
-    """A digest of the paths, sizes and modification times of a checkpoint's files."""
-    digest = hashlib.sha256()
-    for path in sources(checkpoint):
-        stat = path.stat()
-        digest.update(f"{path.resolve()}\0{stat.st_size}\0{stat.st_mtime_ns}\0".encode())
-    return digest.hexdigest()[:40]
 
 
 def conversion_folder(content: str, kind: Kind, dtype: str) -> Path:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from llmcli.arrays import Bools, Floats, Integers, require_numbers
+from llmcli.arrays import Bools, Floats, Integers, require_finite
 from llmcli.decoding.request import Request
 from llmcli.decoding.steps import Hypothesis, Step, StepStream
 from llmcli.engines.base import Inputs, Outputs
@@ -122,13 +122,10 @@ class Ct2Engine:
         results = self.model.score_batch(
             [_words(row) for row in rows], max_input_length=0, asynchronous=True
         )
-        scores = [
+        return [
             np.array(result.log_probs[-count:], np.float32)
             for result, count in zip(_wait_for(results), counts, strict=True)
         ]
-        for logprobs in scores:
-            require_numbers(logprobs)
-        return scores
 
 
 class _Greedy:
@@ -200,6 +197,7 @@ class _Greedy:
             end_token=sorted(self._ends),
             return_end_token=True,
             include_prompt_in_result=False,
+            return_scores=True,
             asynchronous=True,
             callback=take if self._live else None,
         )
@@ -209,7 +207,7 @@ class _Greedy:
                     if row not in stopped:
                         yield self._step(row, token)
             else:
-                for row, result in zip(rows, _wait_for(results), strict=True):
+                for row, result in zip(rows, _finite(_wait_for(results)), strict=True):
                     for token in result.sequences_ids[0]:
                         yield self._step(row, token)
         finally:
@@ -228,7 +226,13 @@ def _as_they_arrive(
             yield arrived.get(timeout=PAUSE)
         except queue.Empty:
             continue
-    _wait_for(results)  # raises an error of the decoding thread
+    _finite(_wait_for(results))  # raises an error of the decoding thread
+
+
+def _finite(results: list[Any]) -> list[Any]:
+    """The same results. Raises ModelUnsuitable if the score of one is not finite."""
+    require_finite(np.array([result.scores[0] for result in results]))
+    return results
 
 
 def _wait_for(results: Sequence[Any]) -> list[Any]:

@@ -5,11 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from llmcli.engines.base import INT8, Loaded, Placement
+from llmcli.engines.checked import checked
 from llmcli.engines.ct2.conversion import Dtype, conversion_of, converted
 from llmcli.engines.ct2.engine import Ct2Engine
 from llmcli.engines.ct2.heads import read_head
 from llmcli.engines.ct2.support import UnsupportedByCt2, group_of, reason_against, with_defaults
-from llmcli.engines.known_ids import checked
 from llmcli.errors import ModelUnsuitable
 from llmcli.models.architectures import Kind, context_length
 from llmcli.models.checkpoint import Checkpoint, read_json, weight_files

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from llmcli.arrays import Bools, Floats, require_numbers
+from llmcli.arrays import Bools, Floats, require_choice
 from llmcli.decoding.beam_search import beam_search
 from llmcli.decoding.continuous import ContinuousLoop
 from llmcli.decoding.decoder_only import CachedCausal
@@ -100,7 +100,7 @@ class TorchEngine:
         for row_logits, row, start in zip(logits, rows, starts, strict=True):
             needed = row_logits[start - first : len(row) - 1 - first]
             logprobs = needed.float().log_softmax(-1)  # (n, V)
-            require_numbers(logprobs)
+            require_choice(logprobs)
             tokens = torch.tensor(row[start + 1 :], device=logprobs.device)  # (n,)
             scores.append(logprobs.gather(-1, tokens[:, None])[:, 0].cpu().numpy())
         return scores

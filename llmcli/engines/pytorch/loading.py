@@ -16,7 +16,8 @@ from transformers import (
 )
 
 from llmcli.engines.base import Loaded, Placement
-from llmcli.engines.known_ids import checked, table_rows
+from llmcli.engines.checked import checked
+from llmcli.engines.known_ids import table_rows
 from llmcli.engines.pytorch.device import place
 from llmcli.engines.pytorch.engine import TorchEngine
 from llmcli.engines.pytorch.errors import errors_explained
@@ -32,7 +33,8 @@ from llmcli.models.architectures import (
     kind_of,
     kinds_of,
 )
-from llmcli.models.checkpoint import Checkpoint, check
+from llmcli.models.checkpoint import Checkpoint
+from llmcli.models.sound_weights import require_sound
 from llmcli.spec import ModelSpec
 
 AUTO_CLASSES: dict[Kind, Any] = {
@@ -100,7 +102,7 @@ def _load(model: ModelSpec, target_of: Callable[[dict[str, Any]], Target]) -> Lo
     """target_of: what a model with the given settings of config.json is loaded as."""
     placement = place(model.device, model.dtype)
     checkpoint = hub.resolve(model)
-    check(checkpoint)
+    require_sound(checkpoint)
     with errors_explained(checkpoint):
         config = read_config(checkpoint, model)
         target = target_of(config.to_dict())

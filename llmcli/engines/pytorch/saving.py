@@ -64,9 +64,19 @@ def _convert_module(pickled: Path, target: Path) -> None:
 
 
 def round_weights(network: Any, dtype: Dtype) -> None:
-    """Round the weights of a float32 network to the values that `dtype` can store."""
-    if dtype != "auto":
-        network.to(getattr(torch, dtype)).to(torch.float32)
+    """Round the weights of a float32 network to the values that `dtype` can store.
+
+    Raises ModelUnsuitable if some are too large for it.
+    """
+    if dtype == "auto":
+        return
+    network.to(getattr(torch, dtype)).to(torch.float32)
+    for name, weight in network.named_parameters():
+        if not weight.isfinite().all():
+            raise ModelUnsuitable(
+                f"the weights would not be finite in `save_dtype`={dtype}, which is too narrow for "
+                f"{name}: use bfloat16 or float32, with `resume`"
+            )
 
 
 def save(network: Any, tokenizer: Any, folder: Path, dtype: Dtype) -> None:

@@ -12,8 +12,9 @@ from llmcli.engines.pytorch.loading import AUTO_CLASSES, assemble
 from llmcli.errors import ModelUnsuitable
 from llmcli.models import hub
 from llmcli.models.architectures import DESCRIPTIONS, Kind
-from llmcli.models.checkpoint import check, weight_files
+from llmcli.models.checkpoint import weight_files
 from llmcli.models.gguf import read_settings
+from llmcli.models.sound_weights import require_sound
 from llmcli.spec import ModelSpec
 
 
@@ -27,7 +28,7 @@ def load_trainable(
     head or if weights of the body are missing.
     """
     checkpoint = hub.resolve(model)
-    check(checkpoint)
+    require_sound(checkpoint)
     network_class = AUTO_CLASSES[kind]
     with errors_explained(checkpoint):
         config = read_config(checkpoint, model)
@@ -67,7 +68,7 @@ def take_weights(network: Any, model: ModelSpec, names: list[str]) -> list[str]:
     from safetensors import safe_open
 
     checkpoint = hub.resolve(model)
-    check(checkpoint)
+    require_sound(checkpoint)
     parameters = dict(network.named_parameters())
     taken = []
     for path in weight_files(checkpoint):

@@ -1,0 +1,115 @@
+"""The checks around every engine: ids without a vector do not go in, NaN does not come out.
+
+Both are checked here, once a batch, so that no task can forget it. Decoding checks its logits at
+each step, where a token is chosen (decoding/loop.py).
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from llmcli.arrays import Bools, Floats, Integers, require_finite
+from llmcli.decoding.request import Request
+from llmcli.decoding.steps import Hypothesis, StepStream
+from llmcli.engines.base import Engine, Inputs, Loaded, Outputs
+from llmcli.engines.known_ids import Table, largest
+from llmcli.models.architectures import Kind
+from llmcli.spec import Decoding, EngineName
+from llmcli.tokenization.typed_text import know_table
+
+LANGUAGE_MODELS: tuple[Kind, ...] = ("causal", "masked", "seq2seq")
+"""Kinds whose logits are of tokens, some of which a model may exclude by minus infinity."""
+
+
+class CheckedEngine:
+    """An engine that refuses ids outside of the embedding table, and results that are not finite.
+
+    Implements `Engine`; each method raises ModelUnsuitable for these.
+    """
+
+    name: EngineName
+    schedules: bool
+
+    def __init__(self, engine: Engine, kind: Kind, table: Table | None) -> None:
+        """table: None if the model looks ids up in another way."""
+        self.engine, self.name, self._table = engine, engine.name, table
+        self.schedules = engine.schedules
+        self._is_language_model = kind in LANGUAGE_MODELS
+
+    def forward(self, inputs: Inputs, positions: Bools | None = None) -> Outputs:
+        """As `Engine.forward`."""
+        if self._table is not None:
+            self._table.require(int(np.max(inputs["input_ids"], initial=-1)))
+        out = self.engine.forward(inputs, positions)
+        self._require_finite(out, inputs.get("attention_mask"))
+        return out
+
+    def _require_finite(self, out: Outputs, mask: Integers | None) -> None:
+        """Check what a forward pass returned; at padding, of which nothing is used, all may be."""
+        for values in (out.hidden, out.starts, out.ends, out.logits):
+            if values is None:
+                continue
+            is_by_token = mask is not None and values.shape[:2] == mask.shape
+            if values is out.logits and self._is_language_model:
+                best = values.max(-1)  # NaN if any of them is
+                require_finite(best[mask == 1] if is_by_token else best)
+            elif not np.isfinite(values).all():
+                require_finite(values[mask == 1] if is_by_token else values)
+
+    def decode(self, request: Request, options: Decoding) -> StepStream:
+        """As `Engine.decode`."""
+        return self.engine.decode(self._checked(request), options)
+
+    def search(self, request: Request, options: Decoding) -> list[list[Hypothesis]]:
+        """As `Engine.search`."""
+        results = self.engine.search(self._checked(request), options)
+        require_finite(np.array([best.score for hypotheses in results for best in hypotheses[:1]]))
+        return results
+
+    def score(self, rows: Sequence[Sequence[int]], counts: Sequence[int]) -> list[Floats]:
+        """As `Engine.score`."""
+        if self._table is not None:
+            self._table.require(largest(rows))
+        scores = self.engine.score(rows, counts)
+        for logprobs in scores:
+            require_finite(logprobs)
+        return scores
+
+    def _checked(self, request: Request) -> Request:
+        """A request without end tokens and banned tokens that the model cannot generate anyway."""
+        table, rules = self._table, request.rules
+        if table is None:
+            return request
+        if request.sources is None:
+            table.require(largest(request.prompts))
+        else:
+            table.require(largest(request.sources))
+            table.require_setting("decoder_start_token_id", largest(request.prompts[:1]))
+        table.require_setting("forced_bos_token_id", rules.forced_first)
+        table.require_setting("forced_eos_token_id", rules.forced_last)
+        rows = table.decoder_rows
+        ends = frozenset(token for token in request.end_tokens if token < rows)
+        if ends == request.end_tokens and largest([*rules.banned, rules.banned_first]) < rows:
+            return request
+        banned = tuple(tokens for tokens in rules.banned if max(tokens) < rows)
+        first = tuple(token for token in rules.banned_first if token < rows)
+        rules = replace(rules, banned=banned, banned_first=first)
+        return replace(request, end_tokens=ends, rules=rules)
+
+
+def checked(loaded: Loaded) -> Loaded:
+    """A model whose engine is checked."""
+    if isinstance(loaded.engine, CheckedEngine):
+        return loaded
+    table = None if loaded.rows is None else _table_of(loaded, loaded.rows)
+    return replace(loaded, engine=CheckedEngine(loaded.engine, loaded.kind, table))
+
+
+def _table_of(loaded: Loaded, rows: int) -> Table:
+    know_table(loaded.tokenizer, rows)
+    config = loaded.config
+    decoder = getattr(config, "decoder_vocab_size", None) or rows
+    if config.model_type == "encoder-decoder":
+        decoder = config.decoder.vocab_size
+    return Table(loaded.checkpoint.model_id, rows, decoder, loaded.tokenizer)
