@@ -49,7 +49,7 @@ class CachedCausal:
         None if the prompts are few, or if the model's cache cannot be joined.
         """
         lengths = self._mask.sum(-1).tolist()
-        parts = list(_parts(lengths)) if self._ids.device.type == "cpu" else []
+        parts = list(by_length(lengths, READ_AT_ONCE)) if self._ids.device.type == "cpu" else []
         if len(parts) < 2 or self._is_recurrent or not self._cache_name:
             return None
         if not may_be_joined(self._network.config):
@@ -106,12 +106,16 @@ class CachedCausal:
             self._cache.reorder_cache(index)
 
 
-def _parts(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Rows that are read together, for prompts of these lengths; the longest come first."""
-    part: list[int] = []
+def by_length(lengths: Sequence[int], most: int) -> Iterator[list[int]]:
+    """Rows that are read together, for prompts of these lengths; the longest come first.
+
+    most: tokens of one group, padding included; a longer prompt is a group by itself.
+    """
+    group: list[int] = []
     for row in sorted(range(len(lengths)), key=lambda row: -lengths[row]):
-        if part and (len(part) + 1) * lengths[part[0]] > READ_AT_ONCE:
-            yield part
-            part = []
-        part.append(row)
-    yield part
+        if group and (len(group) + 1) * lengths[group[0]] > most:
+            yield group
+            group = []
+        group.append(row)
+    if group:
+        yield group

@@ -7,7 +7,7 @@ for the next prompt, while the other rows go on (continuous batching, Yu et al. 
 """
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import DynamicCache, DynamicLayer
 
-from llmcli.decoding.decoder_only import CachedCausal
+from llmcli.decoding.decoder_only import CachedCausal, by_length
 from llmcli.decoding.graphs import StepGraph
 from llmcli.decoding.kv_cache import cache_name, may_be_joined
 from llmcli.decoding.request import Request
@@ -124,7 +124,7 @@ class SlotCausal:
     def admit(self, prompts: Sequence[Sequence[int]]) -> None:
         """Read prompts into free slots; they become the last rows."""
         slots = [self._free.pop() for _ in prompts]
-        for part in _parts([len(prompt) for prompt in prompts]):
+        for part in by_length([len(prompt) for prompt in prompts], READ_AT_ONCE):
             self._read([prompts[at] for at in part], [slots[at] for at in part])
         self._slots += slots
         self._lengths[slots] = [len(prompt) for prompt in prompts]
@@ -222,15 +222,3 @@ def _choice(logits: Tensor) -> Tensor:
     """Of logits (S, V): the most probable tokens, and whether their logits are finite, (2, S)."""
     best = logits.amax(-1)  # NaN if any of them is
     return torch.stack([logits.argmax(-1), best.isfinite().long()])
-
-
-def _parts(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Indices of prompts that are read together, the longest first."""
-    part: list[int] = []
-    for at in sorted(range(len(lengths)), key=lambda at: -lengths[at]):
-        if part and (len(part) + 1) * lengths[part[0]] > READ_AT_ONCE:
-            yield part
-            part = []
-        part.append(at)
-    if part:
-        yield part

@@ -233,6 +233,19 @@ class RowObjective(Objective):
         return False
 
 
+def texts_with_targets(
+    objective: RowObjective, rows: Sequence[Row], target: Callable[[Row], Feature]
+) -> Examples:
+    """An example of each row: its text or pair, tokenized, and the fields that `target` gives."""
+    examples = Examples([], len(rows))
+    for start in range(0, len(rows), GROUP):
+        group = rows[start : start + GROUP]
+        features = encoded_texts(objective.tokenizer, group, objective.limit, examples)
+        for row, feature in zip(group, features, strict=True):
+            examples.features.append({**feature, **target(row)})
+    return examples
+
+
 def encoded_texts(
     tokenizer: Any, rows: Sequence[Row], limit: int, examples: Examples
 ) -> list[Feature]:

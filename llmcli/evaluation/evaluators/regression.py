@@ -10,7 +10,7 @@ from llmcli.errors import ModelUnsuitable
 from llmcli.evaluation.evaluators.labelled_rows import LabelledRowsEvaluator
 from llmcli.evaluation.examples import Example, Prediction
 from llmcli.evaluation.fields import Fields, input_field, number_of
-from llmcli.evaluation.metrics.correlation import pearson, spearman
+from llmcli.evaluation.metrics.correlation import MEASURES, regression_scores
 from llmcli.evaluation.predictions import ModelRun, Predictions
 from llmcli.evaluation.report import Details
 from llmcli.models.starters import REGRESSION
@@ -87,7 +87,7 @@ class RegressionEvaluator(LabelledRowsEvaluator):
 class NumberScorer:
     """Correlations of the predicted numbers with the expected ones, and the squared error."""
 
-    names: tuple[str, ...] = ("pearson", "spearman", "mean_squared_error")
+    names: tuple[str, ...] = MEASURES
     is_right = False
     details = Details()
 
@@ -98,9 +98,7 @@ class NumberScorer:
 
     def scores(self, rows: Integers) -> list[float]:
         """Both correlations and the mean squared error over some rows."""
-        expected, predicted = self._expected[rows], self._predicted[rows]
-        error = float(-self.quality[rows].mean())
-        return [pearson(expected, predicted), spearman(expected, predicted), error]
+        return list(regression_scores(self._expected[rows], self._predicted[rows]))
 
 
 EVALUATOR = RegressionEvaluator()

@@ -29,6 +29,16 @@ def spearman(first: Numbers, second: Numbers) -> float:
     return pearson(_mean_ranks(first), _mean_ranks(second))
 
 
+MEASURES = ("pearson", "spearman", "mean_squared_error")
+
+
+def regression_scores(expected: Numbers, predicted: Numbers) -> tuple[float, float, float]:
+    """The MEASURES of predicted numbers; the error is NaN where there is none."""
+    differences = np.asarray(expected, np.float64) - np.asarray(predicted, np.float64)
+    error = float((differences**2).mean()) if len(differences) else math.nan
+    return pearson(expected, predicted), spearman(expected, predicted), error
+
+
 def _mean_ranks(values: Numbers) -> Doubles:
     _, place, counts = np.unique(np.asarray(values), return_inverse=True, return_counts=True)
     ends = counts.cumsum()

@@ -25,7 +25,7 @@ from llmcli.training.examples import (
 )
 from llmcli.training.label_reading import LabelReading, looks_like_lists, same_but_for_case
 from llmcli.training.label_tasks import LabelObjective, LabelTask
-from llmcli.training.rows import GROUP, Answers, encoded_texts
+from llmcli.training.rows import Answers, texts_with_targets
 
 
 class Classification(LabelTask):
@@ -109,14 +109,10 @@ class ClassificationObjective(LabelObjective):
         self._task, self._is_multi = task, task.options.multi_label
 
     def examples(self, rows: Sequence[Row]) -> Examples:
-        examples = Examples([], len(rows))
-        for start in range(0, len(rows), GROUP):
-            group = rows[start : start + GROUP]
-            features = encoded_texts(self.tokenizer, group, self.limit, examples)
-            for row, feature in zip(group, features, strict=True):
-                feature["labels"] = [self.number(label, row) for label in self._task.labels(row)]
-                examples.features.append(feature)
-        return examples
+        def target(row: Row) -> Feature:
+            return {"labels": [self.number(label, row) for label in self._task.labels(row)]}
+
+        return texts_with_targets(self, rows, target)
 
     def preview(self, feature: Feature, number: int = 0) -> Sample:
         labels = ", ".join(self.labels[index] for index in feature["labels"]) or "no label"

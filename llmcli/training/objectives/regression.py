@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -11,13 +10,13 @@ from torch.nn import functional
 from llmcli.data.rows import Row
 from llmcli.errors import InputError, listed
 from llmcli.evaluation.fields import number_of
-from llmcli.evaluation.metrics.correlation import pearson, spearman
+from llmcli.evaluation.metrics.correlation import MEASURES, regression_scores
 from llmcli.spec.training import Training
 from llmcli.training.base import Defaults, Scorer
 from llmcli.training.checkup.findings import Sample
 from llmcli.training.checkup.previews import shortened
 from llmcli.training.examples import Batch, Examples, Feature, model_inputs, without_labels
-from llmcli.training.rows import GROUP, Answers, RowObjective, RowTask, encoded_texts
+from llmcli.training.rows import Answers, RowObjective, RowTask, texts_with_targets
 
 USUAL = ("label", "score")
 """Fields that have the number, unless the user names another; the first that a row has."""
@@ -74,13 +73,7 @@ class RegressionObjective(RowObjective):
         self._task = task
 
     def examples(self, rows: Sequence[Row]) -> Examples:
-        examples = Examples([], len(rows))
-        for start in range(0, len(rows), GROUP):
-            group = rows[start : start + GROUP]
-            features = encoded_texts(self.tokenizer, group, self.limit, examples)
-            for row, feature in zip(group, features, strict=True):
-                examples.features.append({**feature, "number": self._task.number(row)})
-        return examples
+        return texts_with_targets(self, rows, lambda row: {"number": self._task.number(row)})
 
     def preview(self, feature: Feature, number: int = 0) -> Sample:
         text = self.tokenizer.decode(feature["input_ids"])
@@ -113,10 +106,4 @@ class NumberScorer(Scorer):
         self._predicted += outputs.tolist()
 
     def metrics(self) -> dict[str, float]:
-        expected, predicted = np.array(self._expected), np.array(self._predicted)
-        error = float(np.mean((expected - predicted) ** 2)) if len(expected) else 0.0
-        correlations = {
-            "pearson": pearson(expected, predicted),
-            "spearman": spearman(expected, predicted),
-        }
-        return {**correlations, "mean_squared_error": error}
+        return dict(zip(MEASURES, regression_scores(self._expected, self._predicted), strict=True))
