@@ -13,7 +13,8 @@ a FIFO, or a link. A case is held where the command
 and touches no file outside. All else is a failure: a traceback, another answer, more lines, a
 command that does not end. Writes a table to mutations.md beside this file, unless only a part ran;
 --failures FILE: each failure as a line of JSON. Exits with 1 if there is one. The cases run in
-this program's processes (--processes) one after another; tests/mutations/ holds how.
+this program's processes (--processes) one after another; tests/mutations/ holds how. Of kinds whose
+cases take seconds each, a part is drawn, always the same one.
 """
 
 import argparse
@@ -118,7 +119,7 @@ def main() -> None:
     )
     parser.add_argument("--kind", action="append", help="only this kind")
     parser.add_argument("--file", help="only cases of files whose name ends so")
-    parser.add_argument("--share", type=float, default=1.0, help="of the cases, drawn by seed 0")
+    parser.add_argument("--share", type=float, default=1.0, help="of what a whole run takes")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--failures", type=Path)
     options = parser.parse_args()
@@ -145,10 +146,10 @@ def _campaign(work, name, options, failures):
     """Judge the cases of one kind in a few processes; a count of each verdict."""
     kind = next(kind for kind in KINDS if kind.name == name)
     cases = list(mutations(work / "sound" / kind.folder))
-    draw = random.Random(0)
+    draw, share = random.Random(0), options.share * kind.share
     waiting = queue.SimpleQueue()
     for number, case in enumerate(cases):
-        if (not options.file or case.file.endswith(options.file)) and draw.random() < options.share:
+        if (not options.file or case.file.endswith(options.file)) and draw.random() < share:
             waiting.put(number)
     counter, seconds = Counter(), []
 

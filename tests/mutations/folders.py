@@ -29,13 +29,15 @@ class Kind:
     """A kind of folder.
 
     folder: below the root that `make_all` filled; a case changes a copy of it. arguments: of
-    llmcli, for a copy. answer: from the standard output and the copy.
+    llmcli, for a copy. answer: from the standard output and the copy. share: of its cases that
+    the campaign runs, where each takes seconds or has many siblings.
     """
 
     name: str
     folder: str
     arguments: Callable[[Path], list[str]]
     answer: Callable[[str, Path], Any]
+    share: float = 1.0
 
 
 def make_all(root: Path) -> None:
@@ -159,11 +161,11 @@ def _weights(stdout: str, folder: Path) -> str:
 
 KINDS = (
     Kind("causal", "causal", _generate, _text),
-    Kind("causal on ct2", "causal", lambda folder: _generate(folder, "ct2"), _text),
+    Kind("causal on ct2", "causal", lambda folder: _generate(folder, "ct2"), _text, 0.15),
     Kind("masked", "masked", _fill, _words),
     Kind("encoder-decoder", "marian", _translate, _text),
     Kind("sentence-transformers", "sentence", _embed, _vector),
     Kind("adapter", "adapter", _generate, _text),
-    Kind("trained", "trained", _generate, _text),
-    Kind("checkpoint", "cut-off", _resume, _weights),
+    Kind("trained", "trained", _generate, _text, 0.3),
+    Kind("checkpoint", "cut-off", _resume, _weights, 0.1),
 )
