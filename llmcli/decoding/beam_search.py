@@ -130,12 +130,13 @@ def _extend(
     """Take one step: finish hypotheses, and replace the beams."""
     width, ends = settings.options.num_beams, settings.end_tokens
     last = length == search.limit
+    is_forced = last and settings.rules.forced_last is not None
     for origin, token, logprob in candidates[:width]:
         ended = token in ends
         if ended or last:
             tokens = search.beams[origin].tokens + (() if ended else (token,))
             score = logprob / length**settings.rules.length_penalty
-            search.finished.append(Hypothesis(tokens, score, ended))
+            search.finished.append(Hypothesis(tokens, score, ended and not is_forced))
     ranked = sorted(search.finished, key=lambda hypothesis: hypothesis.score, reverse=True)
     search.finished = ranked[:width]
     going = [candidate for candidate in candidates if candidate[1] not in ends][:width]

@@ -50,7 +50,8 @@ class Hypothesis:
     score: float
     """Sum of log-probabilities in nats, divided by (number of new tokens) ** length_penalty."""
     ended: bool
-    """True if it ended with an end-of-text token, not at the limit."""
+    """True if the model ended it with an end-of-text token; False if it was cut at the limit, even
+    if the checkpoint forces an end-of-text token there."""
 
 
 def sequence_seed(seed: int, sequence: int) -> int:

@@ -81,41 +81,45 @@ class Ct2Engine:
 
     def search(self, request: Request, options: Decoding) -> list[list[Hypothesis]]:
         """Beam search with a sequence-to-sequence model, as `Engine.search` describes it."""
-        rules, end_tokens = request.rules, request.end_tokens
-        limit = max(request.limits)
+        rules, ends = request.rules, request.end_tokens
         # If the last token is forced to be an end, one token less is searched for.
-        free = limit - (rules.forced_last in end_tokens)
-        if free == 0:
-            return [[Hypothesis((), 0.0, True)] for _ in request.prompts]
-        results = self.model.translate_batch(
-            [_words(source) for source in request.sources or ()],
+        forced = int(rules.forced_last in ends)
+        submitted = []
+        for limit in sorted(set(request.limits)):
+            rows = [row for row, own in enumerate(request.limits) if own == limit]
+            if limit > forced:
+                results = self._submit(request, options, rows, limit - forced)
+                submitted.append(
+                    (rows, results, ((limit - forced) / limit) ** rules.length_penalty)
+                )
+        found = [[Hypothesis((), 0.0, False)] for _ in request.limits]
+        for rows, results, scale in submitted:
+            for row, result in zip(rows, _wait_for(results), strict=True):
+                found[row] = _hypotheses(result, ends, scale)
+        return found
+
+    def _submit(
+        self, request: Request, options: Decoding, rows: Sequence[int], limit: int
+    ) -> Sequence[Any]:
+        """Begin to translate some rows, with this many new tokens at most."""
+        rules, sources = request.rules, request.sources or ()
+        results: Sequence[Any] = self.model.translate_batch(
+            [_words(sources[row]) for row in rows],
             beam_size=options.num_beams,
             num_hypotheses=options.num_return_sequences,
             patience=PATIENCE,
             length_penalty=rules.length_penalty,
             no_repeat_ngram_size=options.no_repeat_ngram_size,
             suppress_sequences=[_words(sequence) for sequence in rules.banned] or None,
-            end_token=sorted(end_tokens),
+            end_token=sorted(request.end_tokens),
             return_end_token=True,
             return_scores=True,
             max_input_length=0,
-            max_decoding_length=free,
+            max_decoding_length=limit,
             min_decoding_length=0,
             asynchronous=True,
         )
-        forced = (free / limit) ** rules.length_penalty if free < limit else None
-
-        def hypothesis(words: Sequence[str], score: float) -> Hypothesis:
-            tokens = tuple(map(int, words))
-            if tokens and tokens[-1] in end_tokens:
-                return Hypothesis(tokens[:-1], score, True)
-            if forced is not None:  # the end counts as a token, and is certain
-                return Hypothesis(tokens, score * forced, True)
-            return Hypothesis(tokens, score, False)
-
-        return [
-            list(map(hypothesis, result.hypotheses, result.scores)) for result in _wait_for(results)
-        ]
+        return results
 
     def score(self, rows: Sequence[Sequence[int]], counts: Sequence[int]) -> list[Floats]:
         """Log-probabilities of tokens by a causal model, as `Engine.score` describes it."""
@@ -215,6 +219,21 @@ class _Greedy:
 
     def _step(self, row: int, token: int) -> Step:
         return Step(row, token, token in self._ends, 0.0)
+
+
+def _hypotheses(result: Any, ends: frozenset[int], scale: float) -> list[Hypothesis]:
+    """What a search has found. scale: of the score of one that is cut.
+
+    A forced end counts as a token, and is certain.
+    """
+    hypotheses = []
+    for words, score in zip(result.hypotheses, result.scores, strict=True):
+        tokens = tuple(map(int, words))
+        if tokens and tokens[-1] in ends:
+            hypotheses.append(Hypothesis(tokens[:-1], score, True))
+        else:
+            hypotheses.append(Hypothesis(tokens, score * scale, False))
+    return hypotheses
 
 
 def _as_they_arrive(

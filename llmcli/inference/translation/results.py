@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from llmcli.data.results import Result
+from llmcli.inference.translation.runaway import Cut
 from llmcli.spec import Overflow
 
 
@@ -17,7 +18,10 @@ class Sentence:
     score: float
     """Log-probability in nats, divided by (number of tokens) ** `length_penalty`."""
     complete: bool
-    """The model ended it within `max_new_tokens`."""
+    """The model ended it, before it was cut."""
+    cut: Cut | None
+    """Why it was cut. `length`: at `max_new_tokens`; `runaway`: it became far longer than the
+    sentence; `repetition`: it repeated itself without end. null if it is complete."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,5 +44,7 @@ class Translation(Result):
     """Language tag of a translation in between, where the model does not know the pair."""
     sentences: tuple[Sentence, ...]
     """The sentences of the text, in order."""
+    complete: bool
+    """All of them are complete."""
     overflow: Overflow | None
     """How a text that was too long was handled; None if it was not."""

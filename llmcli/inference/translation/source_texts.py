@@ -12,6 +12,7 @@ from llmcli.inference.translation.kept import exact_parts, split_around
 from llmcli.inference.translation.languages import base
 from llmcli.inference.translation.layout import Piece
 from llmcli.inference.translation.pairs import PIVOT, Route
+from llmcli.inference.translation.runaway import bound
 from llmcli.inference.translation.source_language import source_language
 from llmcli.inference.translation.vocabulary import Vocabulary
 from llmcli.spec import Overflow
@@ -19,10 +20,6 @@ from llmcli.spec.tasks import TranslateOptions
 from llmcli.tokenization.marian import split_code
 from llmcli.tokenization.typed_text import encode_typed
 
-PART_GROWTH, PART_TOKENS = (
-    3,
-    10,
-)  # a part of a sentence becomes no longer than this times, plus this
 IN_LOWER_CASE = "text in capitals is read in lower case: the model has more words in that form"
 
 
@@ -34,7 +31,8 @@ class SourceSentence:
     ids: list[int]
     language: str | None
     """A tag; None if it is not known."""
-    limit: int
+    most: int
+    """The maximum number of tokens of its translation, however long it is itself."""
     beams: int
     through_english: bool = False
     """It is translated into English first, and `ids` are for that."""
@@ -142,11 +140,12 @@ class SourceReader:
         read = self._vocabulary.lowered(text, whole.language)
         first = self._route.first if whole.through_english else None
         ids = encode(self._loaded, first or self._route.direction, read.text)
-        # Models that learnt whole sentences may go on and on after a few words.
-        limit = (
-            min(whole.limit, PART_GROWTH * len(ids) + PART_TOKENS) if whole.is_part else whole.limit
-        )
-        return replace(whole, text=text, ids=ids, is_capital=read.is_capital, limit=limit)
+        return replace(whole, text=text, ids=ids, is_capital=read.is_capital)
+
+    def limit(self, unit: SourceSentence, tokens: int) -> int:
+        """The maximum number of new tokens for a sentence, which is read in so many tokens."""
+        config = self._loaded.generation_config
+        return min(unit.most, bound(config, tokens, is_part=unit.is_part))
 
     def _fitted(self, whole: SourceSentence) -> list[SourceSentence]:
         """A sentence; of one that is too long, its first part or all its parts."""

@@ -16,6 +16,7 @@ from llmcli.inference.translation.languages import base, find_language, is_unspa
 from llmcli.inference.translation.layout import Piece, put_together
 from llmcli.inference.translation.pairs import PIVOT, Route, route
 from llmcli.inference.translation.results import Sentence, Translation
+from llmcli.inference.translation.runaway import CUT_NOTES, Cut, before_repetition
 from llmcli.inference.translation.source_texts import (
     SourceReader,
     SourceSentence,
@@ -40,7 +41,8 @@ class Choice:
 
     text: str
     score: float
-    ended: bool
+    cut: Cut | None
+    """Why it is not complete; None if it is."""
     note: str = ""
 
 
@@ -132,7 +134,7 @@ class Translator:
             Choice(
                 put_together(layout, [part.text for part in chosen], spaced=self._is_spaced),
                 sum(part.score for part in chosen) / len(chosen),
-                all(part.ended for part in chosen),
+                next((part.cut for part in chosen if part.cut is not None), None),
                 EXACT_KEPT,
             )
             for chosen in _best(parts, self._options.num_return_sequences)
@@ -143,41 +145,57 @@ class Translator:
         if not units:
             return []
         sources = [unit.ids for unit in units]
-        limits = [unit.limit for unit in units]
+        before: dict[int, Cut] = {}  # the sentences whose translation into English was cut
         first = self.route.first
         through = [at for at, unit in enumerate(units) if unit.through_english]
         if first is not None and through:
-            english = self._search(
-                [sources[at] for at in through], [limits[at] for at in through], first
-            )
+            english = self._search([units[at] for at in through], first)
             for at, hypotheses in zip(through, english, strict=True):
-                text = self._decode(hypotheses[0])
-                sources[at] = encode(self._loaded, self.route.direction, text)
-        outputs = self._search(sources, limits, self.route.direction)
+                ids, cut = self._ended(units[at], sources[at], hypotheses[0])
+                sources[at] = encode(self._loaded, self.route.direction, self._decode(ids, cut))
+                if cut is not None:
+                    before[at] = cut
+        read = [replace(unit, ids=ids) for unit, ids in zip(units, sources, strict=True)]
+        outputs = self._search(read, self.route.direction)
         return [
-            [self._choice(unit, hypothesis) for hypothesis in hypotheses]
-            for unit, hypotheses in zip(units, outputs, strict=True)
+            [self._choice(unit, hypothesis, before.get(at)) for hypothesis in hypotheses]
+            for at, (unit, hypotheses) in enumerate(zip(read, outputs, strict=True))
         ]
 
     def _search(
-        self, sources: list[list[int]], limits: list[int], direction: Direction
+        self, units: Sequence[SourceSentence], direction: Direction
     ) -> list[list[Hypothesis]]:
         request = Request(
-            [self._start_of(direction)] * len(sources),
-            limits,
+            [self._start_of(direction)] * len(units),
+            [self._reader.limit(unit, len(unit.ids)) for unit in units],
             self._ends,
-            sources=sources,
+            sources=[unit.ids for unit in units],
             rules=self._rules_of(direction),
         )
         return self._loaded.engine.search(request, self.decoding)
 
-    def _choice(self, unit: SourceSentence, hypothesis: Hypothesis) -> Choice:
-        text = self.route.variant.of(self._decode(hypothesis))
+    def _ended(
+        self, unit: SourceSentence, source: list[int], hypothesis: Hypothesis
+    ) -> tuple[tuple[int, ...], Cut | None]:
+        """The tokens of a hypothesis that are kept, and why it is not complete."""
+        tokens = hypothesis.tokens
+        if hypothesis.ended:
+            return tokens, None
+        is_bounded = self._reader.limit(unit, len(source)) < unit.most
+        kept = before_repetition(tokens)
+        if kept < len(tokens):  # at a limit of the user's or the model's, the text stays as it is
+            return tokens[:kept] if is_bounded else tokens, "repetition"
+        return tokens, "runaway" if is_bounded else "length"
+
+    def _choice(self, unit: SourceSentence, hypothesis: Hypothesis, before: Cut | None) -> Choice:
+        """before: why its English is not complete."""
+        tokens, cut = self._ended(unit, unit.ids, hypothesis)
+        text = self.route.variant.of(self._decode(tokens, cut))
         if unit.is_part:
             text = _as_part(unit.text, text, self.route.direction.target)
         if unit.is_capital:
             text = upper_case(text, self.route.direction.target)
-        return Choice(text, hypothesis.score, hypothesis.ended)
+        return Choice(text, hypothesis.score, before or cut)
 
     @property
     def _is_spaced(self) -> bool:
@@ -192,7 +210,7 @@ class Translator:
 
     def _translation(self, job: SourceText, index: int, chosen: Sequence[Choice]) -> Translation:
         sentences = tuple(
-            Sentence(unit.text, choice.text, choice.score, choice.ended)
+            Sentence(unit.text, choice.text, choice.score, choice.cut is None, choice.cut)
             for unit, choice in zip(job.units, chosen, strict=True)
         )
         scores = [sentence.score for sentence in sentences]
@@ -206,7 +224,8 @@ class Translator:
             if job.through_english
             else ()
         )
-        notes = (*through, *job.notes, *(choice.note for choice in chosen if choice.note))
+        cuts = (CUT_NOTES[choice.cut] for choice in chosen if choice.cut is not None)
+        notes = (*through, *job.notes, *(choice.note for choice in chosen if choice.note), *cuts)
         return Translation(
             row=job.row,
             text=job.row.text,
@@ -217,13 +236,14 @@ class Translator:
             to_lang=self.route.direction.target,
             via=PIVOT if job.through_english else None,
             sentences=sentences,
+            complete=all(sentence.complete for sentence in sentences),
             overflow=job.overflow,
             notes=tuple(dict.fromkeys(notes)),
         )
 
-    def _decode(self, hypothesis: Hypothesis) -> str:
-        text: str = self._loaded.tokenizer.decode(list(hypothesis.tokens), skip_special_tokens=True)
-        return (text if hypothesis.ended else without_broken_end(text)).strip()
+    def _decode(self, tokens: Sequence[int], cut: Cut | None) -> str:
+        text: str = self._loaded.tokenizer.decode(list(tokens), skip_special_tokens=True)
+        return (text if cut is None else without_broken_end(text)).strip()
 
 
 def _with_number(unit: SourceSentence, choices: list[Choice]) -> list[Choice]:
