@@ -14,7 +14,7 @@ from llmcli.cli.flags import flag_of
 from llmcli.cli.types import InputPath, OutputPath
 from llmcli.errors import UsageError
 
-BESIDE = ("", ".part", ".part.json", ".new", ".jsonl")
+BESIDE = ("", ".part", ".part.journal", ".jsonl")
 """Endings of the files that are written, or replaced, for one output."""
 MODEL_FILES = (
     *("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json"),

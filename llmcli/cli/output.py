@@ -15,13 +15,11 @@ from llmcli.cli.colours import PLAIN, Stretch, print_styled
 from llmcli.cli.flags import with_flags
 from llmcli.cli.records import CheckedRecords, Records, Stream
 from llmcli.data.formats import FILE_FORMATS, OUTPUT_SUFFIXES
+from llmcli.data.part_files import require_no_rows
 from llmcli.data.records import Record, Render, print_to
-from llmcli.data.resumable_output import (
-    Identity,
-    Part,
-    require_no_rows,
-    write_errors_explained,
-)
+from llmcli.data.resumable_output import Part
+from llmcli.data.run_journal import Identity
+from llmcli.data.write_errors import write_errors_explained
 from llmcli.data.writers import Layout, RecordWriter, open_writer
 from llmcli.errors import InputError, UsageError
 from llmcli.spec import FORMATS, Format, OutputOptions
@@ -102,8 +100,9 @@ class Output:
 
     def _check_part(self, path: Path, options: OutputOptions) -> None:
         """Find out before any work whether it would drop the rows of an earlier run."""
-        if not options.resume and not _is_stream(path):
-            require_no_rows(Path(os.path.realpath(path)), options.restart, options.can_resume)
+        if not _is_stream(path):
+            target = Path(os.path.realpath(path))
+            require_no_rows(target, options.restart, options.can_resume, resume=options.resume)
 
     @property
     def is_for_reading(self) -> bool:
@@ -246,13 +245,13 @@ class Output:
                 self._note_progress(part)
             try:
                 yield part if chosen is None else CheckedRecords(part, chosen)
+                if chosen is not None and self.format == "text":
+                    part.finish(self.format, chosen.text, self.about)
+                else:
+                    part.finish(self.format, as_text, self.about, chosen)
             except BaseException:
                 self._leave(part)
                 raise
-            if chosen is not None and self.format == "text":
-                part.finish(self.format, chosen.text, self.about)
-            else:
-                part.finish(self.format, as_text, self.about, chosen)
 
     @contextmanager
     def _stream(
@@ -279,6 +278,11 @@ class Output:
             self.note(f"csv: no column for {', '.join(left_out)}, which only later rows have")
 
     def _note_progress(self, part: Part) -> None:
+        if part.distrusted:
+            self.note(
+                f"{part.name} was changed by another program, or lost a part: what cannot be "
+                "trusted is computed again"
+            )
         if part.done.total:
             self.note(f"continuing after row {part.after}: {part.done.total:,} rows are done")
         else:

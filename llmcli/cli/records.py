@@ -6,6 +6,7 @@ from llmcli.cli.chosen_fields import ChosenFields
 from llmcli.data.records import Record
 from llmcli.data.resumable_output import Done
 from llmcli.data.writers import RecordWriter
+from llmcli.spec import BatchStore
 
 
 class Records(Protocol):
@@ -14,9 +15,16 @@ class Records(Protocol):
     after: int
     """Rows up to this number were written by an earlier run."""
     done: Done
-    drawn: dict[str, Any]
     columns: tuple[str, ...]
     """The columns of .csv where there is no row."""
+
+    @property
+    def drawn(self) -> dict[str, Any]:
+        """What an earlier run drew at random."""
+
+    @property
+    def batches(self) -> BatchStore | None:
+        """Keeps the outputs of batches, where the run can be resumed."""
 
     def write(self, record: Record) -> None: ...
 
@@ -33,6 +41,7 @@ class Stream:
         self.done = Done()
         self.drawn: dict[str, Any] = {}
         self.columns: tuple[str, ...] = ()
+        self.batches: BatchStore | None = None
 
     def write(self, record: Record) -> None:
         self._writer.write(record)
@@ -45,8 +54,18 @@ class CheckedRecords:
 
     def __init__(self, records: Records, chosen: ChosenFields) -> None:
         self._records, self._chosen = records, chosen
-        self.after, self.done, self.drawn = records.after, records.done, records.drawn
+        self.after, self.done = records.after, records.done
         self.columns: tuple[str, ...] = ()
+
+    @property
+    def drawn(self) -> dict[str, Any]:
+        """What an earlier run drew at random."""
+        return self._records.drawn
+
+    @property
+    def batches(self) -> BatchStore | None:
+        """Keeps the outputs of batches, where the run can be resumed."""
+        return self._records.batches
 
     def write(self, record: Record) -> None:
         """Write a record. Raises UsageError for a field that it does not have."""

@@ -108,7 +108,11 @@ class RowCommand:
                 seed = records.drawn.get("seed", self.batch.seed)
                 records.remember({"seed": seed})
                 batch = replace(
-                    self.batch, after=records.after, seed=seed, on_progress=progress.advance
+                    self.batch,
+                    after=records.after,
+                    seed=seed,
+                    on_progress=progress.advance,
+                    store=records.batches,
                 )
                 run = Run(batch, Recorded(records, out.shows_texts), progress, errors)
                 yield run

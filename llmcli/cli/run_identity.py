@@ -10,7 +10,7 @@ import click
 from llmcli import __version__
 from llmcli.cli.flags import flag_of
 from llmcli.data.results import plain
-from llmcli.data.resumable_output import Identity
+from llmcli.data.run_journal import Identity
 from llmcli.spec import InputOptions
 
 if TYPE_CHECKING:

@@ -1,29 +1,38 @@
 """Output files that --resume can continue: FILE.part, which becomes FILE at the end.
 
-    FILE.part        the results so far, a JSON object a line
-    FILE.part.json   the journal: command, settings, hashes of the input and the model
+    FILE.part           the results so far, a JSON object a line
+    FILE.part.journal   what the run is, and which of these rows can be trusted
+    FILE.TOKEN.batches  outputs of the batches of the window that is being computed
 
-However a run ends, FILE.part holds complete rows, and at most one incomplete one, which is done
-again.
+However a run ends, a run that resumes it keeps the rows that stand as they were written, and
+computes the others.
 """
 
+import hashlib
 import json
 import os
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Protocol
 
+from llmcli.data.part_files import batches_of, drop, not_ours, part_of, require_no_rows
 from llmcli.data.records import ERROR, Record, Render, is_error, to_json
+from llmcli.data.run_journal import (
+    Identity,
+    Mark,
+    create_journal,
+    journal_of,
+    open_journal,
+)
+from llmcli.data.stored_batches import EVERY, BatchFile
+from llmcli.data.write_errors import write_errors_explained
 from llmcli.data.writers import Layout, write_file
-from llmcli.errors import InputError, UsageError
+from llmcli.errors import InputError
 from llmcli.spec import Format
-from llmcli.system.locks import lock
-from llmcli.system.resource_errors import write_error
-
-Identity = dict[str, Any]
-"""What makes a run the same as another: command, settings, versions, hashes."""
+from llmcli.system import own_files
 
 
 class Chosen(Protocol):
@@ -57,6 +66,14 @@ class Done:
         if len(self.reasons) < SHOWN_REASONS:
             self.reasons.append((row, error))
 
+    def count(self, record: Record) -> None:
+        """Count a row by its first record."""
+        self.total += 1
+        if is_error(record):
+            self.fail(record["row"], str(record[ERROR]))
+        self.overflowed += record.get("overflow") is not None
+        self.unknown += record.get("unknown") is not None
+
 
 class Part:
     """FILE.part, written record by record."""
@@ -67,27 +84,27 @@ class Part:
         """identity: of this run; None: the run cannot be resumed.
 
         restart: drop the rows of an earlier run; None: as False, where no setting says so.
-        Raises InputError if the part was written by a different run, or is being written by one;
-        UsageError if it holds finished rows, and neither `resume` nor `restart` is set.
+        Raises InputError if the part was written by a different run, is being written by one, or is
+        not ours; UsageError if it holds finished rows, and neither `resume` nor `restart` is set.
         """
         self._target = target
         self._path = part_of(target)
-        self._journal = target.with_name(target.name + ".part.json")
         self.after = 0
         """Rows up to this number are in the part."""
         self.done = Done()
-        self.drawn: dict[str, Any] = {}
-        """What an earlier run drew at random."""
         self.columns: tuple[str, ...] = ()
         """The columns of .csv where there is no row."""
-        is_there = self._path.exists() and self._path.stat().st_size > 0
-        if resume and identity is not None and is_there:
-            self._check(identity)
-            self._file = self._open()
-            os.truncate(self._path, self._count())
-        else:
-            require_no_rows(target, restart, identity is not None)
-            self._file = self._begin(identity)
+        self.distrusted = False
+        """Some rows of the earlier run were changed since, and are computed again."""
+        self._row: int | None = None
+        self._size = 0
+        self._hash = hashlib.blake2b(digest_size=8)
+        self._marks: list[Mark] = []
+        self._saved = time.monotonic()
+        require_no_rows(target, restart, identity is not None, resume=resume)
+        with write_errors_explained(self._path):
+            self._open(identity, resume)
+            self.batches = self._batches()
 
     @property
     def name(self) -> str:
@@ -97,19 +114,43 @@ class Part:
     @property
     def can_be_resumed(self) -> bool:
         """True if --resume would continue it."""
-        return self._journal.exists()
+        return self._journal.run is not None and not self._journal.changed
+
+    @property
+    def drawn(self) -> dict[str, Any]:
+        """What an earlier run drew at random."""
+        return self._journal.drawn
 
     def write(self, record: Record) -> None:
-        """Add a record, and hand it to the operating system."""
+        """Add a record, and hand it to the operating system.
+
+        Raises InputError if another program has changed the part meanwhile.
+        """
+        row = record.get("row")
+        if row != self._row:
+            self._mark()
+            self._row = row
+        line = to_json(record).encode() + b"\n"
         with write_errors_explained(self._path):
-            self._file.write(to_json(record).encode() + b"\n")
+            if os.fstat(self._file.fileno()).st_size != self._size:
+                raise self._was_changed()
+            self._file.write(line)
             self._file.flush()
+        self._size += len(line)
+        self._hash.update(line)
 
     def remember(self, drawn: dict[str, Any]) -> None:
         """Keep what was drawn at random for a run that resumes this one."""
-        if self._journal.exists():
-            with write_errors_explained(self._journal):
-                self._write_journal({**self._read_journal(), "drawn": drawn})
+        with write_errors_explained(self._journal.path):
+            if drawn != self._journal.drawn:
+                self._journal.add({"drawn": drawn})
+                self.batches.close(keep=False)
+                self.batches = self._batches()
+
+    def forbid_resuming(self, reason: str) -> None:
+        """Note that the rows may be wrong: their input changed while it was read."""
+        with write_errors_explained(self._journal.path):
+            self._journal.add({"changed": reason})
 
     def finish(
         self,
@@ -121,155 +162,179 @@ class Part:
         """Make the whole file from the part, in its format, and remove the part.
 
         about: how the records were made, for a format that can keep it. chosen: the fields that
-        the file has; None: all.
+        the file has; None: all. Raises InputError if another program has changed the part.
         """
         with write_errors_explained(self._target):
-            self._file.close()
+            self._mark()
+            self._save()
+            self._require_unchanged()
             if form == "jsonl" and chosen is None:
+                own_files.settle(self._file, self._target)
+                self._file.close()
                 self._path.replace(self._target)
             else:
-                new = self._target.with_name(self._target.name + ".new")
                 names = self.columns if chosen is None else chosen.names
                 layout = Layout(as_text, names)
-                write_file(form, new, lambda: self._records(chosen), layout, about)
-                new.replace(self._target)
-                self._path.unlink()
-            self._journal.unlink(missing_ok=True)
+                records = _Records(self._path, chosen)
+                write_file(form, self._target, records, layout, about, self._journal.token)
+                self._file.close()
+                own_files.remove(self._path)
+            self._end()
 
     def leave(self) -> bool:
         """Close the part of an interrupted run; False: it was empty, and is removed."""
-        with suppress(OSError):  # closing would try again to write what could not be written
+        with suppress(OSError, InputError):  # what could not be written cannot be now
+            self._save()
+            self.batches.save()
+        with suppress(OSError):
             self._file.close()
-        if self._path.stat().st_size:
+        if self._size or not self.batches.is_empty:
+            self.batches.close(keep=True)
+            self._journal.close()
             return True
-        self._path.unlink()
-        self._journal.unlink(missing_ok=True)
+        own_files.remove(self._path)
+        self._end()
         return False
 
-    def _begin(self, identity: Identity | None) -> IO[bytes]:
-        with write_errors_explained(self._path):
-            file = self._open()
-            self._journal.unlink(missing_ok=True)  # a part never has the journal of another run
-            if file.tell():
-                os.truncate(self._path, 0)
-            if identity is not None:
-                self._write_journal({"run": identity})
-            return file
+    def _end(self) -> None:
+        self.batches.close(keep=False)
+        own_files.remove(self._journal.path)
+        self._journal.close()
 
-    def _write_journal(self, content: dict[str, Any]) -> None:
-        new = self._journal.with_name(self._journal.name + ".new")
-        new.write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
-        new.replace(self._journal)
+    def _open(self, identity: Identity | None, resume: bool) -> None:
+        """Open what an earlier run left, to continue it, or begin."""
+        journal = open_journal(journal_of(self._path))
+        if resume and identity is not None and journal and own_files.exists(self._path):
+            self._journal = journal
+            try:
+                self._resume(identity)
+            except BaseException:
+                journal.close()
+                raise
+        else:
+            if journal is not None:
+                drop(self._target, journal)
+            self._begin(identity)
 
-    def _read_journal(self) -> dict[str, Any]:
-        content: Any = None
-        with suppress(OSError, ValueError):
-            content = json.loads(self._journal.read_text(encoding="utf-8"))
-        if not isinstance(content, dict):
-            raise InputError(
-                f"cannot resume {self._path}: {self._journal.name}, which says how it was made, "
-                "is missing or damaged; `restart` in place of `resume` starts over"
-            )
-        return content
+    def _begin(self, identity: Identity | None) -> None:
+        self._journal = create_journal(journal_of(self._path), identity)
+        mode = own_files.mode_for(self._target) | 0o600
+        self._file = own_files.create(self._path, mode)
+        self._journal.add({"part": os.fstat(self._file.fileno()).st_ino})
+
+    def _batches(self) -> BatchFile:
+        token, drawn = self._journal.token, json.dumps(self._journal.drawn)
+        path = batches_of(self._target, token)
+        store = BatchFile(path, f"{token} {drawn}", self._window_begins)
+        store.read()
+        return store
+
+    def _resume(self, identity: Identity) -> None:
+        """Take the rows of the earlier run that stand as they were written; cut off the others."""
+        self._check(identity)
+        self._file = own_files.reopen(self._path)
+        trusted, size = _trusted(self._file, self._journal.marks), self._file.seek(0, os.SEEK_END)
+        last = self._journal.marks[-1].size if self._journal.marks else 0
+        self.distrusted = trusted < last
+        if size and not trusted and not self._journal.owns(self._file):
+            raise not_ours(self._path)
+        self._file.seek(0)
+        for line in iter(self._file.readline, b""):
+            if self._size == trusted:
+                break
+            record = json.loads(line)
+            if record["row"] != self._row:
+                self.done.count(record)
+                self.after = self._row = record["row"]
+            self._size += len(line)
+            self._hash.update(line)
+        self._file.seek(trusted)
+        self._file.truncate()
+        self._journal.marks = [mark for mark in self._journal.marks if mark.size <= trusted]
+        if not self._journal.owns(self._file):  # it was copied
+            self._journal.add({"part": os.fstat(self._file.fileno()).st_ino})
 
     def _check(self, identity: Identity) -> None:
         """Raise InputError if another run wrote the part."""
-        journal = self._read_journal()
-        before = journal.get("run", {})
+        cure = "`restart` in place of `resume` starts over"
+        before = self._journal.run
+        if before is None:
+            reason = (
+                "its run cannot be resumed"
+                if self._journal.token
+                else (f"{self._journal.path.name}, which says how it was made, is damaged")
+            )
+            raise InputError(f"cannot resume {self._path}: {reason}; {cure}")
+        if self._journal.changed:
+            raise InputError(f"cannot resume {self._path}: {self._journal.changed}; {cure}")
         for name in {**identity, **before}:
             if identity.get(name) != before.get(name):
                 change = _change(name, before.get(name), identity.get(name))
-                raise InputError(
-                    f"cannot resume {self._path}: {change}; `restart` in place of `resume` starts "
-                    "over"
-                )
-        self.drawn = journal.get("drawn", {})
+                raise InputError(f"cannot resume {self._path}: {change}; {cure}")
 
-    def _open(self) -> IO[bytes]:
-        """Open the part, and keep other runs out of it."""
-        return _open_locked(self._path)
+    def _mark(self) -> None:
+        """Note that all that was written belongs to finished rows."""
+        if self._row is not None and (not self._marks or self._marks[-1].size < self._size):
+            self._marks.append(Mark(self._row, self._size, self._hash.hexdigest()))
+            if time.monotonic() - self._saved >= EVERY:
+                self._save()
 
-    def _count(self) -> int:
-        """Count the rows that were done, except the last, which may be incomplete.
+    def _save(self) -> None:
+        """Write into the journal which rows can be trusted."""
+        with write_errors_explained(self._journal.path):
+            marks, self._marks = self._marks, []
+            self._journal.add_marks(marks)
+        self._saved = time.monotonic()
 
-        Returns the place in the file, in bytes, where that last row begins.
-        """
-        size = place = 0
-        row: int | None = None
-        records: list[Record] = []
-        for line, record in _whole_lines(self._path):
-            if record["row"] != row:
-                self._add(records)
-                place, row, records = size, record["row"], []
-            records.append(record)
-            size += len(line)
-        return place
+    def _window_begins(self) -> None:
+        """The rows of the window before this one have been written."""
+        self._mark()
+        if not self.batches.is_empty:
+            self._save()
 
-    def _add(self, records: list[Record]) -> None:
-        if records:
-            self.after = records[0]["row"]
-            self.done.total += 1
-            if is_error(records[0]):
-                self.done.fail(self.after, str(records[0][ERROR]))
-            self.done.overflowed += records[0].get("overflow") is not None
-            self.done.unknown += records[0].get("unknown") is not None
+    def _require_unchanged(self) -> None:
+        """Raise InputError unless the part holds what was written into it, and has its name."""
+        with suppress(OSError):
+            status = os.fstat(self._file.fileno())
+            if os.path.samestat(status, os.lstat(self._path)):
+                self._file.seek(0)
+                digest = hashlib.blake2b(digest_size=8)
+                while chunk := self._file.read(1 << 20):
+                    digest.update(chunk)
+                if digest.digest() == self._hash.digest():
+                    return
+        raise self._was_changed()
 
-    def _records(self, chosen: "Chosen | None") -> Iterator[Record]:
+    def _was_changed(self) -> InputError:
+        return InputError(
+            f"{self._path} was changed by another program while the results were written into it: "
+            "nothing else may write there; `resume` computes again what cannot be trusted"
+        )
+
+
+class _Records:
+    """All records of a part; they can be read several times."""
+
+    def __init__(self, path: Path, chosen: "Chosen | None") -> None:
+        self._path, self._chosen = path, chosen
+
+    def __call__(self) -> Iterator[Record]:
         with self._path.open("rb") as file:
             for line in file:
                 record = json.loads(line)
-                yield record if chosen is None else chosen.select(record)
+                yield record if self._chosen is None else self._chosen.select(record)
 
 
-def part_of(target: Path) -> Path:
-    """The path of the part of an output file."""
-    return target.with_name(target.name + ".part")
-
-
-def require_no_rows(target: Path, restart: bool | None, can_resume: bool) -> None:
-    """Raise UsageError if the part of an output file holds rows that a new run would drop.
-
-    restart: they may be dropped; None: as False, where no setting says so. can_resume: the new
-    run could be resumed.
-    """
-    path = part_of(target)
-    if restart or not path.exists() or not path.stat().st_size:
-        return
-    _open_locked(path).close()
-    with path.open("rb") as file:
-        is_ours = file.read(1) == b"{"
-    rows = sum(1 for _ in _whole_lines(path))
-    if not is_ours:
-        raise UsageError(f"{path}, where the results would grow, is another file: move it away")
-    if rows:
-        cure = "remove it to start over" if restart is None else "`restart` starts over"
-        cure = f"`resume` continues that run, {cure}" if can_resume else cure
-        noun = "row" if rows == 1 else "rows"
-        raise UsageError(f"{path} holds {rows:,} finished {noun} of an earlier run: {cure}")
-
-
-def _open_locked(path: Path) -> IO[bytes]:
-    with write_errors_explained(path):
-        file = path.open("ab")
-    try:
-        lock(file)
-    except OSError:
-        file.close()
-        raise InputError(f"another run is writing {path}: wait for it, or stop it") from None
-    return file
-
-
-def _whole_lines(path: Path) -> Iterator[tuple[bytes, Record]]:
-    """The lines of a part with their records, up to the first line that is incomplete."""
-    with path.open("rb") as file:
-        for line in file:
-            try:
-                record = json.loads(line)
-            except ValueError:
-                return
-            if not line.endswith(b"\n"):
-                return
-            yield line, record
+def _trusted(file: IO[bytes], marks: list[Mark]) -> int:
+    """How many bytes of a part are as they were written."""
+    digest, size = hashlib.blake2b(digest_size=8), 0
+    file.seek(0)
+    for mark in marks:
+        digest.update(file.read(mark.size - size))
+        if file.tell() != mark.size or digest.hexdigest() != mark.digest:
+            break
+        size = mark.size
+    return size
 
 
 def _change(name: str, before: Any, now: Any) -> str:
@@ -278,14 +343,3 @@ def _change(name: str, before: Any, now: Any) -> str:
         return f"the {name} has changed since"
     old, new = ("not given" if value in (None, "") else value for value in (before, now))
     return f"{name} was {old} and is {new} now"
-
-
-@contextmanager
-def write_errors_explained(path: Path) -> Iterator[None]:
-    """Turn a failure to write into InputError or DiskFull."""
-    try:
-        yield
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise write_error(error, f"cannot write {path}: {error.strerror}") from None

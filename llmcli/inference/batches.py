@@ -14,7 +14,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from llmcli.data.rows import Failure, Row
 from llmcli.errors import InputError, LlmcliError, OutOfMemory
-from llmcli.spec import BatchOptions, Overflow
+from llmcli.spec import BatchOptions, BatchStore, Overflow
 from llmcli.system.memory import Heap
 from llmcli.system.resource_errors import is_out_of_memory
 
@@ -159,14 +159,15 @@ def _results(
     spec: BatchOptions,
 ) -> Iterator[R_co | Failure]:
     """Run a prepared window, and yield the results of its rows that come after `spec.after`."""
-    units = [unit for job in prepared if not isinstance(job, Failure) for unit in job.units]
     new = sum(job.row.number > spec.after for job in prepared)
 
     def report(share: float) -> None:
         if spec.on_progress is not None:
             spec.on_progress(share * new, new, prepared[-1].row.fraction_read)
 
-    outputs = _run_all(work, units, size, report)
+    if spec.store is not None:
+        spec.store.begin(prepared[0].row.number)
+    outputs = _Window(work, prepared, size, spec.store).outputs(report)
     remaining = iter(outputs)
     for job in prepared:
         job_outputs = [] if isinstance(job, Failure) else [next(remaining) for _ in job.units]
@@ -212,29 +213,57 @@ def _finished(
         yield Failure(job.row, error)
 
 
-def _run_all(
-    work: Work[J, U_contra, O, R_co],
-    units: list[U_contra],
-    size: "_BatchSize",
-    report: Callable[[float], None],
-) -> list[O | LlmcliError]:
-    """Run units in batches, the longest first. Returns an output or an error for each unit.
+class _Window(Generic[J, U_contra, O, R_co]):
+    """The units of a window, which are run in batches, the longest first."""
 
-    report: is told after each batch which share of the tokens is done.
-    """
-    order = sorted(range(len(units)), key=lambda index: -units[index].size)
-    outputs: dict[int, O | LlmcliError] = {}
-    done = tokens = 0
-    whole = sum(unit.size for unit in units) or 1
-    while done < len(order):
-        batch = order[done : done + size.count_for(units[order[done]].size)]
-        batch_outputs = _run(work, [units[index] for index in batch], size)
-        outputs.update(zip(batch, batch_outputs, strict=True))
-        done += len(batch)
-        tokens += sum(units[index].size for index in batch)
-        report(tokens / whole)
-        size.heap.release()
-    return [outputs[index] for index in range(len(units))]
+    def __init__(
+        self,
+        work: Work[J, U_contra, O, R_co],
+        prepared: list[J | Failure],
+        size: "_BatchSize",
+        store: BatchStore | None,
+    ) -> None:
+        jobs = [job for job in prepared if not isinstance(job, Failure)]
+        self._work, self._size, self._store = work, size, store
+        self._units: list[U_contra] = [unit for job in jobs for unit in job.units]
+        self._rows = [job.row for job in jobs for _ in job.units]
+        units = self._units
+        self._order = sorted(range(len(units)), key=lambda index: -units[index].size)
+
+    def outputs(self, report: Callable[[float], None]) -> list[O | LlmcliError]:
+        """An output or an error for each unit.
+
+        report: is told after each batch which share of the tokens is done.
+        """
+        units, order = self._units, self._order
+        outputs: dict[int, O | LlmcliError] = {}
+        tokens = 0
+        whole = sum(unit.size for unit in units) or 1
+        while len(outputs) < len(order):
+            batch = self._kept(len(outputs)) or self._run(len(outputs))
+            outputs.update(batch)
+            tokens += sum(units[index].size for index in batch)
+            report(tokens / whole)
+            self._size.heap.release()
+        return [outputs[index] for index in range(len(units))]
+
+    def _kept(self, start: int) -> dict[int, O | LlmcliError]:
+        """The outputs of a batch that an earlier run has kept; none if it has not."""
+        batch = self._store.take(start) if self._store is not None else None
+        if batch is None or list(batch.units) != self._order[start : start + len(batch.units)]:
+            return {}
+        self._size.count, self._size.budget = batch.limits
+        outputs = batch.outputs([self._rows[index] for index in batch.units])
+        return dict(zip(batch.units, outputs, strict=True))
+
+    def _run(self, start: int) -> dict[int, O | LlmcliError]:
+        """Run the next batch."""
+        longest = self._units[self._order[start]].size
+        batch = self._order[start : start + self._size.count_for(longest)]
+        outputs = _run(self._work, [self._units[index] for index in batch], self._size)
+        if self._store is not None and not any(isinstance(each, LlmcliError) for each in outputs):
+            self._store.add(start, batch, (self._size.count, self._size.budget), outputs)
+        return dict(zip(batch, outputs, strict=True))
 
 
 def _run(

@@ -5,11 +5,13 @@ from typing import Literal
 
 from llmcli.data.records import Record
 from llmcli.data.results import Result, record_of
+from llmcli.data.stored_values import storable
 from llmcli.spec import Overflow
 
 FinishReason = Literal["end", "stop", "length"]
 
 
+@storable
 @dataclass(frozen=True, slots=True)
 class TokenChance:
     """A token with its log-probability in nats, before any penalty or filter."""
@@ -22,6 +24,7 @@ class TokenChance:
     """In nats."""
 
 
+@storable
 @dataclass(frozen=True, slots=True)
 class TokenStep:
     """A token of the text, with the most probable tokens at its position."""
@@ -36,6 +39,7 @@ class TokenStep:
     """The `logprobs` most probable tokens, in descending order."""
 
 
+@storable
 @dataclass(frozen=True, slots=True)
 class Generation(Result):
     """One continuation of one prompt."""

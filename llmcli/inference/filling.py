@@ -9,6 +9,7 @@ import numpy as np
 from llmcli.arrays import Floats, log_softmax, require_choice, top
 from llmcli.data.results import Result
 from llmcli.data.rows import Failure, Row
+from llmcli.data.stored_values import storable
 from llmcli.engines.base import Loaded
 from llmcli.errors import InputError, ModelUnsuitable
 from llmcli.inference.encoding import Fitting, Window, collate, encode, input_limit, pad_token
@@ -78,6 +79,7 @@ class GappedText:
     overflow: Overflow | None
 
 
+@storable
 @dataclass(frozen=True, slots=True)
 class WindowFillings:
     """What fills the gaps of one window."""

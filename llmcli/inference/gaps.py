@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from llmcli.arrays import Floats, top
+from llmcli.data.stored_values import storable
 from llmcli.engines.base import GAPS
 from llmcli.errors import InputError
 from llmcli.inference.encoding import Window
@@ -91,6 +92,7 @@ def widened(window: Window, position: int, count: int, mask_id: int) -> Window:
     return Window(ids, types, window.content, window.start, [])
 
 
+@storable
 @dataclass(frozen=True, slots=True)
 class Filling:
     """A token for each mask."""

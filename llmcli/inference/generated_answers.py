@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from llmcli.data.rows import Failure, Row
+from llmcli.data.stored_values import storable
 from llmcli.decoding.generation_config import NO_RULES, Rules, read_rules
 from llmcli.decoding.request import Request
 from llmcli.engines.base import Loaded, decoder_start, end_tokens
@@ -35,6 +36,7 @@ class Source:
         return len(self.ids) + self.limit
 
 
+@storable
 @dataclass(frozen=True, slots=True)
 class Written:
     """A generated answer."""

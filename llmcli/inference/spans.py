@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from llmcli.arrays import Floats, top
+from llmcli.data.stored_values import storable
 from llmcli.inference.encoding import Window
 
 
+@storable
 @dataclass(frozen=True, slots=True)
 class SpanScores:
     """Output of a question-answering model for one window."""

@@ -4,9 +4,9 @@ This module holds the settings of most commands. The others stand in modules of 
 each of these classes adds half a millisecond to the start of a command.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Dtype = Literal["auto", "float32", "bfloat16", "float16", "int8"]
@@ -114,6 +114,25 @@ Overflow = Literal["error", "truncate", "window", "split"]
 OVERFLOWS: tuple[Overflow, ...] = ("error", "truncate", "window", "split")
 
 
+class BatchStore(Protocol):
+    """Keeps the outputs of the finished batches of a window until its results are written."""
+
+    def begin(self, window: int) -> None:
+        """Begin a window, which is known by its first row."""
+
+    def take(self, start: int) -> Any:
+        """The batch that an earlier run has kept, by the place of its first unit; None without."""
+
+    def add(
+        self,
+        start: int,
+        units: Sequence[int],
+        limits: tuple[int | None, int],
+        outputs: Sequence[Any],
+    ) -> None:
+        """Keep a finished batch. limits: of later batches, as `StoredBatch` has them."""
+
+
 @dataclass(frozen=True, slots=True)
 class BatchOptions:
     """How rows are run together."""
@@ -129,6 +148,8 @@ class BatchOptions:
     on_progress: Callable[[float, int, float | None], None] | None = None
     """Called after each pass of the model, since results come a window of rows at a time: how many
     rows of this window are done, how many it has, and how much of the file was read with it."""
+    store: BatchStore | None = None
+    """Keeps the outputs of finished batches for a run that resumes this one."""
 
 
 AUTO_BATCH = BatchOptions()

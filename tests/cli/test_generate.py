@@ -120,12 +120,21 @@ def test_the_batch_size_does_not_change_the_texts(generate, tmp_path, size):
     assert generate(*words, size).stdout == generate(*words, 5).stdout
 
 
-def test_an_output_file_appears_complete_or_not_at_all(generate, tmp_path):
+def test_an_output_file_appears_complete_or_not_at_all(generate, tmp_path, monkeypatch):
+    from llmcli.system import own_files
+
     target = tmp_path / "out.jsonl"
     target.write_text("precious")
     (tmp_path / "p.txt").write_text("a\nb\n")
 
-    (tmp_path / "out.jsonl.part").symlink_to("/dev/full")
+    create = own_files.create
+    monkeypatch.setattr(
+        own_files,
+        "create",
+        lambda path, mode=0o666: (
+            open("/dev/full", "wb") if path.suffix == ".part" else create(path, mode)
+        ),
+    )
     result = generate("-i", tmp_path / "p.txt", "-o", target)
     assert result.exit_code == 3
     assert "No space left" in result.stderr

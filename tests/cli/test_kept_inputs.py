@@ -71,7 +71,7 @@ def test_so_is_every_other_file_that_a_command_reads(run, files, words, message)
     assert {path: path.read_bytes() for path in files.rglob("*") if path.is_file()} == before
 
 
-@pytest.mark.parametrize("beside", ["out.jsonl.part", "out.jsonl.part.json", "out.jsonl.new"])
+@pytest.mark.parametrize("beside", ["out.jsonl.part", "out.jsonl.part.journal", "out.jsonl.jsonl"])
 def test_so_are_the_files_beside_an_output(run, files, beside):
     (files / beside).write_text('{"row": 1, "text": "the cat"}\n')
     result = run("tokenize", "-i", beside, "--input-format", "jsonl", "-o", "out.jsonl")

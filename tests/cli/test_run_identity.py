@@ -33,42 +33,50 @@ def generate(run, tiny_gpt2, texts):
 def break_off(target, whole, size):
     """Leave `size` bytes of a whole jsonl file as the part of a run that was killed."""
     content = whole.read_bytes()
-    journal = target.with_name(target.name + ".part.json")
+    journal = target.with_name(target.name + ".part.journal")
     journal.write_bytes(whole.with_name("journal").read_bytes())
     target.with_name(target.name + ".part").write_bytes(content[:size])
     return content
 
 
+def keep_journal(monkeypatch, name, kept):
+    """Have the journal of an output renamed where it would be removed."""
+    from llmcli.system import own_files
+
+    remove = own_files.remove
+    monkeypatch.setattr(
+        own_files,
+        "remove",
+        lambda path: path.replace(kept) if path.name == name and path.exists() else remove(path),
+    )
+
+
 @pytest.fixture
 def whole(generate, tmp_path, monkeypatch):
     """A finished file, and the journal of its run."""
-    from pathlib import Path
-
     target = tmp_path / "whole.jsonl"
-    unlink = Path.unlink
-
-    def keep_journal(path, **more):
-        if path.name == "whole.jsonl.part.json" and path.exists():
-            path.replace(tmp_path / "journal")
-        else:
-            unlink(path, **more)
-
-    monkeypatch.setattr(Path, "unlink", keep_journal)
-    assert generate(target).exit_code == 1
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        keep_journal(patch, "whole.jsonl.part.journal", tmp_path / "journal")
+        assert generate(target).exit_code == 1
     return target
 
 
 def test_a_run_resumed_anywhere_gives_the_same_bytes(generate, whole, tmp_path):
     size = whole.stat().st_size
     draw = random.Random(0)
-    for at in [1, size // 2, size - 1, size, *(draw.randrange(size) for _ in range(8))]:
+    first = content_of_first_line(whole)
+    for at in [first, size // 2, size - 1, size, *(draw.randrange(size) for _ in range(8))]:
         target = tmp_path / "out.jsonl"
         content = break_off(target, whole, at)
         result = generate(target, "--resume")
         assert (result.exit_code, target.read_bytes()) == (1, content)
         assert "1 of 40 rows failed" in result.stderr
         assert [path.name for path in tmp_path.iterdir() if "part" in path.name] == []
+
+
+def content_of_first_line(path):
+    """The size of the first line of a file."""
+    return len(path.read_bytes().splitlines(keepends=True)[0])
 
 
 MODELS = {
@@ -82,27 +90,15 @@ MODELS = {
 
 @pytest.mark.parametrize("command", MODELS)
 def test_every_command_can_be_resumed_anywhere(run, request, tmp_path, monkeypatch, command):
-    from pathlib import Path
-
     source, whole = tmp_path / "in.jsonl", tmp_path / "whole.jsonl"
     rows = [{"question": "who ?", "context": f"the [MASK] {'sat ' * (n % 9)}."} for n in range(24)]
     source.write_text("".join(json.dumps(row) + "\n" for row in rows))
     columns = ["question", "context"] if command == "answer" else ["context"]
     words = [command, "-m", request.getfixturevalue(MODELS[command]), "-i", source]
     words += ["--batch-size", 1, *(word for name in columns for word in ("--column", name))]
-    unlink = Path.unlink
-    keep = {"whole.jsonl.part.json": tmp_path / "journal"}
-    monkeypatch.setattr(
-        Path,
-        "unlink",
-        lambda path, **how: (
-            path.replace(keep[path.name])
-            if path.name in keep and path.exists()
-            else unlink(path, **how)
-        ),
-    )
-    assert run(*words, "-o", whole).exit_code == 0
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        keep_journal(patch, "whole.jsonl.part.journal", tmp_path / "journal")
+        assert run(*words, "-o", whole).exit_code == 0
     size, draw = whole.stat().st_size, random.Random(2)
     for _ in range(4):
         content = break_off(tmp_path / "out.jsonl", whole, draw.randrange(size // 4, size))
@@ -125,8 +121,8 @@ def test_rows_that_were_done_are_not_done_again(generate, whole, tmp_path, monke
     monkeypatch.setattr(Generator, "run", lambda *args: calls.append(1) or work(*args))
     break_off(tmp_path / "out.jsonl", whole, whole.stat().st_size)
     result = generate(tmp_path / "out.jsonl", "--resume")
-    assert "[continuing after row 39: 39 rows are done]" in result.stderr
-    assert len(calls) <= 4  # the last window, of 16 batches, holds 8 rows
+    assert "[continuing after row 40: 40 rows are done]" in result.stderr
+    assert not calls
 
 
 def test_every_format_can_be_resumed(generate, whole, tmp_path):
@@ -192,7 +188,7 @@ def test_a_change_is_noticed_and_refused(generate, whole, texts, tiny_gpt2, tmp_
 def test_a_part_without_a_journal_is_not_resumed(generate, tmp_path):
     (tmp_path / "out.jsonl.part").write_text('{"row": 1}\n')
     result = generate(tmp_path / "out.jsonl", "--resume")
-    assert result.exit_code == 3 and "missing or damaged" in result.stderr
+    assert result.exit_code == 3 and "is another file: move it away" in result.stderr
 
 
 def test_without_a_part_a_run_starts_over(generate, whole, tmp_path):
@@ -254,11 +250,11 @@ def part_and_journal_of(words, run, target):
 
     finish = Part.finish
     try:
-        Part.finish = lambda self, form, as_text: self.leave()
+        Part.finish = lambda self, *settings: self.leave()
         run(*words)
     finally:
         Part.finish = finish
-    return [target.with_name(target.name + ending) for ending in (".part", ".part.json")]
+    return [target.with_name(target.name + ending) for ending in (".part", ".part.journal")]
 
 
 def test_two_runs_do_not_write_one_file(generate, whole, tmp_path):

@@ -5,6 +5,7 @@ with a class `Writer`, or, for a format that is written as a whole file, a funct
 """
 
 import importlib
+import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +13,9 @@ from typing import Any, Protocol, TextIO
 
 from llmcli.data.formats import FILE_FORMATS
 from llmcli.data.records import Record, Render, column_names
+from llmcli.data.writers import npy
 from llmcli.spec import Format
+from llmcli.system import own_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +49,27 @@ def write_file(
     records: Callable[[], Iterator[Record]],
     layout: Layout,
     about: Record | None = None,
+    token: str | None = None,
 ) -> None:
-    """Write a whole file. `records` yields all records, and may be called several times.
+    """Write a whole file, which replaces the one at `path`.
 
-    about: how the records were made, for a format that can keep it.
+    records: yields all records, and may be called several times. about: how they were made, for a
+    format that can keep it. token: of the name under which the file is written first.
     """
-    if form in FILE_FORMATS:
-        _module(form).write(path, records, about or {})
-        return
-    columns = layout.columns or (tuple(column_names(records())) if form == "csv" else ())
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = open_writer(form, file, replace(layout, columns=columns))
+    if form == "npy":
+        with own_files.replacing(npy.rows_beside(path), token) as beside:
+            npy.write_beside(beside, records, about or {})
+    with own_files.replacing(path, token) as file:
+        if form in FILE_FORMATS:
+            _module(form).write(file, records, about or {})
+            return
+        columns = layout.columns or (tuple(column_names(records())) if form == "csv" else ())
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+        writer = open_writer(form, text, replace(layout, columns=columns))
         for record in records():
             writer.write(record)
         writer.close()
+        text.detach()
 
 
 def _module(form: Format) -> Any:

@@ -3,8 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from itertools import islice
-from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from llmcli.data.readers.parquet import parquet_library
 from llmcli.data.records import Record
@@ -15,7 +14,7 @@ ABOUT = "llmcli"
 """The entry of the file's metadata that says how its records were made."""
 
 
-def write(path: Path, records: Callable[[], Iterator[Record]], about: Record) -> None:
+def write(file: IO[bytes], records: Callable[[], Iterator[Record]], about: Record) -> None:
     """Write records; they are read three times, twice to find the types of the columns.
 
     about: how they were made; kept in the file's metadata.
@@ -29,7 +28,7 @@ def write(path: Path, records: Callable[[], Iterator[Record]], about: Record) ->
         types[VECTOR] = _vector_type(records) or types[VECTOR]
     metadata = {ABOUT: json.dumps(about, ensure_ascii=False)} if about else None
     schema = pyarrow.schema(types.items(), metadata)
-    with parquet.ParquetWriter(path, schema) as writer:
+    with parquet.ParquetWriter(file, schema) as writer:
         for chunk in _chunks(records()):
             columns = [
                 pyarrow.array(_fitted([record.get(name) for record in chunk], kind), kind)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from llmcli.data.rows import Failure, Row
+from llmcli.data.stored_values import storable
 from llmcli.decoding.generation_config import Rules, read_rules
 from llmcli.decoding.request import Request
 from llmcli.decoding.steps import Hypothesis
@@ -35,6 +36,7 @@ END_MARKS = (".", "!", "?", "。", "！", "？", "…")
 CAPITAL_NOUNS = ("de", "lb")  # languages in which a word in a sentence may begin with a capital
 
 
+@storable
 @dataclass(frozen=True, slots=True)
 class Choice:
     """A possible translation of a sentence."""
