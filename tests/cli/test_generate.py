@@ -136,7 +136,7 @@ def test_an_output_file_appears_complete_or_not_at_all(generate, tmp_path, monke
         ),
     )
     result = generate("-i", tmp_path / "p.txt", "-o", target)
-    assert result.exit_code == 3
+    assert result.exit_code == 7
     assert "No space left" in result.stderr
     assert target.read_text() == "precious"
 
