@@ -1,6 +1,10 @@
-"""`python -m llmcli` is the same program as `llmcli`."""
+"""The program `llmcli`, which `python -m llmcli` is as well."""
 
-from llmcli.cli.main import run_program
+from llmcli.system import signals
+
+signals.leave_at_once()  # at Ctrl-C during the imports below
+
+from llmcli.cli.main import run_program  # noqa: E402
 
 if __name__ == "__main__":
     run_program()

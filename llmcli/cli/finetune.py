@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import FrameType
 
 import click
 from click.core import ParameterSource
@@ -21,10 +20,11 @@ from llmcli.cli.options.training import files_options, lora_options, training_op
 from llmcli.cli.output import Output
 from llmcli.cli.training_screen import TrainingScreen
 from llmcli.cli.types import INPUT_PATH, POSITIVE
-from llmcli.errors import UsageError
+from llmcli.errors import Interrupted, Terminated, UsageError
 from llmcli.spec import FileOptions, Format, ModelSpec, OutputOptions
 from llmcli.spec.training import LoraOptions, Training
-from llmcli.system.processes import is_first, is_one_of_several
+from llmcli.system import signals
+from llmcli.system.processes import end_with_parent, is_first, is_one_of_several
 
 FORMS: tuple[Format, ...] = ("text", "json")
 
@@ -135,6 +135,8 @@ def _train(training: Training, base: ModelSpec | None, out: Output) -> None:
     from llmcli.tasks.finetune import completed, pipeline_tags
     from llmcli.tasks.finetune import finetune as run
 
+    if is_one_of_several():
+        end_with_parent()
     with TrainingScreen(out) as screen, _interruptible(out) as stop_asked:
         training, base = completed(training, base, on_event=screen.show)
         result = run(training, base, on_event=screen.show, should_stop=stop_asked)
@@ -179,28 +181,38 @@ def _launch(count: int, out: Output) -> None:
 
 @contextmanager
 def _interruptible(out: Output) -> Iterator["_StopAsked"]:
-    """The first Ctrl-C asks the run to save and stop; the second one aborts it."""
+    """The first Ctrl-C or SIGTERM asks the run to save and stop; the second one aborts it.
+
+    Before the first step there is nothing to save: there, the first one aborts it.
+    Raises Terminated in the place of Interrupted for what is not a Ctrl-C.
+    """
     asked = _StopAsked(out)
-    before = signal.signal(signal.SIGINT, asked.on_signal)
     try:
-        yield asked
-    finally:
-        signal.signal(signal.SIGINT, before)
+        with signals.asking(asked.on_signal, lambda: asked.has_begun and asked.number is None):
+            yield asked
+    except Interrupted as error:
+        if asked.number in (None, signal.SIGINT):
+            raise
+        raise Terminated(str(error)) from None
 
 
 class _StopAsked:
-    """True when called after a Ctrl-C."""
+    """True when called after a signal."""
 
     def __init__(self, out: Output) -> None:
         self._out = out
-        self._asked = False
+        self.number: int | None = None
+        """Of the signal."""
+        self.has_begun = False
+        """A step has been made."""
 
     def __call__(self) -> bool:
-        return self._asked
+        self.has_begun = True
+        return self.number is not None
 
-    def on_signal(self, number: int, frame: FrameType | None) -> None:
-        """Take a Ctrl-C."""
-        if self._asked:
-            raise KeyboardInterrupt
-        self._asked = True
+    def on_signal(self, number: int) -> None:
+        """Take a signal."""
+        if self.number is not None:
+            return
+        self.number = number
         self._out.warn("saving after this step; Ctrl-C again aborts at once")

@@ -9,9 +9,10 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from types import FrameType
 from typing import IO
 
+from llmcli.errors import OutOfMemory
+from llmcli.system import signals
 from llmcli.system.processes import environment
 
 PAUSE = 0.1  # seconds between two looks at the processes
@@ -24,19 +25,26 @@ def launch(arguments: list[str], count: int) -> tuple[int, str]:
     """Run `llmcli ARGUMENTS` in `count` processes; returns the exit code and an error to print.
 
     The first process prints its own messages. The error is that of another one, where the first
-    had none. Ctrl-C goes to all of them; when one fails, the others are ended.
+    had none. Ctrl-C and SIGTERM go to all of them; when one fails, the others are ended.
     """
     logs: list[IO[bytes]] = [tempfile.TemporaryFile() for _ in range(count - 1)]
     port = _free_port()
     processes = [_start(arguments, number, port, logs) for number in range(count)]
-    with _sigint_sent_to(processes):
+    with _signals_sent_to(processes):
         _wait(processes)
     codes = [process.wait() for process in processes]
-    if codes[0] in (0, -signal.SIGTERM) and any(codes[1:]):
+    failed = 0
+    if codes[0] in (0, -signal.SIGKILL) and any(codes[1:]):
         failed = next(number for number, code in enumerate(codes) if number and code)
-        logs[failed - 1].seek(0)
-        return abs(codes[failed]), logs[failed - 1].read().decode(errors="replace")
-    return abs(codes[0]), ""
+    if codes[failed] < 0:
+        name = signal.Signals(-codes[failed]).name
+        return OutOfMemory.exit_code, (
+            f"Error: process {failed} of {count} was ended by {name}: memory may have run out"
+        )
+    if failed == 0:
+        return codes[0], ""
+    logs[failed - 1].seek(0)
+    return codes[failed], logs[failed - 1].read().decode(errors="replace")
 
 
 def _free_port() -> int:
@@ -58,19 +66,18 @@ def _start(arguments: list[str], number: int, port: int, logs: Sequence[IO[bytes
 
 
 @contextmanager
-def _sigint_sent_to(processes: Sequence[Process]) -> Iterator[None]:
-    """Pass Ctrl-C on to all processes; whichever still runs at the end is killed."""
+def _signals_sent_to(processes: Sequence[Process]) -> Iterator[None]:
+    """Pass Ctrl-C and SIGTERM on to all processes; whichever still runs at the end is killed."""
 
-    def forward(number: int, frame: FrameType | None) -> None:
+    def forward(number: int) -> None:
         for process in processes:
             if process.poll() is None:
-                process.send_signal(signal.SIGINT)
+                process.send_signal(number)
 
-    before = signal.signal(signal.SIGINT, forward)
     try:
-        yield
+        with signals.asking(forward, lambda: True):
+            yield
     finally:
-        signal.signal(signal.SIGINT, before)
         for process in processes:
             if process.poll() is None:
                 process.kill()
@@ -84,8 +91,6 @@ def _wait(processes: Sequence[Process]) -> None:
             deadline = time.monotonic() + PATIENCE
         if deadline is not None and time.monotonic() > deadline:
             for process in processes:
-                if process.poll() is None:
-                    process.terminate()
-            time.sleep(1)
+                process.kill()
             return
         time.sleep(PAUSE)

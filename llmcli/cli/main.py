@@ -1,10 +1,6 @@
 """The root command: finds the subcommands and turns errors into exit codes."""
 
 import importlib
-import io
-import os
-import sys
-import warnings
 from typing import Any
 
 import click
@@ -13,10 +9,7 @@ from llmcli.cli import process
 from llmcli.cli.aliases import expanded, speller
 from llmcli.cli.config import config_option, user_defaults
 from llmcli.cli.environment import bind_variables, require_known
-from llmcli.cli.failures import failure_of
-from llmcli.cli.flags import with_flags
-from llmcli.errors import Interrupted, LlmcliError
-from llmcli.system.terminal import guarded
+from llmcli.cli.failures import failures_shown, shown
 
 # The summaries that --help prints, so that it need not import the commands.
 COMMANDS = {
@@ -73,37 +66,19 @@ class Root(click.Group):
             raise click.UsageError(unknown_command(args, list(COMMANDS)), ctx)
         return super().resolve_command(ctx, args)
 
+    def make_context(self, *values: Any, **more: Any) -> click.Context:
+        with failures_shown(lambda: self):  # --help and --version are written here
+            return super().make_context(*values, **more)
+
     def invoke(self, ctx: click.Context) -> object:
         ctx.obj = {"-h", "--help"} & set(ctx.args)  # for `main`, which does not see the arguments
-        try:
-            return super().invoke(ctx)
-        except click.NoSuchOption as error:
-            from llmcli.cli.hints import unknown_option
+        with failures_shown(lambda: self.get_command(ctx, ctx.invoked_subcommand or "") or self):
+            try:
+                return super().invoke(ctx)
+            except click.NoSuchOption as error:
+                from llmcli.cli.hints import unknown_option
 
-            raise click.UsageError(unknown_option(error), error.ctx) from None
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
-            raise
-        except BrokenPipeError:  # the reader, such as `head`, has enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            ctx.exit(0)
-        except KeyboardInterrupt:
-            click.echo(err=True)
-            ctx.exit(130)
-        except Exception as error:
-            failure = failure_of(error)
-            self._report(ctx, failure)
-            ctx.exit(failure.exit_code)
-
-    def _report(self, ctx: click.Context, error: LlmcliError) -> None:
-        """Print an expected failure as one line; with LLMCLI_DEBUG=1, its traceback first."""
-        if os.environ.get("LLMCLI_DEBUG", "0") not in ("", "0"):
-            import traceback
-
-            traceback.print_exc()
-        command = self.get_command(ctx, ctx.invoked_subcommand or "")
-        message = with_flags(str(error), command or self)
-        was_asked_for = isinstance(error, Interrupted)
-        click.echo(message if was_asked_for else f"Error: {message}", err=True)
+                raise click.UsageError(unknown_option(error), error.ctx) from None
 
 
 def _prepare(command: click.Command, prefix: str) -> None:
@@ -160,15 +135,9 @@ def main(ctx: click.Context) -> None:
 def run_program() -> None:
     """Run llmcli as a program: in UTF-8 everywhere, without the warnings of libraries."""
     process.set_up()
-    if sys.stdout is None:  # closed by the shell: >&-
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
-    sys.stdout, sys.stderr = guarded(sys.stdout), guarded(sys.stderr)
-    if not sys.warnoptions:
-        warnings.simplefilter("ignore")
     try:
         main(prog_name="llmcli")
     except SystemExit as done:
-        process.leave(done)
+        process.leave(done.code)
+    except BaseException as error:  # while a usage error is printed
+        process.leave(shown(error, main))

@@ -23,6 +23,7 @@ from llmcli.data.write_errors import write_errors_explained
 from llmcli.data.writers import Layout, RecordWriter, open_writer
 from llmcli.errors import InputError, UsageError
 from llmcli.spec import FORMATS, Format, OutputOptions
+from llmcli.system import signals
 from llmcli.system.terminal import guarded, own_channel
 
 if TYPE_CHECKING:
@@ -244,7 +245,8 @@ class Output:
             if self.resume:
                 self._note_progress(part)
             try:
-                yield part if chosen is None else CheckedRecords(part, chosen)
+                with signals.last_words(lambda: self._last_words(part)):
+                    yield part if chosen is None else CheckedRecords(part, chosen)
                 if chosen is not None and self.format == "text":
                     part.finish(self.format, chosen.text, self.about)
                 else:
@@ -290,8 +292,17 @@ class Output:
 
     def _leave(self, part: Part) -> None:
         if part.leave():
-            cure = "; the same command with --resume continues" if part.can_be_resumed else ""
-            self.note(f"interrupted: the results so far are in {part.name}{cure}")
+            self.note(_interrupted(part))
+
+    def _last_words(self, part: Part) -> str:
+        """What is printed where the process must end before it could leave the part."""
+        is_empty = not os.path.getsize(part.name)
+        return "" if self.quiet or is_empty else f"[{_interrupted(part)}]"
+
+
+def _interrupted(part: Part) -> str:
+    cure = "; the same command with --resume continues" if part.can_be_resumed else ""
+    return f"interrupted: the results so far are in {part.name}{cure}"
 
 
 def _clear_line() -> None:

@@ -1,17 +1,22 @@
-"""How the process starts and ends: garbage collection, memory, threads."""
+"""How the process starts and ends: signals, streams, garbage collection, memory, threads."""
 
 import atexit
 import gc
 import os
 import sys
 import threading
-from typing import NoReturn
+import warnings
+from typing import NoReturn, TypeVar
+
+from llmcli.cli.failures import failure_of
+from llmcli.errors import LlmcliError
+from llmcli.system import signals, streams
 
 NEW_OBJECTS, YOUNG, OLD = 20_000, 50, 50  # Python's own: 700 (2,000 since 3.13), 10, 10
 
 
 def set_up() -> None:
-    """Set up garbage collection, the threads of numpy and the memory allocator for speed.
+    """Take signals and streams over; set up memory and the threads of numpy for speed.
 
     By default Python looks for reference cycles after every few hundred new objects. That takes a
     seventh of the time of importing transformers, which makes hundreds of thousands of objects and
@@ -20,6 +25,11 @@ def set_up() -> None:
     The matrices that numpy multiplies here are small, but its threads would keep spinning on the
     cores that CTranslate2 or torch need. For the allocator, see `keep_freed`.
     """
+    streams.prepare()
+    signals.take_over()
+    sys.unraisablehook = signals.show_no_interrupts
+    if not sys.warnoptions:  # those of libraries
+        warnings.simplefilter("ignore")
     gc.set_threshold(NEW_OBJECTS, YOUNG, OLD)
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # spin 2^4 cycles, then sleep
     if sys.platform.startswith("linux") and not _chosen_by_user():
@@ -37,22 +47,39 @@ def _chosen_by_user() -> bool:
     )
 
 
-def leave(done: SystemExit) -> NoReturn:
+def leave(code: object) -> NoReturn:
     """End the process as Python would, but without freeing every object.
 
     That takes a sixth of the time of a short command, and nearly a second if torch is loaded; the
-    operating system frees all memory at once. Functions registered with atexit are still called.
+    operating system frees all memory at once. Functions registered with atexit are still called,
+    unless a signal ends the process: they may wait for a batch of a model.
     If there is more to do, a message to print or threads to wait for, Python's own way is taken.
+    code: what SystemExit was raised with.
     """
+    number = signals.received()
+    if number is not None:
+        _flush(number)
+        os._exit(128 + number)
+    signals.leave_at_once()  # from here on
     threads = [thread for thread in threading.enumerate() if not thread.daemon]
-    if not isinstance(done.code, int) or len(threads) > 1:
-        raise done
+    if not isinstance(code, int) or len(threads) > 1:
+        raise SystemExit(_flush(code))
     atexit._run_exitfuncs()
-    for stream in (sys.stdout, sys.stderr):
-        if stream is None:  # closed by the shell
-            continue
-        try:
-            stream.flush()
-        except (OSError, ValueError):  # Python reports it, and ends with its own status
-            raise done from None
-    os._exit(done.code)
+    os._exit(_flush(code))
+
+
+Code = TypeVar("Code")
+
+
+def _flush(code: Code) -> Code | int:
+    """Write what is left in stdout. Returns the exit code, that of the failure if it fails."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        pass  # the reader has enough
+    except (LlmcliError, OSError, ValueError) as error:
+        if code in (0, 1):  # else it has been shown
+            failure = failure_of(error)
+            sys.stderr.write(f"Error: {failure}\n")
+            return failure.exit_code
+    return code

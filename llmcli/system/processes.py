@@ -1,7 +1,11 @@
 """Which of several processes this is, as torchrun, accelerate launch or --nproc set it up."""
 
 import os
+import signal
+import sys
 from collections.abc import Mapping
+
+PR_SET_PDEATHSIG = 1  # <sys/prctl.h>
 
 
 def rank() -> int:
@@ -22,6 +26,14 @@ def world_size() -> int:
 def is_first() -> bool:
     """True for the process that reports and writes."""
     return rank() == 0
+
+
+def end_with_parent() -> None:
+    """Let this process get SIGTERM when the one that started it ends, on Linux."""
+    if sys.platform.startswith("linux"):
+        import ctypes
+
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def environment(number: int, count: int, port: int, cores: int) -> Mapping[str, str]:

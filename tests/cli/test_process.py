@@ -34,10 +34,33 @@ def test_a_closed_pipe_ends_quietly():
     assert (result.returncode, result.stderr) == (0, "")
 
 
-def test_a_full_disk_behind_stdout_is_one_line():
-    result = shell("llmcli tokenize --ids hi -q > /dev/full")
+@pytest.mark.parametrize("words", ["tokenize --ids hi -q", "--help", "--version", "models list"])
+def test_results_that_cannot_be_written_are_an_error_in_one_line(words):
+    result = shell(f"llmcli {words} > /dev/full")
     assert result.returncode == 7
     assert result.stderr == "Error: cannot write to <stdout>: No space left on device\n"
+    result = shell(f"llmcli {words} >&-")
+    assert result.returncode == 3
+    assert result.stderr == "Error: cannot write to <stdout>: it is closed\n"
+
+
+def test_help_into_a_closed_pipe_ends_quietly():
+    result = shell("set +o pipefail; llmcli --help | true; exit ${PIPESTATUS[0]}")
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_messages_that_cannot_be_written_are_dropped(tmp_path):
+    for closed in ("2>&-", "2>/dev/full"):
+        result = shell(f"llmcli tokenize --ids hi {closed}")
+        assert (result.returncode, result.stdout) == (0, "72 73\n")
+        assert shell(f"llmcli tokenize --nonsense {closed}").returncode == 2
+
+
+def test_a_file_does_not_take_the_place_of_a_closed_stream(tmp_path):
+    target = tmp_path / "out.jsonl"
+    command = f"llmcli tokenize hi --format jsonl -o {target} <&- >&- 2>&-"
+    assert shell(command).returncode == 0
+    assert target.read_text().startswith("{") and target.read_text().endswith("}\n")
 
 
 def test_dev_stdout_is_written_and_not_replaced(tmp_path):
@@ -47,12 +70,9 @@ def test_dev_stdout_is_written_and_not_replaced(tmp_path):
     assert os.path.islink("/dev/stdout") and target.read_text().startswith("{")
 
 
-def test_closed_streams_are_no_traceback():
+def test_a_closed_stdin_is_an_error_in_one_line():
     result = shell("llmcli tokenize --ids -q - <&-")
     assert (result.returncode, result.stderr.count("\n")) == (3, 1)
-    for closed in (">&-", "2>&-"):
-        done = shell(f"llmcli tokenize --ids -q hi {closed}")
-        assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_output_is_utf8_whatever_the_locale():
@@ -157,7 +177,8 @@ def test_memory_for_weights_is_cleared_ahead():
         "import resource, threading; import numpy as np\n"
         "from llmcli.cli.process import set_up; from llmcli.system.memory import make_ready\n"
         "set_up(); {}\n"
-        "for one in threading.enumerate()[1:]: one.join()\n"
+        "for thread in threading.enumerate()[1:]:\n"
+        "    if thread.name != 'signals': thread.join()\n"
         "pages = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
         "before = pages(); held = [np.ones(2**21, np.uint8) for _ in range(30)]\n"
         "print(pages() - before)"
@@ -179,7 +200,7 @@ def test_the_program_ends_at_once_after_its_exit_functions(status):
         "slow = Slow()\n"
         "atexit.register(print, 'registered')\n"
         "print('text')\n"
-        f"process.leave(SystemExit({status}))"
+        f"process.leave({status})"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (status, "text\nregistered\n", "")
@@ -190,7 +211,7 @@ def test_the_program_waits_for_threads_and_prints_its_last_message():
         "import threading, time; from llmcli.cli import process\n"
         "def late(): time.sleep(0.2); print('late')\n"
         "threading.Thread(target=late).start()\n"
-        "process.leave(SystemExit('a message'))"
+        "process.leave('a message')"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (1, "late\n", "a message\n")
