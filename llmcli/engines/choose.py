@@ -11,7 +11,7 @@ from llmcli.decoding.generation_config import Rules
 from llmcli.engines.base import INT8, Loaded, Placement
 from llmcli.engines.checked import checked
 from llmcli.engines.ct2.support import UnsupportedByCt2, group_of, reason_against_decoding
-from llmcli.errors import InputError, UsageError
+from llmcli.errors import InputError, ModelUnsuitable, UsageError
 from llmcli.models import hub
 from llmcli.models.architectures import Kind, choose_kind
 from llmcli.models.checkpoint import Checkpoint, read_config, weight_files
@@ -58,6 +58,8 @@ def load(model: ModelSpec, purpose: Purpose, note: Note = ignore) -> Loaded:
         except UnsupportedByCt2 as error:
             reason = str(error)
             if _asks_for_ct2(model):
+                if error.is_damage:
+                    raise ModelUnsuitable(reason) from None
                 setting = "`engine`=ct2" if model.engine == "ct2" else "`dtype`=int8"
                 raise UsageError(f"{setting} cannot do this: {reason}") from None
     elif model.dtype == "int8" and (refusal := _reason_against_int8(model)) is not None:

@@ -72,7 +72,7 @@ HEADS = ("classifier.weight", "score.weight", "out_proj.weight")
 
 def _label_count(checkpoint: Checkpoint) -> int | None:
     """The number of labels of a head that is saved with the adapters; None if none is."""
-    counts = [shape[0] for name, shape in _shapes(checkpoint).items() if name.endswith(HEADS)]
+    counts = [shape[0] for name, shape in saved_shapes(checkpoint).items() if name.endswith(HEADS)]
     return counts[-1] if counts else None
 
 
@@ -80,12 +80,13 @@ def saved_names(checkpoint: Checkpoint) -> dict[str, tuple[int, ...]]:
     """The whole weights that are saved with the adapters, by the model's names, with shapes."""
     return {
         name.removeprefix(PREFIX): shape
-        for name, shape in _shapes(checkpoint).items()
+        for name, shape in saved_shapes(checkpoint).items()
         if ".lora_" not in name
     }
 
 
-def _shapes(checkpoint: Checkpoint) -> dict[str, tuple[int, ...]]:
+def saved_shapes(checkpoint: Checkpoint) -> dict[str, tuple[int, ...]]:
+    """The shape of each weight in the file of adapters, by the names in it."""
     path = adapter_weights(checkpoint)
     check_safetensors(checkpoint, path)
     from llmcli.models.safetensors import Tensors  # numpy, which naming a model does without

@@ -43,7 +43,7 @@ def continued(model: Any, checkpoint: Checkpoint, options: LoraOptions) -> Any:
 
     They keep their settings. Raises UsageError where `options` ask for others.
     """
-    adapted = with_saved_adapters(model, checkpoint, trains=True)
+    adapted, _ = with_saved_adapters(model, checkpoint, trains=True)
     (own,) = adapted.peft_config.values()
     asked = {
         "lora_rank": (options.lora_rank, own.r),

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from ctranslate2.specs import RotaryScalingType, TransformerDecoderModelSpec
 
+from llmcli.arrays import Floats
 from llmcli.engines.ct2.layers import activation_of, set_linear, set_norm
 from llmcli.engines.ct2.support import rope
 from llmcli.engines.ct2.weights import Weights
@@ -24,7 +25,7 @@ def gpt2(weights: Weights, full: dict[str, Any]) -> Any:
     body = weights.prefix("transformer.")
     decoder = spec.decoder
     decoder.scale_embeddings = False
-    decoder.embeddings.weight = weights.take(f"{body}wte.weight", "lm_head.weight")
+    decoder.embeddings.weight = _embeddings(weights, full, f"{body}wte")
     decoder.position_encodings.encodings = weights.take(f"{body}wpe.weight")
     set_norm(decoder.layer_norm, weights, f"{body}ln_f")
     for at, layer in enumerate(decoder.layer):
@@ -38,6 +39,12 @@ def gpt2(weights: Weights, full: dict[str, Any]) -> Any:
     _set_output(decoder, weights, full, f"{body}wte")
     spec.config.layer_norm_epsilon = full["layer_norm_epsilon"]
     return spec
+
+
+def _embeddings(weights: Weights, full: dict[str, Any], name: str) -> Floats:
+    """The embeddings, of which a file may hold the output layer alone where the two are tied."""
+    tied = ["lm_head.weight"] if full["tie_word_embeddings"] else []
+    return weights.take(f"{name}.weight", *tied)
 
 
 def _set_output(
@@ -78,10 +85,10 @@ def llama(weights: Weights, full: dict[str, Any]) -> Any:
     body = weights.prefix("model.")
     decoder = spec.decoder
     decoder.scale_embeddings = False
-    decoder.embeddings.weight = weights.take(f"{body}embed_tokens.weight", "lm_head.weight")
+    decoder.embeddings.weight = _embeddings(weights, full, f"{body}embed_tokens")
     set_norm(decoder.layer_norm, weights, f"{body}norm", is_rms=True)
     for at, layer in enumerate(decoder.layer):
-        _set_llama_layer(layer, weights, f"{body}layers.{at}", has_norm)
+        _set_llama_layer(layer, weights, f"{body}layers.{at}", full)
         _set_scaling(layer.self_attention, positions)
     _set_output(decoder, weights, full, f"{body}embed_tokens")
     spec.config.layer_norm_epsilon = full["rms_norm_eps"]
@@ -100,24 +107,26 @@ def _set_scaling(attention: Any, positions: dict[str, Any]) -> None:
         attention.rotary_high_freq_factor = np.float32(positions["high_freq_factor"])
 
 
-def _set_llama_layer(layer: Any, weights: Weights, name: str, has_norm: bool) -> None:
-    attention = layer.self_attention
+def _set_llama_layer(layer: Any, weights: Weights, name: str, full: dict[str, Any]) -> None:
+    attention, model_type = layer.self_attention, full["model_type"]
+    has_bias = model_type in ("llama", "qwen3") and bool(full.get("attention_bias"))
+    in_mlp = model_type == "llama" and bool(full.get("mlp_bias"))
     set_norm(attention.layer_norm, weights, f"{name}.input_layernorm", is_rms=True)
     set_norm(layer.ffn.layer_norm, weights, f"{name}.post_attention_layernorm", is_rms=True)
-    if has_norm:
+    if model_type == "qwen3":
         set_norm(attention.q_norm, weights, f"{name}.self_attn.q_norm", is_rms=True)
         set_norm(attention.k_norm, weights, f"{name}.self_attn.k_norm", is_rms=True)
     parts = [f"{name}.self_attn.{part}_proj" for part in "qkv"]
-    set_linear(attention.linear[0], weights, *parts)
-    set_linear(attention.linear[1], weights, f"{name}.self_attn.o_proj")
-    set_linear(layer.ffn.linear_0, weights, f"{name}.mlp.gate_proj")
-    set_linear(layer.ffn.linear_0_noact, weights, f"{name}.mlp.up_proj")
-    set_linear(layer.ffn.linear_1, weights, f"{name}.mlp.down_proj")
+    set_linear(attention.linear[0], weights, *parts, bias=has_bias or model_type == "qwen2")
+    set_linear(attention.linear[1], weights, f"{name}.self_attn.o_proj", bias=has_bias)
+    set_linear(layer.ffn.linear_0, weights, f"{name}.mlp.gate_proj", bias=in_mlp)
+    set_linear(layer.ffn.linear_0_noact, weights, f"{name}.mlp.up_proj", bias=in_mlp)
+    set_linear(layer.ffn.linear_1, weights, f"{name}.mlp.down_proj", bias=in_mlp)
 
 
 def gpt_neox(weights: Weights, full: dict[str, Any]) -> Any:
     """The specification of a GPT-NeoX, such as Pythia."""
-    heads = full["num_attention_heads"]
+    heads, has_bias = full["num_attention_heads"], bool(full.get("attention_bias", True))
     positions = rope(full)
     spec = TransformerDecoderModelSpec.from_config(
         full["num_hidden_layers"],
@@ -142,11 +151,12 @@ def gpt_neox(weights: Weights, full: dict[str, Any]) -> Any:
         set_norm(first, weights, f"{name}.input_layernorm")
         set_norm(second, weights, f"{name}.post_attention_layernorm")
         fused = layer.self_attention.linear[0]
-        set_linear(fused, weights, f"{name}.attention.query_key_value")
+        set_linear(fused, weights, f"{name}.attention.query_key_value", bias=has_bias)
         fused.weight = _unfused(fused.weight, heads)
         if fused.has_bias():
             fused.bias = _unfused(fused.bias, heads)
-        set_linear(layer.self_attention.linear[1], weights, f"{name}.attention.dense")
+        dense = f"{name}.attention.dense"
+        set_linear(layer.self_attention.linear[1], weights, dense, bias=has_bias)
         set_linear(layer.ffn.linear_0, weights, f"{name}.mlp.dense_h_to_4h")
         set_linear(layer.ffn.linear_1, weights, f"{name}.mlp.dense_4h_to_h")
     _set_output(decoder, weights, full, f"{body}embed_in", "embed_out")
@@ -162,7 +172,7 @@ def _unfused(rows: Any, heads: int) -> Any:
 
 def opt(weights: Weights, full: dict[str, Any]) -> Any:
     """The specification of an OPT."""
-    is_before = full["do_layer_norm_before"]
+    is_before, has_bias = full["do_layer_norm_before"], bool(full.get("enable_bias", True))
     projects = full.get("word_embed_proj_dim") not in (None, full["hidden_size"])
     spec = TransformerDecoderModelSpec.from_config(
         full["num_hidden_layers"],
@@ -175,22 +185,23 @@ def opt(weights: Weights, full: dict[str, Any]) -> Any:
     body = f"{weights.prefix('model.')}decoder"
     decoder = spec.decoder
     decoder.scale_embeddings = False
-    decoder.embeddings.weight = weights.take(f"{body}.embed_tokens.weight", "lm_head.weight")
+    decoder.embeddings.weight = _embeddings(weights, full, f"{body}.embed_tokens")
     decoder.position_encodings.encodings = weights.take(f"{body}.embed_positions.weight")[2:]
     if is_before and not full["_remove_final_layer_norm"]:
         set_norm(decoder.layer_norm, weights, f"{body}.final_layer_norm")
     if projects:
-        set_linear(decoder.project_in, weights, f"{body}.project_in")
-        set_linear(decoder.project_out, weights, f"{body}.project_out")
+        set_linear(decoder.project_in, weights, f"{body}.project_in", bias=False)
+        set_linear(decoder.project_out, weights, f"{body}.project_out", bias=False)
     for at, layer in enumerate(decoder.layer):
         name = f"{body}.layers.{at}"
         attention = layer.self_attention
         set_norm(attention.layer_norm, weights, f"{name}.self_attn_layer_norm")
-        set_linear(attention.linear[0], weights, *(f"{name}.self_attn.{x}_proj" for x in "qkv"))
-        set_linear(attention.linear[1], weights, f"{name}.self_attn.out_proj")
+        parts = [f"{name}.self_attn.{part}_proj" for part in "qkv"]
+        set_linear(attention.linear[0], weights, *parts, bias=has_bias)
+        set_linear(attention.linear[1], weights, f"{name}.self_attn.out_proj", bias=has_bias)
         set_norm(layer.ffn.layer_norm, weights, f"{name}.final_layer_norm")
-        set_linear(layer.ffn.linear_0, weights, f"{name}.fc1")
-        set_linear(layer.ffn.linear_1, weights, f"{name}.fc2")
+        set_linear(layer.ffn.linear_0, weights, f"{name}.fc1", bias=has_bias)
+        set_linear(layer.ffn.linear_1, weights, f"{name}.fc2", bias=has_bias)
     _set_output(decoder, weights, full, f"{body}.embed_tokens")
     spec.config.layer_norm_epsilon = 1e-5  # torch's default
     return spec

@@ -22,7 +22,7 @@ from llmcli.engines.ct2.converted_models import (
     new_name,
     unwritable,
 )
-from llmcli.engines.ct2.support import group_of, reason_against
+from llmcli.engines.ct2.support import UnsupportedByCt2, group_of, reason_against
 from llmcli.errors import LlmcliError, ModelUnsuitable, OutOfMemory
 from llmcli.models.architectures import Kind
 from llmcli.models.checkpoint import Checkpoint, read_config
@@ -56,8 +56,9 @@ def converted(checkpoint: Checkpoint, kind: Kind, dtype: Dtype) -> Path:
     Its vocabularies are the ids in digits. An encoder is converted without its head. int8: weights
     as 8-bit integers with a scale for each row.
 
-    Raises ModelUnsuitable for a model that CTranslate2 cannot represent, ModelNotFound for an
-    incomplete download, InputError if the cache cannot be written to.
+    Raises ModelUnsuitable for a model that is damaged, UnsupportedByCt2 for one with weights that
+    CTranslate2 does not have, ModelNotFound for an incomplete download, InputError if the cache
+    cannot be written to.
     """
     _require_convertible(checkpoint, kind)
     target = conversion_folder(content_of(checkpoint), kind, dtype)
@@ -114,7 +115,7 @@ def _convert_in_process(checkpoint: Checkpoint, target: Path, dtype: str) -> Non
         raise _failure(checkpoint, done.returncode, done.stdout, done.stderr)
 
 
-def _failure(checkpoint: Checkpoint, code: int, stdout: str, stderr: str) -> LlmcliError:
+def _failure(checkpoint: Checkpoint, code: int, stdout: str, stderr: str) -> Exception:
     """The error for a conversion that failed. code: the exit code."""
     doing = f"cannot convert {checkpoint.model_id} for ct2"
     if code == FAILED:
@@ -122,6 +123,8 @@ def _failure(checkpoint: Checkpoint, code: int, stdout: str, stderr: str) -> Llm
         known = getattr(errors, answer["error"], None)
         if known is not None:
             return known(answer["message"])  # type: ignore[no-any-return]
+        if answer["error"] == UnsupportedByCt2.__name__:
+            return UnsupportedByCt2(answer["message"])
         if answer["error"] == "MemoryError":
             return OutOfMemory(f"{doing}: out of memory")
         return unwritable(OSError(answer["errno"], answer["message"]))

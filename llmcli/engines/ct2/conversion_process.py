@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from llmcli import errors
-from llmcli.engines.ct2.support import GROUPS, with_defaults
-from llmcli.errors import ModelUnsuitable
+from llmcli.engines.ct2.support import GROUPS, UnsupportedByCt2, with_defaults
 from llmcli.models.checkpoint import Checkpoint, read_config, read_json
 
 FAILED = 3
@@ -23,11 +22,12 @@ def convert(checkpoint: Checkpoint, target: Path, dtype: str) -> None:
 
     The tokens of CTranslate2's vocabularies are the ids in digits: "0", "1", ... So neither the
     conversion nor the engine needs a tokenizer. dtype: float32 or int8.
-    Raises ModelNotFound, ModelUnsuitable.
+    Raises ModelNotFound, ModelUnsuitable; UnsupportedByCt2 for weights that it does not know.
     """
     # ctranslate2.specs would import torch to accept its tensors, which do not occur here.
     sys.modules.setdefault("torch", None)  # type: ignore[arg-type]
     from llmcli.engines.ct2 import causal, encoders, seq2seq
+    from llmcli.engines.ct2.shapes import require_shapes
     from llmcli.engines.ct2.weights import Weights
 
     builders: dict[str, Callable[[Weights, dict[str, Any]], Any]] = {
@@ -54,16 +54,10 @@ def convert(checkpoint: Checkpoint, target: Path, dtype: str) -> None:
     else:
         _set_tokens(spec.config, tokens)
         spec.register_vocabulary(_ids(embeddings))
-    _require_rows(checkpoint, len(embeddings.weight), full["vocab_size"])
+    require_shapes(checkpoint.model_id, spec, full)
     spec.validate()
     spec.optimize(quantization=dtype)
     spec.save(str(target))
-
-
-def _require_rows(checkpoint: Checkpoint, rows: int, stated: int) -> None:
-    """Raise ModelUnsuitable unless the embedding table has as many rows as config.json states."""
-    if rows != stated:
-        raise ModelUnsuitable(f"{checkpoint.model_id} has {rows} embeddings, not its vocab_size")
 
 
 def _stored_tokens(checkpoint: Checkpoint) -> dict[str, Any]:
@@ -93,7 +87,7 @@ def main(request: str) -> int:
     checkpoint = Checkpoint(fields["model_id"], folder, fields["origin"])
     try:
         convert(checkpoint, Path(fields["target"]), fields["dtype"])
-    except (errors.LlmcliError, MemoryError) as error:
+    except (errors.LlmcliError, UnsupportedByCt2, MemoryError) as error:
         return _fail(type(error).__name__, str(error))
     except OSError as error:
         reason = error.strerror or str(error)

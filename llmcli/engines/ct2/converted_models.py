@@ -26,7 +26,7 @@ from llmcli.system.cache import cache_root, state_of
 from llmcli.system.hashes import hash_file
 from llmcli.system.resource_errors import write_error
 
-FORMAT = 1
+FORMAT = 2
 """Raise it when conversions change: those of another format are not used."""
 META = "meta.json"
 MAKING = ".making-"

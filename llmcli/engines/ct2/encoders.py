@@ -26,8 +26,10 @@ def bert(weights: Weights, full: dict[str, Any]) -> Any:
         embeddings_merge=EmbeddingsMerge.ADD,
     )
     body = weights.prefix(*BODIES)
-    has_pooler = f"{body}pooler.dense.weight" in weights
+    pooler = [f"{body}pooler.dense.{part}" for part in ("weight", "bias")]
+    has_pooler = all(name in weights for name in pooler)  # which states alone do not need
     spec = TransformerEncoderModelSpec(encoder, pooling_layer=has_pooler)
+    weights.leave_out(*pooler)
     encoder.scale_embeddings = False
     names = f"{body}embeddings"
     encoder.embeddings[0].weight = weights.take(f"{names}.word_embeddings.weight")

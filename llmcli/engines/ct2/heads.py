@@ -8,7 +8,8 @@ import numpy as np
 
 from llmcli.arrays import Bools, Floats
 from llmcli.engines.base import Outputs
-from llmcli.engines.ct2.support import UnsupportedByCt2
+from llmcli.engines.ct2.support import WIDTHS, UnsupportedByCt2
+from llmcli.errors import ModelUnsuitable
 from llmcli.models.architectures import DESCRIPTIONS, Kind
 from llmcli.models.checkpoint import Checkpoint, weight_files
 from llmcli.models.safetensors import Tensors
@@ -19,9 +20,10 @@ Step = Callable[[Floats], Floats]
 
 
 def read_head(checkpoint: Checkpoint, kind: Kind, settings: dict[str, Any]) -> Head:
-    """The head of a checkpoint, in float32. Raises UnsupportedByCt2.
+    """The head of a checkpoint, in float32.
 
     settings: the contents of config.json with defaults for what it leaves out.
+    Raises UnsupportedByCt2; ModelUnsuitable for weights that are missing or of another shape.
     """
     if kind == "encoder":
         return lambda hidden, positions: Outputs(hidden=hidden)
@@ -33,12 +35,36 @@ def read_head(checkpoint: Checkpoint, kind: Kind, settings: dict[str, Any]) -> H
     try:
         return build(Tensors(weight_files(checkpoint)), settings)
     except KeyError as error:
-        raise UnsupportedByCt2(f"the checkpoint has no weights {error}") from None
+        raise ModelUnsuitable(f"{checkpoint.model_id} has no weights {error}") from None
 
 
-def _linear(weights: Tensors, name: str) -> Step:
-    matrix, bias = weights[f"{name}.weight"].T, weights[f"{name}.bias"]
+def label_count(settings: dict[str, Any]) -> int:
+    """The number of labels that a config.json states; 2 if it states none, as in transformers."""
+    names = settings.get("id2label")
+    return len(names) if isinstance(names, dict) else int(settings.get("num_labels") or 2)
+
+
+def _linear(weights: Tensors, settings: dict[str, Any], name: str, rows: int | None = None) -> Step:
+    """A linear layer from a state to as many numbers, or to `rows`."""
+    width = _width(settings)
+    matrix = _shaped(weights, f"{name}.weight", rows or width, width).T
+    bias = _shaped(weights, f"{name}.bias", rows or width)
     return lambda x: x @ matrix + bias
+
+
+def _width(settings: dict[str, Any]) -> int:
+    return next(int(settings[name]) for name in WIDTHS if name in settings)
+
+
+def _shaped(weights: Tensors, name: str, *shape: int) -> Floats:
+    """A weight, which must have this shape: numpy would broadcast many others."""
+    values = weights[name]
+    if values.shape != shape:
+        raise ModelUnsuitable(
+            f"the weight {name} has the shape {values.shape}, and config.json states {shape}: it "
+            "is damaged, or the two are of different models"
+        )
+    return values
 
 
 def _classifier(*steps: Step) -> Head:
@@ -54,28 +80,31 @@ def _classifier(*steps: Step) -> Head:
 
 
 def _bert_classifier(weights: Tensors, settings: dict[str, Any]) -> Head:
-    pooler = _linear(weights, "bert.pooler.dense")
-    return _classifier(pooler, np.tanh, _linear(weights, "classifier"))
+    pooler = _linear(weights, settings, "bert.pooler.dense")
+    last = _linear(weights, settings, "classifier", label_count(settings))
+    return _classifier(pooler, np.tanh, last)
 
 
 def _distilbert_classifier(weights: Tensors, settings: dict[str, Any]) -> Head:
-    first = _linear(weights, "pre_classifier")
-    return _classifier(first, lambda x: np.maximum(x, 0), _linear(weights, "classifier"))
+    first = _linear(weights, settings, "pre_classifier")
+    last = _linear(weights, settings, "classifier", label_count(settings))
+    return _classifier(first, lambda x: np.maximum(x, 0), last)
 
 
 def _roberta_classifier(weights: Tensors, settings: dict[str, Any]) -> Head:
-    first = _linear(weights, "classifier.dense")
-    return _classifier(first, np.tanh, _linear(weights, "classifier.out_proj"))
+    first = _linear(weights, settings, "classifier.dense")
+    last = _linear(weights, settings, "classifier.out_proj", label_count(settings))
+    return _classifier(first, np.tanh, last)
 
 
 def _tagger(weights: Tensors, settings: dict[str, Any]) -> Head:
     """Logits from the state of each token."""
-    step = _linear(weights, "classifier")
+    step = _linear(weights, settings, "classifier", label_count(settings))
     return lambda hidden, positions: Outputs(logits=step(hidden))  # (B, T, L)
 
 
 def _reader(weights: Tensors, settings: dict[str, Any]) -> Head:
-    both = _linear(weights, "qa_outputs")
+    both = _linear(weights, settings, "qa_outputs", 2)
 
     def head(hidden: Floats, positions: Bools | None) -> Outputs:
         scores = both(hidden)  # (B, T, 2)
@@ -94,11 +123,12 @@ def _masked(dense: str, norm: str, words: str, bias: str, output: str) -> Any:
         act = settings.get("hidden_act", settings.get("activation"))
         if act not in ("gelu", "gelu_python"):
             raise UnsupportedByCt2(f"it does not support the activation {act} in a head")
-        first = _linear(weights, dense)
-        scale, shift = weights[f"{norm}.weight"], weights[f"{norm}.bias"]
+        first = _linear(weights, settings, dense)
+        width, rows = _width(settings), settings["vocab_size"]
+        scale, shift = (_shaped(weights, f"{norm}.{part}", width) for part in ("weight", "bias"))
         epsilon = settings.get("layer_norm_eps", 1e-12)
-        matrix = weights[output if output in weights else words].T
-        offset = weights[bias]
+        matrix = _shaped(weights, output if output in weights else words, rows, width).T
+        offset = _shaped(weights, bias, rows)
 
         def head(hidden: Floats, positions: Bools | None) -> Outputs:
             states = gelu(first(hidden if positions is None else hidden[positions]))  # (n, D)

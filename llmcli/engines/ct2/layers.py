@@ -15,23 +15,20 @@ def activation_of(full: dict[str, Any]) -> Any:
     return common_spec.Activation[ACTIVATIONS[activation(full)]]
 
 
-def set_linear(spec: Any, weights: Weights, *names: str, transposed: bool = False) -> None:
+def set_linear(
+    spec: Any, weights: Weights, *names: str, transposed: bool = False, bias: bool = True
+) -> None:
     """Fill one linear layer with the weights of one or more layers, concatenated.
 
     transposed: the weights are stored as (in, out), as GPT-2's are; CTranslate2 needs (out, in).
+    bias: whether the architecture has one; a stored one that it does not have is not taken.
+    Raises ModelUnsuitable for a weight that is missing, or of another number of dimensions.
     """
     parts = [weights.take(f"{name}.weight") for name in names]
     spec.weight = np.concatenate([part.T if transposed else part for part in parts])
     spec.weight = np.ascontiguousarray(spec.weight)
-    if any(f"{name}.bias" in weights for name in names):
-        spec.bias = np.concatenate(
-            [
-                weights.take(f"{name}.bias")
-                if f"{name}.bias" in weights
-                else np.zeros(len(part), np.float32)
-                for name, part in zip(names, parts, strict=True)
-            ]
-        )
+    if bias:
+        spec.bias = np.concatenate([weights.take(f"{name}.bias") for name in names])
 
 
 def set_norm(spec: Any, weights: Weights, name: str, *, is_rms: bool = False) -> None:

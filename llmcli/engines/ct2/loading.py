@@ -8,7 +8,7 @@ from llmcli.engines.base import INT8, Loaded, Placement
 from llmcli.engines.checked import checked
 from llmcli.engines.ct2.conversion import Dtype, conversion_of, converted
 from llmcli.engines.ct2.engine import Ct2Engine
-from llmcli.engines.ct2.heads import read_head
+from llmcli.engines.ct2.heads import label_count, read_head
 from llmcli.engines.ct2.support import UnsupportedByCt2, group_of, reason_against, with_defaults
 from llmcli.errors import ModelUnsuitable
 from llmcli.models.architectures import Kind, context_length
@@ -55,8 +55,10 @@ def load_converted(
     full = with_defaults(settings)
     try:
         engine, tokenizer = _open(checkpoint, kind, full, dtype, note)
-    except (UnsupportedTokenizer, ModelUnsuitable) as error:
+    except UnsupportedTokenizer as error:
         raise UnsupportedByCt2(str(error)) from None
+    except ModelUnsuitable as error:
+        raise UnsupportedByCt2(str(error), is_damage=True) from None
     tokenizer.allow_special = model.allow_special
     precision = "float32 (exact)" if dtype == "float32" else INT8
     loaded = Loaded(
@@ -108,7 +110,7 @@ def _config(full: dict[str, Any]) -> dict[str, Any]:
     """config.json with the labels that transformers would give."""
     names = full.get("id2label")
     labels = {int(at): name for at, name in names.items()} if isinstance(names, dict) else None
-    count = len(labels) if labels is not None else int(full.get("num_labels") or 2)
+    count = label_count(full)
     labels = labels or {at: f"LABEL_{at}" for at in range(count)}
     return {"is_encoder_decoder": False, **full, "id2label": labels, "num_labels": count}
 

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -130,16 +131,18 @@ def t5(weights: Weights, full: dict[str, Any]) -> Any:
     )
     decoder = spec.decoder
     tied = [f"{name}.weight" for name in TIED]
+    is_tied = full.get("tie_word_embeddings") is not False
+    output = ["lm_head.weight"] if is_tied else []
     for side, half, embeddings in (
         ("encoder", spec.encoder, spec.encoder.embeddings[0]),
         ("decoder", decoder, decoder.embeddings),
     ):
         half.scale_embeddings = False
-        embeddings.weight = weights.take(f"{side}.embed_tokens.weight", *tied, "lm_head.weight")
+        embeddings.weight = weights.take(f"{side}.embed_tokens.weight", *tied, *output)
         set_norm(half.layer_norm, weights, f"{side}.final_layer_norm", is_rms=True)
         _set_t5_layers(half.layer, weights, f"{side}.block", full)
-    decoder.projection.weight = weights.take("lm_head.weight", *tied)
-    scales = full.get("scale_decoder_outputs", full.get("tie_word_embeddings") is not False)
+    decoder.projection.weight = weights.take("lm_head.weight", *(tied if is_tied else []))
+    scales = full.get("scale_decoder_outputs", is_tied)
     if scales and full["model_type"] == "t5":  # 1.0 only; T5Config derives it from the tie
         decoder.scale_outputs = full["d_model"] ** -0.5
     for name in tied:
@@ -153,29 +156,30 @@ def _set_t5_layers(layers: Any, weights: Weights, name: str, full: dict[str, Any
     first = f"{name}.0.layer.0.SelfAttention.relative_attention_bias.weight"
     bias = weights.take(first)  # shared by all layers
     distance = np.int32(full["relative_attention_max_distance"])
+    linear = partial(set_linear, bias=False)
     for at, layer in enumerate(layers):
         part = f"{name}.{at}.layer"
         attention = layer.self_attention
         attention.queries_scale = 1.0
         attention.relative_attention_bias = bias
         attention.relative_attention_max_distance = distance
-        set_linear(attention.linear[0], weights, *(f"{part}.0.SelfAttention.{x}" for x in "qkv"))
-        set_linear(attention.linear[1], weights, f"{part}.0.SelfAttention.o")
+        linear(attention.linear[0], weights, *(f"{part}.0.SelfAttention.{x}" for x in "qkv"))
+        linear(attention.linear[1], weights, f"{part}.0.SelfAttention.o")
         set_norm(attention.layer_norm, weights, f"{part}.0.layer_norm", is_rms=True)
         last = 1
         if hasattr(layer, "attention"):
             across = f"{part}.1.EncDecAttention"
             layer.attention.queries_scale = 1.0
-            set_linear(layer.attention.linear[0], weights, f"{across}.q")
-            set_linear(layer.attention.linear[1], weights, f"{across}.k", f"{across}.v")
-            set_linear(layer.attention.linear[2], weights, f"{across}.o")
+            linear(layer.attention.linear[0], weights, f"{across}.q")
+            linear(layer.attention.linear[1], weights, f"{across}.k", f"{across}.v")
+            linear(layer.attention.linear[2], weights, f"{across}.o")
             set_norm(layer.attention.layer_norm, weights, f"{part}.1.layer_norm", is_rms=True)
             last = 2
         dense = f"{part}.{last}.DenseReluDense"
         if hasattr(layer.ffn, "linear_0_noact"):
-            set_linear(layer.ffn.linear_0, weights, f"{dense}.wi_0")
-            set_linear(layer.ffn.linear_0_noact, weights, f"{dense}.wi_1")
+            linear(layer.ffn.linear_0, weights, f"{dense}.wi_0")
+            linear(layer.ffn.linear_0_noact, weights, f"{dense}.wi_1")
         else:
-            set_linear(layer.ffn.linear_0, weights, f"{dense}.wi")
-        set_linear(layer.ffn.linear_1, weights, f"{dense}.wo")
+            linear(layer.ffn.linear_0, weights, f"{dense}.wi")
+        linear(layer.ffn.linear_1, weights, f"{dense}.wo")
         set_norm(layer.ffn.layer_norm, weights, f"{part}.{last}.layer_norm", is_rms=True)

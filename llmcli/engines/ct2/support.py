@@ -13,6 +13,11 @@ ENCODERS: tuple[Kind, ...] = ("classifier", "tagger", "reader", "masked", "encod
 class UnsupportedByCt2(Exception):
     """Why ct2 does not run a model, or not for this purpose, in a few words."""
 
+    def __init__(self, reason: str, *, is_damage: bool = False) -> None:
+        """is_damage: the model seems damaged, which torch, the reference, decides."""
+        super().__init__(reason)
+        self.is_damage = is_damage
+
 
 _LLAMA = {
     "hidden_act": "silu",

@@ -3,6 +3,7 @@
 import re
 
 from llmcli.arrays import Floats
+from llmcli.engines.ct2.support import UnsupportedByCt2
 from llmcli.errors import ModelUnsuitable
 from llmcli.models.checkpoint import Checkpoint, check, weight_files
 from llmcli.models.safetensors import Tensors
@@ -39,6 +40,10 @@ class Weights:
         self._left.discard(present[0])
         return self._tensors[present[0]]
 
+    def leave_out(self, *names: str) -> None:
+        """Say of tensors, whether the checkpoint has them or not, that nothing reads them."""
+        self._left -= set(names)
+
     def prefix(self, *candidates: str) -> str:
         """The first candidate that some names in this checkpoint begin with; empty if none does."""
         for prefix in candidates:
@@ -47,9 +52,9 @@ class Weights:
         return ""
 
     def require_all_taken(self, prefix: str = "") -> None:
-        """Raise ModelUnsuitable if a tensor was not taken: it would be lost."""
+        """Raise UnsupportedByCt2 if a tensor was not taken: it would be lost."""
         left = sorted(name for name in self._left if name.startswith(prefix))
         if left:
-            raise ModelUnsuitable(
+            raise UnsupportedByCt2(
                 f"{self.checkpoint.model_id} has weights that ct2 does not support: {left[0]}"
             )

@@ -10,6 +10,7 @@ from typing import Any
 from transformers import AutoConfig, AutoTokenizer
 from transformers.utils import logging
 
+from llmcli.engines.pytorch.completeness import require_finite_weights, require_whole_adapters
 from llmcli.errors import ModelUnsuitable
 from llmcli.models.adapters import PREFIX, saved_names
 from llmcli.models.checkpoint import Checkpoint, check_tokenizer, with_vocabulary
@@ -91,6 +92,7 @@ def read_network(
     )
     if checkpoint.gguf_file is not None:
         _as_floats(network)
+        require_finite_weights(network, checkpoint)
     return network, info
 
 
@@ -102,14 +104,22 @@ def _as_floats(network: Any) -> None:
             vars(owner).pop(name, None)
 
 
-def read_pickled_network(network_class: Any, checkpoint: Checkpoint, model: ModelSpec) -> Any:
+def read_pickled_network(
+    network_class: Any, checkpoint: Checkpoint, model: ModelSpec
+) -> tuple[Any, dict[str, Any]]:
     """A torch module with weights from pickles; torch's weights-only reader runs no code.
 
     Safetensors are read where there are any: then only a module beside the network is pickled.
+    The second value is that of `read_network`.
     """
-    access = _access(checkpoint, model)
-    safe = any(checkpoint.folder.glob("model*.safetensors"))
-    return network_class.from_pretrained(checkpoint.folder, use_safetensors=safe, **access)
+    network, info = network_class.from_pretrained(
+        checkpoint.folder,
+        output_loading_info=True,
+        ignore_mismatched_sizes=True,  # listed in `info`
+        use_safetensors=any(checkpoint.folder.glob("model*.safetensors")),
+        **_access(checkpoint, model),
+    )
+    return network, info
 
 
 def _read_adapted(
@@ -121,18 +131,23 @@ def _read_adapted(
     # Their own table, if they have one, is larger than the base's.
     config.vocab_size = read_config(base, model).vocab_size
     network, info = read_network(network_class, base, model, config, dtype)
-    adapted = with_saved_adapters(network, checkpoint).merge_and_unload().requires_grad_(True)
-    own = {name: tuple(weight.shape) for name, weight in adapted.named_parameters()}
-    saved = {name for name, shape in saved_names(checkpoint).items() if own.get(name) == shape}
-    missing = {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}
-    return adapted, {"missing_keys": missing - saved, "mismatched_keys": set()}
+    adapted, left_out = with_saved_adapters(network, checkpoint)
+    adapted = adapted.merge_and_unload().requires_grad_(True)
+    saved = set(saved_names(checkpoint)) - left_out
+    missing = {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])} - saved
+    misfits = {(name,) for name in left_out}
+    return adapted, {"missing_keys": missing - left_out, "mismatched_keys": misfits}
 
 
-def with_saved_adapters(network: Any, checkpoint: Checkpoint, *, trains: bool = False) -> Any:
+def with_saved_adapters(
+    network: Any, checkpoint: Checkpoint, *, trains: bool = False
+) -> tuple[Any, set[str]]:
     """A network with a checkpoint's adapters beside its weights.
 
     trains: whether they are to be trained. Where they bring an embedding table of another size,
-    for tokens that were added, the network is resized first. A head of another size is left out.
+    for tokens that were added, the network is resized first. Also returns the names of what was
+    left out: a head of another size. Raises ModelUnsuitable if they are incomplete, or were made
+    for another model.
     """
     rows = _adapted_rows(network, checkpoint)
     if rows is not None:
@@ -141,12 +156,15 @@ def with_saved_adapters(network: Any, checkpoint: Checkpoint, *, trains: bool = 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # peft uses deprecated transformers APIs
-            return peft.PeftModel.from_pretrained(
+            adapted = peft.PeftModel.from_pretrained(
                 network, folder, is_trainable=trains, ignore_mismatched_sizes=True
             )
+            own = peft.get_peft_model_state_dict(adapted, save_embedding_layers=False)
     except KeyError as error:
         name = str(error).strip("'").removeprefix(PREFIX)
         raise ModelUnsuitable(f"{checkpoint.model_id} lacks the weight {name}") from None
+    left_out = require_whole_adapters(adapted, checkpoint, own)
+    return adapted, {name.removeprefix(PREFIX) for name in left_out}
 
 
 def _adapted_rows(network: Any, checkpoint: Checkpoint) -> int | None:

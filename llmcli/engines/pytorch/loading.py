@@ -18,12 +18,12 @@ from transformers import (
 from llmcli.engines.base import Loaded, Placement
 from llmcli.engines.checked import checked
 from llmcli.engines.known_ids import table_rows
+from llmcli.engines.pytorch.completeness import require_all_weights
 from llmcli.engines.pytorch.device import place
 from llmcli.engines.pytorch.engine import TorchEngine
 from llmcli.engines.pytorch.errors import errors_explained
 from llmcli.engines.pytorch.from_pretrained import read_config, read_network, read_tokenizer
 from llmcli.engines.pytorch.locked_tokenizer import locked
-from llmcli.errors import ModelUnsuitable
 from llmcli.models import hub
 from llmcli.models.architectures import (
     Kind,
@@ -110,7 +110,7 @@ def _load(model: ModelSpec, target_of: Callable[[dict[str, Any]], Target]) -> Lo
         network, info = read_network(
             target.network_class, checkpoint, model, config, placement.dtype
         )
-    _require_all_weights(checkpoint, info)
+    require_all_weights(checkpoint, info)
     network = network.to(placement.device).eval()
     loaded = assemble(network, tokenizer, target.kind, checkpoint, placement)
     if target.kind == "classifier":
@@ -136,19 +136,3 @@ def assemble(
         rows=table_rows(network),
     )
     return checked(loaded)
-
-
-UNUSED = ("pooler.",)  # weights of an encoder: the inference room pools token states by itself
-
-
-def _require_all_weights(checkpoint: Checkpoint, info: dict[str, Any]) -> None:
-    """Raise ModelUnsuitable if some weights of a model would be random numbers."""
-    missing = sorted(key for key in info["missing_keys"] if not key.startswith(UNUSED))
-    mismatched = sorted(key for key, *_ in info["mismatched_keys"])
-    for problem, keys in (("lacks", missing), ("has the wrong shape for", mismatched)):
-        if keys:
-            more = f" and {len(keys) - 1} more weights" if len(keys) > 1 else ""
-            raise ModelUnsuitable(
-                f"{checkpoint.model_id} {problem} {keys[0]}{more}: it is damaged, or was made for "
-                "another task"
-            )

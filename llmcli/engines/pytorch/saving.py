@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 
+from llmcli.engines.pytorch.completeness import require_all_weights, require_finite_network
 from llmcli.engines.pytorch.errors import errors_explained
 from llmcli.engines.pytorch.from_pretrained import read_pickled_network, read_tokenizer
 from llmcli.errors import ModelUnsuitable
@@ -37,7 +38,9 @@ def convert_pickle(model: ModelSpec, output: Path) -> None:
         network_class = getattr(transformers, architecture, None)
         if network_class is None:
             raise ModelUnsuitable(f"transformers has no architecture {architecture!r}")
-        network = read_pickled_network(network_class, checkpoint, model)
+        network, info = read_pickled_network(network_class, checkpoint, model)
+        require_all_weights(checkpoint, info)
+        require_finite_network(network, model.model_id)
         tokenizer = read_tokenizer(checkpoint, model)
     aside = output.with_name(output.name + ".part")
     try:
