@@ -5,7 +5,6 @@ linear layers and normalizations.
 """
 
 import math
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -18,6 +17,7 @@ from llmcli.inference.similarity import similarity_named, unit_length
 from llmcli.models.checkpoint import Checkpoint, pickle_refused, read_json
 from llmcli.models.modules import Module, module_refused, read_modules
 from llmcli.models.safetensors import Tensors
+from llmcli.models.sound_weights import require_finite as require_finite_file
 from llmcli.spec.tasks import Similarity
 
 Step = Callable[[Floats], Floats]
@@ -219,12 +219,14 @@ def _dense(checkpoint: Checkpoint, module: Module, config: dict[str, Any]) -> St
     if activation is None:
         raise _refused(checkpoint, f"the activation {name}")
     weights = _Weights(checkpoint, module)
-    matrix = weights["linear.weight"].T  # (D, E)
-    bias = weights["linear.bias"] if config.get("bias", True) else np.zeros(1, np.float32)
+    stated = config.get("out_features"), config.get("in_features")
+    matrix = weights.take("linear.weight", *stated).T  # (D, E)
+    has_bias = config.get("bias", True)
+    bias = weights.take("linear.bias", matrix.shape[1]) if has_bias else np.zeros(1, np.float32)
     adds_input = bool(config.get("use_residual"))
     residual = None
     if adds_input and matrix.shape[0] != matrix.shape[1]:
-        residual = weights["residual.weight"].T  # (D, E)
+        residual = weights.take("residual.weight", *matrix.T.shape).T  # (D, E)
 
     def step(vectors: Floats) -> Floats:
         """Apply the layer to vectors (..., D); returns (..., E)."""
@@ -239,7 +241,8 @@ def _dense(checkpoint: Checkpoint, module: Module, config: dict[str, Any]) -> St
 
 def _layer_norm(checkpoint: Checkpoint, module: Module, config: dict[str, Any]) -> Step:
     weights = _Weights(checkpoint, module)
-    scale, shift = weights["norm.weight"], weights["norm.bias"]  # (D,)
+    scale = weights.take("norm.weight", None)  # (D,)
+    shift = weights.take("norm.bias", len(scale))  # (D,)
 
     def step(vectors: Floats) -> Floats:
         _require_size(vectors, len(scale), "LayerNorm")
@@ -263,7 +266,10 @@ MAKERS: dict[str, Callable[[Checkpoint, Module, dict[str, Any]], Step]] = {
 
 
 class _Weights:
-    """The weights of a module. Raises ModelUnsuitable for a file or a weight that is missing."""
+    """The weights of a module.
+
+    Raises ModelUnsuitable for a file or a weight that is missing, damaged or not finite.
+    """
 
     def __init__(self, checkpoint: Checkpoint, module: Module) -> None:
         path = module.folder / "model.safetensors"
@@ -272,15 +278,22 @@ class _Weights:
             if pickle.is_file():
                 raise pickle_refused(checkpoint.model_id, f"{pickle.parent.name}/{pickle.name}")
             raise ModelUnsuitable(f"{checkpoint.model_id} is incomplete: {path} is missing")
-        self._path = path
-        try:
-            self._tensors = Tensors([path])
-        except (ValueError, struct.error) as error:
-            raise ModelUnsuitable(f"{path} is damaged: {error}") from None
+        require_finite_file(checkpoint.model_id, path)
+        self._path, self._tensors = path, Tensors([path])
 
-    def __getitem__(self, name: str) -> Floats:
+    def take(self, name: str, *shape: int | None) -> Floats:
+        """A weight, which must have this shape. None: any size of that axis."""
         if name not in self._tensors:
             raise ModelUnsuitable(f"{self._path} is damaged: it has no {name}")
+        sizes = self._tensors.shapes()[name]
+        fits = len(sizes) == len(shape) and all(
+            size in (None, own) for size, own in zip(shape, sizes, strict=True)
+        )
+        if not fits:
+            raise ModelUnsuitable(
+                f"{self._path} is damaged: {name} has the shape {sizes}, which does not fit the "
+                "settings or the other weights of its module"
+            )
         return self._tensors[name]
 
 

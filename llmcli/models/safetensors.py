@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 
 from llmcli.arrays import Floats
 from llmcli.errors import ModelUnsuitable
+from llmcli.system.resource_errors import scarce_resource
 
 DTYPES = {"F32": np.float32, "F16": np.float16, "F64": np.float64, "BF16": np.uint16}
 EXPONENTS = {
@@ -94,8 +95,11 @@ def _header(path: Path) -> tuple[int, dict[str, Any]]:
         with safe_open(path, framework="numpy"), path.open("rb") as file:
             (size,) = struct.unpack("<Q", file.read(8))
             header = json.loads(file.read(size))
-    except (SafetensorError, OSError) as error:
+    except SafetensorError as error:
         raise ModelUnsuitable(f"{path} is damaged: {error}") from None
+    except OSError as error:
+        reason = ModelUnsuitable(f"cannot read {path}: {error.strerror or error}")
+        raise scarce_resource(error) or reason from None
     header.pop("__metadata__", None)
     return 8 + size, header
 

@@ -13,6 +13,7 @@ from llmcli.errors import ModelUnsuitable, UsageError
 from llmcli.spec.training import Training
 from llmcli.system.processes import world_size
 from llmcli.training.base import Objective
+from llmcli.training.checkpoint_damage import damage_explained, require_whole_weights
 from llmcli.training.example_order import LengthGroupedSampler
 from llmcli.training.joint.objective import JointModel
 from llmcli.training.preparation import Prepared
@@ -113,6 +114,20 @@ class ObjectiveTrainer(Trainer):
     def load_weights(self, checkpoint: Path) -> None:
         """Take the weights of a checkpoint of this run."""
         self._load_from_checkpoint(str(checkpoint))
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        with damage_explained(resume_from_checkpoint):
+            network = self.accelerator.unwrap_model(model or self.model)
+            require_whole_weights(network, Path(resume_from_checkpoint))
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        with damage_explained(checkpoint):
+            super()._load_optimizer_and_scheduler(checkpoint)
+
+    def _load_rng_state(self, checkpoint: str | None) -> None:
+        with damage_explained(checkpoint):
+            super()._load_rng_state(checkpoint)
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         """Weights that several heads share are written once."""

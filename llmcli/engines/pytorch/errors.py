@@ -22,6 +22,11 @@ from llmcli.system.resource_errors import scarce_resource
 _LOADING = threading.RLock()
 """While it loads, transformers changes torch's default dtype for the process, and we the warnings:
 one thread at a time."""
+FAULTS = (
+    *(OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError),
+    *(ArithmeticError, AssertionError),
+)
+"""What the code of an architecture raises for settings and weights that do not fit together."""
 
 
 @contextlib.contextmanager
@@ -40,7 +45,7 @@ def errors_explained(checkpoint: Checkpoint) -> Iterator[None]:
         raise ModelUnsuitable(_missing_package(name, str(error))) from None
     except (MemoryError, torch.OutOfMemoryError):
         raise OutOfMemory(f"{name} does not fit into memory: try `dtype`=bfloat16") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+    except FAULTS as error:
         scarce = scarce_resource(error)
         if scarce is not None:
             raise scarce from None

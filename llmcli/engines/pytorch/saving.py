@@ -2,23 +2,30 @@
 
 import warnings
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
 
-from llmcli.engines.pytorch.completeness import require_all_weights, require_finite_network
+from llmcli.engines.pytorch.completeness import (
+    UNUSED,
+    named,
+    require_all_weights,
+    require_finite_network,
+)
 from llmcli.engines.pytorch.errors import errors_explained
 from llmcli.engines.pytorch.from_pretrained import read_pickled_network, read_tokenizer
 from llmcli.errors import ModelUnsuitable
 from llmcli.models import hub
 from llmcli.models.architectures import architectures
-from llmcli.models.checkpoint import ADAPTERS, read_config
-from llmcli.models.modules import copy_modules, read_modules
+from llmcli.models.checkpoint import ADAPTERS, Checkpoint, read_config
+from llmcli.models.modules import Module, copy_modules, read_modules
+from llmcli.models.sound_weights import not_finite
 from llmcli.spec import Dtype, ModelSpec
 from llmcli.system.file_modes import apply_umask
-from llmcli.system.resource_errors import write_error
+from llmcli.system.resource_errors import scarce_resource, write_error
+
+PICKLED = "pytorch_model.bin"
 
 
 def convert_pickle(model: ModelSpec, output: Path) -> None:
@@ -28,42 +35,86 @@ def convert_pickle(model: ModelSpec, output: Path) -> None:
     there is nothing to convert or it is damaged; InputError if `output` cannot be written.
     """
     checkpoint = hub.resolve_local(model) or hub.pull_pickle(model)
-    pickles = [checkpoint.folder, *(module.folder for module in read_modules(checkpoint.root))]
+    modules = read_modules(checkpoint.root)
+    pickles = [checkpoint.folder, *(module.folder for module in modules)]
     if not any(any(folder.glob("pytorch_model*.bin")) for folder in pickles):
         raise ModelUnsuitable(f"{model.model_id} has no pytorch_model.bin: nothing to convert")
-    architecture = (architectures(read_config(checkpoint)) or ["AutoModel"])[0]
     with errors_explained(checkpoint):
-        import transformers
-
-        network_class = getattr(transformers, architecture, None)
-        if network_class is None:
-            raise ModelUnsuitable(f"transformers has no architecture {architecture!r}")
-        network, info = read_pickled_network(network_class, checkpoint, model)
+        network, info = read_pickled_network(_class_of(checkpoint), checkpoint, model)
         require_all_weights(checkpoint, info)
+        if any(key.startswith(UNUSED) for key in info["missing_keys"]):
+            network.pooler = None  # which the file does not have
         require_finite_network(network, model.model_id)
         tokenizer = read_tokenizer(checkpoint, model)
+    read = {module.folder: _read_pickled_module(module) for module in modules[1:]}
     aside = output.with_name(output.name + ".part")
     try:
         save(network, tokenizer, aside, "auto")
         for pickled in copy_modules(checkpoint, aside):
-            _convert_module(pickled, aside / pickled.relative_to(checkpoint.root))
+            if pickled.name == PICKLED:
+                target = aside / pickled.relative_to(checkpoint.root)
+                _write_module(read[pickled.parent], target.with_name("model.safetensors"))
         apply_umask(aside)
         aside.replace(output)
     except (OSError, SafetensorError) as error:
         raise write_error(error, f"cannot write {output}: {error}") from None
 
 
-def _convert_module(pickled: Path, target: Path) -> None:
-    """Rewrite the weights of a module of sentence-transformers; no code in the pickle is run."""
+def _class_of(checkpoint: Checkpoint) -> Any:
+    """The class of transformers that the configuration names, else AutoModel."""
+    import transformers
+
+    name = (architectures(read_config(checkpoint)) or ["AutoModel"])[0]
+    network_class = getattr(transformers, name, None)
+    known = (transformers.PreTrainedModel, transformers.AutoModel)
+    if not isinstance(network_class, type) or not issubclass(network_class, known):
+        raise ModelUnsuitable(f"transformers has no architecture {name!r}")
+    return network_class
+
+
+NEEDED = {"Dense": ("linear.weight",), "LayerNorm": ("norm.weight", "norm.bias")}
+"""The weights of modules of sentence-transformers."""
+
+
+def _read_pickled_module(module: Module) -> dict[str, torch.Tensor]:
+    """The weights of a module of sentence-transformers; no code in the pickle is run.
+
+    Empty if it is not pickled. Raises ModelUnsuitable if weights are missing or not finite.
+    """
+    pickled = module.folder / PICKLED
+    if not pickled.is_file():
+        return {}
+    state = load_pickle(pickled)
+    if not isinstance(state, dict) or not all(map(torch.is_tensor, state.values())):
+        raise ModelUnsuitable(f"{pickled} cannot be converted: it holds other things than weights")
+    missing = [name for name in NEEDED.get(module.kind, ()) if name not in state]
+    if missing or not state:
+        raise ModelUnsuitable(f"{pickled} cannot be converted: it lacks {named(missing) or 'all'}")
+    for name, value in state.items():
+        if value.is_floating_point() and not value.isfinite().all():
+            raise not_finite(str(module.folder), str(name))
+    return {str(name): value.contiguous() for name, value in state.items()}
+
+
+def load_pickle(path: Path) -> Any:
+    """What a pickle of torch holds, read without running code from it.
+
+    Raises ModelUnsuitable for a damaged file, and for one that would run code.
+    """
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged pickle raises anything
+        if scarce_resource(error) is not None:
+            raise
+        reason = "it is damaged, or would run code when it is read"
+        raise ModelUnsuitable(f"{path} is refused: {reason}") from error
+
+
+def _write_module(weights: dict[str, torch.Tensor], target: Path) -> None:
     from safetensors.torch import save_file
 
-    try:
-        state = torch.load(pickled, map_location="cpu", weights_only=True)
-        weights = {name: value.contiguous() for name, value in state.items()}
-    except (OSError, RuntimeError, EOFError, AttributeError, UnpicklingError) as error:
-        raise ModelUnsuitable(f"{pickled} cannot be converted: {error}") from None
     target.parent.mkdir(parents=True, exist_ok=True)
-    save_file(weights, target.with_name("model.safetensors"), metadata={"format": "pt"})
+    save_file(weights, target, metadata={"format": "pt"})
 
 
 def round_weights(network: Any, dtype: Dtype) -> None:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from llmcli.engines.ct2.conversion_process import convert
-from llmcli.errors import ModelUnsuitable
+from llmcli.engines.ct2.support import UnsupportedByCt2
 from llmcli.models.checkpoint import Checkpoint
 from tests.engines.ct2.random_models import TEXTS, VOCABULARY, convert_again, convert_random, resave
 from tests.engines.ct2.test_causal import GPT2, LLAMA
@@ -114,5 +114,5 @@ def test_a_weight_that_the_conversion_does_not_know_is_refused(tmp_path):
     convert_random(("llama", LLAMA), AutoModelForCausalLM, tmp_path, "causal")
     extra = ("model.layers.1.self_attn.q_norm.weight", torch.ones(6))
     resave(tmp_path / "model", lambda tensors: [*tensors.items(), extra])
-    with pytest.raises(ModelUnsuitable, match="self_attn.q_norm.weight"):
+    with pytest.raises(UnsupportedByCt2, match="self_attn.q_norm.weight"):
         convert_again(tmp_path / "model")
