@@ -1,6 +1,7 @@
 """Checkpoint folders: their files, and what is wrong with them, without torch."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -166,7 +167,7 @@ def weight_files(checkpoint: Checkpoint) -> list[Path]:
 
 def pickle_refused(model_id: str, name: str) -> ModelUnsuitable:
     """The error for a file of pickled weights, which could run code when they are read."""
-    is_convertible = name.startswith("pytorch_model") and name.endswith(".bin")
+    is_convertible = bool(re.fullmatch(r"(?:.*/)?pytorch_model[^/]*\.bin", name))
     command = f"convert it with: llmcli models convert {model_id} FOLDER"
     return ModelUnsuitable(
         f"{model_id} has its weights in {name}, a pickle, which can run any code when it is read; "

@@ -2,15 +2,17 @@
 
 import json
 import math
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from llmcli.engines.pytorch.from_scratch import new_model
-from llmcli.errors import UsageError
+from llmcli.errors import ModelUnsuitable, UsageError
+from llmcli.system.hashes import write_sums
 from llmcli.tasks.finetune import finetune
 from llmcli.training.resume import best_step, checkpoint_root, last_whole, lower_is_better
 from tests.training.conftest import FinishedRun
@@ -102,3 +104,34 @@ def test_a_tie_of_the_best_checkpoint_is_broken_by_the_loss():
     assert best_step(history, "accuracy") == 3
     assert best_step(history, "loss") == 1
     assert best_step([{"step": 1, "eval_f1": math.nan}, {"step": 2, "eval_f1": 0.0}], "f1") == 2
+
+
+@pytest.mark.parametrize("name", ["optimizer.pt", "scheduler.pt", "rng_state.pth"])
+def test_a_pickle_that_would_run_code_is_refused_on_resume(options, copied, tmp_path, name):
+    class Payload:
+        def __reduce__(self):
+            return os.system, (f"touch {tmp_path / 'code-ran'}",)
+
+    checkpoint = last_whole(checkpoint_root(options()))
+    torch.save(Payload(), checkpoint / name)
+    write_sums(checkpoint)  # as who put it there would do
+    with pytest.raises(ModelUnsuitable, match=r"cannot be continued: .* would run code"):
+        finetune(options(resume=True))
+    assert not (tmp_path / "code-ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda weights: dict(list(weights.items())[:3]), "lacks "),
+        (lambda weights: {name: value * math.nan for name, value in weights.items()}, "not finite"),
+        (lambda weights: {name: value[:1] for name, value in weights.items()}, "cannot be cont"),
+    ],
+)
+def test_a_checkpoint_with_unsound_weights_is_refused_on_resume(options, copied, change, message):
+    checkpoint = last_whole(checkpoint_root(options()))
+    kept = {name: value.contiguous() for name, value in change(weights(checkpoint)).items()}
+    save_file(kept, checkpoint / "model.safetensors", metadata={"format": "pt"})
+    write_sums(checkpoint)
+    with pytest.raises(ModelUnsuitable, match=message):
+        finetune(options(resume=True))

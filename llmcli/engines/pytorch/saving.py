@@ -102,7 +102,9 @@ def load_pickle(path: Path) -> Any:
     Raises ModelUnsuitable for a damaged file, and for one that would run code.
     """
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch names the protocol of the pickle
+            return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged pickle raises anything
         if scarce_resource(error) is not None:
             raise
