@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from llmcli import errors
+from llmcli.engines.ct2.shapes import require_shapes
 from llmcli.engines.ct2.support import GROUPS, UnsupportedByCt2, with_defaults
 from llmcli.models.checkpoint import Checkpoint, read_config, read_json
 
@@ -27,7 +28,6 @@ def convert(checkpoint: Checkpoint, target: Path, dtype: str) -> None:
     # ctranslate2.specs would import torch to accept its tensors, which do not occur here.
     sys.modules.setdefault("torch", None)  # type: ignore[arg-type]
     from llmcli.engines.ct2 import causal, encoders, seq2seq
-    from llmcli.engines.ct2.shapes import require_shapes
     from llmcli.engines.ct2.weights import Weights
 
     builders: dict[str, Callable[[Weights, dict[str, Any]], Any]] = {
