@@ -1,10 +1,24 @@
 """The program `llmcli`, which `python -m llmcli` is as well."""
 
+import sys
+
 from llmcli.system import signals
+from llmcli.system.resource_errors import scarce_resource
 
-signals.leave_at_once()  # at Ctrl-C during the imports below
 
-from llmcli.cli.main import run_program  # noqa: E402
+def run_program() -> None:
+    """Run llmcli: what happens before the command line can tell of it is one line, too."""
+    signals.leave_at_once()  # during the imports
+    try:
+        from llmcli.cli import main
+    except (OSError, ImportError, MemoryError) as error:
+        scarce = scarce_resource(error)
+        if scarce is None:
+            raise
+        sys.stderr.write(f"Error: {scarce}\n")
+        sys.exit(scarce.exit_code)
+    main.run_program()
+
 
 if __name__ == "__main__":
     run_program()

@@ -134,8 +134,8 @@ def main(ctx: click.Context) -> None:
 
 def run_program() -> None:
     """Run llmcli as a program: in UTF-8 everywhere, without the warnings of libraries."""
-    process.set_up()
     try:
+        process.set_up()
         main(prog_name="llmcli")
     except SystemExit as done:
         process.leave(done.code)

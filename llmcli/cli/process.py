@@ -10,7 +10,7 @@ from typing import NoReturn, TypeVar
 
 from llmcli.cli.failures import failure_of
 from llmcli.errors import LlmcliError
-from llmcli.system import signals, streams
+from llmcli.system import limits, signals, streams
 
 NEW_OBJECTS, YOUNG, OLD = 20_000, 50, 50  # Python's own: 700 (2,000 since 3.13), 10, 10
 
@@ -27,6 +27,7 @@ def set_up() -> None:
     """
     streams.prepare()
     signals.take_over()
+    limits.guard_imports()
     sys.unraisablehook = signals.show_no_interrupts
     if not sys.warnoptions:  # those of libraries
         warnings.simplefilter("ignore")

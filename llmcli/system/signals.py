@@ -21,6 +21,7 @@ from typing import Any, NoReturn
 
 GRACE = 0.6  # seconds
 TOGETHER = 0.3  # seconds within which two signals are one: some programs send each twice
+ENOUGH = 16  # open files
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 NUMBERS = [getattr(signal, name) for name in NAMES if hasattr(signal, name)]
 
@@ -55,10 +56,22 @@ def take_over() -> None:
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_leave_to_parent)
     with suppress(OSError, ValueError, RuntimeError):  # no descriptor or thread is left
+        if open_files() < ENOUGH:
+            return  # the work needs them
         reader, writer = os.pipe()
         os.set_blocking(writer, False)
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
         threading.Thread(target=_watch, args=(reader,), name="signals", daemon=True).start()
+
+
+def open_files() -> int:
+    """How many files this process may open."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return ENOUGH
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return ENOUGH if limit == resource.RLIM_INFINITY else limit
 
 
 @contextmanager
