@@ -4,7 +4,7 @@ from llmcli.decoding.validation import DEFAULT_NEW_TOKENS
 from llmcli.engines.base import Loaded
 from llmcli.errors import InputError, ModelUnsuitable
 from llmcli.spec import Chat, Decoding
-from llmcli.tokenization.chat_template import RefusedByTemplate, choose_template
+from llmcli.tokenization.chat_template import choose_template
 from llmcli.tokenization.typed_text import encode_text, encode_typed
 
 # How a model that writes is asked a question about a text.
@@ -37,10 +37,7 @@ def _encode_chat(loaded: Loaded, text: str, chat: Chat) -> list[int]:
     template = choose_template(loaded.tokenizer, chat.chat_template, loaded.checkpoint.model_id)
     messages = [] if chat.system is None else [{"role": "system", "content": chat.system}]
     messages.append({"role": "user", "content": text})
-    try:
-        written = template.text(messages, prompts=True)
-    except RefusedByTemplate as error:
-        raise ModelUnsuitable(str(error)) from None
+    written = template.text(messages, prompts=True)
     encoded = encode_typed(loaded.tokenizer, written, has_controls=True, add_special_tokens=False)
     ids: list[int] = encoded["input_ids"]
     if not ids:

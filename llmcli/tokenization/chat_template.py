@@ -1,10 +1,7 @@
 """From a conversation to the text that a chat model reads, by the model's Jinja template."""
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +18,12 @@ class RefusedByTemplate(InputError):
     """A chat template refuses a conversation, or fails; the message has its words and the cure."""
 
 
+class RefusedByModel(RefusedByTemplate, ModelUnsuitable):
+    """The chat template is the model's own: the row fails, or without rows the model is unfit."""
+
+    exit_code = ModelUnsuitable.exit_code
+
+
 @dataclass(frozen=True, slots=True)
 class ChatTemplate:
     """A Jinja template with the tokenizer whose special tokens it writes."""
@@ -28,6 +31,8 @@ class ChatTemplate:
     tokenizer: Any
     source: str
     model_id: str
+    file: str | None = None
+    """Where the user's own template was read; None for one of the model."""
 
     def text(self, messages: Sequence[Message], *, prompts: bool) -> str:
         """The text of a conversation, to be tokenized by `encode_typed` with `has_controls`.
@@ -35,20 +40,52 @@ class ChatTemplate:
         What the template writes are control tokens; special tokens typed in a message are text.
         prompts: end with the beginning of the assistant's turn. Raises RefusedByTemplate.
         """
-        from jinja2 import TemplateError
-
         typed = escaped(self.tokenizer, messages)
         try:
-            return render(self.source, typed, prompts, self.tokenizer.special_tokens_map)
-        except (TemplateError, *FAULTS) as error:
-            words = in_one_line(error) or type(error).__name__
-            raise RefusedByTemplate(
-                f"the chat template of {self.model_id} refuses this: {words}; {_cure(messages)}"
-            ) from None
+            text = _rendered(self.source, typed, prompts, self.tokenizer.special_tokens_map)
+        except MemoryError:
+            raise
+        except Exception as error:  # a stranger's program may raise anything
+            words = _words(error)
+        else:
+            words = "" if text.strip() else "it writes nothing"
+        if words:  # raised here, without what the template held
+            raise self._refusal(words, _cure(messages))
+        return text
+
+    def _refusal(self, words: str, cure: str) -> RefusedByTemplate:
+        if self.file is not None:
+            return RefusedByTemplate(f"the chat template {self.file} refuses this: {words}; {cure}")
+        return RefusedByModel(f"the chat template of {self.model_id} refuses this: {words}; {cure}")
 
 
-# What a template can raise besides errors of Jinja: it calls methods of strings and lists.
-FAULTS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+def _rendered(
+    source: str, messages: Sequence[Message], prompts: bool, tokens: Mapping[str, Any]
+) -> str:
+    """The text of a template. tokens: the special tokens, by names such as bos_token."""
+    from llmcli.tokenization.template_sandbox import render
+
+    given = [
+        {key: value for key, value in message.items() if value is not None} for message in messages
+    ]
+    text = render(
+        source,
+        dict(messages=given, tools=None, documents=None, add_generation_prompt=prompts, **tokens),
+    )
+    text.encode()  # raises for half of a character, which no tokenizer reads
+    return text
+
+
+def _words(error: Exception) -> str:
+    """What an error says; where its words mean little alone, with its kind."""
+    from jinja2 import TemplateError
+
+    from llmcli.tokenization.template_budget import TemplateLimit
+
+    words, kind = in_one_line(error), type(error).__name__
+    if words and isinstance(error, (TemplateError, TemplateLimit)):
+        return words
+    return f"{kind}: {words}" if words else kind
 
 
 def _cure(messages: Sequence[Message]) -> str:
@@ -73,7 +110,7 @@ def choose_template(tokenizer: Any, wanted: str | None, model_id: str) -> ChatTe
     """
     known = named_templates(tokenizer)
     if wanted is not None and wanted not in known:
-        return ChatTemplate(tokenizer, _read(wanted, known, model_id), model_id)
+        return ChatTemplate(tokenizer, _read(wanted, known, model_id), model_id, wanted)
     if not known:
         raise ModelUnsuitable(
             f"{model_id} is a base model, without a chat template: leave out `chat` and `system`, "
@@ -107,125 +144,3 @@ def _read(wanted: str, known: Mapping[str, str], model_id: str) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read {wanted}: {error}") from None
-
-
-def render(
-    template: str,
-    messages: Sequence[Message],
-    add_generation_prompt: bool,
-    tokens: Mapping[str, Any],
-) -> str:
-    """Render a chat template. Raises jinja2's TemplateError if the template refuses.
-
-    add_generation_prompt: end with the beginning of the assistant's turn. tokens: the special
-    tokens, by names such as bos_token.
-    """
-    given = [
-        {key: value for key, value in message.items() if value is not None} for message in messages
-    ]
-    text: str = _compiled(template).render(
-        messages=given,
-        tools=None,
-        documents=None,
-        add_generation_prompt=add_generation_prompt,
-        **tokens,
-    )
-    return text
-
-
-@lru_cache(maxsize=8)
-def _compiled(template: str) -> Any:
-    return _environment().from_string(template)
-
-
-def _environment() -> Any:
-    """The sandbox for a template, which is untrusted: it may do what transformers allows."""
-    from jinja2.ext import loopcontrols
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=[_generation_tag(), loopcontrols]
-    )
-    environment.filters["tojson"] = _to_json  # that of jinja2 escapes for HTML
-    environment.globals |= {
-        "raise_exception": _raise,
-        "strftime_now": lambda form: datetime.now().strftime(form),
-        "dict": _Dict(),
-        "namespace": _public_namespace(),
-    }
-    return environment
-
-
-def _generation_tag() -> Any:
-    """The extension for `{% generation %}`, which marks the model's words and keeps them as is."""
-    from jinja2 import nodes
-    from jinja2.ext import Extension
-
-    class Generation(Extension):
-        tags = {"generation"}
-
-        def parse(self, parser: Any) -> nodes.Node:
-            line = next(parser.stream).lineno
-            body = parser.parse_statements(("name:endgeneration",), drop_needle=True)
-            return nodes.CallBlock(self.call_method("_same"), [], [], body).set_lineno(line)
-
-        def _same(self, caller: Callable[[], str]) -> str:
-            return caller()
-
-    return Generation
-
-
-def _public_namespace() -> Any:
-    """jinja2's `namespace` without names that begin with an underscore."""
-    from jinja2.utils import Namespace
-
-    class PublicNamespace(Namespace):
-        def __init__(*args: Any, **named: Any) -> None:  # `self` may be one of the names
-            for name in dict(*args[1:], **named):
-                _check_public(name)
-            Namespace.__init__(*args, **named)
-
-        def __setitem__(self, name: str, value: Any) -> None:
-            _check_public(name)
-            super().__setitem__(name, value)
-
-    return PublicNamespace
-
-
-class _Dict:
-    """`dict` without the other attributes of Python's class."""
-
-    def __call__(self, *args: Any, **named: Any) -> dict[Any, Any]:
-        return dict(*args, **named)
-
-    def fromkeys(self, *args: Any) -> dict[Any, Any]:
-        return dict.fromkeys(*args)
-
-
-def _to_json(
-    value: Any,
-    ensure_ascii: bool = False,
-    indent: int | None = None,
-    separators: tuple[str, str] | None = None,
-    sort_keys: bool = False,
-) -> str:
-    return json.dumps(
-        value,
-        ensure_ascii=ensure_ascii,
-        indent=indent,
-        separators=separators,
-        sort_keys=sort_keys,
-    )
-
-
-def _raise(message: str) -> None:
-    from jinja2 import TemplateError
-
-    raise TemplateError(message)
-
-
-def _check_public(name: Any) -> None:
-    from jinja2.exceptions import SecurityError
-
-    if isinstance(name, str) and name.startswith("_"):
-        raise SecurityError(f"a namespace cannot hold {name!r}")
