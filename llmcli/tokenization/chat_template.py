@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from llmcli.errors import InputError, ModelUnsuitable, UsageError, in_one_line, listed
+from llmcli.system.metadata import Metadata
 from llmcli.tokenization.typed_text import escaped
 
 DEFAULT = "default"
@@ -126,11 +127,43 @@ def choose_template(tokenizer: Any, wanted: str | None, model_id: str) -> ChatTe
 
 
 def named_templates(tokenizer: Any) -> dict[str, str]:
-    """The chat templates of a tokenizer by name; a single one without a name is the default."""
+    """The chat templates of a tokenizer by name; a single one without a name is the default.
+
+    Raises ModelUnsuitable for what is no template.
+    """
     templates = tokenizer.chat_template
-    if isinstance(templates, dict):
-        return dict(templates)
-    return {DEFAULT: templates} if templates else {}
+    if isinstance(templates, str):
+        return {DEFAULT: templates} if templates else {}
+    if templates is None:
+        return {}
+    pairs = templates.items() if isinstance(templates, dict) else [("", templates)]
+    for name, template in pairs:
+        if not isinstance(name, str) or not isinstance(template, str):
+            raise ModelUnsuitable(
+                f"tokenizer_config.json: chat_template holds {_kind(template)}, a text was "
+                "expected, or a list of names and texts; download the model again"
+            )
+    return dict(templates)
+
+
+def by_name(templates: Sequence[Any], path: Path) -> dict[str, str]:
+    """The templates of a list, each with its name, as tokenizer_config.json has them.
+
+    Raises ModelUnsuitable.
+    """
+    for entry in templates:
+        values = [entry.get(key) for key in ("name", "template")] if isinstance(entry, dict) else []
+        if not values or not all(isinstance(value, str) for value in values):
+            raise ModelUnsuitable(
+                f"{path}: chat_template is a list that holds {_kind(entry)}, a name and a "
+                "template were expected, both texts; download the model again"
+            )
+    return {entry["name"]: entry["template"] for entry in templates}
+
+
+def _kind(value: Any) -> str:
+    kinds = {dict: "an object", list: "a list", str: "a text", bool: "true or false"}
+    return "null" if value is None else kinds.get(type(value), "a number")
 
 
 def _read(wanted: str, known: Mapping[str, str], model_id: str) -> str:
@@ -140,7 +173,4 @@ def _read(wanted: str, known: Mapping[str, str], model_id: str) -> str:
         raise UsageError(
             f"`chat_template` {wanted!r} is neither a file nor a template of the model{own}"
         )
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read {wanted}: {error}") from None
+    return Metadata(path).text()

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from llmcli.errors import ModelUnsuitable
 from llmcli.models.checkpoint import Checkpoint, read_json, with_vocabulary
+from llmcli.system.metadata import Metadata
 from llmcli.tokenization.base import ROLES, Settings, UnsupportedTokenizer
-from llmcli.tokenization.chat_template import DEFAULT
+from llmcli.tokenization.chat_template import DEFAULT, by_name
 from llmcli.tokenization.components import (
     add_missing,
     load_backend,
@@ -152,10 +154,10 @@ def _add_chat_template(folder: Path, settings: Settings) -> None:
         files[DEFAULT] = folder / "chat_template.jinja"
     templates = settings.get("chat_template")
     if files:
-        read = {name: files[name].read_text(encoding="utf-8") for name in sorted(files)}
+        read = {name: Metadata(files[name], ModelUnsuitable).text() for name in sorted(files)}
         settings["chat_template"] = read[DEFAULT] if [*read] == [DEFAULT] else read
     elif isinstance(templates, list):
-        settings["chat_template"] = {entry["name"]: entry["template"] for entry in templates}
+        settings["chat_template"] = by_name(templates, folder / "tokenizer_config.json")
 
 
 def _read(checkpoint: Checkpoint, name: str) -> Settings:

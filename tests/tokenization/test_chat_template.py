@@ -1,13 +1,15 @@
 """A conversation becomes the ids that transformers makes of it."""
 
 import json
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from jinja2 import TemplateError
 
 from llmcli.errors import InputError, ModelUnsuitable, UsageError
-from llmcli.tokenization.chat_template import RefusedByTemplate, choose_template
+from llmcli.tokenization.chat_template import RefusedByTemplate, by_name, choose_template
 from llmcli.tokenization.load import load_tokenizer
 from llmcli.tokenization.typed_text import CUT, encode_typed
 from tests.tokenization.comparison import checkpoint, reference
@@ -158,7 +160,7 @@ def test_a_file_is_a_template_too(tiny_gpt2: Path, tmp_path: Path) -> None:
     tokenizer = load_tokenizer(checkpoint(tiny_gpt2))
     assert choose_template(tokenizer, str(path), "a model").source == "mine"
     path.write_bytes(b"\xff\xfe")
-    with pytest.raises(InputError, match="cannot read"):
+    with pytest.raises(InputError, match="is not UTF-8: see byte 1"):
         choose_template(tokenizer, str(path), "a model")
 
 
@@ -171,3 +173,72 @@ def test_several_templates_and_no_default_are_refused_but_one_is_taken() -> None
         choose_template(Tokenizer(), None, "a model")
     Tokenizer.chat_template = {"rag": "r"}
     assert choose_template(Tokenizer(), None, "a model").source == "r"
+
+
+@pytest.mark.parametrize(
+    ("stored", "words"),
+    [
+        (5, "chat_template holds a number, a text was expected"),
+        (True, "chat_template holds true or false"),
+        ({"default": None}, "chat_template holds null"),
+        ({"default": ["a"]}, "chat_template holds a list"),
+        (["a"], "is a list that holds a text, a name and a template were expected"),
+        ([None], "is a list that holds null"),
+        ([{"name": "a"}], "is a list that holds an object"),
+        ([{"name": [], "template": "a"}], "is a list that holds an object"),
+        ([{"name": "a", "template": 5}], "is a list that holds an object"),
+    ],
+)
+@pytest.mark.parametrize("engine", ["auto", "torch"])
+def test_what_is_no_template_is_one_line(run, tiny_chat, tmp_path, stored, words, engine):
+    folder = with_template(tiny_chat, tmp_path, stored)
+    result = run("generate", "hi", "-m", folder, "--chat", "-n", 1, "--engine", engine, "-q")
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (5, "", 1)
+    if isinstance(stored, list):  # read by transformers for this tokenizer, which has other words
+        with pytest.raises(ModelUnsuitable, match=f"tokenizer_config.json: .*{words}"):
+            by_name(stored, folder / "tokenizer_config.json")
+    else:
+        assert words in result.stderr
+
+
+def with_template(model: Path, folder: Path, stored: Any) -> Path:
+    """A copy of a model whose tokenizer_config.json holds a chat template."""
+    shutil.copytree(model, folder, dirs_exist_ok=True)
+    (folder / "chat_template.jinja").unlink()
+    path = folder / "tokenizer_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "chat_template": stored}))
+    return folder
+
+
+@pytest.mark.parametrize("engine", ["ct2", "torch"])
+def test_a_fault_of_a_template_fails_its_row_alone(run, tiny_chat, tmp_path, engine):
+    template = (
+        "{% if 'bad' in messages[0].content %}{{ 1 / 0 }}{% endif %}{{ messages[0].content }}"
+    )
+    folder = with_template(tiny_chat, tmp_path / "model", template)
+    rows = tmp_path / "rows.txt"
+    rows.write_text("a cat\nbad\na dog\n")
+    more = ("-m", folder, "--chat", "-n", 1, "--engine", engine, "-q")
+    result = run("generate", "-i", rows, *more, "--json")
+    assert result.exit_code == 1
+    records = json.loads(result.stdout)
+    assert ["error" in record for record in records] == [False, True, False]
+    assert "refuses this: ZeroDivisionError: division by zero" in records[1]["error"]
+    alone = run("generate", "bad", *more)
+    assert (alone.exit_code, alone.stderr.count("\n")) == (5, 1)
+    file = tmp_path / "own.jinja"
+    file.write_text(" \n")
+    own = run("generate", "hi", *more, "--chat-template", file)
+    assert (own.exit_code, own.stderr.count("\n")) == (3, 1)
+    assert f"the chat template {file} refuses this: it writes nothing" in own.stderr
+
+
+def test_a_chat_template_that_fails_is_a_problem_of_each_row_in_training(run, tiny_chat, tmp_path):
+    folder = with_template(tiny_chat, tmp_path / "model", "{{ messages[0].content.x.y }}")
+    rows = tmp_path / "rows.jsonl"
+    turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+    rows.write_text(json.dumps({"messages": turns}) + "\n")
+    words = ["finetune", "--chat", "-m", folder, "--train", rows, "-o", tmp_path / "out", "-q"]
+    result = run(*words)
+    assert result.exit_code in (3, 5) and result.stderr.startswith("Error: ")
+    assert result.stderr.count("\n") == 1 and "has no attribute 'x'" in result.stderr

@@ -168,9 +168,9 @@ ENDLESS = {
     "{{ m(60) }}",
     "a recursive loop": "{% for a in [60] recursive %}{% if a %}{{ loop([a - 1, a - 1]) }}"
     "{% endif %}{% endfor %}",
-    "comparisons": LIST + "{% set other = range(99999) | list %}" + "{{ many == other }}" * 9999,
-    "searches": LIST + "{{ -1 in many }}" * 9999,
-    "slices": LIST + "{% if many[1:] %}{% endif %}" * 7000,
+    "comparisons": LIST + "{% set other = range(99999) | list %}" + "{{ many == other }}" * 500,
+    "searches": LIST + "{{ -1 in many }}" * 500,
+    "slices": LIST + "{% if many[1:] %}{% endif %}" * 500,
     "sorting": LIST + "{% for a in many %}{% set b = many | sort %}{% endfor %}",
     "searches from the end": BIG + "{% for a in range(99999) %}{{ big.rfind('b' + 'a' * 200) }}"
     "{% endfor %}",
@@ -191,7 +191,7 @@ def test_what_does_not_end_is_stopped(template, monkeypatch):
 
 def test_a_long_template_is_stopped_while_it_is_compiled(monkeypatch):
     monkeypatch.setattr(template_sandbox, "COMPILE_SECONDS", 0.05)
-    template = "{{ a }}" * 30_000
+    template = "{{ a }}" * 9000
     began = time.thread_time()
     for _ in range(3):  # tried once
         with pytest.raises(template_sandbox.TemplateLimit, match="takes more than"):
@@ -226,7 +226,7 @@ def test_threads_have_budgets_of_their_own():
 
 
 def test_a_long_conversation_may_take_more():
-    content = "a b " * 500_000
+    content = "a b " * 100_000
     template = "{{ messages[0].content.split(' ') | join(' ') }}{{ messages | tojson }}" * 3
     text = render(template, {"messages": [{"role": "user", "content": content}]})
     assert text == (content + json.dumps([{"role": "user", "content": content}])) * 3
@@ -239,7 +239,6 @@ REFUSED = {
     "{{ 'a' | urlize }}": "No filter named 'urlize'",
     "{{ 1 / 0 }}": "ZeroDivisionError: division by zero",
     "{{ 2.0 ** 5000 }}": "OverflowError: ",
-    "{{ 1e999 }}": "NameError: ",
     "{{ " + "1" * 5000 + " }}": "ValueError: Exceeds the limit",
     "{{ " + "(" * 5000: "RecursionError: ",
     "{{ 1" + " | string" * 5000 + " }}": "RecursionError: ",
