@@ -1,8 +1,8 @@
 """Where chat templates run: what transformers gives them, within limits of time and space.
 
-A template is compiled to Python by jinja2, whose sandbox keeps it from attributes that lead out. To
-this the generator adds calls of the budget: in each body, at each literal, slice and comparison.
-Operators, calls, filters and tests, and what is written, go through the environment.
+A template is compiled to Python by jinja2, whose sandbox keeps it from attributes that lead out.
+Operators, calls, filters and tests, and what is written, go through the environment, which counts;
+template_code.py adds the places where jinja2 would not ask it.
 """
 
 import json
@@ -14,7 +14,6 @@ from types import BuiltinMethodType, FunctionType, MethodType
 from typing import Any
 
 from jinja2 import TemplateError, nodes
-from jinja2.compiler import CodeGenerator, Frame
 from jinja2.exceptions import SecurityError
 from jinja2.ext import Extension, loopcontrols
 from jinja2.filters import FILTERS
@@ -34,6 +33,7 @@ from llmcli.tokenization.template_budget import (
     limited,
     running,
 )
+from llmcli.tokenization.template_code import CountingGenerator
 
 LONGEST = 256_000
 """Characters of a template; those of known models have up to 30,000."""
@@ -85,103 +85,10 @@ def _compiled(source: str) -> _Program:
         return _Program(error=error)
 
 
-class _Generator(CodeGenerator):
-    """Writes the calls of the budget into the code of a template."""
-
-    def __init__(self, *args: Any, **named: Any) -> None:
-        super().__init__(*args, **named)
-        self._loop_bodies: set[int] = set()
-        self._left_sums: set[int] = set()
-        self._constant = 0  # characters that one output writes as they are
-
-    def visit(self, node: nodes.Node, *args: Any, **named: Any) -> Any:
-        current().tick()
-        return super().visit(node, *args, **named)
-
-    def visit_For(self, node: nodes.For, frame: Frame) -> None:
-        self._loop_bodies.add(id(node.body))
-        super().visit_For(node, frame)
-
-    def blockvisit(self, body: Any, frame: Frame) -> None:
-        if id(body) in self._loop_bodies:
-            self.writeline("environment.ticked()")
-        super().blockvisit(body, frame)
-
-    def visit_Output(self, node: nodes.Output, frame: Frame) -> None:
-        self._constant = 0
-        super().visit_Output(node, frame)
-        if self._constant:
-            self.writeline(f"environment.wrote({self._constant})")
-
-    def _output_const_repr(self, group: Any) -> str:
-        self._constant += sum(map(len, group))
-        return super()._output_const_repr(group)
-
-    def _output_child_to_const(self, node: nodes.Expr, frame: Frame, finalize: Any) -> str:
-        if not isinstance(node, (nodes.Const, nodes.TemplateData)):
-            raise nodes.Impossible  # nothing is computed before a budget counts it
-        return super()._output_child_to_const(node, frame, finalize)
-
-    def _within(self, name: str, visit: Callable[[Any, Frame], None], node: Any, at: Frame) -> None:
-        self.write(f"environment.{name}(")
-        visit(node, at)
-        self.write(")")
-
-    def visit_List(self, node: nodes.List, frame: Frame) -> None:
-        if all(isinstance(item, nodes.Const) for item in node.items):
-            super().visit_List(node, frame)
-        else:
-            self._within("made", super().visit_List, node, frame)
-
-    def visit_Dict(self, node: nodes.Dict, frame: Frame) -> None:
-        self._within("made", super().visit_Dict, node, frame)
-
-    def visit_Tuple(self, node: nodes.Tuple, frame: Frame) -> None:
-        if node.ctx == "load":
-            self._within("made", super().visit_Tuple, node, frame)
-        else:
-            super().visit_Tuple(node, frame)
-
-    def visit_Getitem(self, node: nodes.Getitem, frame: Frame) -> None:
-        if isinstance(node.arg, nodes.Const):
-            super().visit_Getitem(node, frame)
-        else:  # a slice, or a key, which may be a long tuple
-            self._within("ticked", super().visit_Getitem, node, frame)
-
-    def visit_Compare(self, node: nodes.Compare, frame: Frame) -> None:
-        operands = [node.expr, *(operand.expr for operand in node.ops)]
-        equality = all(operand.op in ("eq", "ne") for operand in node.ops)
-        if equality and any(isinstance(operand, nodes.Const) for operand in operands):
-            super().visit_Compare(node, frame)  # takes no longer than the constant
-        else:
-            self._within("ticked", super().visit_Compare, node, frame)
-
-    def visit_Add(self, node: nodes.BinExpr, frame: Frame) -> None:
-        chain, left = 0, node.left
-        if isinstance(left, nodes.Add):
-            self._left_sums.add(id(left))
-        while isinstance(left, nodes.Add):
-            chain, left = chain + 1, left.left
-        if id(node) in self._left_sums and chain % 8:  # a sum of several is counted as one
-            super().visit_Add(node, frame)
-        else:
-            self._within("made", super().visit_Add, node, frame)
-
-    def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:
-        joined = "markup_join" if frame.eval_ctx.autoescape else "str_join"
-        if frame.eval_ctx.volatile:
-            joined = "(markup_join if context.eval_ctx.volatile else str_join)"
-        self.write(f"environment.made({joined}(environment.fitting((")
-        for part in node.nodes:
-            self.visit(part, frame)
-            self.write(", ")
-        self.write("))))")
-
-
 class Sandbox(ImmutableSandboxedEnvironment):
     """The environment of a chat template: as transformers has it, and limited."""
 
-    code_generator_class = _Generator
+    code_generator_class = CountingGenerator
     intercepted_binops = frozenset(("*", "**", "%"))
 
     def __init__(self) -> None:
