@@ -14,6 +14,7 @@ from llmcli.decoding.request import Request
 from llmcli.decoding.steps import Hypothesis, StepStream
 from llmcli.engines.base import Engine, Inputs, Loaded, Outputs
 from llmcli.engines.known_ids import Table, largest
+from llmcli.errors import ModelUnsuitable
 from llmcli.models.architectures import Kind
 from llmcli.spec import Decoding, EngineName
 from llmcli.tokenization.typed_text import know_table
@@ -99,7 +100,10 @@ class CheckedEngine:
 
 
 def checked(loaded: Loaded) -> Loaded:
-    """A model whose engine is checked."""
+    """A model whose engine is checked.
+
+    Raises ModelUnsuitable if most tokens of its tokenizer have no vector: it is of another model.
+    """
     if isinstance(loaded.engine, CheckedEngine):
         return loaded
     table = None if loaded.rows is None else _table_of(loaded, loaded.rows)
@@ -107,6 +111,12 @@ def checked(loaded: Loaded) -> Loaded:
 
 
 def _table_of(loaded: Loaded, rows: int) -> Table:
+    known = len(loaded.tokenizer)
+    if 2 * rows < known:
+        raise ModelUnsuitable(
+            f"{loaded.checkpoint.model_id} has vectors for {rows:,} tokens, and its tokenizer has "
+            f"{known:,}: the two are of different models"
+        )
     know_table(loaded.tokenizer, rows)
     config = loaded.config
     decoder = getattr(config, "decoder_vocab_size", None) or rows

@@ -131,6 +131,36 @@ def test_what_is_not_read_may_be_missing(run, changed, tiny_encoder, engine):
     assert vectors[0] == vectors[1]
 
 
+@pytest.mark.parametrize("command", ["generate", "embed"])
+@pytest.mark.parametrize("change", [-1, 1])
+def test_layers_are_as_many_as_the_configuration_states(run, changed, command, change):
+    fixture, words = COMMANDS[command]
+    folder = changed(fixture, dict)
+    config = json.loads((folder / "config.json").read_text())
+    name = "n_layer" if "n_layer" in config else "num_hidden_layers"
+    config[name] += change
+    (folder / "config.json").write_text(json.dumps(config))
+    result = run(*words, "-m", folder)
+    assert result.exit_code == UNSUITABLE and result.stdout == "", result.output
+
+
+@pytest.mark.parametrize(
+    ("ending", "code"),
+    [("classifier.bias", 5), ("query.bias", 5), ("pooler.dense.bias", 5), ("classifier.", 0)],
+)
+def test_training_makes_a_new_head_but_not_a_half_nor_a_body(run, changed, tmp_path, ending, code):
+    def change(weights):
+        return {name: value for name, value in weights.items() if ending not in name}
+
+    labelled = [{"text": f"the {at}", "label": ("sad", "glad")[at % 2]} for at in range(8)]
+    rows = write_rows(tmp_path / "in.jsonl", labelled)
+    words = ["--task", "classification", "--train", rows, "-o", tmp_path / "out", "-q"]
+    folder = changed("tiny_classifier", change)
+    result = run("finetune", *words, "--max-steps", 1, "-m", folder)
+    assert result.exit_code == code, result.output
+    assert code == 0 or ending in result.stderr
+
+
 def test_weights_are_examined_once_until_the_file_changes(changed, monkeypatch, tmp_path):
     path = changed("tiny_gpt2", dict) / "model.safetensors"
     require_finite("name", path)

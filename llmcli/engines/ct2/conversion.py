@@ -18,8 +18,12 @@ from llmcli.engines.ct2.converted_models import (
     conversion_folder,
     engine_version,
     explained,
+    is_whole,
     known_content,
+    modified,
     new_name,
+    remove_folder,
+    size_of,
     unwritable,
 )
 from llmcli.engines.ct2.support import UnsupportedByCt2, group_of, reason_against
@@ -47,7 +51,7 @@ def conversion_of(checkpoint: Checkpoint, kind: Kind, dtype: Dtype) -> Path | No
     if content is None:
         return None
     folder = conversion_folder(content, kind, dtype)
-    return folder if (folder / META).is_file() else None
+    return folder if is_whole(folder) else None
 
 
 def converted(checkpoint: Checkpoint, kind: Kind, dtype: Dtype) -> Path:
@@ -62,9 +66,11 @@ def converted(checkpoint: Checkpoint, kind: Kind, dtype: Dtype) -> Path:
     """
     _require_convertible(checkpoint, kind)
     target = conversion_folder(content_of(checkpoint), kind, dtype)
-    if (target / META).is_file():
+    if is_whole(target):
         return target
     clean()
+    if target.exists():  # damaged, or changed by another program
+        remove_folder(target)
     made = new_name()
     with explained():
         made.mkdir(parents=True)
@@ -144,7 +150,8 @@ def _describe(checkpoint: Checkpoint, kind: Kind, dtype: str, folder: Path) -> N
         "dtype": dtype,
         "version": engine_version(),
         "date": datetime.now(timezone.utc).isoformat("T", "seconds"),
-        "bytes": sum(path.stat().st_size for path in folder.iterdir()),
+        "bytes": size_of(folder),
+        "modified": modified(folder),
     }
     (folder / META).write_text(json.dumps(meta, indent=2) + "\n", encoding="utf-8")
 
@@ -154,5 +161,5 @@ def _move(made: Path, target: Path) -> None:
     try:
         made.rename(target)
     except OSError:
-        if not (target / META).is_file():
+        if not is_whole(target):
             raise

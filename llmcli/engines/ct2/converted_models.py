@@ -32,6 +32,7 @@ META = "meta.json"
 MAKING = ".making-"
 KNOWN = "known"
 DAY = 24 * 3600  # seconds
+SECOND = 10**9  # nanoseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,8 @@ class Conversion:
     date: str
     """In UTC, ISO 8601."""
     bytes: int
+    modified: int = 0
+    """When model.bin was written, in nanoseconds."""
 
 
 def cache_folder() -> Path:
@@ -114,6 +117,32 @@ def conversion_folder(content: str, kind: Kind, dtype: str) -> Path:
     return cache_folder() / f"{content}-{group_of(kind)}-{dtype}-{engine_version()}-{FORMAT}"
 
 
+def is_whole(folder: Path) -> bool:
+    """True if a conversion is there as it was written: its files have the same size and time.
+
+    A time in whole seconds is enough where a copy of the cache kept no more.
+    """
+    try:
+        settings = json.loads((folder / META).read_text(encoding="utf-8"))
+        written, now = settings["modified"], modified(folder)
+        return bool(
+            settings["bytes"] == size_of(folder)
+            and (now == written or (now % SECOND == 0 and now // SECOND == written // SECOND))
+        )
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return False
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of the files of a conversion, beside what describes it."""
+    return sum(path.stat().st_size for path in folder.iterdir() if path.name != META)
+
+
+def modified(folder: Path) -> int:
+    """When the weights of a conversion were written, in nanoseconds."""
+    return (folder / "model.bin").stat().st_mtime_ns
+
+
 def conversions() -> list[Conversion]:
     """All conversions in the cache, the newest first."""
     found: list[Conversion] = []
@@ -138,11 +167,16 @@ def conversions_of(name: str) -> list[Conversion]:
 
 def remove_conversion(conversion: Conversion) -> None:
     """Delete a conversion. Raises InputError, DiskFull."""
+    remove_folder(conversion.folder)
+    _forget_unused()
+
+
+def remove_folder(folder: Path) -> None:
+    """Delete the folder of a conversion. Raises InputError."""
     with explained():
         gone = new_name()
-        conversion.folder.rename(gone)  # atomic, so that there is never half a conversion
+        folder.rename(gone)  # atomic, so that there is never half a conversion
         shutil.rmtree(gone)
-    _forget_unused()
 
 
 def _forget_unused() -> None:

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from llmcli.engines.base import INT8, Loaded, Placement
 from llmcli.engines.checked import checked
 from llmcli.engines.ct2.conversion import Dtype, conversion_of, converted
 from llmcli.engines.ct2.engine import Ct2Engine
-from llmcli.engines.ct2.heads import label_count, read_head
+from llmcli.engines.ct2.heads import Head, label_count, read_head
 from llmcli.engines.ct2.support import UnsupportedByCt2, group_of, reason_against, with_defaults
 from llmcli.errors import ModelUnsuitable
 from llmcli.models.architectures import Kind, context_length
@@ -16,6 +17,7 @@ from llmcli.models.checkpoint import Checkpoint, read_json, weight_files
 from llmcli.spec import ModelSpec
 from llmcli.system.extras import require_extra
 from llmcli.system.memory import make_ready
+from llmcli.system.resource_errors import scarce_resource
 from llmcli.tokenization.base import LightTokenizer, UnsupportedTokenizer
 from llmcli.tokenization.load import load_tokenizer
 
@@ -103,7 +105,16 @@ def _open(
                 note(f"converting {checkpoint.model_id} for the ct2 engine: once, into the cache")
             folder = converted(checkpoint, kind, dtype)
         make_ready((folder / "model.bin").stat().st_size)
-        return Ct2Engine(folder, kind, head), reading.result()
+        return _engine(folder, kind, head), reading.result()
+
+
+def _engine(folder: Path, kind: Kind, head: Head | None) -> Ct2Engine:
+    """The engine of a conversion. Raises ModelUnsuitable if CTranslate2 cannot read it."""
+    try:
+        return Ct2Engine(folder, kind, head)
+    except (RuntimeError, ValueError) as error:
+        reason = ModelUnsuitable(f"the conversion {folder} is damaged: {error}; remove that folder")
+        raise scarce_resource(error) or reason from None
 
 
 def _config(full: dict[str, Any]) -> dict[str, Any]:

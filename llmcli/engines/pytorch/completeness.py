@@ -1,6 +1,8 @@
 """Whether a checkpoint gave a network all of its weights: what a file lacks would be random."""
 
 import math
+import re
+import sys
 from collections.abc import Collection
 from typing import Any
 
@@ -14,6 +16,7 @@ from llmcli.system.cache import is_known, remember, state_of
 
 UNUSED = ("pooler.",)  # weights of an encoder: the inference room pools token states by itself
 SHOWN = 3  # names in a message
+NUMBERED = re.compile(r"(.+?)\.(\d+)\.")  # a list of layers, and the number of one
 
 
 def require_all_weights(checkpoint: Checkpoint, info: dict[str, Any]) -> None:
@@ -30,6 +33,56 @@ def require_all_weights(checkpoint: Checkpoint, info: dict[str, Any]) -> None:
                 f"{checkpoint.model_id} {problem} {named(keys)}: it is damaged, or was made for "
                 "another task"
             )
+
+
+def new_head(checkpoint: Checkpoint, network: Any, info: dict[str, Any]) -> set[str]:
+    """The weights of a network that are new and random, all of which belong to its head.
+
+    Raises ModelUnsuitable if the checkpoint lacks weights of the body, has them in another shape,
+    or holds a part of a layer of the head: it is damaged then.
+    """
+    missing = set(info["missing_keys"])
+    new = missing | {key for key, *_ in info["mismatched_keys"]}
+    prefix = f"{network.base_model_prefix}."
+    in_body = {key for key in new if key.startswith(prefix) and ".pooler." not in key}
+    names = set(dict(network.named_parameters()))
+    held = {_layer(name) for name in names - new}
+    halves = {key for key in missing & names if _layer(key) in held}
+    for where, keys in (("body", in_body), ("head", halves)):
+        if keys:
+            raise ModelUnsuitable(
+                f"{checkpoint.model_id} lacks {named(keys)} of its {where}, or has them in another "
+                "shape: it is damaged, or of another architecture"
+            )
+    return new
+
+
+def _layer(name: str) -> str:
+    return name.rpartition(".")[0]
+
+
+def require_known_layers(checkpoint: Checkpoint, network: Any, info: dict[str, Any]) -> None:
+    """Raise ModelUnsuitable if a file has more layers than the configuration states.
+
+    All else that the network does not have belongs to another head, or is an old buffer.
+    """
+    lists = {
+        name: len(module)
+        for name, module in network.named_modules()
+        if isinstance(module, torch.nn.ModuleList)
+    }
+    prefix = f"{network.base_model_prefix}."  # which a model without a head has not
+    layers = set()
+    for key in info["unexpected_keys"]:
+        for name in (key, key.removeprefix(prefix)):
+            numbered = NUMBERED.match(name)
+            if numbered and int(numbered[2]) >= lists.get(numbered[1], sys.maxsize):
+                layers.add(key)
+    if layers:
+        raise ModelUnsuitable(
+            f"{checkpoint.model_id} has {named(layers)}: more layers than its config.json states; "
+            "correct the number there"
+        )
 
 
 def named(keys: Collection[str]) -> str:

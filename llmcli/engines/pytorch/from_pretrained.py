@@ -136,7 +136,11 @@ def _read_adapted(
     saved = set(saved_names(checkpoint)) - left_out
     missing = {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])} - saved
     misfits = {(name,) for name in left_out}
-    return adapted, {"missing_keys": missing - left_out, "mismatched_keys": misfits}
+    return adapted, {
+        "missing_keys": missing - left_out,
+        "mismatched_keys": misfits,
+        "unexpected_keys": info["unexpected_keys"],
+    }
 
 
 def with_saved_adapters(

@@ -18,7 +18,7 @@ from transformers import (
 from llmcli.engines.base import Loaded, Placement
 from llmcli.engines.checked import checked
 from llmcli.engines.known_ids import table_rows
-from llmcli.engines.pytorch.completeness import require_all_weights
+from llmcli.engines.pytorch.completeness import require_all_weights, require_known_layers
 from llmcli.engines.pytorch.device import place
 from llmcli.engines.pytorch.engine import TorchEngine
 from llmcli.engines.pytorch.errors import errors_explained
@@ -111,6 +111,7 @@ def _load(model: ModelSpec, target_of: Callable[[dict[str, Any]], Target]) -> Lo
             target.network_class, checkpoint, model, config, placement.dtype
         )
     require_all_weights(checkpoint, info)
+    require_known_layers(checkpoint, network, info)
     network = network.to(placement.device).eval()
     loaded = assemble(network, tokenizer, target.kind, checkpoint, placement)
     if target.kind == "classifier":

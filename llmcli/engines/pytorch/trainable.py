@@ -5,6 +5,7 @@ from typing import Any
 import torch
 
 from llmcli.engines.base import Loaded
+from llmcli.engines.pytorch.completeness import new_head, require_known_layers
 from llmcli.engines.pytorch.device import place
 from llmcli.engines.pytorch.errors import errors_explained
 from llmcli.engines.pytorch.from_pretrained import read_config, read_network, read_tokenizer
@@ -38,14 +39,8 @@ def load_trainable(
         if type(config) not in network_class._model_mapping:
             raise ModelUnsuitable(f"{model.model_id} cannot be trained as {DESCRIPTIONS[kind]}")
         network, info = read_network(network_class, checkpoint, model, config, torch.float32)
-    body = f"{network.base_model_prefix}."
-    new = {*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])}
-    lost = sorted(key for key in new if key.startswith(body) and ".pooler." not in key)
-    if lost:
-        raise ModelUnsuitable(
-            f"{model.model_id} lacks {lost[0]} and {len(lost) - 1} more weights of its body: it is "
-            "damaged, or of another architecture"
-        )
+    require_known_layers(checkpoint, network, info)
+    new = new_head(checkpoint, network, info)
     placement = place("cpu", "float32")
     return assemble(network, tokenizer, kind, checkpoint, placement), sorted(new)
 

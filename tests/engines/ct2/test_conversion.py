@@ -243,3 +243,20 @@ def test_adapters_alone_are_refused(cache, tmp_path):
     with pytest.raises(ModelUnsuitable, match="has no config.json"):
         converted(at(folder), "causal", "float32")
     assert not is_converted(at(folder), "causal", "float32")
+
+
+@pytest.mark.parametrize("damage", ["cut", "of another model", "removed"])
+def test_a_conversion_that_was_changed_is_made_again(tiny_gpt2, damage):
+    checkpoint = Checkpoint("mine", tiny_gpt2, "local")
+    folder = converted(checkpoint, "causal", "float32")
+    weights = folder / "model.bin"
+    sound = weights.read_bytes()
+    if damage == "removed":
+        weights.unlink()
+    else:
+        weights.write_bytes(sound[:-100] if damage == "cut" else bytes(len(sound)))
+        written = weights.stat().st_mtime_ns + 1
+        os.utime(weights, ns=(written, written))
+    assert not is_converted(checkpoint, "causal", "float32")
+    assert converted(checkpoint, "causal", "float32") == folder
+    assert weights.read_bytes() == sound and is_converted(checkpoint, "causal", "float32")
