@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from llmcli.data.rows import Row
-from llmcli.errors import InputError
+from llmcli.errors import InputError, LlmcliError, ModelUnsuitable
 from llmcli.evaluation.evaluation_set import EvaluationSet
 from llmcli.evaluation.examples import Example
 from llmcli.spec import BatchOptions, Overflow
@@ -56,14 +56,17 @@ class Predictions:
     settings: dict[str, Any] = field(default_factory=dict)
     """How the predictions were made."""
     failures: list[RowFailure] = field(default_factory=list)
+    unsuitable: int = 0
+    """How many rows failed because of the model, such as by results that are not finite."""
     total: int = 0
     """Rows that were read."""
     notes: list[str] = field(default_factory=list)
     """Choices that were made for the user."""
 
-    def fail(self, number: int, error: str) -> None:
+    def fail(self, number: int, error: str | LlmcliError) -> None:
         """Count a row that could not be evaluated."""
-        self.failures.append(RowFailure(number, error))
+        self.unsuitable += isinstance(error, ModelUnsuitable)
+        self.failures.append(RowFailure(number, str(error)))
 
     def add(self, row: Row, make: Callable[[], Example]) -> None:
         """Add the example that `make` makes of a row; count a failure if it raises InputError."""
@@ -85,10 +88,13 @@ class Predictions:
         return [*self.notes, *self.failure_notes()]
 
     def require_examples(self) -> None:
-        """Raise InputError if no row could be evaluated."""
+        """Raise InputError if no row could be evaluated; ModelUnsuitable if the model is why."""
         if not self.examples:
             reasons = "; ".join(self.failure_notes()) or "there are no rows"
-            raise InputError(f"{self.source}: no row could be evaluated: {reasons}")
+            is_the_model = 0 < self.unsuitable == len(self.failures)
+            raise (ModelUnsuitable if is_the_model else InputError)(
+                f"{self.source}: no row could be evaluated: {reasons}"
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,12 @@ def halved(ending):
     return change
 
 
+def overflow(weights):
+    """A change that makes the norms too large for float32 to multiply."""
+    norms = [name for name in weights if "orm" in name or "ln_" in name]
+    return weights | {name: torch.full_like(weights[name], 3e38) for name in norms}
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("command", COMMANDS)
 def test_one_weight_that_is_not_finite_is_refused_by_name(run, changed, command, engine):
@@ -192,13 +198,13 @@ def test_every_type_of_float_is_examined_to_its_last_number(tmp_path, dtype, val
 def test_in_a_batch_the_row_that_overflows_is_an_error_and_the_others_go_on(
     run, changed, tmp_path, engine
 ):
-    def overflow(weights):  # of one token alone
+    def change(weights):  # of one token alone
         name = next(name for name in weights if name.endswith("word_embeddings.weight"))
         weights[name][5] = 3e38
         return weights
 
     rows = write_rows(tmp_path / "in.jsonl", [{"text": "the"}, {"text": "cat"}, {"text": "sat"}])
-    folder = changed("tiny_classifier", overflow)
+    folder = changed("tiny_classifier", change)
     result = run("classify", "-i", rows, "-m", folder, "--engine", engine, "--json")
     records = json.loads(result.stdout)
     assert result.exit_code == 1, result.output
@@ -213,13 +219,18 @@ def test_in_a_batch_the_row_that_overflows_is_an_error_and_the_others_go_on(
 def test_results_that_overflow_are_refused(run, changed, command, engine):
     fixture, words = COMMANDS[command]
 
-    def overflow(weights):
-        norms = [name for name in weights if "orm" in name or "ln_" in name]
-        return weights | {name: torch.full_like(weights[name], 3e38) for name in norms}
-
     result = run(*words, "-m", changed(fixture, overflow), "--engine", engine)
     assert result.exit_code == UNSUITABLE, result.output
     assert "not finite (NaN or infinite), although its weights are" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["generate", "classify"])
+def test_an_evaluation_without_a_finite_result_names_the_model(run, changed, tmp_path, command):
+    rows = write_rows(tmp_path / "in.jsonl", [{"text": "the cat", "label": "sad"}] * 2)
+    task = {"generate": "causal-lm", "classify": "classification"}[command]
+    folder = changed(COMMANDS[command][0], overflow)
+    result = run("evaluate", "--task", task, "-m", folder, "-i", rows, "-q")
+    assert result.exit_code == UNSUITABLE and "is not finite" in result.stderr, result.output
 
 
 @pytest.mark.parametrize("words", [["evaluate"], ["compare"], ["finetune", "--max-steps", 1]])

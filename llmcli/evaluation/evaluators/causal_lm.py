@@ -80,7 +80,7 @@ class CausalLmEvaluator(Evaluator):
         for result in run.results(scoring, run.data.rows, run.batch.on_overflow):
             predictions.total += 1
             if isinstance(result, Failure):
-                predictions.fail(result.row.number, result.error)
+                predictions.fail(result.row.number, result.cause)
             else:
                 scores.append(result)
         predictions.examples = _examples(run, scores, [score.nats for score in scores])

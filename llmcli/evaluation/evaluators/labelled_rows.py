@@ -125,7 +125,7 @@ class LabelledRowsEvaluator(Evaluator):
             predictions.total += 1
             row = result.row
             if isinstance(result, Failure):
-                predictions.fail(row.number, result.error)
+                predictions.fail(row.number, result.cause)
             else:
                 prediction = prediction_of(result)
                 predictions.add(row, partial(self.example, row, prediction, run.options))
