@@ -14,10 +14,17 @@ Doubles = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
-NOT_FINITE = (
+MESSAGE = (
     "what the model computes is not finite (NaN or infinite), although its weights are: they are "
     "too large for the arithmetic; use `dtype`=float32, or another model if that is used"
 )
+
+
+class NotFinite(ModelUnsuitable):
+    """A model with finite weights computed NaN or an infinite number."""
+
+    def __init__(self) -> None:
+        super().__init__(MESSAGE)
 
 
 def log_softmax(logits: Floats) -> Floats:
@@ -56,16 +63,16 @@ def weighted_mean(values: Sequence[Floats], weights: Sequence[int]) -> Floats:
 
 
 def require_finite(values: Any) -> None:
-    """Raise ModelUnsuitable if a model computed NaN or an infinite number.
+    """Raise NotFinite if a model computed NaN or an infinite number.
 
     values: an array or a tensor.
     """
     if not (abs(values) < math.inf).all():  # NaN is not less than anything
-        raise ModelUnsuitable(NOT_FINITE)
+        raise NotFinite
 
 
 def require_choice(logits: Any) -> None:
-    """Raise ModelUnsuitable if some logits (..., V) are NaN, or the largest ones infinite.
+    """Raise NotFinite if some logits (..., V) are NaN, or the largest ones infinite.
 
     Some models exclude tokens by a logit of minus infinity. logits: an array or a tensor.
     """

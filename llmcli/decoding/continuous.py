@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from llmcli.arrays import NOT_FINITE
+from llmcli.arrays import NotFinite
 from llmcli.decoding.generation_config import NO_RULES
 from llmcli.decoding.loop import DecodingLoop, DecodingState
 from llmcli.decoding.request import Request
 from llmcli.decoding.sampling import penalizes
 from llmcli.decoding.steps import Step
-from llmcli.errors import ModelUnsuitable
 from llmcli.spec import Decoding
 
 
@@ -71,6 +70,6 @@ class ContinuousLoop(DecodingLoop):
             return super()._next()
         tokens, is_finite = self._slots.best()
         if not is_finite:
-            raise ModelUnsuitable(NOT_FINITE)
+            raise NotFinite
         rows = zip(self._rows, tokens, strict=True)
         return [Step(row, token, token in self._ends, 0.0) for row, token in rows]

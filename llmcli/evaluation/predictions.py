@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from llmcli.arrays import NotFinite
 from llmcli.data.rows import Row
 from llmcli.errors import InputError, LlmcliError, ModelUnsuitable
 from llmcli.evaluation.evaluation_set import EvaluationSet
@@ -56,8 +57,8 @@ class Predictions:
     settings: dict[str, Any] = field(default_factory=dict)
     """How the predictions were made."""
     failures: list[RowFailure] = field(default_factory=list)
-    unsuitable: int = 0
-    """How many rows failed because of the model, such as by results that are not finite."""
+    not_finite: int = 0
+    """How many rows failed because what the model computed was not finite."""
     total: int = 0
     """Rows that were read."""
     notes: list[str] = field(default_factory=list)
@@ -65,7 +66,7 @@ class Predictions:
 
     def fail(self, number: int, error: str | LlmcliError) -> None:
         """Count a row that could not be evaluated."""
-        self.unsuitable += isinstance(error, ModelUnsuitable)
+        self.not_finite += isinstance(error, NotFinite)
         self.failures.append(RowFailure(number, str(error)))
 
     def add(self, row: Row, make: Callable[[], Example]) -> None:
@@ -88,11 +89,11 @@ class Predictions:
         return [*self.notes, *self.failure_notes()]
 
     def require_examples(self) -> None:
-        """Raise InputError if no row could be evaluated; ModelUnsuitable if the model is why."""
+        """Raise InputError if no row could be evaluated; ModelUnsuitable if no result is finite."""
         if not self.examples:
             reasons = "; ".join(self.failure_notes()) or "there are no rows"
-            is_the_model = 0 < self.unsuitable == len(self.failures)
-            raise (ModelUnsuitable if is_the_model else InputError)(
+            are_not_finite = 0 < self.not_finite == len(self.failures)
+            raise (ModelUnsuitable if are_not_finite else InputError)(
                 f"{self.source}: no row could be evaluated: {reasons}"
             )
 
