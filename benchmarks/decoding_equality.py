@@ -1,23 +1,31 @@
 """Compare llmcli's decoding with transformers' generate, token for token, on real models.
 
     python benchmarks/decoding_equality.py gpt2-stories FOLDER.. [--tokens 60]
+    python benchmarks/decoding_equality.py --architectures [NAME..]
 
 For each model: greedy decoding, penalties and beams, from several prompts, alone and in one
 batch; prints a line a setting and exits with 1 if a single token differs. A folder without a
 tokenizer is given prompts of random ids.
+
+With --architectures: greedy decoding of a tiny random model of each causal architecture, with
+prompts of five lengths, compared with two references: transformers' generate, and the argmax of
+forward passes over the whole text, without a cache, a mask and padding. Where these two disagree,
+the second is what the model computes.
 """
 
 import argparse
 import sys
 import time
+from collections import Counter
 
+import architectures
 import torch
 from transformers import AutoModelForCausalLM
 
 from llmcli.decoding.beam_search import beam_search
-from llmcli.decoding.decoder_only import CachedCausal
 from llmcli.decoding.loop import DecodingLoop
 from llmcli.decoding.request import Request
+from llmcli.decoding.unpadded import causal_state, takes_padding
 from llmcli.engines.base import end_tokens
 from llmcli.engines.pytorch import loading
 from llmcli.errors import ModelUnsuitable
@@ -76,7 +84,7 @@ def trimmed(ids, ends):
 
 def ours(model, prompts, tokens, ends, **settings):
     request = Request(prompts, [tokens] * len(prompts), ends)
-    decoder = DecodingLoop(CachedCausal(model, prompts), request, Decoding(**settings))
+    decoder = DecodingLoop(causal_state(model, prompts), request, Decoding(**settings))
     rows = [[] for _ in prompts]
     while decoder.running:
         for step in decoder.step():
@@ -87,7 +95,7 @@ def ours(model, prompts, tokens, ends, **settings):
 def searched(model, prompts, spec, tokens, ends):
     """The best hypothesis of each prompt."""
     request = Request(prompts, [tokens] * len(prompts), ends)
-    found = beam_search(CachedCausal(model, prompts), request, spec)
+    found = beam_search(causal_state(model, prompts), request, spec)
     return [list(hypotheses[0].tokens) for hypotheses in found]
 
 
@@ -118,12 +126,80 @@ def compare(name, tokens):
     return good
 
 
+NEW_TOKENS = 20
+END = architectures.VOCABULARY - 1
+LENGTHS = (1, 4, 9, 17, 5)
+
+
+@torch.inference_mode()
+def recomputed(model, prompt):
+    """Greedy tokens by forward passes over the whole text; the smallest lead of a best logit."""
+    ids, lead = list(prompt), float("inf")
+    for _ in range(NEW_TOKENS):
+        best = model(input_ids=torch.tensor([ids]), use_cache=False).logits[0, -1].topk(2)
+        lead = min(lead, float(best.values[0] - best.values[1]))
+        if best.indices[0] == END:
+            break
+        ids.append(int(best.indices[0]))
+    return ids[len(prompt) :], lead
+
+
+def rows_of(compute):
+    """The rows that a function gives, or the error that a model's own code raises."""
+    try:
+        return compute()
+    except Exception as error:
+        return f"{type(error).__name__}: {str(error)[:60]}".replace("\n", " ")
+
+
+def compare_architecture(name):
+    """Print how a tiny model of an architecture decodes; return which column it counts for."""
+    model = rows_of(lambda: architectures.build(name, "causal"))
+    if isinstance(model, str):
+        print(f"{name}: not built: {model}", flush=True)
+        return "not built"
+    draw, ends = torch.Generator().manual_seed(0), frozenset({END})
+    prompts = [torch.randint(5, END - 5, (size,), generator=draw).tolist() for size in LENGTHS]
+    plain = rows_of(lambda: [recomputed(model, prompt) for prompt in prompts])
+    if isinstance(plain, str):
+        print(f"{name}: its own forward pass fails: {plain}", flush=True)
+        return "cannot run"
+    lead, expected = min(lead for _, lead in plain), [row for row, _ in plain]
+    generated = rows_of(lambda: [theirs(model, each, NEW_TOKENS, ends) for each in prompts])
+    alone = rows_of(lambda: [ours(model, [each], NEW_TOKENS, ends)[0] for each in prompts])
+    batched = rows_of(lambda: ours(model, prompts, NEW_TOKENS, ends))
+    equal = [_equal(alone, expected), _equal(batched, expected), _equal(generated, expected)]
+    how = "padded" if takes_padding(model) else "each length by itself"
+    print(
+        f"{name}: {equal[0]} alone, {equal[1]} in one batch ({how}), {equal[2]} by generate; "
+        f"least lead {lead:.1e}",
+        flush=True,
+    )
+    if alone == batched == expected:
+        return "equal" if generated == expected else "equal, but generate differs"
+    return "equal to generate alone" if alone == batched == generated else "different"
+
+
+def _equal(rows, expected):
+    if isinstance(rows, str):
+        return f"({rows})"
+    return f"{sum(a == b for a, b in zip(rows, expected, strict=True))}/{len(expected)}"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("models", nargs="+")
+    parser.add_argument("models", nargs="*")
     parser.add_argument("--tokens", type=int, default=60)
+    parser.add_argument("--architectures", action="store_true")
     options = parser.parse_args()
-    sys.exit(not all([compare(name, options.tokens) for name in options.models]))
+    if not options.architectures:
+        sys.exit(not all([compare(name, options.tokens) for name in options.models]))
+    chosen = options.models or architectures.names("causal")
+    results = {name: compare_architecture(name) for name in chosen}
+    for result, count in Counter(results.values()).most_common():
+        some = ", ".join(name for name, value in results.items() if value == result)
+        print(f"{count} {result}" + ("" if result == "equal" else f": {some}"))
+    sys.exit("different" in results.values())
 
 
 if __name__ == "__main__":

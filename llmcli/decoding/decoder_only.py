@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from llmcli.decoding.kv_cache import cache_name, is_joinable, joined, may_be_joined, with_room
+from llmcli.decoding.text_config import text_config
 
 READ_AT_ONCE = 1024  # tokens of prompts, padding included, that a CPU reads in one pass
 
@@ -27,7 +28,7 @@ class CachedCausal:
         self._takes_last_only = "logits_to_keep" in accepted
         self._cache_name = cache_name(network)
         self._cache: Any = None
-        self._is_recurrent = not hasattr(network.config, "num_attention_heads")
+        self._is_recurrent = not hasattr(text_config(network.config), "num_attention_heads")
         width = max(map(len, prompts))
         padding = [width - len(prompt) for prompt in prompts]
         rows = [[0] * pad + list(prompt) for pad, prompt in zip(padding, prompts, strict=True)]

@@ -19,6 +19,7 @@ from llmcli.decoding.decoder_only import CachedCausal, by_length
 from llmcli.decoding.graphs import StepGraph
 from llmcli.decoding.kv_cache import cache_name, may_be_joined
 from llmcli.decoding.request import Request
+from llmcli.decoding.unpadded import takes_padding
 
 READ_AT_ONCE = 1 << 15  # tokens of prompts, padding included, in one pass
 MOST_SLOTS = 256
@@ -39,6 +40,7 @@ def takes_slots(network: Any) -> bool:
         and bool(cache_name(network))
         and hasattr(network.config, "num_attention_heads")
         and network.config._attn_implementation in ("sdpa", "eager")
+        and takes_padding(network)
         and may_be_joined(network.config)
     )
 

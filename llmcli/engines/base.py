@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from llmcli.arrays import Bools, Floats, Integers
 from llmcli.decoding.request import Request
 from llmcli.decoding.steps import Hypothesis, StepStream
+from llmcli.decoding.text_config import text_setting
 from llmcli.models.architectures import Kind
 from llmcli.models.checkpoint import Checkpoint
 from llmcli.spec import BatchOptions, Decoding, EngineName
@@ -98,7 +99,7 @@ class Loaded:
     def pad_token_id(self) -> int | None:
         """The padding token: the model's, else the tokenizer's; None if it has no vector."""
         rows = float("inf") if self.rows is None else self.rows
-        for pad in (self.config.pad_token_id, self.tokenizer.pad_token_id):
+        for pad in (text_setting(self.config, "pad_token_id"), self.tokenizer.pad_token_id):
             if isinstance(pad, int) and 0 <= pad < rows:
                 return pad
         return None
@@ -161,6 +162,7 @@ def end_tokens(loaded: Loaded) -> frozenset[int]:
 def decoder_start(loaded: Loaded) -> list[int]:
     """The tokens that a sequence-to-sequence model's decoder starts from."""
     config = loaded.generation_config
-    known = (config.decoder_start_token_id, config.bos_token_id, loaded.config.pad_token_id, 0)
+    pad = text_setting(loaded.config, "pad_token_id")
+    known = (config.decoder_start_token_id, config.bos_token_id, pad, 0)
     start = next(token for token in known if token is not None)
     return list(start) if isinstance(start, list) else [start]

@@ -10,6 +10,7 @@ from llmcli.arrays import Floats, log_softmax, require_choice, top
 from llmcli.data.results import Result
 from llmcli.data.rows import Failure, Row
 from llmcli.data.stored_values import storable
+from llmcli.decoding.text_config import text_setting
 from llmcli.engines.base import Loaded
 from llmcli.errors import InputError, ModelUnsuitable
 from llmcli.inference.encoding import Fitting, Window, collate, encode, input_limit, pad_token
@@ -114,7 +115,7 @@ class GapFiller:
         longest = max((len(word) for word in self._targets.values()), default=1)
         limit = None if limit is None else limit - (longest - 1)  # a word takes the place of a gap
         self._fitting = Fitting(limit, on_overflow, overlap=overlap)
-        self.budget = max(1, LOGITS // loaded.config.vocab_size)
+        self.budget = max(1, LOGITS // text_setting(loaded.config, "vocab_size"))
 
     def prepare(self, rows: Sequence[Row]) -> list[GappedText | Failure]:
         """Find and tokenize the gaps of rows with the text around them."""

@@ -11,6 +11,7 @@ import numpy as np
 from llmcli import arrays
 from llmcli.arrays import Doubles, Integers
 from llmcli.data.rows import Failure, Row
+from llmcli.decoding.text_config import text_setting
 from llmcli.engines.base import Loaded
 from llmcli.errors import InputError, ModelUnsuitable, UsageError
 from llmcli.spec import Overflow
@@ -104,7 +105,7 @@ class Scoring:
                 "tokens could not be assigned to lines"
             )
         self._loaded = loaded
-        self.budget = max(1, LOGITS // (loaded.config.vocab_size or len(loaded.tokenizer)))
+        self.budget = max(1, LOGITS // (text_setting(loaded.config, "vocab_size") or len(loaded.tokenizer)))
         self.block, self.stride = block_and_stride(loaded.context, options)
         start = loaded.tokenizer.bos_token_id
         if options.bos and start is None:

@@ -157,8 +157,23 @@ def task_of(config: dict[str, Any]) -> str:
     return "feature-extraction"
 
 
+SECTIONS = ("text_config", "decoder")
+
+
+def text_settings(config: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a model with those of its text model over them, which may have a section.
+
+    >>> text_settings({"model_type": "gemma3", "text_config": {"vocab_size": 9}})["vocab_size"]
+    9
+    """
+    sections = (config.get(name) for name in SECTIONS)
+    own = next((section for section in sections if isinstance(section, dict)), {})
+    return {**config, **{name: value for name, value in own.items() if value is not None}}
+
+
 def context_length(config: dict[str, Any]) -> int | None:
     """The number of positions that a configuration allows; None if it sets no limit."""
+    config = text_settings(config)
     for name in ("max_position_embeddings", "n_positions", "max_seq_len", "n_ctx"):
         value = config.get(name)
         if isinstance(value, int) and value > 0:

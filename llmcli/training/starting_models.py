@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from llmcli.decoding.text_config import set_text_setting, text_setting
 from llmcli.engines.base import Loaded
 from llmcli.engines.known_ids import table_rows
 from llmcli.engines.pytorch import from_scratch, loading, trainable
@@ -90,8 +91,8 @@ def _with_padding(model: Any, tokenizer: Any) -> Any:
     is_usable = pad is not None and (rows is None or pad < rows)
     if not is_usable and tokenizer.eos_token_id is not None:
         tokenizer.pad_token = tokenizer.eos_token
-    if model.config.pad_token_id is None:
-        model.config.pad_token_id = tokenizer.pad_token_id
+    if text_setting(model.config, "pad_token_id") is None:
+        set_text_setting(model.config, "pad_token_id", tokenizer.pad_token_id)
     return tokenizer
 
 

@@ -10,13 +10,14 @@ import torch
 from llmcli.arrays import Bools, Floats, require_choice
 from llmcli.decoding.beam_search import beam_search
 from llmcli.decoding.continuous import ContinuousLoop
-from llmcli.decoding.decoder_only import CachedCausal
 from llmcli.decoding.encoder_decoder import CachedSeq2Seq
 from llmcli.decoding.generation_config import NO_RULES
 from llmcli.decoding.loop import DecodingLoop, DecodingState
 from llmcli.decoding.request import Request
 from llmcli.decoding.slots import SlotCausal, takes_slots
 from llmcli.decoding.steps import Hypothesis, StepStream
+from llmcli.decoding.text_config import text_setting
+from llmcli.decoding.unpadded import causal_state
 from llmcli.engines.base import Engine, Inputs, Outputs
 from llmcli.spec import Decoding, EngineName
 
@@ -71,8 +72,8 @@ class TorchEngine:
 
     def _state(self, request: Request) -> DecodingState:
         if request.sources is None:
-            return CachedCausal(self._network, request.prompts)
-        pad = self._network.config.pad_token_id or 0
+            return causal_state(self._network, request.prompts)
+        pad = text_setting(self._network.config, "pad_token_id") or 0
         return CachedSeq2Seq(self._network, request.sources, request.prompts[0], pad)
 
     @torch.inference_mode()
@@ -80,7 +81,7 @@ class TorchEngine:
         """Log-probabilities of tokens, as `Engine.score` describes it."""
         starts = [len(row) - count - 1 for row, count in zip(rows, counts, strict=True)]
         most = max(map(len, rows)) - 1 - min(starts)  # positions of a row that need logits
-        each = max(1, LOGITS // (most * self._network.config.vocab_size))
+        each = max(1, LOGITS // (most * text_setting(self._network.config, "vocab_size")))
         scores: list[Floats] = []
         for at in range(0, len(rows), each):
             scores += self._score(rows[at : at + each], starts[at : at + each])

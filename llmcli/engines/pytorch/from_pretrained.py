@@ -10,6 +10,7 @@ from typing import Any
 from transformers import AutoConfig, AutoTokenizer
 from transformers.utils import logging
 
+from llmcli.decoding.text_config import set_text_setting, text_setting
 from llmcli.engines.pytorch.completeness import require_finite_weights, require_whole_adapters
 from llmcli.errors import ModelUnsuitable
 from llmcli.models.adapters import PREFIX, saved_names
@@ -35,9 +36,9 @@ def read_config(checkpoint: Checkpoint, model: ModelSpec) -> Any:
             setattr(config, name, value)
         return config
     config = AutoConfig.from_pretrained(checkpoint.folder, **_access(checkpoint, model))
-    pad, rows = (getattr(config, name, None) for name in ("pad_token_id", "vocab_size"))
+    pad, rows = (text_setting(config, name) for name in ("pad_token_id", "vocab_size"))
     if isinstance(pad, int) and isinstance(rows, int) and not 0 <= pad < rows:
-        config.pad_token_id = None
+        set_text_setting(config, "pad_token_id", None)
     return config
 
 
@@ -129,7 +130,8 @@ def _read_adapted(
     peft_library()
     base: Any = checkpoint.base
     # Their own table, if they have one, is larger than the base's.
-    config.vocab_size = read_config(base, model).vocab_size
+    rows = text_setting(read_config(base, model), "vocab_size")
+    set_text_setting(config, "vocab_size", rows)
     network, info = read_network(network_class, base, model, config, dtype)
     adapted, left_out = with_saved_adapters(network, checkpoint)
     adapted = adapted.merge_and_unload().requires_grad_(True)

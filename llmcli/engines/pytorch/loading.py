@@ -15,6 +15,7 @@ from transformers import (
     AutoModelForTokenClassification,
 )
 
+from llmcli.decoding.text_config import set_text_setting
 from llmcli.engines.base import Loaded, Placement
 from llmcli.engines.checked import checked
 from llmcli.engines.known_ids import table_rows
@@ -116,7 +117,7 @@ def _load(model: ModelSpec, target_of: Callable[[dict[str, Any]], Target]) -> Lo
     loaded = assemble(network, tokenizer, target.kind, checkpoint, placement)
     if target.kind == "classifier":
         # A causal classifier looks for the last token before the padding.
-        network.config.pad_token_id = loaded.pad_token_id
+        set_text_setting(network.config, "pad_token_id", loaded.pad_token_id)
     return loaded
 
 

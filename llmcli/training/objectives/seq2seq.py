@@ -3,9 +3,12 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from llmcli.data.rows import Row
+from llmcli.decoding.text_config import text_setting
+from llmcli.errors import ModelUnsuitable
 from llmcli.inference.translation.directions import Direction
 from llmcli.tokenization.typed_text import encode_typed
 from llmcli.training.base import Defaults
@@ -58,6 +61,30 @@ class Seq2Seq(RowTask):
 
 
 task = Seq2Seq
+
+
+def decoder_inputs(model: Any, labels: Tensor) -> Tensor:
+    """What the decoder reads to predict `labels` (B, U): these, one place to the right, (B, U).
+
+    The first is the token that the model starts from, unless its own code takes another. Raises
+    ModelUnsuitable if the model names no such token.
+    """
+    own = getattr(model, "prepare_decoder_input_ids_from_labels", None)
+    if own is not None:
+        shifted: Tensor = own(labels)
+        return shifted
+    start, pad = (text_setting(model.config, f"{name}_token_id") for name in STARTS)
+    if start is None or pad is None:
+        raise ModelUnsuitable(
+            "the model's config.json has no decoder_start_token_id or no pad_token_id: its decoder "
+            "cannot be trained"
+        )
+    first = labels.new_full((len(labels), 1), start)
+    before = labels[:, :-1].masked_fill(labels[:, :-1] == NO_LABEL, pad)
+    return torch.cat([first, before], dim=1)
+
+
+STARTS = ("decoder_start", "pad")
 
 
 class Seq2SeqObjective(RowObjective):
@@ -116,8 +143,7 @@ class Seq2SeqObjective(RowObjective):
     def collate(self, features: Sequence[Feature]) -> Batch:
         batch = model_inputs(features, self.pad)
         labels = padded([feature["labels_ids"] for feature in features], NO_LABEL)  # (B, U)
-        shifted = self.model.prepare_decoder_input_ids_from_labels(labels)
-        return {**batch, "labels": labels, "decoder_input_ids": shifted}
+        return {**batch, "labels": labels, "decoder_input_ids": decoder_inputs(self.model, labels)}
 
     def tokens(self, batch: Batch) -> int:
         return super().tokens(batch) + int(self.weight(batch))
