@@ -66,7 +66,7 @@ SHAPES = {
         "qwen3_5_text qwen3_5_moe_text qwen3_next lfm3".split(), {"num_hidden_layers": 4}
     ),
     **dict.fromkeys("hunyuan_v1_dense hunyuan_v1_moe ministral".split(), {"head_dim": 8}),
-    **dict.fromkeys("t5 longt5 switch_transformers mt5 umt5".split(), {"decoder_start_token_id": 0}),
+    **dict.fromkeys("t5 switch_transformers mt5 umt5".split(), {"decoder_start_token_id": 0}),
     "bamba": {"attn_layer_indices": [1]},
     "dory": {"sliding_window": 64},
     "dots1": {"n_shared_experts": 1},

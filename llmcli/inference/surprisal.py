@@ -105,7 +105,9 @@ class Scoring:
                 "tokens could not be assigned to lines"
             )
         self._loaded = loaded
-        self.budget = max(1, LOGITS // (text_setting(loaded.config, "vocab_size") or len(loaded.tokenizer)))
+        self.budget = max(
+            1, LOGITS // (text_setting(loaded.config, "vocab_size") or len(loaded.tokenizer))
+        )
         self.block, self.stride = block_and_stride(loaded.context, options)
         start = loaded.tokenizer.bos_token_id
         if options.bos and start is None:

@@ -39,7 +39,7 @@ class Training:
     """A model configuration (JSON), or gpt2, llama, bert or marian, to initialize a new model from;
     None: load a checkpoint."""
     parts: str | None = None
-    """A YAML file that lists the tasks of a joint run; `task` is then ignored."""
+    """A YAML file that lists the tasks of a joint run, in place of `task`."""
     eval: tuple[str, ...] = ()
     """Validation files; empty: `eval_fraction` of the training rows is held out."""
     eval_fraction: float | None = None

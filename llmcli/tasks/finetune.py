@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from llmcli.errors import UsageError
 from llmcli.spec import ModelSpec
 from llmcli.spec.training import Training
+from llmcli.training.effects import require_effect
 from llmcli.training.objectives import load_task, task_names
 from llmcli.training.results import Estimate, Event, Finetuned, Note, OnEvent, Progress
 from llmcli.training.settings import require_valid
@@ -66,7 +67,9 @@ def completed(
     require_valid(options, model)
     from llmcli.training.complete import complete
 
-    return complete(options, model, _Events(on_event).note)
+    options, model = complete(options, model, _Events(on_event).note)
+    require_effect(options)
+    return options, model
 
 
 def pipeline_tags(options: Training) -> tuple[str, ...]:

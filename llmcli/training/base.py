@@ -148,6 +148,8 @@ class Objective(ABC):
     """Decides which checkpoint is the best, unless the user names another metric."""
     loss_is_per_token: ClassVar[bool] = False
     """Its exponential is then a perplexity."""
+    smoothing: float = 0.0
+    """Label smoothing of the training loss."""
 
     def __init__(self, model: Any, tokenizer: Any, limit: int) -> None:
         """limit: tokens that one example may have."""
@@ -169,6 +171,10 @@ class Objective(ABC):
     @abstractmethod
     def loss(self, model: Any, batch: Batch) -> tuple[Tensor, Any]:
         """The loss summed over the items of a batch, in nats, and the model's outputs."""
+
+    def smoothing_of(self, model: Any) -> float:
+        """The label smoothing of a loss: none where a model is validated, not trained."""
+        return self.smoothing if model.training else 0.0
 
     def weight(self, batch: Batch) -> Tensor:
         """The number of items that a batch's loss is summed over."""

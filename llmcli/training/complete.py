@@ -12,6 +12,7 @@ from llmcli.models.presets import PRESETS
 from llmcli.models.starters import ENCODER, FILL, GENERATE, TRANSLATE, DefaultModel
 from llmcli.spec import ModelSpec
 from llmcli.spec.training import Training
+from llmcli.training.effects import tasks_of
 from llmcli.training.results import Notify
 
 LARGER = DefaultModel(ENCODER, FILL.larger)
@@ -49,14 +50,9 @@ def complete(
 
 def _task(options: Training, model: ModelSpec | None) -> str:
     """The task by the settings that only one task has, else by the data and the model."""
-    if options.chat:
-        return "causal-lm"
-    if options.multi_label:
-        return "classification"
-    if options.from_lang or options.to_lang:
-        return "translation"
-    if options.prefix:
-        return "seq2seq"
+    by_settings = tasks_of(options)
+    if len(by_settings) == 1:
+        return by_settings[0]
     path = options.train[0]
     if path != "-" and not Path(path).is_file():
         raise InputError(f"cannot read {path}: no such file")

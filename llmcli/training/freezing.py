@@ -12,8 +12,9 @@ def freeze(model: Any, choices: Sequence[str]) -> None:
 
     choices: `body` (all but the head and the pooler), `embeddings`, the number of lower layers
     to freeze (with the embeddings), or substrings of weight names.
-    Position tables that a model computes and never saves, such as Marian's, are always frozen:
-    transformers lets them be trained after loading, and what they learn would be lost.
+    Position tables that a model computes, such as Marian's sinusoids, are always frozen:
+    transformers lets them be trained after loading, although they are constants, and what those
+    learn that are never saved would be lost.
     Raises UsageError if a choice matches no weight, or if no trainable weight is left.
     """
     for name in _computed(model):
@@ -35,10 +36,24 @@ def freeze(model: Any, choices: Sequence[str]) -> None:
 
 
 def _computed(model: Any) -> list[str]:
-    """The names of position tables that are not stored with the model."""
+    """The names of position tables that are computed: sinusoids, or never stored."""
     unsaved = getattr(model, "_keys_to_ignore_on_save", None) or ()
+    tables = [
+        f"{name}.weight"
+        for name, module in model.named_modules()
+        if "Sinusoidal" in type(module).__name__ or _is_sinusoidal(model.config, name)
+    ]
     names = [name for name, _ in model.named_parameters()]
-    return [name for name in names if name in unsaved and "position" in name]
+    return [name for name in names if name in tables or (name in unsaved and "position" in name)]
+
+
+SINUSOIDAL = ("sinusoidal_pos_embds", "sinusoidal_embeddings")
+"""Settings of models whose table of positions is an ordinary one otherwise: DistilBERT, XLM."""
+
+
+def _is_sinusoidal(config: Any, name: str) -> bool:
+    is_table = name.rpartition(".")[2] == "position_embeddings"
+    return is_table and any(getattr(config, setting, False) for setting in SINUSOIDAL)
 
 
 def _matches(model: Any, name: str, choice: str) -> bool:

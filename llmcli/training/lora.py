@@ -72,6 +72,11 @@ def name_base(model: Any, base: Checkpoint) -> None:
     settings.revision = base.revision
 
 
+def without_adapters(model: Any) -> Any:
+    """The model that adapters were added to, its layers now with them; other models unchanged."""
+    return model.get_base_model() if hasattr(model, "peft_config") else model
+
+
 def merged(model: Any) -> Any:
     """Merge the adapters of a model into its weights; return other models unchanged."""
     return model.merge_and_unload() if hasattr(model, "merge_and_unload") else model

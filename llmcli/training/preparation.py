@@ -5,8 +5,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from llmcli.data.results import unknown_texts_note
-from llmcli.errors import UsageError
+from llmcli.engines.pytorch.errors import first_line
+from llmcli.errors import ModelUnsuitable, UsageError
 from llmcli.models import hub
 from llmcli.spec import ModelSpec
 from llmcli.tokenization.unknown import UnknownShare
@@ -63,6 +66,7 @@ def prepare(
     objective = task.objective(model, tokenizer, name=name, rows=data.train)
     train, held_out = task.datasets(objective, data, note)
     adapted = _adapted(task, base, model, note)
+    require_trainable(adapted, objective, train, name)
     return Prepared(adapted, tokenizer, objective, train, held_out)
 
 
@@ -82,6 +86,7 @@ def _adapted(task: TrainingTask, base: ModelSpec | None, model: Any, note: Notif
         if options.freeze:
             raise UsageError("`freeze` and `lora` exclude each other: LoRA freezes all but a head")
         checkpoint = hub.resolve(base) if base else None
+        torch.manual_seed(options.seed)  # of the adapters
         if checkpoint is not None and checkpoint.base is not None:
             adapted = continued(model, checkpoint, options.adapters)
         else:
@@ -93,6 +98,24 @@ def _adapted(task: TrainingTask, base: ModelSpec | None, model: Any, note: Notif
     if learnt < total:
         note(f"learnt: {learnt:,} of {total:,} parameters")
     return adapted
+
+
+def require_trainable(model: Any, objective: Objective, train: Dataset, name: str) -> None:
+    """Compute the loss of the first example, without a trace in the model or in random numbers.
+
+    Raises ModelUnsuitable where the model's own code cannot: its configuration lacks something, or
+    it needs more than text. name: of the model.
+    """
+    batch = objective.collate([train[0]])
+    model.eval()
+    try:
+        with torch.no_grad(), torch.random.fork_rng():
+            objective.loss(model, batch)
+    except torch.OutOfMemoryError:
+        raise
+    except (RuntimeError, ValueError, TypeError, AttributeError, LookupError) as error:
+        reason = first_line(str(error)) or type(error).__name__
+        raise ModelUnsuitable(f"{name} cannot be trained for this task: {reason}") from error
 
 
 def parameter_counts(model: Any) -> tuple[int, int]:

@@ -52,6 +52,8 @@ def train(
 ) -> Finetuned:
     """Train, and write the model's folder. Raises as tasks/finetune.py says."""
     note = _notes_to(on_event)
+    if options.max_steps and options.epochs:
+        note("`max_steps` is given: `epochs` has no effect")
     task = load_task(options)
     options = task.options
     check_output(options, base)

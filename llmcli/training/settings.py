@@ -7,6 +7,7 @@ from typing import Any
 from llmcli.errors import UsageError
 from llmcli.spec import DTYPES, ModelSpec
 from llmcli.spec.training import SCHEDULES, Training
+from llmcli.training.effects import require_effect
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +49,6 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "dtype": DTYPES,
     "save_dtype": tuple(name for name in DTYPES if name != "auto"),
 }
-LABELLED: dict[str, tuple[str, ...]] = {
-    "multi_label": ("classification",),
-    "labels": ("classification",),
-    "class_weights": ("classification", "token-classification"),
-}
-"""Settings of labels, and the tasks that have them."""
 
 
 def require_valid(options: Training, model: ModelSpec | None) -> None:
@@ -68,16 +63,13 @@ def require_valid(options: Training, model: ModelSpec | None) -> None:
         raise UsageError("`chat_template` goes with `chat`")
     if options.from_scratch and options.adapters.lora and not options.adapters.merge:
         raise UsageError("`lora` with `from_scratch` needs `merge`: adapters are for a saved model")
-    for name in ("multi_label", "labels", "class_weights"):
-        if getattr(options, name) and options.task not in LABELLED[name]:
-            tasks = " and ".join(LABELLED[name])
-            raise UsageError(f"`{name}` goes with `task`={tasks}, not with {options.task}")
     _require_ranges(options, RANGES)
     _require_ranges(options.adapters, LORA_RANGES)
     for name, choices in CHOICES.items():
         value = getattr(options, name)
         if value not in choices:
             raise UsageError(f"`{name}` {value}: use one of {', '.join(choices)}")
+    require_effect(options)
 
 
 def _require_ranges(options: Any, ranges: dict[str, Range]) -> None:

@@ -2,6 +2,7 @@
 
 import math
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from llmcli.spec.training import Training
 from llmcli.system.processes import world_size
 from llmcli.training.base import Objective
 from llmcli.training.checkpoint_damage import damage_explained, require_whole_weights
-from llmcli.training.example_order import LengthGroupedSampler
+from llmcli.training.example_order import LengthGroupedSampler, WithFillers
+from llmcli.training.examples import Batch, Feature
 from llmcli.training.joint.objective import JointModel
 from llmcli.training.preparation import Prepared
 from llmcli.training.resume import best_step, checkpoint_root, keep_newest, move_into_place
@@ -45,22 +47,33 @@ class ObjectiveTrainer(Trainer):
         super().__init__(
             model=prepared.model,
             args=arguments,
-            train_dataset=prepared.train,
+            train_dataset=WithFillers(prepared.train),
             eval_dataset=prepared.held_out,
-            data_collator=self.objective.collate,
+            data_collator=self._collated,
         )
         self.model_accepts_loss_kwargs = True  # so that the items of all batches are counted
         self.remove_callback(PrinterCallback)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> LengthGroupedSampler:
         batch = self.args.train_batch_size * self.args.world_size
-        return LengthGroupedSampler(
+        sampler = LengthGroupedSampler(
             self.train_dataset.lengths(), batch, self.args.seed, self.options.group_by_length
         )
+        sampler.fills = self.args.world_size > 1
+        return sampler
+
+    def _collated(self, features: Sequence[Feature]) -> Batch:
+        """A batch without fillers; of fillers alone, one of them, which counts for nothing."""
+        examples = [feature for feature in features if "is_filler" not in feature]
+        batch = self.objective.collate(examples or features[:1])
+        return batch if examples else {**batch, "is_filler": torch.tensor(True)}
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> torch.Tensor:
         """The items of a step: over all batches that are accumulated, and all processes."""
-        counts = [self.objective.weight(batch) for batch in batch_samples]
+        counts = [
+            torch.tensor(0) if "is_filler" in batch else self.objective.weight(batch)
+            for batch in batch_samples
+        ]
         total = torch.stack(counts).sum().to(device) if counts else torch.ones((), device=device)
         if self.args.world_size > 1:
             total = self.accelerator.gather(total).sum()
@@ -77,8 +90,12 @@ class ObjectiveTrainer(Trainer):
 
         Gradients of several processes are averaged: their number makes that a sum again.
         """
-        self.seen_tokens += self.objective.tokens(inputs)
-        total, outputs = self.objective.loss(model, inputs)
+        is_filler = "is_filler" in inputs
+        inputs = {name: value for name, value in inputs.items() if name != "is_filler"}
+        self.seen_tokens += 0 if is_filler else self.objective.tokens(inputs)
+        with self.accelerator.autocast():  # parts of a model that its wrapper does not call, too
+            total, outputs = self.objective.loss(model, inputs)
+            total = total * 0 if is_filler else total
         loss = total / num_items_in_batch * self.accelerator.num_processes
         return (loss, outputs) if return_outputs else loss
 

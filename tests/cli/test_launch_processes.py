@@ -20,10 +20,10 @@ def command(*arguments):
 
 @pytest.fixture
 def arguments(learner, tmp_path):
-    data = write_rows(tmp_path / "rows.jsonl", moods(96))
+    data = write_rows(tmp_path / "rows.jsonl", moods(90))
     return [
         *("-m", learner, "--task", "classification", "--train", data, "--eval", data),
-        *("--max-steps", 6, "--log-steps", 1, "--lr", 1e-2, "--dtype", "float32"),
+        *("--max-steps", 7, "--log-steps", 1, "--lr", 1e-2, "--dtype", "float32"),
         *("--weight-decay", 0, "--device", "cpu"),
     ]
 

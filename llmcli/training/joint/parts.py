@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from llmcli.errors import InputError
+from llmcli.errors import InputError, UsageError
 from llmcli.spec import ModelSpec
 from llmcli.spec.training import Training
 from llmcli.training.base import Data
+from llmcli.training.effects import require_effect
 from llmcli.training.joint.distillation import Distillation
 from llmcli.training.objectives import load_task, task_names
 from llmcli.training.rows import RowTask
@@ -116,10 +117,26 @@ def _checked(path: str, entry: dict[Any, Any]) -> TaskEntry:
     for key in ("train", "eval", "columns"):
         if isinstance(values.get(key), str):
             values[key] = (values[key],)
+    _require_effect(path, values)
     for key, value in values.items():
         if key in NUMBERS and not _is_positive(value):
             raise InputError(f"{path}: {key} {value!r} is not a positive number")
     return TaskEntry(values.pop("task"), values)
+
+
+def _require_effect(path: str, values: dict[str, Any]) -> None:
+    """Raise InputError for a setting that the task of an entry does not have."""
+    task = values["task"]
+    is_embedding = task == EMBEDDING
+    for key in ("mask_fraction", "label_column") if is_embedding else ("teacher",):
+        if key in values:
+            raise InputError(f"{path}: {key} has no effect on {task}: leave it out")
+    if not is_embedding:
+        own = {key: values[key] for key in OWN if key in values}
+        try:
+            require_effect(Training(**{**own, "output": "", "task": task}))
+        except UsageError as error:
+            raise InputError(f"{path}: {error}") from None
 
 
 def _is_positive(value: Any) -> bool:

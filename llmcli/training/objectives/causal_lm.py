@@ -52,7 +52,6 @@ class CausalObjective(Objective):
     """Cross-entropy of each token given those before it."""
 
     loss_is_per_token = True
-    smoothing: float
 
     def collate(self, features: Sequence[Feature]) -> Batch:
         batch = model_inputs(features, self.pad)
@@ -67,7 +66,7 @@ class CausalObjective(Objective):
         outputs = model(**inputs, use_cache=False)
         # The labels move, not the logits, of which a part would be copied: they are by far larger.
         next_ids = functional.pad(batch["labels"][:, 1:], (0, 1), value=NO_LABEL)  # (B, T)
-        return summed_loss(outputs.logits, next_ids, self.smoothing), outputs
+        return summed_loss(outputs.logits, next_ids, self.smoothing_of(model)), outputs
 
 
 class PackedText(CausalTask):

@@ -142,7 +142,7 @@ class ClassificationObjective(LabelObjective):
                 logits, labels, weight=weights, reduction="none"
             )  # (B, L)
             return losses.mean(1).sum(), logits
-        return summed_loss(logits, labels, self.smoothing, weights), logits
+        return summed_loss(logits, labels, self.smoothing_of(model), weights), logits
 
     def scorer(self) -> Scorer:
         return MultiLabelScorer() if self._is_multi else LabelScorer(self.labels)

@@ -22,6 +22,7 @@ from llmcli.training.examples import (
     summed_loss,
     without_labels,
 )
+from llmcli.training.lora import without_adapters
 from llmcli.training.model_card import perplexity_line
 from llmcli.training.rows import RowObjective, RowTask
 
@@ -122,10 +123,11 @@ class MaskedObjective(RowObjective):
     def loss(self, model: Any, batch: Batch) -> tuple[Tensor, Any]:
         inputs = without_labels(batch)
         is_hidden = batch["labels"] != NO_LABEL  # (B, T)
-        head = next((name for name in HEADS if hasattr(model, name)), None)
+        network = without_adapters(model)
+        head = next((name for name in HEADS if hasattr(network, name)), None)
         if head is None:  # it has another name, or a wrapper of several processes is around it
             logits = model(**inputs).logits[is_hidden]  # (N, V)
         else:  # the vocabulary is large: only hidden tokens are scored
-            hidden = model.base_model(**inputs).last_hidden_state[is_hidden]  # (N, D)
-            logits = getattr(model, head)(hidden)  # (N, V)
+            hidden = network.base_model(**inputs).last_hidden_state[is_hidden]  # (N, D)
+            logits = getattr(network, head)(hidden)  # (N, V)
         return summed_loss(logits, batch["labels"][is_hidden]), logits

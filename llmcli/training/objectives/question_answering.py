@@ -166,9 +166,7 @@ class SpanObjective(RowObjective):
         logits = torch.stack([outputs.start_logits, outputs.end_logits], 1).float()  # (B, 2, T)
         is_padding = batch["attention_mask"][:, None] == 0  # (B, 1, T)
         logits = logits.masked_fill(is_padding, torch.finfo(logits.dtype).min)
-        # Smoothing would spread probability over padding.
-        smoothing = self.smoothing if not is_padding.any() else 0.0
-        return summed_loss(logits, batch["labels"], smoothing), outputs
+        return summed_loss(logits, batch["labels"]), outputs
 
     def scorer(self) -> Scorer:
         return AnswerScorer()

@@ -9,7 +9,7 @@ from torch import Tensor
 from llmcli.data.rows import Row
 from llmcli.decoding.text_config import text_setting
 from llmcli.errors import ModelUnsuitable
-from llmcli.inference.translation.directions import Direction
+from llmcli.inference.translation.directions import T5, Direction
 from llmcli.tokenization.typed_text import encode_typed
 from llmcli.training.base import Defaults
 from llmcli.training.checkup.duplicates import normalized
@@ -66,25 +66,37 @@ task = Seq2Seq
 def decoder_inputs(model: Any, labels: Tensor) -> Tensor:
     """What the decoder reads to predict `labels` (B, U): these, one place to the right, (B, U).
 
-    The first is the token that the model starts from, unless its own code takes another. Raises
-    ModelUnsuitable if the model names no such token.
+    The first is the token that the model starts from, unless its own code takes another.
     """
     own = getattr(model, "prepare_decoder_input_ids_from_labels", None)
     if own is not None:
         shifted: Tensor = own(labels)
         return shifted
     start, pad = (text_setting(model.config, f"{name}_token_id") for name in STARTS)
-    if start is None or pad is None:
-        raise ModelUnsuitable(
-            "the model's config.json has no decoder_start_token_id or no pad_token_id: its decoder "
-            "cannot be trained"
-        )
     first = labels.new_full((len(labels), 1), start)
-    before = labels[:, :-1].masked_fill(labels[:, :-1] == NO_LABEL, pad)
+    before = labels[:, :-1].masked_fill(labels[:, :-1] == NO_LABEL, pad or 0)
     return torch.cat([first, before], dim=1)
 
 
 STARTS = ("decoder_start", "pad")
+
+
+def set_start(model: Any) -> None:
+    """Write into a configuration the token that the decoder starts from, if it is not there.
+
+    T5 starts from padding (Raffel et al. 2020). Raises ModelUnsuitable if no token is known.
+    """
+    config = model.config
+    start = text_setting(config, "decoder_start_token_id")
+    if start is None:
+        start = getattr(model.generation_config, "decoder_start_token_id", None)
+    if start is None and config.model_type in T5:
+        start = text_setting(config, "pad_token_id")
+    if start is None:
+        raise ModelUnsuitable(
+            "the model's config.json has no decoder_start_token_id: its decoder cannot be trained"
+        )
+    config.decoder_start_token_id = start
 
 
 class Seq2SeqObjective(RowObjective):
@@ -94,6 +106,7 @@ class Seq2SeqObjective(RowObjective):
 
     def __init__(self, task: Seq2Seq, model: Any, tokenizer: Any) -> None:
         super().__init__(task, model, tokenizer)
+        set_start(model)
         self._prefix = task.options.prefix
 
     def direction(self, row: Row) -> Direction:
@@ -151,4 +164,5 @@ class Seq2SeqObjective(RowObjective):
     def loss(self, model: Any, batch: Batch) -> tuple[Tensor, Any]:
         inputs = without_labels(batch)
         outputs = model(**inputs, use_cache=False)
-        return summed_loss(outputs.logits, batch["labels"], self.smoothing), outputs
+        smoothing = self.smoothing_of(model)
+        return summed_loss(outputs.logits, batch["labels"], smoothing), outputs

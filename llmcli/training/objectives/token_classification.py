@@ -159,7 +159,8 @@ class TaggingObjective(LabelObjective):
         inputs = without_labels(batch)
         logits = model(**inputs).logits  # (B, T, L)
         weights = self.weights(logits.device)
-        return summed_loss(logits, batch["labels"], self.smoothing, weights), logits
+        smoothing = self.smoothing_of(model)
+        return summed_loss(logits, batch["labels"], smoothing, weights), logits
 
     def scorer(self) -> Scorer:
         return TagScorer(self.labels, self._scheme)
