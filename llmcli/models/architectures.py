@@ -100,8 +100,17 @@ def choose_kind(model_id: str, config: dict[str, Any], wanted: tuple[Kind, ...])
     for kind in wanted:
         if kind in kinds:
             return kind
+    if kinds[0] == "other" and any(section in config for section in OTHER_SENSES):
+        raise ModelUnsuitable(
+            f"{model_id} is a {config.get('model_type')} model, which reads more than text: llmcli "
+            "cannot run it; give a model for text alone"
+        )
     require_kind(model_id, kinds[0], wanted)
     return kinds[0]
+
+
+OTHER_SENSES = ("vision_config", "audio_config", "speech_config", "image_config")
+"""Sections of the configuration of models that read images or sounds."""
 
 
 def require_kind(model_id: str, kind: Kind, wanted: tuple[Kind, ...]) -> None:
