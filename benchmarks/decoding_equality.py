@@ -177,7 +177,9 @@ def compare_architecture(name):
     )
     if alone == batched == expected:
         return "equal" if generated == expected else "equal, but generate differs"
-    return "equal to generate alone" if alone == batched == generated else "different"
+    if alone != batched or alone != generated:
+        return "different"
+    return "cannot generate" if isinstance(generated, str) else "equal to generate alone"
 
 
 def _equal(rows, expected):

@@ -283,7 +283,7 @@ def by_hand(case, folder, train, held_out):
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-        losses.append(float(loss))
+        losses.append(float(loss.detach()))
     model.eval()
     with torch.no_grad():
         parts = [case.loss(model, each, 0.0, **own) for each in examples(case, held_out, 0)]

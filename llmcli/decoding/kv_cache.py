@@ -13,8 +13,15 @@ CACHE_NAMES = ("cache", "past_key_values", "cache_params")
 """Names of the cache: that of all models since transformers 5.24, and those of before."""
 
 
+RECOMPUTED = ("cpmant", "dory")
+"""Models that read all tokens again at each step: CPM-Ant wants the whole text beside its cache,
+and Dory keeps caches of its loops that no reordering reaches."""
+
+
 def cache_name(network: Any) -> str:
     """The name of a model's cache, as an argument and in its output; empty if it takes none."""
+    if network.config.model_type in RECOMPUTED:
+        return ""
     accepted = inspect.signature(network.forward).parameters
     return next((name for name in CACHE_NAMES if name in accepted), "")
 

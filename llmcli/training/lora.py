@@ -3,8 +3,12 @@
 import warnings
 from typing import Any
 
+from torch import nn
+from transformers.pytorch_utils import Conv1D
+
+from llmcli.engines.pytorch.errors import first_line
 from llmcli.engines.pytorch.from_pretrained import peft_library, with_saved_adapters
-from llmcli.errors import UsageError
+from llmcli.errors import ModelUnsuitable, UsageError
 from llmcli.models.checkpoint import Checkpoint
 from llmcli.spec.training import LoraOptions
 
@@ -15,10 +19,13 @@ def with_adapters(model: Any, task_type: str, options: LoraOptions) -> Any:
     The head of a language model is the exception: it is frozen too (see `heads`).
     task_type: one of peft's TaskType.
     Source: Hu et al. 2021, "LoRA", with their scaling factor, alpha / rank.
-    Raises UsageError if no layer matches `lora_targets`.
+    Raises UsageError if no layer matches `lora_targets`, ModelUnsuitable if there are no layers.
     """
     peft = peft_library()
-    targets = list(options.lora_targets) or linear_layers(model)
+    layers = linear_layers(model)
+    if not layers:
+        raise ModelUnsuitable("the model has no linear layers that adapters can be added to")
+    targets = list(options.lora_targets) or layers
     try:
         settings = peft.LoraConfig(
             task_type=task_type,
@@ -33,8 +40,8 @@ def with_adapters(model: Any, task_type: str, options: LoraOptions) -> Any:
             warnings.simplefilter("ignore")  # peft uses deprecated transformers APIs
             return peft.get_peft_model(model, settings)
     except ValueError as error:
-        known = ", ".join(linear_layers(model)[:12])
-        reason = str(error).split(".")[0]
+        known = ", ".join(layers[:12])
+        reason = first_line(str(error))
         raise UsageError(f"`lora_targets`: {reason}; this model has {known}") from None
 
 
@@ -91,14 +98,24 @@ def linear_layers(model: Any) -> list[str]:
     names = {
         name.rpartition(".")[2] if not name.rpartition(".")[2].isdigit() else name
         for name, module in model.named_modules()
-        if type(module).__name__ in ("Linear", "Conv1D") and _in_block(name)
+        if isinstance(module, (nn.Linear, Conv1D)) and _in_block(name)
     }
     dense = {
         ".".join(name.split(".")[-2:])
         for name, module in model.named_modules()
-        if type(module).__name__ == "Linear" and _in_block(name) and name.endswith(".dense")
+        if isinstance(module, nn.Linear) and _in_block(name) and name.endswith(".dense")
     }
-    return sorted((names - {"dense"}) | dense)  # BERT names three different layers `dense`
+    names = (names - {"dense"}) | dense  # BERT names three different layers `dense`
+    return sorted(names - READ_BY_KERNELS if _is_mamba(model) else names)
+
+
+MAMBAS = ("mamba", "mamba2", "falcon_mamba", "falcon_h1", "nemotron_h")
+READ_BY_KERNELS = {"out_proj"}
+"""Layers of these whose weights a kernel reads itself, without an adapter: peft refuses them."""
+
+
+def _is_mamba(model: Any) -> bool:
+    return model.config.model_type in MAMBAS
 
 
 def _in_block(name: str) -> bool:

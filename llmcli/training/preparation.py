@@ -106,11 +106,10 @@ def require_trainable(model: Any, objective: Objective, train: Dataset, name: st
     Raises ModelUnsuitable where the model's own code cannot: its configuration lacks something, or
     it needs more than text. name: of the model.
     """
-    batch = objective.collate([train[0]])
     model.eval()
     try:
         with torch.no_grad(), torch.random.fork_rng():
-            objective.loss(model, batch)
+            objective.loss(model, objective.collate([train[0]]))
     except torch.OutOfMemoryError:
         raise
     except (RuntimeError, ValueError, TypeError, AttributeError, LookupError) as error:

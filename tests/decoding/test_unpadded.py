@@ -90,3 +90,10 @@ def test_settings_of_the_text_model_are_found_in_its_section():
     codegen = architectures.small_config(architectures.CONFIG_MAPPING["codegen"])
     assert text_config(codegen) is codegen
     assert text_setting(codegen, "no such setting") is None
+
+
+@pytest.mark.parametrize("name", ["cpmant", "dory"])
+def test_models_whose_cache_is_not_followed_read_all_again(name):
+    model = architectures.build(name, "causal")
+    alone = [decode(model, [prompt], 4)[0] for prompt in PROMPTS]
+    assert decode(model, PROMPTS, 4) == alone == [recomputed(model, each, 4) for each in PROMPTS]

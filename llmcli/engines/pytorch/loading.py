@@ -78,9 +78,18 @@ def load_encoder(model: ModelSpec) -> Loaded:
     """
     loaded = _load(model, _headless)
     if loaded.kind == "seq2seq":
-        encoder = loaded.network.get_encoder()
-        return checked(replace(loaded, network=encoder, engine=TorchEngine(encoder)))
+        return _with_body(loaded, loaded.network.get_encoder())
+    if loaded.config.model_type in NO_BODY_CLASS:
+        return _with_body(loaded, loaded.network.model)
     return loaded
+
+
+NO_BODY_CLASS = ("llama4",)
+"""Models of which transformers has the text model with its head alone."""
+
+
+def _with_body(loaded: Loaded, body: Any) -> Loaded:
+    return checked(replace(loaded, network=body, engine=TorchEngine(body)))
 
 
 def _headless(settings: dict[str, Any]) -> Target:
@@ -88,6 +97,8 @@ def _headless(settings: dict[str, Any]) -> Target:
     kind = "encoder" if "encoder" in kinds else kinds[0]
     if any(name.endswith("EncoderModel") for name in architectures(settings)):
         return Target(kind, AutoModelForTextEncoding)  # only the encoder of T5
+    if settings.get("model_type") in NO_BODY_CLASS:
+        return Target(kind, AutoModelForCausalLM)
     is_seq2seq = kind_of(settings) == "seq2seq"
     return Target(kind, AutoModelForSeq2SeqLM if is_seq2seq else AutoModel)
 

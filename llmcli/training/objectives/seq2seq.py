@@ -84,7 +84,8 @@ STARTS = ("decoder_start", "pad")
 def set_start(model: Any) -> None:
     """Write into a configuration the token that the decoder starts from, if it is not there.
 
-    T5 starts from padding (Raffel et al. 2020). Raises ModelUnsuitable if no token is known.
+    T5 starts from padding (Raffel et al. 2020). Raises ModelUnsuitable if no token is known, unless
+    the model's own code chooses it.
     """
     config = model.config
     start = text_setting(config, "decoder_start_token_id")
@@ -92,11 +93,12 @@ def set_start(model: Any) -> None:
         start = getattr(model.generation_config, "decoder_start_token_id", None)
     if start is None and config.model_type in T5:
         start = text_setting(config, "pad_token_id")
-    if start is None:
+    if start is not None:
+        config.decoder_start_token_id = start
+    elif not hasattr(model, "prepare_decoder_input_ids_from_labels"):
         raise ModelUnsuitable(
             "the model's config.json has no decoder_start_token_id: its decoder cannot be trained"
         )
-    config.decoder_start_token_id = start
 
 
 class Seq2SeqObjective(RowObjective):
@@ -140,8 +142,8 @@ class Seq2SeqObjective(RowObjective):
         if direction.source_code is not None:
             self.tokenizer.src_lang = direction.source_code
         target = direction.start if direction.forced_first is None else direction.forced_first
-        if target is not None:
-            self.tokenizer.tgt_lang = self.tokenizer.convert_ids_to_tokens(target)
+        if target is not None:  # `en` of M2M100, whose token is __en__
+            self.tokenizer.tgt_lang = direction.target_code
 
     def _fitted(self, ids: list[int]) -> list[int]:
         """Cut what is too long before its last token, which ends it."""
