@@ -82,7 +82,7 @@ class CachedCausal:
                 inputs["position_ids"] = inputs["position_ids"][:, -1:]
         if self._takes_last_only:
             inputs["logits_to_keep"] = count
-        out = self._network(input_ids=ids, use_cache=True, **inputs)
+        out = self._network(input_ids=ids, use_cache=bool(self._cache_name), **inputs)
         # Without a cache, all tokens are read again at each step.
         self._cache = with_room(getattr(out, self._cache_name, None))
         last: Tensor = out.logits[:, -count:].float()

@@ -79,7 +79,7 @@ def load_encoder(model: ModelSpec) -> Loaded:
     loaded = _load(model, _headless)
     if loaded.kind == "seq2seq":
         return _with_body(loaded, loaded.network.get_encoder())
-    if loaded.config.model_type in NO_BODY_CLASS:
+    if hasattr(loaded.network, "lm_head"):
         return _with_body(loaded, loaded.network.model)
     return loaded
 

@@ -14,6 +14,7 @@ from tests.tiny_models import MORE_WORDS, WORDS, word_tokenizer
 sys.path.insert(0, str(Path(__file__).parents[3] / "benchmarks"))
 import architectures  # noqa: E402
 
+CAUSAL = ("--task", "causal-lm")
 TEXTS = (
     "the cat sat on mats\na dog\nwho is good ? this is a good cat on the mats . a dog ran\nbad\n"
 )
@@ -57,8 +58,20 @@ def test_texts_together_are_continued_as_each_alone(model, run, tmp_path):
     [
         ("forward", "the cat sat", "-m"),
         ("embed", "the cat sat", "--json", "-m"),
-        ("evaluate", "--task", "causal-lm", "--bootstrap", 0, "-i", "rows.jsonl", "-m"),
-        ("finetune", "--train", "rows.jsonl", "--max-steps", 1, "--block-size", 8, "-o", "x", "-m"),
+        ("evaluate", *CAUSAL, "--bootstrap", 0, "-i", "rows.jsonl", "-m"),
+        (
+            "finetune",
+            *CAUSAL,
+            "--train",
+            "rows.jsonl",
+            "--max-steps",
+            1,
+            "--block-size",
+            8,
+            "-o",
+            "x",
+            "-m",
+        ),
     ],
     ids=lambda words: words[0],
 )
