@@ -5,12 +5,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from transformers import MBart50Tokenizer, MBartTokenizer, NllbTokenizer
+from transformers import M2M100Tokenizer, MBart50Tokenizer, MBartTokenizer, NllbTokenizer
 
 from llmcli.data.rows import Row
 from llmcli.spec.training import Training
 from llmcli.training.objectives.translation import task
-from tests.tiny_models import make_marian, scaled
+from tests.tiny_models import make_marian, scaled, train_sentencepieces
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "benchmarks"))
 import architectures  # noqa: E402
@@ -38,29 +38,43 @@ def test_a_translator_is_learnt_and_translate_uses_it(run, fit, tmp_path):
 WORDS = ("\u2581the", "\u2581cat", "\u2581dog", "\u2581le", "\u2581chat", "\u2581chien")
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")
 SCORED = [*((token, 0.0) for token in SPECIAL), *((word, -1.0) for word in WORDS)]
+NUMBERED = {word: at for at, word in enumerate([*SPECIAL, *WORDS])}
 MULTILINGUAL = {
-    "nllb": lambda: NllbTokenizer({word: at for at, word in enumerate([*SPECIAL, *WORDS])}, []),
-    "mbart-50": lambda: MBart50Tokenizer(SCORED),
-    "mbart": lambda: MBartTokenizer(SCORED),
+    "nllb": lambda _: NllbTokenizer(NUMBERED, []),
+    "m2m100": lambda folder: m2m100_tokenizer(folder),
+    "mbart-50": lambda _: MBart50Tokenizer(SCORED),
+    "mbart": lambda _: MBartTokenizer(SCORED),
 }
+CODES = {"nllb": ("fra_Latn", "eng_Latn"), "m2m100": ("fr", "en")}
+
+
+def m2m100_tokenizer(folder):
+    """SentencePiece, with tokens such as __en__ for the languages, whose codes are en and fr."""
+    pieces = train_sentencepieces(folder)
+    vocabulary = {piece: at for at, piece in enumerate([*SPECIAL, *pieces])}
+    (folder / "vocab.json").write_text(json.dumps(vocabulary))
+    return M2M100Tokenizer(str(folder / "vocab.json"), str(folder / "source.spm"))
 
 
 @pytest.mark.parametrize("name", MULTILINGUAL)
 def test_the_codes_of_languages_are_where_the_model_expects_them(name, tmp_path):
     """Source and target are what its tokenizer makes; the decoder reads the target's code first."""
-    tokenizer = MULTILINGUAL[name]()
-    kind = "m2m_100" if name == "nllb" else "mbart"
-    model = architectures.build(kind, "seq2seq", vocab_size=len(tokenizer))
+    tokenizer = MULTILINGUAL[name](tmp_path)
+    kind = "mbart" if "mbart" in name else "m2m_100"
+    rows = max(tokenizer.get_vocab().values()) + 1
+    model = architectures.build(kind, "seq2seq", vocab_size=rows)
     options = Training(("x.jsonl",), "out", task="translation")
     objective = task(options).objective(model, tokenizer)
     fields = {"from": "fr", "to": "en"}
     (feature,) = objective.examples([Row(1, "le chien", fields, pair="the dog")]).features
-    french, english = ("fra_Latn", "eng_Latn") if name == "nllb" else ("fr_XX", "en_XX")
+    french, english = CODES.get(name, ("fr_XX", "en_XX"))
     tokenizer.src_lang, tokenizer.tgt_lang = french, english
     target = tokenizer(text_target="the dog")["input_ids"]
     assert feature["input_ids"] == tokenizer("le chien")["input_ids"]
     assert feature["labels_ids"] == target
-    code, end = tokenizer.convert_tokens_to_ids(english), tokenizer.eos_token_id
+    written = ("__fr__", "__en__") if name == "m2m100" else (french, english)
+    code, end = tokenizer.convert_tokens_to_ids(written[1]), tokenizer.eos_token_id
     read = objective.collate([feature])["decoder_input_ids"][0].tolist()
-    assert code in target and french in tokenizer.convert_ids_to_tokens(feature["input_ids"])
+    assert code in target
+    assert written[0] in tokenizer.convert_ids_to_tokens(feature["input_ids"])
     assert read == ([code, *target[:-1]] if name == "mbart" else [end, code, *target[1:-1]])
