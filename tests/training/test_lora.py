@@ -25,8 +25,8 @@ def test_adapters_learn_and_are_used_or_merged(run, learner, fit, tmp_path):
             "classification",
             adapters=LoraOptions(lora=True, lora_rank=4, merge=name == "whole"),
             output=str(tmp_path / name),
-            learning_rate=2e-2,
-            max_steps=50,
+            learning_rate=1e-2,
+            max_steps=60,
             schedule="cosine",
         )
         for name in ("apart", "whole")
