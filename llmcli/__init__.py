@@ -6,9 +6,9 @@
 Each name is imported when it is first used: `import llmcli` loads neither torch nor numpy.
 """
 
-from typing import TYPE_CHECKING, Any
-
 __version__ = "0.1.0"
+
+TYPE_CHECKING = False  # as type checkers know it, without the import of typing
 
 if TYPE_CHECKING:
     from llmcli.api.answer import answer as answer
@@ -150,7 +150,7 @@ __all__ = ["__version__", *sorted(_HOME)]
 
 if not TYPE_CHECKING:  # type checkers would take any name to be there
 
-    def __getattr__(name: str) -> Any:
+    def __getattr__(name: str) -> object:
         """Import a public name from its module when it is first used (PEP 562)."""
         if name not in _HOME:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,14 +1,19 @@
 """The program `llmcli`, which `python -m llmcli` is as well."""
 
+import os
+import signal
 import sys
 
-from llmcli.system import signals
-from llmcli.system.resource_errors import scarce_resource
+for _name in ("SIGINT", "SIGTERM", "SIGHUP"):  # before anything else: an import can take a second
+    _number = getattr(signal, _name, None)
+    if _number is not None and signal.getsignal(_number) is not signal.SIG_IGN:
+        signal.signal(_number, lambda number, frame: os._exit(128 + number))
 
 
 def run_program() -> None:
     """Run llmcli: what happens before the command line can tell of it is one line, too."""
-    signals.leave_at_once()  # during the imports
+    from llmcli.system.resource_errors import scarce_resource
+
     try:
         from llmcli.cli import main
     except (OSError, ImportError, MemoryError) as error:

@@ -296,8 +296,7 @@ class Output:
 
     def _last_words(self, part: Part) -> str:
         """What is printed where the process must end before it could leave the part."""
-        is_empty = not os.path.getsize(part.name)
-        return "" if self.quiet or is_empty else f"[{_interrupted(part)}]"
+        return f"[{_interrupted(part)}]" if part.holds_work and not self.quiet else ""
 
 
 def _interrupted(part: Part) -> str:

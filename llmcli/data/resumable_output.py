@@ -112,6 +112,11 @@ class Part:
         return str(self._path)
 
     @property
+    def holds_work(self) -> bool:
+        """True if there are finished rows or batches."""
+        return bool(self._size) or not self.batches.is_empty
+
+    @property
     def can_be_resumed(self) -> bool:
         """True if --resume would continue it."""
         return self._journal.run is not None and not self._journal.changed
@@ -188,7 +193,7 @@ class Part:
             self.batches.save()
         with suppress(OSError):
             self._file.close()
-        if self._size or not self.batches.is_empty:
+        if self.holds_work:
             self.batches.close(keep=True)
             self._journal.close()
             return True

@@ -36,7 +36,7 @@ NEEDS = {
     "numpy": Need(70, 48),
     "tokenizers": Need(40, 16),
     "ctranslate2": Need(110, 20),
-    "torch": Need(190, 48, "lib"),
+    "torch": Need(330, 48, "lib"),
     "transformers": Need(150, 0),
 }
 

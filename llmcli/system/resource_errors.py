@@ -12,7 +12,13 @@ SCARCE = {
     errno.EAGAIN: "no more processes or threads: raise their limit (ulimit -u)",
 }
 """What the system does not give, by the number of the error."""
-MEMORY_WORDS = ("out of memory", "allocate memory", "failed to map segment", "bad_alloc")
+MEMORY_WORDS = (
+    "could not create a primitive",
+    "out of memory",
+    "allocate memory",
+    "failed to map segment",
+    "bad_alloc",
+)
 THREAD_WORDS = ("can't start new thread", "resource temporarily unavailable")
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from datetime import datetime, timezone
@@ -135,7 +136,8 @@ def _failure(checkpoint: Checkpoint, code: int, stdout: str, stderr: str) -> Exc
             return OutOfMemory(f"{doing}: out of memory")
         return unwritable(OSError(answer["errno"], answer["message"]))
     if code < 0:
-        return OutOfMemory(f"{doing}: its process was killed, perhaps because memory ran out")
+        name = signal.Signals(-code).name
+        return OutOfMemory(f"{doing}: its process was ended by {name}: memory may have run out")
     last = (stderr.strip().splitlines() or [f"its process ended with code {code}"])[-1]
     return ModelUnsuitable(f"{doing}: {last}")
 

@@ -3,7 +3,6 @@
 import logging
 import os
 import queue
-import time
 import weakref
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from llmcli.decoding.request import Request
 from llmcli.decoding.steps import Hypothesis, Step, StepStream
 from llmcli.engines.base import Inputs, Outputs
 from llmcli.engines.ct2.heads import Head
+from llmcli.engines.ct2.waiting import PAUSE, call_apart, wait_for
 from llmcli.models.architectures import Kind
 from llmcli.spec import Decoding, EngineName
 from llmcli.system.extras import load_extra
@@ -28,7 +28,6 @@ ENOUGH = 16  # rows of a group to which more are not added at the cost of more s
 # one can be better: of 300 translations by opus-mt-en-fr, 274 were the same with a patience of 1,
 # 298 with 1.5, and all with 2.
 PATIENCE = 2
-PAUSE = 0.002  # seconds between two checks for a result from another thread
 
 
 class Ct2Engine:
@@ -67,12 +66,13 @@ class Ct2Engine:
 
         ids, mask = inputs["input_ids"], inputs.get("attention_mask")
         lengths = np.full(len(ids), ids.shape[1]) if mask is None else mask.sum(-1)  # (B,)
+        model = self.model
         if self._head is None:
-            return Outputs(logits=np.array(self.model.forward_batch(view(ids), view(lengths))))
+            logits = call_apart(lambda: model.forward_batch(view(ids), view(lengths)))
+            return Outputs(logits=np.array(logits))
         types = inputs.get("token_type_ids")
-        out = self.model.forward_batch(
-            view(ids), view(lengths), token_type_ids=None if types is None else types.tolist()
-        )
+        rows = None if types is None else types.tolist()
+        out = call_apart(lambda: model.forward_batch(view(ids), view(lengths), token_type_ids=rows))
         return self._head(np.array(out.last_hidden_state), positions)
 
     def decode(self, request: Request, options: Decoding) -> StepStream:
@@ -94,7 +94,7 @@ class Ct2Engine:
                 )
         found = [[Hypothesis((), 0.0, False)] for _ in request.limits]
         for rows, results, scale in submitted:
-            for row, result in zip(rows, _wait_for(results), strict=True):
+            for row, result in zip(rows, wait_for(results, self.model), strict=True):
                 found[row] = _hypotheses(result, ends, scale)
         return found
 
@@ -128,7 +128,7 @@ class Ct2Engine:
         )
         return [
             np.array(result.log_probs[-count:], np.float32)
-            for result, count in zip(_wait_for(results), counts, strict=True)
+            for result, count in zip(wait_for(results, self.model), counts, strict=True)
         ]
 
 
@@ -211,7 +211,9 @@ class _Greedy:
                     if row not in stopped:
                         yield self._step(row, token)
             else:
-                for row, result in zip(rows, _finite(_wait_for(results)), strict=True):
+                for row, result in zip(
+                    rows, _finite(wait_for(results, self._engine.model)), strict=True
+                ):
                     for token in result.sequences_ids[0]:
                         yield self._step(row, token)
         finally:
@@ -245,20 +247,13 @@ def _as_they_arrive(
             yield arrived.get(timeout=PAUSE)
         except queue.Empty:
             continue
-    _finite(_wait_for(results))  # raises an error of the decoding thread
+    _finite(wait_for(results, None))  # raises an error of the decoding thread
 
 
 def _finite(results: list[Any]) -> list[Any]:
     """The same results. Raises ModelUnsuitable if the score of one is not finite."""
     require_finite(np.array([result.scores[0] for result in results]))
     return results
-
-
-def _wait_for(results: Sequence[Any]) -> list[Any]:
-    """The values of asynchronous results; Ctrl-C still works while it waits."""
-    while not all(result.done() for result in results):
-        time.sleep(PAUSE)
-    return [result.result() for result in results]
 
 
 def _words(ids: Sequence[int]) -> list[str]:
