@@ -36,7 +36,7 @@ def tiny_gguf(bpe, tmp_path_factory):
     return folder
 
 
-def write_gguf(path, model, bpe):
+def write_gguf(path, model, bpe, left_out=""):
     config = model.config
     writer = gguf.GGUFWriter(str(path), "llama")
     writer.add_context_length(config.max_position_embeddings)
@@ -59,7 +59,8 @@ def write_gguf(path, model, bpe):
     for name, tensor in model.state_dict().items():
         if name.endswith(("q_proj.weight", "k_proj.weight")):
             tensor = interleaved(tensor, config.num_attention_heads)
-        writer.add_tensor(NAMES[name], tensor.detach().numpy())
+        if name != left_out:
+            writer.add_tensor(NAMES[name], tensor.detach().numpy())
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -112,6 +113,27 @@ def test_show_reads_the_header(run, tiny_gguf):
     assert record["architecture"] == "llama"
     assert (record["context"], record["vocabulary"], record["licence"]) == (64, 300, "mit")
     assert record["parameters"] > 10_000
+
+
+@pytest.mark.parametrize(
+    ("change", "left_out", "message"),
+    [
+        (1.0, "model.layers.0.self_attn.v_proj.weight", "lacks model.layers.0.self_attn.v_proj"),
+        (1.0, "model.norm.weight", "lacks model.norm.weight"),
+        (float("nan"), "", "are not finite: model.layers.0.self_attn.q_proj.weight"),
+    ],
+)
+def test_weights_that_are_missing_or_not_finite_are_refused(
+    run, tiny_gguf, bpe, tmp_path, change, left_out, message
+):
+    from transformers import LlamaForCausalLM
+
+    model = LlamaForCausalLM.from_pretrained(tiny_gguf / "hf")
+    model.model.layers[0].self_attn.q_proj.weight.data[0, 0] *= change
+    write_gguf(tmp_path / "changed.gguf", model, bpe, left_out)
+    for _ in range(2):  # that it is not finite is not forgotten
+        result = run("generate", "the cat", "-m", tmp_path / "changed.gguf")
+        assert result.exit_code == 5 and message in result.stderr, result.output
 
 
 def test_a_truncated_file_is_one_line(run, tiny_gguf, tmp_path):
