@@ -148,6 +148,31 @@ def test_one_room_calls_from_pretrained():
     assert callers == {"engines/pytorch"}
 
 
+RAW = {
+    "own_channel": {"cli/colours.py", "cli/output.py", "cli/tables.py", "system/terminal.py"},
+    "Console": {"cli/tables.py"},  # of rich
+    "click.style": {"cli/colours.py"},
+    "click.secho": set(),
+    "print": {"engines/stopwatch.py"},  # in a process whose output is read
+    "os.write": {"system/signals.py"},  # words of its own
+    "sys.__stdout__": set(),
+    "sys.__stderr__": set(),
+    "sys.stdout.buffer": set(),
+    "sys.stderr.buffer": set(),
+}
+"""What could carry a control sequence to a terminal, and the files that may use it."""
+
+
+def test_text_reaches_a_terminal_by_streams_that_escape_it():
+    users = {name: set() for name in RAW}
+    for path in ROOT.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            name = ast.unparse(node) if isinstance(node, (ast.Name, ast.Attribute)) else ""
+            if name in users:
+                users[name].add(str(path.relative_to(ROOT)))
+    assert users == RAW
+
+
 def test_modules_named_in_strings_are_there():
     """As in `python -m llmcli.engines.ct2.conversion_process`, or what tests replace."""
     places = [*ROOT.rglob("*.py"), *(REPOSITORY / "tests").rglob("*.py")]
