@@ -19,6 +19,8 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, NoReturn
 
+from llmcli.system.terminal import escaped
+
 GRACE = 0.6  # seconds
 TOGETHER = 0.3  # seconds within which two signals are one: some programs send each twice
 ENOUGH = 16  # open files
@@ -142,7 +144,8 @@ def _watch(reader: int) -> None:
 def _end(number: int) -> NoReturn:
     lines = [line for words in reversed(_last_words) if (line := words())]
     with suppress(OSError):
-        os.write(2, "".join(f"{line}\n" for line in lines[:1]).encode())
+        text = "".join(f"{line}\n" for line in lines[:1])
+        os.write(2, (escaped(text) if os.isatty(2) else text).encode(errors="backslashreplace"))
     os._exit(128 + number)
 
 
