@@ -12,12 +12,11 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from llmcli.errors import InputError, LlmcliError
-from llmcli.system.shapes import Misshapen, require_shallow, shaped
+from llmcli.system.shapes import OBJECT, Misshapen, Shape, require_shallow, require_shape
 
-Shape = TypeVar("Shape")
 SETTINGS = 16 << 20  # bytes; config.json of a model with 20,000 labels has 2 MB
 VOCABULARY = 256 << 20  # bytes
 BOM = "\ufeff"
@@ -68,23 +67,27 @@ class Metadata:
             raise self.fault("begins with a byte order mark")
         return text.removeprefix(BOM)
 
-    def json(self, schema: type[Shape]) -> Shape:
-        """The JSON value in the file, converted to a type that msgspec knows. Raises `error`."""
+    def json(self, shape: Shape = OBJECT) -> Any:
+        """The JSON value in the file. Raises `error` unless it has the shape."""
         try:
-            return shaped(loads(self.text()), schema)
+            value = loads(self.text())
+            require_shape(value, shape)
+            return value
         except NotJson as fault:
             raise self.fault(f"is not JSON: {fault}") from None
         except Misshapen as fault:
             raise self.about(fault) from None
 
-    def json_lines(self, schema: type[Shape]) -> Iterator[Shape]:
+    def json_lines(self, shape: Shape = OBJECT) -> Iterator[Any]:
         """The JSON value of each line; an incomplete last line is left out. Raises `error`."""
         lines = self.text().split("\n")[:-1]
         for number, line in enumerate(lines, 1):
             try:
-                yield shaped(loads(line), schema)
+                value = loads(line)
+                require_shape(value, shape)
             except (NotJson, Misshapen) as fault:
                 raise self.error(f"{self.path}:{number}: {fault}; {self.cure}") from None
+            yield value
 
     def yaml(self) -> Any:
         """The value in a YAML file. Raises `error`."""
@@ -100,7 +103,7 @@ class Metadata:
         words = words if self.error is InputError else f"is damaged: it {words}"
         return self.error(f"{self.path} {words}; {self.cure}")
 
-    def about(self, fault: "Misshapen | str") -> LlmcliError:
+    def about(self, fault: Misshapen | str) -> LlmcliError:
         """The error for a fault that names its key."""
         return self.error(f"{self.path}: {fault}; {self.cure}")
 

@@ -1,41 +1,184 @@
-"""The shape of values that were read from a file: what is where, in the words of a message."""
+"""The shape of values that were read from a file: what is where, and a fault in one line.
 
-import re
-from typing import Any, TypeVar
+Written here and not taken from a library: msgspec, the fastest one, needs 20 ms to begin, which is
+3% of a whole run of `llmcli generate`, and its messages do not name the keys of dictionaries.
+"""
 
-Shape = TypeVar("Shape")
+import math
+from collections.abc import Mapping
+from typing import Any
+
 DEPTH = 64  # of lists and objects in one another; real files have fewer than 10
-PLACE = re.compile(r" - at `(?:key` in `)?\$(.*)`$")
-STEP = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
-EXPECTED = re.compile(r"Expected `([^`]+)`(?: (>=|>|<=|<) (\S+))?(?:, got `[^`]+`)?")
-MISSING = re.compile(r"Object missing required field `(.+?)`")
-NAMES = {
-    "object": "an object",
-    "array": "a list",
-    "int": "a whole number",
-    "float": "a number",
-    "str": "a text",
-    "bool": "true or false",
-    "null": "null",
-}
-"""The types of msgspec in words."""
-BOUNDS = {">=": "of at least", ">": "above", "<=": "of at most", "<": "below"}
 
 
 class Misshapen(ValueError):
     """What is wrong with a value, in one line that names the path of the key."""
 
 
-def shaped(value: Any, schema: type[Shape]) -> Shape:
-    """A value converted to a type that msgspec knows; unknown keys pass. Raises Misshapen."""
-    if schema is dict and isinstance(value, dict):
-        return value  # type: ignore[return-value]  # no library is needed for this
-    import msgspec
+class Shape:
+    """What a value must be. Plain classes: dataclasses would take 7 ms to import."""
 
-    try:
-        return msgspec.convert(value, schema)
-    except (msgspec.ValidationError, ValueError, OverflowError) as error:
-        raise Misshapen(_in_words(value, schema, str(error))) from None
+    def __init__(self, words: str) -> None:
+        self.words = words
+        """Its name, such as `a list`."""
+
+    def accepts(self, value: Any) -> bool:
+        """True if a value is of this kind, whatever its parts are."""
+        raise NotImplementedError
+
+    def require_parts(self, value: Any, path: str) -> None:
+        """Raise Misshapen if a part of an accepted value is wrong. path: of the value."""
+
+
+def require_shape(value: Any, shape: Shape, path: str = "") -> None:
+    """Raise Misshapen unless a value has a shape. path: the keys that lead to it.
+
+    >>> require_shape({"rope": {"factor": [2]}}, Object({"rope": Object({"factor": NUMBER})}))
+    Traceback (most recent call last):
+    llmcli.system.shapes.Misshapen: `rope.factor` is a list, a number was expected
+    """
+    if not shape.accepts(value):
+        name = f"`{path}`" if path else "it"
+        raise Misshapen(f"{name} is {kind_of_value(value)}, {shape.words} was expected")
+    shape.require_parts(value, path)
+
+
+class Simple(Shape):
+    """A value of one of several types; true and false are no numbers."""
+
+    def __init__(self, words: str, *types: type) -> None:
+        super().__init__(words)
+        self._types = types
+
+    def accepts(self, value: Any) -> bool:
+        """True if the value is of one of these types."""
+        return type(value) in self._types
+
+
+TEXT = Simple("a text", str)
+FLAG = Simple("true or false", bool)
+NUMBER = Simple("a number", int, float)
+WHOLE = Simple("a whole number", int)
+OBJECT = Simple("an object", dict)
+LIST = Simple("a list", list)
+
+
+class Between(Shape):
+    """A number within bounds, which are possible themselves."""
+
+    def __init__(self, least: float, most: float = math.inf, *, is_whole: bool = True) -> None:
+        kind = "a whole number" if is_whole else "a number"
+        is_open = most == math.inf
+        bounds = f"of at least {least:,}" if is_open else f"from {least:,} to {most:,}"
+        super().__init__(f"{kind} {bounds}")
+        self._least, self._most = least, most
+        self._types = (int,) if is_whole else (int, float)
+
+    def accepts(self, value: Any) -> bool:
+        """True for a number within the bounds; never for NaN."""
+        return type(value) in self._types and self._least <= value <= self._most
+
+
+class Choice(Shape):
+    """One of several texts."""
+
+    def __init__(self, *texts: str) -> None:
+        super().__init__(" or ".join(map(repr, texts)))
+        self._texts = texts
+
+    def accepts(self, value: Any) -> bool:
+        """True for one of the texts."""
+        return isinstance(value, str) and value in self._texts
+
+
+class ListOf(Shape):
+    """A list whose items have one shape."""
+
+    def __init__(self, item: Shape) -> None:
+        super().__init__(LIST.words)
+        self._item = item
+
+    def accepts(self, value: Any) -> bool:
+        """True for a list."""
+        return isinstance(value, list)
+
+    def require_parts(self, value: Any, path: str) -> None:
+        """Check each item."""
+        for at, item in enumerate(value):
+            require_shape(item, self._item, f"{path}[{at}]")
+
+
+class MapOf(Shape):
+    """An object with any keys, or whole numbers as keys, whose values have one shape."""
+
+    def __init__(self, item: Shape, *, has_numbers: bool = False) -> None:
+        super().__init__(OBJECT.words)
+        self._item, self._has_numbers = item, has_numbers
+
+    def accepts(self, value: Any) -> bool:
+        """True for an object."""
+        return isinstance(value, dict)
+
+    def require_parts(self, value: Any, path: str) -> None:
+        """Check each key and value."""
+        wrong = next((key for key in value if self._has_numbers and not _is_number(key)), None)
+        if wrong is not None:
+            raise Misshapen(f"`{path}` has the key {wrong!r:.40}, a whole number was expected")
+        if isinstance(self._item, (Simple, Between)) and all(
+            map(self._item.accepts, value.values())
+        ):
+            return  # of a vocabulary, the paths of all keys would take long
+        for key, item in value.items():
+            require_shape(item, self._item, joined(path, key))
+
+
+def _is_number(key: Any) -> bool:
+    return isinstance(key, str) and key.isascii() and key.isdigit() and len(key) < 10
+
+
+class Object(Shape):
+    """An object with known keys, each of which may be missing or null; others may hold anything."""
+
+    def __init__(self, keys: Mapping[str, Shape], *, needs: tuple[str, ...] = ()) -> None:
+        """needs: keys that must be there, and not be null."""
+        super().__init__(OBJECT.words)
+        self._keys, self._needs = keys, needs
+
+    def accepts(self, value: Any) -> bool:
+        """True for an object."""
+        return isinstance(value, dict)
+
+    def require_parts(self, value: Any, path: str) -> None:
+        """Check that the keys that are needed are there, and the values of the known ones."""
+        for key in self._needs:
+            if key not in value:
+                raise Misshapen(f"`{joined(path, key)}` is missing")
+        for key, item in value.items():
+            shape = self._keys.get(key)
+            if shape is not None and (item is not None or key in self._needs):
+                require_shape(item, shape, joined(path, key))
+
+
+class AnyOf(Shape):
+    """One of several shapes."""
+
+    def __init__(self, *shapes: Shape) -> None:
+        super().__init__(" or ".join(shape.words for shape in shapes))
+        self._shapes = shapes
+
+    def accepts(self, value: Any) -> bool:
+        """True if one of the shapes accepts the value."""
+        return any(shape.accepts(value) for shape in self._shapes)
+
+    def require_parts(self, value: Any, path: str) -> None:
+        """Check the parts as the shape that accepts the value does."""
+        next(shape for shape in self._shapes if shape.accepts(value)).require_parts(value, path)
+
+
+def joined(path: str, key: str) -> str:
+    """The path of a key below a path."""
+    key = key if len(key) <= 40 else f"{key[:40]}..."
+    return f"{path}.{key}" if path else key
 
 
 def require_shallow(value: Any, most: int) -> None:
@@ -56,63 +199,11 @@ def kind_of_value(value: Any) -> str:
     ('a list', "the text 'cat'", 'true', '2.5')
     """
     if isinstance(value, dict):
-        return "an object"
+        return OBJECT.words
     if isinstance(value, (list, tuple)):
-        return "a list"
+        return LIST.words
     if isinstance(value, str):
         return f"the text {value[:40]!r}" + ("..." if len(value) > 40 else "")
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     return repr(value)
-
-
-def _in_words(whole: Any, schema: Any, message: str) -> str:
-    """msgspec's message as `key` is a list, a number was expected."""
-    place = PLACE.search(message)
-    steps = [name or index for name, index in STEP.findall(place[1])] if place else []
-    found, path = _at(whole, steps, schema, message)
-    name = f"`{path}`" if path else "it"
-    missing = MISSING.match(message)
-    if missing:
-        return f"`{path}.{missing[1]}` is missing" if path else f"`{missing[1]}` is missing"
-    expected = EXPECTED.match(message)
-    if not expected:
-        reason = message[: place.start()] if place else message
-        return f"{name} is {kind_of_value(found)}: {reason[:1].lower()}{reason[1:]}"
-    kinds = [NAMES.get(kind, kind) for kind in expected[1].split(" | ")]
-    wanted = " or ".join(kinds)
-    if expected[2]:
-        wanted += f" {BOUNDS[expected[2]]} {expected[3]}"
-    return f"{name} is {kind_of_value(found)}, {wanted} was expected"
-
-
-def _at(whole: Any, steps: list[str], schema: Any, message: str) -> tuple[Any, str]:
-    """The value that a path of msgspec leads to, and the path with all keys by their names."""
-    value, path = whole, ""
-    for at, step in enumerate(steps):
-        if step == "...":  # msgspec does not name the keys of dictionaries
-            step = _faulty_key(whole, steps[:at], value, schema)
-        if isinstance(value, list):
-            value, path = value[int(step)], f"{path}[{step}]"
-        else:
-            value, path = value[step], f"{path}.{step}" if path else str(step)
-    return value, path
-
-
-def _faulty_key(whole: Any, steps: list[str], inner: dict[Any, Any], schema: Any) -> Any:
-    """The first key of an inner dictionary for which alone the conversion fails in that place."""
-    import msgspec
-
-    entries = dict(inner)
-    try:
-        for key, value in entries.items():
-            inner.clear()
-            inner[key] = value
-            try:
-                msgspec.convert(whole, schema)
-            except (msgspec.ValidationError, ValueError, OverflowError):
-                return key
-    finally:
-        inner.clear()
-        inner.update(entries)
-    return next(iter(entries))
