@@ -154,7 +154,8 @@ RAW = {
     "click.style": {"cli/colours.py"},
     "click.secho": set(),
     "print": {"engines/stopwatch.py"},  # in a process whose output is read
-    "os.write": {"system/signals.py"},  # words of its own
+    # Words of its own; what others wrote to the terminal during a call.
+    "os.write": {"system/signals.py", "system/panics.py"},
     "sys.__stdout__": set(),
     "sys.__stderr__": set(),
     "sys.stdout.buffer": set(),
@@ -171,6 +172,35 @@ def test_text_reaches_a_terminal_by_streams_that_escape_it():
             if name in users:
                 users[name].add(str(path.relative_to(ROOT)))
     assert users == RAW
+
+
+READERS_OF_JSON = {
+    "system/metadata.py",  # of all files that describe a model or a run
+    "system/safe_yaml.py",
+    "models/safetensors.py",  # headers, which the safetensors library has checked
+    "tokenization/load.py",  # a part of tokenizer.json
+    # What this program itself has sent or written.
+    *("engines/stopwatch.py", "engines/ct2/conversion.py", "engines/ct2/conversion_process.py"),
+    *("tasks/bench.py", "training/output_folder.py"),
+    # Rows of data, each of which has an error of its own.
+    *("data/readers/jsonl.py", "data/squad.py", "data/vectors.py", "data/resumable_output.py"),
+    *("evaluation/saved_predictions.py", "evaluation/fields.py", "training/conversations.py"),
+    *("data/readers/json_values.py", "evaluation/label_lists.py", "inference/words.py"),
+}
+
+
+def test_files_of_metadata_have_one_reader():
+    """json and yaml trust a file: its size, its depth, that it has an end."""
+    calls = ("load", "loads", "safe_load", "raw_decode", "JSONDecoder")
+    readers = {
+        str(path.relative_to(ROOT))
+        for path in ROOT.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute)
+        and node.attr in calls
+        and (isinstance(node.value, ast.Name) and node.value.id in ("json", "yaml"))
+    }
+    assert readers <= READERS_OF_JSON
 
 
 def test_modules_named_in_strings_are_there():

@@ -4,7 +4,7 @@ Keys at the top level of a file are options of any command; keys below a command
 that command only. A key that no command has is an error.
 """
 
-from contextlib import suppress
+import os
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ CONFIG = "llmcli.config"  # in a context's meta: path of the file that --config 
 def user_defaults(root: click.Group) -> Defaults:
     """Click's default_map for all commands, from the user's config file if it exists."""
     path = user_config()
-    return _read(root, path) if path.is_file() else {}
+    return _read(root, path) if os.path.lexists(path) else {}
 
 
 def config_option(root: click.Group) -> click.Option:
@@ -62,20 +62,12 @@ def _read(root: click.Group, path: Path, command: str | None = None) -> Defaults
 
 
 def _contents(path: Path) -> Any:
-    import json
+    from llmcli.system.metadata import Metadata
 
-    import yaml
-
-    try:
-        text = path.read_text(encoding="utf-8")
-        if path.suffix == ".json":  # YAML would read 1e-05 as a text
-            with suppress(ValueError):
-                return json.loads(text)
-        return yaml.safe_load(text)
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+    file = Metadata(path)
+    if path.suffix == ".json":  # YAML would read 1e-05 as a text
+        return file.json()
+    return file.yaml()
 
 
 def _recorded(root: click.Group, values: Defaults, path: Path, command: str | None) -> Defaults:

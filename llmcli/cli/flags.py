@@ -8,7 +8,8 @@ import re
 
 import click
 
-FIELD = re.compile(r"`([a-z][a-z0-9_]*)`(?:=(?=\S))?")
+FIELD = re.compile(r"(?<!\.json: )(?<!\.jsonl: )`([a-z][a-z0-9_]*)`(?:=(?=\S))?")
+"""A field of the settings; not what follows the name of a file, which is a key in it."""
 
 
 def with_flags(message: str, command: click.Command | None = None) -> str:
@@ -21,6 +22,8 @@ def with_flags(message: str, command: click.Command | None = None) -> str:
     '--num-beams 4 contradicts `seed`'
     >>> with_flags("try `num_beams`=2", decode)
     'try --num-beams 2'
+    >>> with_flags("generation_config.json: `num_beams` is a list", decode)
+    'generation_config.json: `num_beams` is a list'
     """
     if command is None:
         context = click.get_current_context(silent=True)

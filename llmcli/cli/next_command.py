@@ -1,10 +1,10 @@
 """The command that uses a model that was just trained."""
 
-import json
 import shlex
 from pathlib import Path
 
 from llmcli.spec.training import Training
+from llmcli.system.metadata import Metadata
 
 COMMANDS = {
     "text-generation": 'generate -m {} "Once upon a time"',
@@ -25,7 +25,7 @@ def next_commands(tags: tuple[str, ...], training: Training) -> list[str]:
     tags: the hub's names of the tasks. One that no command serves has none.
     """
     folder = training.output
-    model_type = json.loads((Path(folder) / "config.json").read_text("utf-8")).get("model_type", "")
+    model_type = Metadata(Path(folder) / "config.json").json().get("model_type", "")
     return [
         _command(tag, training) for tag in tags if tag in COMMANDS and not _is_t5(model_type, tag)
     ]

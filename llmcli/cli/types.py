@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from llmcli.data.text_files import is_unicode
+from llmcli.errors import InputError
 
 
 class Real(click.FloatRange):
@@ -127,16 +128,13 @@ class LabelMap(click.ParamType):  # type: ignore[type-arg]  # generic in new rel
         self, path: str, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[tuple[str, str], ...]:
         """The pairs of a JSON object. Fails where it is none, or has a name that is no text."""
-        import json
+        from llmcli.system.metadata import Metadata
+        from llmcli.system.shapes import TEXT, MapOf
 
         try:
-            names = json.loads(Path(path).read_text(encoding="utf-8"))
-        except OSError as error:
-            self.fail(f"cannot read {path}: {error.strerror}", param, ctx)
-        except (ValueError, RecursionError) as error:
-            self.fail(f"{path} is not JSON: {error}", param, ctx)
-        if not isinstance(names, dict) or not all(isinstance(v, str) for v in names.values()):
-            self.fail(f'{path}: write it as {{"0": "negative", "1": "positive"}}', param, ctx)
+            names = Metadata(Path(path)).json(MapOf(TEXT))
+        except InputError as error:
+            self.fail(f'{error}; write it as {{"0": "negative", "1": "positive"}}', param, ctx)
         return tuple(names.items())
 
 

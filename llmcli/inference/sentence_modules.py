@@ -5,6 +5,7 @@ linear layers and normalizations.
 """
 
 import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,10 +16,12 @@ from llmcli.arrays import Floats, sigmoid
 from llmcli.errors import ModelUnsuitable
 from llmcli.inference.similarity import similarity_named, unit_length
 from llmcli.models.checkpoint import Checkpoint, pickle_refused, read_json
+from llmcli.models.file_shapes import MODULE_CONFIG
 from llmcli.models.modules import Module, module_refused, read_modules
 from llmcli.models.safetensors import Tensors
 from llmcli.models.sound_weights import require_finite as require_finite_file
 from llmcli.spec.tasks import Similarity
+from llmcli.system.shapes import Shape
 
 Step = Callable[[Floats], Floats]
 """Makes vectors (..., E) of vectors (..., D)."""
@@ -136,7 +139,7 @@ class _Pipeline:
         """Add the next module. Raises ModelUnsuitable for an unknown one."""
         if module.kind in ("Transformer", "Dropout"):  # dropout is for training alone
             return
-        config = _read_if_present(self.checkpoint, module, "config.json")
+        config = _read_if_present(self.checkpoint, module, "config.json", MODULE_CONFIG)
         if module.kind == "Pooling":
             self.modes, self.steps = _modes(self.checkpoint, config), []
             self.include_prompt = bool(config.get("include_prompt", True))
@@ -159,9 +162,11 @@ def _refused(checkpoint: Checkpoint, what: str) -> ModelUnsuitable:
     return ModelUnsuitable(f"{checkpoint.model_id} needs {what}, which is unknown here")
 
 
-def _read_if_present(checkpoint: Checkpoint, module: Module, name: str) -> dict[str, Any]:
+def _read_if_present(
+    checkpoint: Checkpoint, module: Module, name: str, shape: Shape | None = None
+) -> dict[str, Any]:
     path = module.folder / name
-    return read_json(checkpoint, path) if path.is_file() else {}
+    return read_json(checkpoint, path, shape) if os.path.lexists(path) else {}
 
 
 def _general_settings(checkpoint: Checkpoint) -> dict[str, Any]:

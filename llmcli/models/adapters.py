@@ -1,6 +1,7 @@
 """Folders with LoRA adapters alone, as peft saves them: the model that they are for, their head."""
 
 import re
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,10 @@ def base_name(settings: dict[str, Any], folder: Path) -> tuple[str, str | None]:
     another machine becomes the name of the model.
     """
     name = str(settings["base_model_name_or_path"])
-    for path in (Path(name).expanduser(), folder / name):
-        if path.exists():
-            return str(path), None
+    with suppress(OSError, RuntimeError, ValueError):  # too long, no such ~user, a NUL: no path
+        for path in (Path(name).expanduser(), folder / name):
+            if path.exists():
+                return str(path), None
     cached, packaged = IN_THE_CACHE.fullmatch(name), OF_THE_PACKAGE.fullmatch(name)
     if cached:
         return cached[1].replace("--", "/"), cached[2]

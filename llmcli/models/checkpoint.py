@@ -1,19 +1,25 @@
 """Checkpoint folders: their files, and what is wrong with them, without torch."""
 
-import json
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from llmcli.errors import ModelNotFound, ModelUnsuitable
+from llmcli.models.file_shapes import shape_of
+from llmcli.system.metadata import SETTINGS, VOCABULARY, Metadata, kind_of_file
+from llmcli.system.shapes import Shape
 
 Origin = Literal["starter", "local", "hub"]
 
 STARTERS = Path(__file__).parent.parent / "starter"
 INDEX = "model.safetensors.index.json"
 ADAPTERS = "adapter_config.json"
+READ = (".json", ".safetensors", ".txt", ".model", ".spm", ".jinja", ".tiktoken")
+"""Endings of the files that are read in a model's folder."""
+LONG = ("vocab.json", INDEX)
 PICKLES = ("pytorch_model*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
 
@@ -89,9 +95,23 @@ def read_config(checkpoint: Checkpoint) -> dict[str, Any]:
             f"{checkpoint.model_id} is not a model: {checkpoint.folder} has no config.json"
         )
     config = read_json(checkpoint, path)
-    if "model_type" not in config:
+    if not config.get("model_type"):
         raise ModelUnsuitable(f"{path} names no model_type: it is not a transformers configuration")
+    _require_labels(checkpoint, path, config)
     return config
+
+
+def _require_labels(checkpoint: Checkpoint, path: Path, config: dict[str, Any]) -> None:
+    """Raise ModelUnsuitable if a classifier has no name for one of its labels."""
+    names = config.get("id2label")
+    is_classifier = any("Classification" in name for name in config.get("architectures") or [])
+    if names is None or not is_classifier:
+        return
+    ids = {int(at) for at in names}
+    missing = next((at for at in range(len(names)) if at not in ids), 0 if not names else None)
+    if missing is not None:
+        fault = f"`id2label` has no name for the label {missing}"
+        raise metadata(checkpoint, path).about(fault)
 
 
 def read_adapters(checkpoint: Checkpoint) -> dict[str, Any] | None:
@@ -105,7 +125,7 @@ def read_adapters(checkpoint: Checkpoint) -> dict[str, Any] | None:
     if any((checkpoint.folder / name).is_file() for name in ("model.safetensors", INDEX)):
         return None
     settings = read_json(checkpoint, path)
-    if not isinstance(settings.get("base_model_name_or_path"), str):
+    if not settings.get("base_model_name_or_path"):
         raise ModelUnsuitable(f"{path} does not name the model that the adapters are for")
     return settings
 
@@ -123,15 +143,49 @@ def adapter_weights(checkpoint: Checkpoint) -> Path:
     raise ModelNotFound(f"{checkpoint.model_id} has no adapter_model.safetensors")
 
 
-def read_json(checkpoint: Checkpoint, path: Path) -> dict[str, Any]:
-    """The JSON object in a file. Raises ModelUnsuitable if it is not one."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError, RecursionError) as error:
-        raise ModelUnsuitable(f"{path} is damaged: {error}; {_replace(checkpoint)}") from None
-    if not isinstance(value, dict):
-        raise ModelUnsuitable(f"{path} is damaged: not a JSON object; {_replace(checkpoint)}")
+def metadata(checkpoint: Checkpoint, path: Path) -> Metadata:
+    """A file of settings in a checkpoint's folder; what is wrong with it is a ModelUnsuitable."""
+    limit = VOCABULARY if path.name in LONG else SETTINGS
+    return Metadata(path, _replace(checkpoint), limit)
+
+
+def read_json(checkpoint: Checkpoint, path: Path, shape: Shape | None = None) -> dict[str, Any]:
+    """The JSON object in a file. Raises ModelUnsuitable if it is not one of this shape.
+
+    shape: None: that of files with this name in the main folder of a model.
+    """
+    value: dict[str, Any] = metadata(checkpoint, path).json(shape or shape_of(path.name))
     return value
+
+
+def check_settings(checkpoint: Checkpoint, names: Iterable[str]) -> None:
+    """Raise ModelUnsuitable for a damaged file of settings; those that are missing are no fault."""
+    for name in names:
+        if checkpoint.gguf_file is None and (checkpoint.folder / name).is_file():
+            read_json(checkpoint, checkpoint.folder / name)
+
+
+TOKENIZER_FILES = (
+    *("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json"),
+)
+
+
+def require_files(checkpoint: Checkpoint) -> None:
+    """Raise ModelUnsuitable if a name of a file in the folder belongs to something else.
+
+    A named pipe would never end, and transformers takes a file that is a directory, or a link to
+    nothing, for one that is not there.
+    """
+    for folder in dict.fromkeys((checkpoint.root, checkpoint.folder)):
+        for path in (folder / name for name in sorted(os.listdir(folder)) if name.endswith(READ)):
+            try:
+                kind = kind_of_file(path.stat().st_mode)
+            except OSError as error:
+                raise ModelUnsuitable(
+                    f"cannot read {path}: {error.strerror}; {_complete(checkpoint)}"
+                ) from None
+            if kind is not None:
+                raise metadata(checkpoint, path).fault(f"is {kind}, a file was expected")
 
 
 def weight_files(checkpoint: Checkpoint) -> list[Path]:
@@ -145,10 +199,11 @@ def weight_files(checkpoint: Checkpoint) -> list[Path]:
         return [single]
     index = folder / INDEX
     if index.is_file():
-        files = read_json(checkpoint, index).get("weight_map")
-        if not isinstance(files, dict) or not all(isinstance(name, str) for name in files.values()):
-            raise ModelUnsuitable(f"{index} is damaged: no weight_map; {_replace(checkpoint)}")
-        shards = sorted(set(files.values()))
+        shards = sorted(set(read_json(checkpoint, index)["weight_map"].values()))
+        outside = [name for name in shards if not name.endswith(".safetensors") or _leaves(name)]
+        if outside:
+            fault = f"`weight_map` names {outside[0]!r:.80}, which is no safetensors file beside it"
+            raise metadata(checkpoint, index).about(fault)
         missing = [name for name in shards if not (folder / name).is_file()]
         if missing or not shards:
             lost = ", ".join(missing) or "every weight file"
@@ -163,6 +218,11 @@ def weight_files(checkpoint: Checkpoint) -> list[Path]:
         f"{checkpoint.model_id} has no weights: {folder} holds no model.safetensors; "
         f"{_complete(checkpoint)}"
     )
+
+
+def _leaves(name: str) -> bool:
+    """True for a path that is not the plain name of a file."""
+    return Path(name).name != name or "\\" in name or "\0" in name
 
 
 def pickle_refused(model_id: str, name: str) -> ModelUnsuitable:

@@ -15,6 +15,7 @@ from llmcli.models.checkpoint import (
     check_tokenizer,
     pickle_refused,
     read_adapters,
+    require_files,
     starters,
     weight_files,
 )
@@ -45,6 +46,8 @@ def resolve(model: ModelSpec) -> Checkpoint:
 
 def _with_base(checkpoint: Checkpoint, model: ModelSpec, seen: tuple[Path, ...] = ()) -> Checkpoint:
     """Add to a checkpoint of adapters the model that they are for. seen: adapters on the way."""
+    if checkpoint.gguf_file is None:
+        require_files(checkpoint)
     settings = read_adapters(checkpoint)
     if settings is None:
         return checkpoint

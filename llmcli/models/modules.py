@@ -11,6 +11,8 @@ from pathlib import Path
 
 from llmcli.errors import ModelUnsuitable
 from llmcli.models.checkpoint import Checkpoint
+from llmcli.models.file_shapes import MODULES
+from llmcli.system.metadata import Metadata
 
 LIBRARY = "sentence_transformers."
 SETTINGS = ("config_sentence_transformers.json", "sentence_*_config.json")
@@ -35,15 +37,20 @@ def read_modules(root: Path) -> list[Module]:
     path = root / "modules.json"
     if not path.is_file():
         return []
+    file = Metadata(path, ModelUnsuitable, "copy it again")
+    entries = file.json(MODULES)
+    for at, entry in enumerate(entries):
+        if not _is_inside(root, entry["path"]):
+            name = f"{entry['path']!r:.80}"
+            raise file.about(f"`[{at}].path` names a folder outside of the model: {name}")
+    return [Module(_kind(entry["type"]), root / entry["path"]) for entry in entries]
+
+
+def _is_inside(root: Path, name: str) -> bool:
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
-        modules = [Module(_kind(entry["type"]), root / entry["path"]) for entry in entries]
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ModelUnsuitable(f"{path} is damaged: {error!r}") from None
-    for module in modules:
-        if not module.folder.resolve().is_relative_to(root.resolve()):
-            raise ModelUnsuitable(f"{path} names a folder outside of the model: {module.folder}")
-    return modules
+        return (root / name).resolve().is_relative_to(root.resolve())
+    except (OSError, RuntimeError, ValueError):  # too long a name, a loop of links, a NUL
+        return False
 
 
 def _kind(name: str) -> str:
@@ -84,7 +91,7 @@ def copy_modules(checkpoint: Checkpoint, target: Path) -> Iterator[Path]:
     modules = read_modules(checkpoint.root)
     if not modules:
         return
-    entries = json.loads((checkpoint.root / "modules.json").read_text(encoding="utf-8"))
+    entries = Metadata(checkpoint.root / "modules.json", ModelUnsuitable).json(MODULES)
     entries[0]["path"] = ""
     (target / "modules.json").write_text(json.dumps(entries, indent=2) + "\n", encoding="utf-8")
     for folder in dict.fromkeys((checkpoint.root, checkpoint.folder)):

@@ -1,21 +1,33 @@
 """Hashes of model files: the published ones, and those of the files as they are."""
 
 import hashlib
+import re
 from pathlib import Path
 
+from llmcli.errors import InputError, LlmcliError
+from llmcli.system.metadata import Metadata
+
 SUMS = "SHA256SUMS"  # beside a model's files, in the format of sha256sum
+LINE = re.compile(r"([0-9a-f]{64}) [ *]([^/\\\0][^\\\0]*)")
 CHUNK = 1 << 20
 SHA256 = "0" * 64  # any SHA-256 digest, for its length
 
 
-def read_sums(folder: Path) -> dict[str, str]:
-    """SHA-256 digests by file name, from a folder's SHA256SUMS; empty if it has none."""
-    path = folder / SUMS
-    if not path.is_file():
+def read_sums(folder: Path, error: type[LlmcliError] = InputError) -> dict[str, str]:
+    """SHA-256 digests by file name, from a folder's SHA256SUMS; empty if it has none.
+
+    Raises `error` for a damaged file, and for a name that leaves the folder.
+    """
+    file = Metadata(folder / SUMS, error, "copy it again")
+    if not file.exists():
         return {}
-    lines = path.read_text(encoding="utf-8").splitlines()
-    parts = (line.partition(" ") for line in lines)  # digest, a space, a space or *, name
-    return {name[1:]: digest for digest, _, name in parts if name}
+    sums = {}
+    for number, line in enumerate(file.text().splitlines(), 1):
+        match = LINE.fullmatch(line)
+        if match is None or ".." in Path(match[2]).parts:
+            raise file.fault(f"has in line {number} no digest with the name of a file below it")
+        sums[match[2]] = match[1]
+    return sums
 
 
 def write_sums(folder: Path) -> None:

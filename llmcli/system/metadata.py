@@ -10,7 +10,6 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,16 +27,18 @@ OPENED = re.compile(r"/dev/(stdin|fd/\d+)|/proc/(self|\d+)/fd/\d+")
 """Files that the caller's shell has opened, such as `<(command)`: they may be pipes."""
 
 
-@dataclass(frozen=True, slots=True)
 class Metadata:
     """A file of metadata, and what is raised about it."""
 
-    path: Path
-    error: type[LlmcliError] = InputError
-    """ModelUnsuitable for a file of a model."""
-    cure: str = "correct it"
-    limit: int = SETTINGS
-    """Bytes that it may have."""
+    def __init__(
+        self,
+        path: Path,
+        error: type[LlmcliError] = InputError,
+        cure: str = "correct it",
+        limit: int = SETTINGS,
+    ) -> None:
+        """error: ModelUnsuitable for a file of a model. limit: bytes that it may have."""
+        self.path, self.error, self.cure, self.limit = path, error, cure, limit
 
     def exists(self) -> bool:
         """True if something is there, be it a file that can be read or not."""
@@ -91,10 +92,8 @@ class Metadata:
 
     def yaml(self) -> Any:
         """The value in a YAML file. Raises `error`."""
-        from llmcli.system.safe_yaml import load
-
         try:
-            return load(self.text())
+            return parse_yaml(self.text())
         except Misshapen as fault:
             raise self.fault(str(fault)) from None
 
@@ -106,6 +105,13 @@ class Metadata:
     def about(self, fault: Misshapen | str) -> LlmcliError:
         """The error for a fault that names its key."""
         return self.error(f"{self.path}: {fault}; {self.cure}")
+
+
+def parse_yaml(text: str) -> Any:
+    """The value of a text in YAML. Raises Misshapen, in words that follow the name of the file."""
+    from llmcli.system.safe_yaml import load  # slow to import
+
+    return load(text)
 
 
 class NotJson(ValueError):

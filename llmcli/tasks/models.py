@@ -24,6 +24,8 @@ from llmcli.models.checkpoint import (
 from llmcli.models.hub_errors import repo_of
 from llmcli.spec import ModelSpec
 from llmcli.system.hashes import SUMS, expected_hash, hash_file, read_sums
+from llmcli.system.metadata import Metadata, parse_yaml
+from llmcli.system.shapes import Misshapen
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,17 +196,13 @@ def _parameters(checkpoint: Checkpoint) -> tuple[int | None, str | None]:
 
 def _licence(folder: Path) -> str | None:
     """The licence in the YAML header of the model card, if any."""
-    import yaml
-
-    card = folder / "README.md"
-    if not card.is_file():
-        return None
-    parts = card.read_text(encoding="utf-8", errors="replace").split("---", 2)
-    if len(parts) < 3 or parts[0].strip():
-        return None
+    card = Metadata(folder / "README.md", ModelUnsuitable)
     try:
-        header = yaml.safe_load(parts[1])
-    except yaml.YAMLError:
+        parts = card.text().split("---", 2)
+        if len(parts) < 3 or parts[0].strip():
+            return None
+        header = parse_yaml(parts[1])
+    except (ModelUnsuitable, Misshapen):  # no card, or one that only people can read
         return None
     licence = header.get("license") if isinstance(header, dict) else None
     return None if licence is None else str(licence)
@@ -285,7 +283,7 @@ def verify_model(model: ModelSpec) -> list[FileCheck]:
     complete model.
     """
     checkpoint = hub.locate(model)
-    sums = read_sums(checkpoint.folder)
+    sums = read_sums(checkpoint.folder, ModelUnsuitable)
     if not sums and checkpoint.origin == "local":
         check(hub.resolve(model))  # there are no hashes: check at least that it can be loaded
     results = []

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from llmcli.system.panics import panics_caught
 from llmcli.tokenization.base import Settings, UnsupportedTokenizer
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ QWEN_WORDS = (
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 """Matches the parts that Qwen's pre-tokenizer splits a text into."""
+PROBE = "a \ue000"
+"""A text with a character that is in no vocabulary: some damaged tokenizers can encode others."""
 SPACE = "\u2581"
 """What SentencePiece writes for a space."""
 
@@ -43,7 +46,8 @@ def load_backend(folder: Path, name: str, tokens: dict[str, Any]) -> "Tokenizer"
     files = {file for file, path in paths.items() if Path(path).is_file()}
     try:
         if "tokenizer.json" in files:
-            return Tokenizer.from_file(paths["tokenizer.json"])
+            with panics_caught():
+                return Tokenizer.from_file(paths["tokenizer.json"])
         if "vocab.txt" in files and name in WORD_PIECES:
             words = WordPiece.read_file(paths["vocab.txt"])
             return Tokenizer(WordPiece(words, unk_token=str(text_of(tokens["unk"]))))
@@ -52,6 +56,15 @@ def load_backend(folder: Path, name: str, tokens: dict[str, Any]) -> "Tokenizer"
     except Exception as error:  # the package raises nothing narrower
         raise UnsupportedTokenizer(f"its tokenizer cannot be read: {error}") from None
     raise UnsupportedTokenizer("it has no tokenizer.json")
+
+
+def probe(backend: "Tokenizer") -> None:
+    """Raise UnsupportedTokenizer if a backend cannot encode a text."""
+    try:
+        with panics_caught():
+            backend.encode(PROBE)
+    except Exception as error:  # the package raises nothing narrower
+        raise UnsupportedTokenizer(f"its tokenizer cannot be used: {error}") from None
 
 
 def replace_components(

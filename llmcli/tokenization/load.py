@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llmcli.errors import ModelUnsuitable
-from llmcli.models.checkpoint import Checkpoint, read_json, with_vocabulary
-from llmcli.system.metadata import Metadata
+from llmcli.models.checkpoint import Checkpoint, metadata, read_json, with_vocabulary
 from llmcli.tokenization.base import ROLES, Settings, UnsupportedTokenizer
 from llmcli.tokenization.chat_template import DEFAULT, by_name
 from llmcli.tokenization.components import (
     add_missing,
     load_backend,
+    probe,
     replace_components,
     replace_template,
     text_of,
@@ -80,6 +79,18 @@ UNKNOWN = (
 """Settings that would change the results."""
 
 
+FAULTS = (
+    AttributeError,
+    ArithmeticError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What the libraries below raise about files that they cannot use; transformers judges those."""
+
+
 def load_tokenizer(checkpoint: Checkpoint) -> "FastTokenizer | MarianTokenizer":
     """Load a checkpoint's tokenizer without transformers.
 
@@ -92,13 +103,13 @@ def load_tokenizer(checkpoint: Checkpoint) -> "FastTokenizer | MarianTokenizer":
     settings = _read(checkpoint, "tokenizer_config.json")
     try:
         _check_settings(settings)
-        _add_chat_template(checkpoint.folder, settings)
+        _add_chat_template(checkpoint, settings)
         name = _class_of(checkpoint, settings)
         tokens = _special_tokens(checkpoint, settings, SPECIAL[name])
         if name == "MarianTokenizer":
             return _load_marian(checkpoint, settings, tokens)
         return _load_fast(checkpoint, name, settings, tokens)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except FAULTS as error:
         raise UnsupportedTokenizer(f"its tokenizer has unusual settings: {error}") from None
 
 
@@ -136,6 +147,7 @@ def _load_fast(
     special, extra = tokens.texts()
     add_missing(backend, [*(tokens.by_role[role] for role in special), *tokens.extra])
     replace_template(backend, name, settings, special)
+    probe(backend)
     return FastTokenizer(backend, settings, special, extra)
 
 
@@ -147,14 +159,15 @@ def _check_settings(settings: Settings) -> None:
             raise UnsupportedTokenizer(f"its tokenizer has the setting {key}")
 
 
-def _add_chat_template(folder: Path, settings: Settings) -> None:
+def _add_chat_template(checkpoint: Checkpoint, settings: Settings) -> None:
     """Put the chat template, or several templates by their names, into the settings."""
+    folder = checkpoint.folder
     files = {path.stem: path for path in (folder / "additional_chat_templates").glob("*.jinja")}
     if (folder / "chat_template.jinja").is_file():
         files[DEFAULT] = folder / "chat_template.jinja"
     templates = settings.get("chat_template")
     if files:
-        read = {name: Metadata(files[name], ModelUnsuitable).text() for name in sorted(files)}
+        read = {name: metadata(checkpoint, files[name]).text() for name in sorted(files)}
         settings["chat_template"] = read[DEFAULT] if [*read] == [DEFAULT] else read
     elif isinstance(templates, list):
         settings["chat_template"] = by_name(templates, folder / "tokenizer_config.json")

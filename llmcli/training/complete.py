@@ -1,6 +1,5 @@
 """What a run is for and starts from, where the user leaves it out: the task, the model."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,10 +7,12 @@ from typing import Any
 from llmcli.errors import InputError
 from llmcli.evaluation.infer_task import family_of, fields_of, kinds_of_model, training_task
 from llmcli.models.architectures import kinds_of
+from llmcli.models.file_shapes import CONFIG
 from llmcli.models.presets import PRESETS
 from llmcli.models.starters import ENCODER, FILL, GENERATE, TRANSLATE, DefaultModel
 from llmcli.spec import ModelSpec
 from llmcli.spec.training import Training
+from llmcli.system.metadata import Metadata
 from llmcli.training.effects import tasks_of
 from llmcli.training.results import Notify
 
@@ -81,7 +82,6 @@ def _new_settings(name: str) -> dict[str, Any]:
     if name in PRESETS and not path.is_file():
         return PRESETS[name]
     try:
-        settings = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return Metadata(path).json(CONFIG)  # type: ignore[no-any-return]
+    except InputError:
         return {}
-    return settings if isinstance(settings, dict) else {}

@@ -1,11 +1,14 @@
 """Loss curves of a run: reads metrics.jsonl and plots it."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from llmcli.system.extras import load_extra
+from llmcli.system.metadata import Metadata
+from llmcli.system.shapes import NUMBER, Between, Object
 
+LOG = 256 << 20  # bytes; of a long run
+RECORD = Object({"step": Between(0, 10**12), "loss": NUMBER, "eval_loss": NUMBER}, needs=("step",))
 Points = list[tuple[int, float]]
 
 
@@ -20,15 +23,12 @@ class Curves:
 def read_curves(path: Path) -> Curves:
     """Read the losses of a run from its metrics.jsonl.
 
-    A resumed run may repeat steps: the last record of each step counts.
+    A resumed run may repeat steps: the last record of each step counts. An incomplete last line,
+    which a killed run may leave, is left out. Raises InputError for a damaged file.
     """
     training: dict[int, float] = {}
     validation: dict[int, float] = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            record = json.loads(line)
-        except ValueError:  # a killed run may leave an incomplete last line
-            continue
+    for record in Metadata(path, cure="start a new run", limit=LOG).json_lines(RECORD):
         if "loss" in record:
             training[record["step"]] = record["loss"]
         if "eval_loss" in record:

@@ -11,13 +11,14 @@ from typing import Any
 from safetensors import SafetensorError
 
 from llmcli.engines.pytorch import saving
-from llmcli.errors import DiskFull, InputError, UsageError
+from llmcli.errors import DiskFull, UsageError
 from llmcli.models import hub
 from llmcli.spec import ModelSpec
 from llmcli.spec.training import Training
 from llmcli.system.extras import is_installed
 from llmcli.system.hashes import write_sums
 from llmcli.system.locks import locked
+from llmcli.system.metadata import Metadata
 from llmcli.system.processes import is_first
 from llmcli.system.resource_errors import write_error
 from llmcli.training.base import TrainingTask
@@ -51,10 +52,7 @@ def check_output(options: Training, base: ModelSpec | None) -> None:
     settings = folder / SETTINGS
     if options.resume and settings.exists():
         asked = settings_of(options, base)
-        try:
-            began = json.loads(settings.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise InputError(f"cannot read {settings}: {error}") from None
+        began = Metadata(settings, cure="start a new run in another `output`").json()
         changed = [key for key in asked if asked[key] != began.get(key)]
         if changed:
             was = ", ".join(f"{key}={began.get(key)!r}" for key in changed)

@@ -1,17 +1,32 @@
 """Checkpoints of a training run: moves them into place, verifies, finds and removes them."""
 
-import json
 import math
 import os
 import shutil
 from pathlib import Path
 from typing import Any
 
+from llmcli.errors import InputError
 from llmcli.spec.training import Training
 from llmcli.system.file_modes import apply_umask
 from llmcli.system.hashes import SUMS, hash_file, read_sums, write_sums
+from llmcli.system.metadata import Metadata
+from llmcli.system.shapes import NUMBER, Between, ListOf, Object
 
 TRAINER_STATE = "trainer_state.json"
+CURE = "remove this checkpoint, then resume from the one before"
+LOG = 256 << 20  # bytes; of a long run
+STATE = Object(
+    {
+        "global_step": Between(0, 10**12),
+        "max_steps": Between(0, 10**12),
+        "log_history": ListOf(
+            Object({"step": Between(0, 10**12), "loss": NUMBER, "eval_loss": NUMBER})
+        ),
+    },
+    needs=("global_step", "max_steps", "log_history"),
+)
+"""Of the trainer's state, what is read here."""
 
 
 def checkpoint_root(options: Training) -> Path:
@@ -42,7 +57,10 @@ def _sync(path: Path) -> None:
 
 def is_whole(checkpoint: Path) -> bool:
     """Return True if all files of a checkpoint exist and match the hashes saved with them."""
-    sums = read_sums(checkpoint)
+    try:
+        sums = read_sums(checkpoint)
+    except InputError:
+        return False
     if TRAINER_STATE not in sums:
         return False
     return all(
@@ -68,7 +86,8 @@ def step_of(checkpoint: Path) -> int:
 
 def read_state(checkpoint: Path) -> dict[str, Any]:
     """Return the saved trainer state: current step, total steps and the log history."""
-    state: dict[str, Any] = json.loads((checkpoint / TRAINER_STATE).read_text(encoding="utf-8"))
+    file = Metadata(checkpoint / TRAINER_STATE, cure=CURE, limit=LOG)
+    state: dict[str, Any] = file.json(STATE)
     return state
 
 

@@ -111,7 +111,7 @@ BREAKAGES = {
     "config is a list": (
         lambda m: (m / "config.json").write_text("[]"),
         UNSUITABLE,
-        "not a JSON obj",
+        "config.json: it is a list, an object was expected",
     ),
     "no model type": (
         lambda m: edit_json(m / "config.json", model_type=None),
@@ -136,7 +136,7 @@ BREAKAGES = {
     "config has a word for a number": (
         lambda m: edit_json(m / "config.json", n_layer="two"),
         UNSUITABLE,
-        "has a broken config.json: Field 'n_layer' expected int",
+        "config.json: `n_layer` is the text 'two', a whole number from 0 to 10,000 was expected",
     ),
     "no weights": (lambda m: (m / "model.safetensors").unlink(), NOT_FOUND, "has no weights"),
     "empty weights": (
@@ -183,12 +183,12 @@ BREAKAGES = {
             (m / "model.safetensors.index.json").write_text('{"weight_map": []}'),
         ),
         UNSUITABLE,
-        "no weight_map",
+        "index.json: `weight_map` is a list, an object was expected",
     ),
     "architectures are nonsense": (
         lambda m: edit_json(m / "config.json", architectures=[1], model_type="nothing"),
         UNSUITABLE,
-        "nothing",
+        "config.json: `architectures[0]` is 1, a text was expected",
     ),
     "a pickle of another name": (
         lambda m: (m / "model.safetensors").rename(m / "model.pt"),

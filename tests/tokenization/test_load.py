@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
+from llmcli.engines.pytorch.loading import load_tokenizer as load_with_transformers
+from llmcli.errors import ModelUnsuitable
 from llmcli.models.checkpoint import STARTERS, Checkpoint
+from llmcli.spec import ModelSpec
 from llmcli.tokenization.base import UnsupportedTokenizer
 from llmcli.tokenization.load import REGISTERED, load_tokenizer
 from tests.tiny_models import make_marian
@@ -180,8 +183,6 @@ def normalized(folder: Path) -> None:
         ("Bert", edited(CONFIG, auto_map={"AutoTokenizer": ["a", None]}), "setting auto_map"),
         ("Bert", edited(CONFIG, image_token="<image>"), "setting image_token"),
         ("Bert", edited(CONFIG, unk_token="cat"), "another unk_token"),
-        ("Bert", edited(CONFIG, unk_token=["cat"]), "unknown format"),
-        ("Bert", edited(CONFIG, do_lower_case="no"), "unusual settings"),
         ("Bert", edited(CONFIG, extra_special_tokens={"a_token": "a"}), "unknown format"),
         ("Bert", edited(CONFIG, added_tokens_decoder={}), "added tokens are not those"),
         ("Bert", edited("added_tokens.json", new=60), "added tokens are not those"),
@@ -201,6 +202,43 @@ def test_what_is_not_known_to_be_equal_is_refused(
     edit(make(kind, tmp_path))
     with pytest.raises(UnsupportedTokenizer, match=reason):
         load_tokenizer(checkpoint(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("edit", "fault"),
+    [
+        (edited(CONFIG, unk_token=["cat"]), "`unk_token` is a list, a text or an object was"),
+        (edited(CONFIG, do_lower_case="no"), "`do_lower_case` is the text 'no', true or false was"),
+    ],
+)
+def test_settings_of_a_wrong_type_are_refused_for_every_engine(
+    edit: Edit, fault: str, tmp_path: Path
+) -> None:
+    edit(make("Bert", tmp_path))
+    with pytest.raises(ModelUnsuitable, match=fault):
+        load_tokenizer(checkpoint(tmp_path))
+    with pytest.raises(ModelUnsuitable, match=fault):
+        load_with_transformers(ModelSpec(str(tmp_path)))
+
+
+def test_a_tokenizer_that_cannot_encode_an_unknown_character_is_refused(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "gpt_bigcode"}')
+    model: dict[str, Any] = {"type": "WordLevel", "vocab": {"cat": 0}, "unk_token": "[UNK]"}
+    (tmp_path / FILE).write_text(json.dumps({"model": model, "added_tokens": []}))
+    with pytest.raises(UnsupportedTokenizer, match="cannot be used: WordLevel error"):
+        load_tokenizer(checkpoint(tmp_path))
+    with pytest.raises(ModelUnsuitable, match="cannot be loaded: WordLevel error"):
+        load_with_transformers(ModelSpec(str(tmp_path)))
+    model = {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": [["a", "b"]]}
+    model["continuing_subword_prefix"] = "longer than the token"
+    (tmp_path / FILE).write_text(json.dumps({"model": model, "added_tokens": []}))
+    with pytest.raises(UnsupportedTokenizer, match="cannot be read: range"):
+        load_tokenizer(checkpoint(tmp_path))
+    with pytest.raises(ModelUnsuitable, match="cannot be loaded: range"):
+        load_with_transformers(ModelSpec(str(tmp_path)))
+    assert capfd.readouterr().err == ""  # a panic prints lines of its own
 
 
 def test_a_gguf_file_and_a_marian_of_two_vocabularies_are_refused(tmp_path: Path) -> None:

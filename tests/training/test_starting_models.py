@@ -82,17 +82,17 @@ def test_a_tokenizer_without_an_end_token_is_refused(options, tiny_words):
     ("config", "message"),
     [
         ("{", "is not JSON"),
-        ("[]", "names no architecture"),
+        ("[]", "it is a list, an object was expected"),
         ('{"vocab_size": 300}', "names no architecture"),
         ('{"model_type": "gpt7"}', "does not know the model_type 'gpt7'"),
         ('{"model_type": "gpt2", "n_layers": 2}', "gpt2 has no setting 'n_layers'"),
         ('{"model_type": "gpt2", "n_embd": 16, "n_head": 3}', "no model can be made"),
-        ('{"model_type": "gpt2", "n_embd": "big"}', "no model can be made"),
+        ('{"model_type": "gpt2", "n_embd": "big"}', "`n_embd` is the text 'big', a whole number"),
         ('{"model_type": "gpt2", "vocab_size": 100}', "vocab_size 100"),
         ('{"model_type": "t5"}', "t5 is not a causal language model"),
         ('{"model_type": "bert"}', "bert is not a causal language model"),
-        ('{"model_type": []}', "transformers does not know the model_type"),
-        ('{"model_type": "gpt2", "n_head": 0}', "no model can be made"),
+        ('{"model_type": []}', "`model_type` is a list, a text was expected"),
+        ('{"model_type": "gpt2", "n_head": 0}', "`n_head` is 0, a whole number from 1"),
     ],
 )
 def test_a_wrong_configuration_is_one_line_and_leaves_no_folder(options, tmp_path, config, message):

@@ -8,7 +8,6 @@ ct2/.making-...           an unfinished conversion, perhaps of a process that wa
 
 import hashlib
 import importlib.util
-import json
 import os
 import re
 import shutil
@@ -19,16 +18,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from llmcli.engines.ct2.support import group_of
-from llmcli.errors import LlmcliError
+from llmcli.errors import InputError, LlmcliError
 from llmcli.models.architectures import Kind
 from llmcli.models.checkpoint import Checkpoint, weight_files
 from llmcli.system.cache import cache_root, state_of
 from llmcli.system.hashes import hash_file
+from llmcli.system.metadata import Metadata
 from llmcli.system.resource_errors import write_error
+from llmcli.system.shapes import TEXT, Between, Object
 
 FORMAT = 2
 """Raise it when conversions change: those of another format are not used."""
 META = "meta.json"
+DESCRIPTION = Object(
+    {
+        **dict.fromkeys(("model_id", "checkpoint", "kind", "dtype", "version", "date"), TEXT),
+        "revision": TEXT,
+        "bytes": Between(0, 2**63),
+    },
+    needs=("model_id", "checkpoint", "kind", "dtype", "version", "date", "bytes"),
+)
 MAKING = ".making-"
 KNOWN = "known"
 DAY = 24 * 3600  # seconds
@@ -148,9 +157,9 @@ def conversions() -> list[Conversion]:
     found: list[Conversion] = []
     for path in cache_folder().glob(f"[!.]*/{META}"):
         try:
-            settings = json.loads(path.read_text(encoding="utf-8"))
+            settings = Metadata(path).json(DESCRIPTION)
             found.append(Conversion(folder=path.parent, **settings))
-        except (ValueError, TypeError, OSError):  # of another program, or being removed
+        except (InputError, TypeError):  # of another program, or being removed
             continue
     return sorted(found, key=lambda conversion: conversion.date, reverse=True)
 

@@ -22,11 +22,6 @@ from llmcli.system.resource_errors import scarce_resource
 _LOADING = threading.RLock()
 """While it loads, transformers changes torch's default dtype for the process, and we the warnings:
 one thread at a time."""
-FAULTS = (
-    *(OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError),
-    *(ArithmeticError, AssertionError),
-)
-"""What the code of an architecture raises for settings and weights that do not fit together."""
 
 
 @contextlib.contextmanager
@@ -41,23 +36,26 @@ def errors_explained(checkpoint: Checkpoint) -> Iterator[None]:
             yield
     except LlmcliError:
         raise
-    except ImportError as error:
-        raise ModelUnsuitable(_missing_package(name, str(error))) from None
-    except (MemoryError, torch.OutOfMemoryError):
-        raise OutOfMemory(f"{name} does not fit into memory: try `dtype`=bfloat16") from None
-    except FAULTS as error:
-        scarce = scarce_resource(error)
-        if scarce is not None:
-            raise scarce from None
-        raise ModelUnsuitable(f"{name} cannot be loaded: {_one_line(error)}") from None
-    except (pickle.UnpicklingError, EOFError):
-        raise ModelUnsuitable(
+    except Exception as error:
+        raise _explained(name, error) from None
+
+
+def _explained(name: str, error: Exception) -> LlmcliError:
+    """The error for what a library raised, which about a stranger's files may be anything."""
+    if isinstance(error, ImportError):
+        return ModelUnsuitable(_missing_package(name, str(error)))
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return OutOfMemory(f"{name} does not fit into memory: try `dtype`=bfloat16")
+    if isinstance(error, (pickle.UnpicklingError, EOFError)):
+        return ModelUnsuitable(
             f"{name} is refused: its pickle is damaged, or would run code when it is read"
-        ) from None
-    except StrictDataclassError as error:
-        raise ModelUnsuitable(f"{name} has a broken config.json: {last_line(str(error))}") from None
-    except (SafetensorError, struct.error) as error:
-        raise ModelUnsuitable(f"{name} is damaged: {error}") from None
+        )
+    if isinstance(error, StrictDataclassError):
+        return ModelUnsuitable(f"{name} has a broken config.json: {last_line(str(error))}")
+    if isinstance(error, (SafetensorError, struct.error)):
+        return ModelUnsuitable(f"{name} is damaged: {error}")
+    scarce = scarce_resource(error)
+    return scarce or ModelUnsuitable(f"{name} cannot be loaded: {_one_line(error)}")
 
 
 @functools.cache

@@ -14,10 +14,18 @@ from llmcli.decoding.text_config import set_text_setting, text_setting
 from llmcli.engines.pytorch.completeness import require_finite_weights, require_whole_adapters
 from llmcli.errors import ModelUnsuitable
 from llmcli.models.adapters import PREFIX, saved_names
-from llmcli.models.checkpoint import Checkpoint, check_tokenizer, with_vocabulary
+from llmcli.models.checkpoint import (
+    TOKENIZER_FILES,
+    Checkpoint,
+    check_settings,
+    check_tokenizer,
+    with_vocabulary,
+)
 from llmcli.models.safetensors import Tensors
 from llmcli.spec import ModelSpec
 from llmcli.system.extras import load_extra
+from llmcli.system.panics import panics_caught
+from llmcli.tokenization.components import PROBE
 from llmcli.tokenization.marian import split_code
 
 logging.set_verbosity_error()
@@ -47,7 +55,10 @@ def read_tokenizer(checkpoint: Checkpoint, model: ModelSpec) -> Any:
     checkpoint = with_vocabulary(checkpoint)
     if checkpoint.gguf_file is None:
         check_tokenizer(checkpoint)
-    tokenizer = AutoTokenizer.from_pretrained(checkpoint.folder, **_access(checkpoint, model))
+    check_settings(checkpoint, TOKENIZER_FILES)
+    with panics_caught():
+        tokenizer = AutoTokenizer.from_pretrained(checkpoint.folder, **_access(checkpoint, model))
+        tokenizer(PROBE)
     tokenizer.allow_special = model.allow_special
     return _mended(tokenizer)
 
@@ -82,6 +93,7 @@ def read_network(
     """
     if checkpoint.base is not None:
         return _read_adapted(network_class, checkpoint, model, config, dtype)
+    check_settings(checkpoint, ("config.json", "generation_config.json"))
     network, info = network_class.from_pretrained(
         checkpoint.folder,
         config=config,

@@ -1,6 +1,5 @@
 """New models with random weights, made from a configuration."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,9 @@ from llmcli.engines.pytorch.errors import first_line, last_line
 from llmcli.engines.pytorch.loading import AUTO_CLASSES
 from llmcli.errors import InputError
 from llmcli.models.architectures import DESCRIPTIONS, Kind, kind_of
+from llmcli.models.file_shapes import CONFIG
 from llmcli.models.presets import PRESETS
+from llmcli.system.metadata import Metadata
 
 EXAMPLES: dict[Kind, str] = {
     "causal": "gpt2 or llama",
@@ -53,15 +54,12 @@ def read_new_config(path: str, kind: Kind = "causal") -> dict[str, Any]:
 
 
 def _read_json(path: str) -> Any:
-    try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
+    if not Path(path).exists():
+        presets = ", ".join(PRESETS)
         raise InputError(
-            f"cannot read {path}: {error.strerror}; `from_scratch` takes a file, or one of "
-            + ", ".join(PRESETS)
-        ) from None
-    except ValueError as error:
-        raise InputError(f"{path} is not JSON: {error}") from None
+            f"cannot read {path}: no such file; `from_scratch` takes a file, or one of {presets}"
+        )
+    return Metadata(Path(path)).json(CONFIG)
 
 
 def plan_new(settings: dict[str, Any], kind: Kind = "causal") -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 from llmcli.errors import InputError, UsageError
 from llmcli.spec import ModelSpec
 from llmcli.spec.training import Training
+from llmcli.system.metadata import Metadata
 from llmcli.training.base import Data
 from llmcli.training.effects import require_effect
 from llmcli.training.joint.distillation import Distillation
@@ -83,14 +84,7 @@ def _is_on_an_encoder(task: Any) -> bool:
 
 def read_parts(path: str) -> list[TaskEntry]:
     """Read the list of tasks. Raises InputError for a file without one, or with unknown keys."""
-    import yaml
-
-    try:
-        listed = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeError) as error:
-        raise InputError(f"{path} is not YAML: {str(error).splitlines()[0]}") from None
+    listed = Metadata(Path(path)).yaml()
     if not isinstance(listed, list) or not all(isinstance(entry, dict) for entry in listed):
         raise InputError(f"{path} must be a list of tasks, each with task and train")
     entries = [_checked(path, entry) for entry in listed]
