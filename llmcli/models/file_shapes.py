@@ -13,6 +13,7 @@ from llmcli.system.shapes import (
     AnyOf,
     Between,
     Choice,
+    Filled,
     ListOf,
     MapOf,
     Object,
@@ -38,14 +39,14 @@ def _each(shape: Shape, names: str) -> Fields:
     return dict.fromkeys(names.split(), shape)
 
 
-TOKEN = AnyOf(
-    TEXT,
-    Object(
-        {"content": TEXT, **_each(FLAG, "lstrip rstrip normalized single_word special")},
-        needs=("content",),
-    ),
-)
-"""A special token: its text, or an object with the rules for matching it."""
+def _token(text: Shape) -> Shape:
+    """A special token: its text, or an object with the rules for matching it."""
+    rules = _each(FLAG, "lstrip rstrip normalized single_word special")
+    return AnyOf(text, Object({"content": text, **rules}, needs=("content",)))
+
+
+TOKEN = _token(TEXT)
+UNKNOWN = _token(Filled())  # transformers looks for the id of an empty one without end
 TEMPLATE = Object({"name": TEXT, "template": TEXT}, needs=("name", "template"))
 ROPE = Object(
     {
@@ -111,7 +112,8 @@ CONFIG = Object({**_GENERATION, **_IDS, **_SIZES, **_USE})
 GENERATION = Object({**_GENERATION, **_IDS})
 
 _TOKENS: Fields = {
-    **_each(TOKEN, "bos_token eos_token unk_token sep_token pad_token cls_token mask_token"),
+    **_each(TOKEN, "bos_token eos_token sep_token pad_token cls_token mask_token"),
+    "unk_token": UNKNOWN,
     "additional_special_tokens": ListOf(TOKEN),
 }
 TOKENIZER = Object(

@@ -63,6 +63,17 @@ OBJECT = Simple("an object", dict)
 LIST = Simple("a list", list)
 
 
+class Filled(Simple):
+    """A text that is not empty."""
+
+    def __init__(self) -> None:
+        super().__init__("a text that is not empty", str)
+
+    def accepts(self, value: Any) -> bool:
+        """True for such a text."""
+        return super().accepts(value) and bool(value)
+
+
 class Between(Shape):
     """A number within bounds, which are possible themselves."""
 

@@ -17,9 +17,9 @@ from llmcli.tokenization.chat_template import DEFAULT, by_name
 from llmcli.tokenization.components import (
     add_missing,
     load_backend,
-    probe,
     replace_components,
     replace_template,
+    require_usable,
     text_of,
 )
 from llmcli.tokenization.fast import FastTokenizer
@@ -147,7 +147,10 @@ def _load_fast(
     special, extra = tokens.texts()
     add_missing(backend, [*(tokens.by_role[role] for role in special), *tokens.extra])
     replace_template(backend, name, settings, special)
-    probe(backend)
+    try:
+        require_usable(backend)
+    except Exception as error:  # the package raises nothing narrower
+        raise UnsupportedTokenizer(f"its tokenizer cannot be used: {error}") from None
     return FastTokenizer(backend, settings, special, extra)
 
 

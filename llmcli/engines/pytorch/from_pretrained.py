@@ -25,7 +25,7 @@ from llmcli.models.safetensors import Tensors
 from llmcli.spec import ModelSpec
 from llmcli.system.extras import load_extra
 from llmcli.system.panics import panics_caught
-from llmcli.tokenization.components import PROBE
+from llmcli.tokenization.components import PROBE, require_usable
 from llmcli.tokenization.marian import split_code
 
 logging.set_verbosity_error()
@@ -58,6 +58,8 @@ def read_tokenizer(checkpoint: Checkpoint, model: ModelSpec) -> Any:
     check_settings(checkpoint, TOKENIZER_FILES)
     with panics_caught():
         tokenizer = AutoTokenizer.from_pretrained(checkpoint.folder, **_access(checkpoint, model))
+        if hasattr(tokenizer, "backend_tokenizer"):
+            require_usable(tokenizer.backend_tokenizer)
         tokenizer(PROBE)
     tokenizer.allow_special = model.allow_special
     return _mended(tokenizer)
