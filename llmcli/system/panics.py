@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 PANIC = "PanicException"
 """The name of the exception, which is no `Exception`."""
-_LOCK = threading.Lock()
+_LOCK = threading.RLock()
 
 
 class Panic(RuntimeError):

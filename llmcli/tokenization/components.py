@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llmcli.errors import ModelUnsuitable
+from llmcli.errors import DamagedModel
 from llmcli.system.panics import panics_caught
 from llmcli.tokenization.base import Settings, UnsupportedTokenizer
 
@@ -60,18 +60,17 @@ def load_backend(folder: Path, name: str, tokens: dict[str, Any]) -> "Tokenizer"
 
 
 def require_usable(backend: "Tokenizer") -> None:
-    """Raise ModelUnsuitable if a backend loses a text, or splits it in another way each time.
+    """Raise DamagedModel if a backend loses a text, or splits it in another way each time.
 
     Raises what `tokenizers` raises for one that cannot encode.
     """
     fault = None
     if getattr(backend.model, "dropout", None):
         fault = f"splits words at random: `model.dropout` is {backend.model.dropout}"
-    with panics_caught():
-        if len(backend.encode(PROBE)) < len(backend.encode(PROBE, add_special_tokens=False)):
-            fault = "loses the text: `post_processor` leaves it out"
+    if len(backend.encode(PROBE)) < len(backend.encode(PROBE, add_special_tokens=False)):
+        fault = "loses the text: `post_processor` leaves it out"
     if fault is not None:
-        raise ModelUnsuitable(f"its tokenizer.json {fault}")
+        raise DamagedModel(f"its tokenizer.json {fault}")
 
 
 def replace_components(

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from llmcli.errors import LlmcliError
 from llmcli.models.checkpoint import Checkpoint, metadata, read_json, with_vocabulary
+from llmcli.system.panics import panics_caught
 from llmcli.tokenization.base import ROLES, Settings, UnsupportedTokenizer
 from llmcli.tokenization.chat_template import DEFAULT, by_name
 from llmcli.tokenization.components import (
@@ -148,7 +150,10 @@ def _load_fast(
     add_missing(backend, [*(tokens.by_role[role] for role in special), *tokens.extra])
     replace_template(backend, name, settings, special)
     try:
-        require_usable(backend)
+        with panics_caught():
+            require_usable(backend)
+    except LlmcliError:
+        raise
     except Exception as error:  # the package raises nothing narrower
         raise UnsupportedTokenizer(f"its tokenizer cannot be used: {error}") from None
     return FastTokenizer(backend, settings, special, extra)
