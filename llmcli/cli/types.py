@@ -7,7 +7,6 @@ from typing import Any
 import click
 
 from llmcli.data.text_files import is_unicode
-from llmcli.errors import InputError
 
 
 class Real(click.FloatRange):
@@ -117,25 +116,20 @@ class LabelMap(click.ParamType):  # type: ignore[type-arg]  # generic in new rel
         if isinstance(value, tuple):
             return value
         if value.endswith(".json"):
-            return self._of_file(value, param, ctx)
+            return self._of_file(value)
         pairs = [pair.partition("=") for pair in value.split(",")]
         labels = tuple((old.strip(), new.strip()) for old, _, new in pairs)
         if any(not old or not new for old, new in labels) or len(dict(labels)) < len(labels):
             self.fail(f"{value!r}: write it as 0=negative,1=positive", param, ctx)
         return labels
 
-    def _of_file(
-        self, path: str, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[tuple[str, str], ...]:
-        """The pairs of a JSON object. Fails where it is none, or has a name that is no text."""
+    def _of_file(self, path: str) -> tuple[tuple[str, str], ...]:
+        """The pairs of a JSON object. Raises InputError where it is none."""
         from llmcli.system.metadata import Metadata
         from llmcli.system.shapes import TEXT, MapOf
 
-        try:
-            names = Metadata(Path(path)).json(MapOf(TEXT))
-        except InputError as error:
-            self.fail(f'{error}; write it as {{"0": "negative", "1": "positive"}}', param, ctx)
-        return tuple(names.items())
+        cure = 'write it as {"0": "negative", "1": "positive"}'
+        return tuple(Metadata(Path(path), cure=cure).json(MapOf(TEXT)).items())
 
 
 DTYPE_NAMES = {

@@ -11,9 +11,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from llmcli.engines.pytorch.from_scratch import new_model
-from llmcli.errors import ModelUnsuitable, UsageError
+from llmcli.errors import InputError, ModelUnsuitable, UsageError
 from llmcli.system.hashes import write_sums
 from llmcli.tasks.finetune import finetune
+from llmcli.training.curves import read_curves
 from llmcli.training.resume import best_step, checkpoint_root, last_whole, lower_is_better
 from tests.training.conftest import FinishedRun
 
@@ -135,3 +136,53 @@ def test_a_checkpoint_with_unsound_weights_is_refused_on_resume(options, copied,
     write_sums(checkpoint)
     with pytest.raises(ModelUnsuitable, match=message):
         finetune(options(resume=True))
+
+
+@pytest.mark.parametrize("text", ["", "[", "x *a", f"{'0' * 64} *../a", f"{'0' * 64} */etc/passwd"])
+def test_a_checkpoint_with_damaged_hashes_is_not_taken(options, copied, text):
+    root = checkpoint_root(options())
+    (root / "checkpoint-7" / "SHA256SUMS").write_text(text)
+    assert last_whole(root).name == "checkpoint-6"
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("[", "is not JSON"),
+        ("[]", "it is a list, an object was expected"),
+        ("\ud800", "is not UTF-8"),
+    ],
+)
+def test_damaged_settings_of_a_run_are_one_line(options, copied, text, fault):
+    path = Path(options().output) / "training.json"
+    path.write_bytes(text.encode(errors="surrogatepass"))
+    with pytest.raises(InputError, match=f"training.json:? {fault}.*; start a new run"):
+        finetune(options(resume=True))
+
+
+@pytest.mark.parametrize(
+    ("state", "fault"),
+    [
+        ({"global_step": "7"}, "`global_step` is the text '7', a whole number"),
+        ({"log_history": None}, "`log_history` is null, a list"),
+        ({"log_history": [{"step": []}]}, r"`log_history\[0\].step` is a list"),
+    ],
+)
+def test_a_trainers_state_of_a_wrong_shape_names_its_key(options, copied, state, fault):
+    checkpoint = checkpoint_root(options()) / "checkpoint-7"
+    path = checkpoint / "trainer_state.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **state}))
+    (checkpoint / "SHA256SUMS").unlink()
+    write_sums(checkpoint)  # the hashes are of the damaged file
+    with pytest.raises(InputError, match=f"trainer_state.json: {fault}"):
+        finetune(options(resume=True))
+
+
+@pytest.mark.parametrize("line", ["[]", "{", '{"step": "1"}', '{"loss": 1}', "9" * 5000])
+def test_damaged_metrics_are_one_line_but_an_incomplete_last_one_is_none(tmp_path, line):
+    path = tmp_path / "metrics.jsonl"
+    path.write_text('{"step": 1, "loss": 2.5}\n{"step": 2, "lo')
+    assert read_curves(path).training == [(1, 2.5)]
+    path.write_text(f'{{"step": 1, "loss": NaN}}\n{line}\n')
+    with pytest.raises(InputError, match="metrics.jsonl:2: "):
+        read_curves(path)

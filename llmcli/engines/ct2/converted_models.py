@@ -34,7 +34,7 @@ DESCRIPTION = Object(
     {
         **dict.fromkeys(("model_id", "checkpoint", "kind", "dtype", "version", "date"), TEXT),
         "revision": TEXT,
-        "bytes": Between(0, 2**63),
+        **dict.fromkeys(("bytes", "modified"), Between(0, 2**63)),
     },
     needs=("model_id", "checkpoint", "kind", "dtype", "version", "date", "bytes"),
 )
@@ -132,13 +132,13 @@ def is_whole(folder: Path) -> bool:
     A time in whole seconds is enough where a copy of the cache kept no more.
     """
     try:
-        settings = json.loads((folder / META).read_text(encoding="utf-8"))
+        settings = Metadata(folder / META).json(DESCRIPTION)
         written, now = settings["modified"], modified(folder)
         return bool(
             settings["bytes"] == size_of(folder)
             and (now == written or (now % SECOND == 0 and now // SECOND == written // SECOND))
         )
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (InputError, OSError, KeyError):
         return False
 
 
