@@ -146,7 +146,7 @@ def adapter_weights(checkpoint: Checkpoint) -> Path:
 def metadata(checkpoint: Checkpoint, path: Path) -> Metadata:
     """A file of settings in a checkpoint's folder; what is wrong with it is a ModelUnsuitable."""
     limit = VOCABULARY if path.name in LONG else SETTINGS
-    return Metadata(path, _replace(checkpoint), limit)
+    return Metadata(path, ModelUnsuitable, _replace(checkpoint), limit)
 
 
 def read_json(checkpoint: Checkpoint, path: Path, shape: Shape | None = None) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llmcli.errors import DamagedModel
+from llmcli.errors import ModelUnsuitable
 from llmcli.system.panics import panics_caught
 from llmcli.tokenization.base import Settings, UnsupportedTokenizer
 
@@ -60,7 +60,7 @@ def load_backend(folder: Path, name: str, tokens: dict[str, Any]) -> "Tokenizer"
 
 
 def require_usable(backend: "Tokenizer") -> None:
-    """Raise DamagedModel if a backend loses a text, or splits it in another way each time.
+    """Raise ModelUnsuitable if a backend loses a text, or splits it in another way each time.
 
     Raises what `tokenizers` raises for one that cannot encode.
     """
@@ -70,7 +70,7 @@ def require_usable(backend: "Tokenizer") -> None:
     if len(backend.encode(PROBE)) < len(backend.encode(PROBE, add_special_tokens=False)):
         fault = "loses the text: `post_processor` leaves it out"
     if fault is not None:
-        raise DamagedModel(f"its tokenizer.json {fault}")
+        raise ModelUnsuitable(f"its tokenizer.json {fault}")
 
 
 def replace_components(
