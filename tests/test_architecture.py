@@ -186,6 +186,7 @@ READERS_OF_JSON = {
     *("data/readers/jsonl.py", "data/squad.py", "data/vectors.py", "data/resumable_output.py"),
     *("evaluation/saved_predictions.py", "evaluation/fields.py", "training/conversations.py"),
     *("data/readers/json_values.py", "evaluation/label_lists.py", "inference/words.py"),
+    *("data/part_files.py", "data/run_journal.py", "data/stored_batches.py"),
 }
 
 
