@@ -3,9 +3,6 @@
 import warnings
 from typing import Any
 
-from torch import nn
-from transformers.pytorch_utils import Conv1D
-
 from llmcli.engines.pytorch.errors import first_line
 from llmcli.engines.pytorch.from_pretrained import peft_library, with_saved_adapters
 from llmcli.errors import ModelUnsuitable, UsageError
@@ -98,20 +95,23 @@ def linear_layers(model: Any) -> list[str]:
     names = {
         name.rpartition(".")[2] if not name.rpartition(".")[2].isdigit() else name
         for name, module in model.named_modules()
-        if isinstance(module, (nn.Linear, Conv1D)) and _in_block(name)
+        if type(module).__name__ in LINEAR and _in_block(name)
     }
     dense = {
         ".".join(name.split(".")[-2:])
         for name, module in model.named_modules()
-        if isinstance(module, nn.Linear) and _in_block(name) and name.endswith(".dense")
+        if type(module).__name__ in LINEAR and _in_block(name) and name.endswith(".dense")
     }
-    names = (names - {"dense"}) | dense  # BERT names three different layers `dense`
+    names = (names - {"dense", "dt_proj"}) | dense  # BERT names three different layers `dense`
     return sorted(names - READ_BY_KERNELS if _is_mamba(model) else names)
 
 
+LINEAR = ("Linear", "Conv1D", "FalconLinear")
+"""Classes that multiply by a matrix and do no more; others of the kind choose experts, say."""
 MAMBAS = ("mamba", "mamba2", "falcon_mamba", "falcon_h1", "nemotron_h")
 READ_BY_KERNELS = {"out_proj"}
-"""Layers of these whose weights a kernel reads itself, without an adapter: peft refuses them."""
+"""Layers of these whose weights a kernel reads itself, without an adapter: peft refuses them. In
+all models that have it, `dt_proj` is read so too."""
 
 
 def _is_mamba(model: Any) -> bool:
