@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from llmcli.arrays import require_choice
-from llmcli.decoding.generation_config import EXCLUDED, Rules
+from llmcli.decoding.generation_config import EXCLUDED
 from llmcli.decoding.loop import DecodingState
+from llmcli.decoding.processors import Processors, Written
 from llmcli.decoding.request import Request
-from llmcli.decoding.sampling import penalize, penalizes
 from llmcli.decoding.steps import Hypothesis
 from llmcli.spec import Decoding
 
@@ -32,24 +32,11 @@ class _Search:
     """The search for the continuations of one prompt."""
 
     prompt: Sequence[int]
+    source: Sequence[int]
     limit: int
     beams: list[_Beam] = field(default_factory=lambda: [_Beam((), 0.0)])
     finished: list[Hypothesis] = field(default_factory=list)
     done: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Settings:
-    """What is the same for all prompts and steps."""
-
-    options: Decoding
-    rules: Rules
-    end_tokens: frozenset[int]
-
-    @property
-    def candidates(self) -> int:
-        """Extensions of a prompt that are looked at in each step: enough if some are ends."""
-        return max(2, 1 + len(self.end_tokens)) * self.options.num_beams
 
 
 @torch.inference_mode()
@@ -64,9 +51,12 @@ def beam_search(
     length, scores no better than the worst of `num_beams` finished ones.
     Penalties apply to log-probabilities here, as in transformers.
     """
-    prompts = zip(request.prompts, request.limits, strict=True)
-    searches = [_Search(prompt, limit) for prompt, limit in prompts]
-    settings = _Settings(options, request.rules, request.end_tokens)
+    sources = request.prompts if request.sources is None else request.sources
+    prompts = zip(request.prompts, sources, request.limits, strict=True)
+    searches = [_Search(prompt, source, limit) for prompt, source, limit in prompts]
+    settings = Processors(options, request.rules, request.end_tokens)
+    # Extensions of a prompt that are looked at in each step: enough if some are ends.
+    candidate_count = max(2, 1 + len(request.end_tokens)) * options.beams
     open_ = list(searches)
     length = 0
     while open_:
@@ -77,7 +67,7 @@ def beam_search(
         kept: list[int] = []
         tokens: list[int] = []
         first = 0
-        best = _best(scores, open_, settings.candidates)
+        best = _best(scores, open_, candidate_count)
         for search, candidates in zip(open_, best, strict=True):
             rows = len(search.beams)
             _extend(search, candidates, settings, length)
@@ -93,16 +83,22 @@ def beam_search(
 
 
 def _scores(
-    logits: Tensor, searches: Sequence[_Search], settings: _Settings, length: int
+    logits: Tensor, searches: Sequence[_Search], settings: Processors, length: int
 ) -> Tensor:
     """Log-probabilities (beams, V) of the next token of each open beam."""
-    options, rules, ends = settings.options, settings.rules, settings.end_tokens
-    pairs = [(search, beam) for search in searches for beam in search.beams]
-    histories = [[*search.prompt, *beam.tokens] for search, beam in pairs]
-    last = [length == search.limit for search, _ in pairs]
-    if penalizes(options) or not rules.renormalize:  # which takes the logarithms anyway
-        logits = penalize(logits.log_softmax(-1), histories, options)
-    return rules.apply(logits, histories, length=length, last=last, ends=ends)
+    rows = [
+        Written(
+            [*search.prompt, *beam.tokens],
+            len(search.prompt),
+            search.source,
+            length == search.limit,
+        )
+        for search in searches
+        for beam in search.beams
+    ]
+    if not (settings.rules.renormalize and settings.are_relative):  # it takes the logarithms anyway
+        logits = logits.log_softmax(-1)
+    return settings.apply(logits, rows) if settings.are_needed else logits
 
 
 def _best(scores: Tensor, searches: Sequence[_Search], count: int) -> list[list[_Candidate]]:
@@ -125,12 +121,12 @@ def _best(scores: Tensor, searches: Sequence[_Search], count: int) -> list[list[
 
 
 def _extend(
-    search: _Search, candidates: Sequence[_Candidate], settings: _Settings, length: int
+    search: _Search, candidates: Sequence[_Candidate], settings: Processors, length: int
 ) -> None:
     """Take one step: finish hypotheses, and replace the beams."""
-    width, ends = settings.options.num_beams, settings.end_tokens
+    width, ends = settings.options.beams, settings.ends
     last = length == search.limit
-    is_forced = last and settings.rules.forced_last is not None
+    is_forced = last and bool(settings.rules.forced_last)
     for origin, token, logprob in candidates[:width]:
         ended = token in ends
         if ended or last:
@@ -147,10 +143,10 @@ def _extend(
     ]
 
 
-def _is_settled(search: _Search, best_open: float, settings: _Settings, length: int) -> bool:
+def _is_settled(search: _Search, best_open: float, settings: Processors, length: int) -> bool:
     """True if no open beam can become better than the finished hypotheses."""
     rules = settings.rules
-    if len(search.finished) < settings.options.num_beams:
+    if len(search.finished) < settings.options.beams:
         return False
     if rules.early_stopping is True:
         return True

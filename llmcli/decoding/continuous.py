@@ -4,10 +4,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from llmcli.arrays import NotFinite
-from llmcli.decoding.generation_config import NO_RULES
 from llmcli.decoding.loop import DecodingLoop, DecodingState
 from llmcli.decoding.request import Request
-from llmcli.decoding.sampling import penalizes
 from llmcli.decoding.steps import Step
 from llmcli.spec import Decoding
 
@@ -47,8 +45,7 @@ class ContinuousLoop(DecodingLoop):
         rows = [row for row, limit in enumerate(request.limits) if limit > 0]
         self._waiting = sorted(rows, key=lambda row: request.limits[row])
         self._rows = []
-        self._is_plain = not (options.samples or options.logprobs or penalizes(options))
-        self._is_plain = self._is_plain and request.rules == NO_RULES
+        self._is_plain = not (options.samples or options.logprobs or self._processors.are_needed)
 
     @property
     def running(self) -> bool:

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from llmcli.arrays import require_choice
-from llmcli.decoding.generation_config import NO_RULES
+from llmcli.decoding.processors import Processors, Written
 from llmcli.decoding.request import Request
-from llmcli.decoding.sampling import draw, narrow, penalize
+from llmcli.decoding.sampling import draw, narrow
 from llmcli.decoding.steps import Step, TokenLogprob
 from llmcli.spec import Decoding
 
@@ -38,8 +38,9 @@ class DecodingLoop:
     def __init__(self, state: DecodingState, request: Request, options: Decoding) -> None:
         """state: a model that was fed the prompts of the request."""
         self._state = state
-        self._rules = request.rules
-        self._length = 0
+        self._processors = Processors(options, request.rules, request.end_tokens)
+        self._sources = request.prompts if request.sources is None else request.sources
+        self._starts = list(map(len, request.prompts))
         self._options = options
         self._ends = request.end_tokens
         self._left = list(request.limits)
@@ -72,7 +73,6 @@ class DecodingLoop:
         self._drop_ended()
         if not self._rows:
             return []
-        self._length += 1
         steps = self._next()
         for step in steps:
             self._histories[step.row].append(step.token)
@@ -96,13 +96,8 @@ class DecodingLoop:
             self._state.keep(kept)
 
     def _choose(self, logits: Tensor) -> list[int]:
-        histories = [self._histories[row] for row in self._rows]
-        logits = penalize(logits, histories, self._options)
-        last = [self._left[row] == 1 for row in self._rows]
-        if self._rules is not NO_RULES:  # on a copy: the steps report the model's own logits
-            logits = self._rules.apply(
-                logits.clone(), histories, length=self._length, last=last, ends=self._ends
-            )
+        if self._processors.are_needed:  # the steps report the model's own logits
+            logits = self._processors.apply(logits, [self._written(row) for row in self._rows])
         if not self._options.samples:
             best: list[int] = logits.argmax(-1).tolist()
             return best
@@ -110,12 +105,23 @@ class DecodingLoop:
             torch.rand((), generator=self._generators[row], dtype=torch.float64).item()
             for row in self._rows
         ]
-        return draw(narrow(logits, self._options), uniforms)
+        return draw(narrow(logits, self._options, self._processors.rules), uniforms)
+
+    def _written(self, row: int) -> Written:
+        is_last = self._left[row] == 1
+        return Written(self._histories[row], self._starts[row], self._sources[row], is_last)
+
+    def _is_cut(self, row: int) -> bool:
+        """True if the next token of a row is forced to be an end."""
+        return bool(self._processors.rules.forced_last) and self._left[row] == 1
 
     def _describe(self, logits: Tensor, tokens: Sequence[int]) -> list[Step]:
         rows = list(zip(self._rows, tokens, strict=True))
         if not self._options.logprobs:
-            return [Step(row, token, token in self._ends, 0.0) for row, token in rows]
+            return [
+                Step(row, token, token in self._ends, 0.0, is_cut=self._is_cut(row))
+                for row, token in rows
+            ]
         logprobs = logits.log_softmax(-1)  # (B, V)
         best = logprobs.topk(min(self._options.logprobs, logprobs.shape[-1]))  # (B, N)
         steps = []
@@ -128,6 +134,7 @@ class DecodingLoop:
                     token in self._ends,
                     logprobs[at, token].item(),
                     tuple(TokenLogprob(candidate, logprob) for candidate, logprob in likeliest),
+                    self._is_cut(row),
                 )
             )
         return steps

@@ -1,7 +1,8 @@
 """Processing of next-token logits, and the choice of a token. Shapes: logits (B, V) float32.
 
 The order and the definitions are those of transformers' generate: repetition penalty, no
-repeated n-grams, then, when sampling, temperature, top-k, top-p, min-p.
+repeated n-grams, then, when sampling, temperature, top-H, top-k, top-p, min-p, typical-p and the
+cutoffs.
 """
 
 from collections.abc import Sequence
@@ -9,40 +10,32 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from llmcli.decoding.generation_config import EXCLUDED
+from llmcli.decoding.generation_config import EXCLUDED, NO_RULES, Rules
 from llmcli.spec import Decoding
 
+TOP_H = 100  # tokens that top-H looks at
 LOWEST = 1e-6  # at lower temperatures, float32 overflows
 
 
-def penalizes(options: Decoding) -> bool:
-    """True if `penalize` changes anything."""
-    return options.repetition_penalty != 1.0 or bool(options.no_repeat_ngram_size)
-
-
-def penalize(logits: Tensor, histories: Sequence[Sequence[int]], options: Decoding) -> Tensor:
-    """Apply the penalties that depend on the tokens so far.
-
-    histories: B lists of ids, prompts included.
-    """
-    if options.repetition_penalty != 1.0:
-        logits = repetition_penalty(logits, histories, options.repetition_penalty)
-    if options.no_repeat_ngram_size:
-        logits = no_repeat_ngram(logits, histories, options.no_repeat_ngram_size)
-    return logits
-
-
-def narrow(logits: Tensor, options: Decoding) -> Tensor:
-    """Apply temperature, top-k, top-p and min-p: the distribution that is sampled from."""
+def narrow(logits: Tensor, options: Decoding, rules: Rules = NO_RULES) -> Tensor:
+    """Apply temperature, top-k, top-p, min-p and the others: the distribution to sample from."""
     if options.temperature is not None:
         highest = logits.amax(-1, keepdim=True)  # becomes 0, so that the division cannot overflow
         logits = (logits - highest) / max(options.temperature, LOWEST)
+    if rules.top_h is not None:
+        logits = top_h(logits, rules.top_h)
     if options.top_k:
         logits = top_k(logits, options.top_k)
     if options.top_p is not None and options.top_p < 1:
         logits = top_p(logits, options.top_p)
     if options.min_p is not None:
         logits = min_p(logits, options.min_p)
+    if rules.typical_p is not None and rules.typical_p < 1:
+        logits = typical_p(logits, rules.typical_p)
+    if 0 < rules.epsilon_cutoff < 1:
+        logits = epsilon_cutoff(logits, rules.epsilon_cutoff)
+    if 0 < rules.eta_cutoff < 1:
+        logits = eta_cutoff(logits, rules.eta_cutoff)
     return logits
 
 
@@ -100,6 +93,62 @@ def min_p(logits: Tensor, p: float) -> Tensor:
     probabilities = logits.softmax(-1)
     least = p * probabilities.amax(-1, keepdim=True)  # (B, 1)
     return logits.masked_fill(probabilities < least, EXCLUDED)
+
+
+def top_h(logits: Tensor, share: float) -> Tensor:
+    """Keep the most probable tokens that hold this share of the entropy, of the best 100.
+
+    Source: Baghaei Potraghloo et al. 2025, "Top-H Decoding".
+    """
+    best = logits.topk(min(TOP_H, logits.shape[-1]))
+    terms = _entropy_terms(best.values)  # (B, N)
+    kept = terms.cumsum(-1) <= share * terms.sum(-1, keepdim=True)
+    kept[:, 0] = True
+    gone = torch.ones_like(logits, dtype=torch.bool).scatter(-1, best.indices, ~kept)
+    return logits.masked_fill(gone, EXCLUDED)
+
+
+def typical_p(logits: Tensor, p: float) -> Tensor:
+    """Keep the tokens whose surprisal is nearest to the entropy, until their probability is p.
+
+    Source: Meister et al. 2022, "Locally Typical Sampling".
+    """
+    logprobs = logits.log_softmax(-1)  # (B, V)
+    distances = (-logprobs - _entropy_terms(logits).sum(-1, keepdim=True)).abs()
+    nearest, order = distances.sort()
+    cumulative = logits.gather(-1, order).softmax(-1).cumsum(-1)
+    last = (cumulative < p).sum(-1, keepdim=True).clamp(max=logits.shape[-1] - 1)  # (B, 1)
+    gone = nearest > nearest.gather(-1, last)
+    return logits.masked_fill(gone.scatter(-1, order, gone), EXCLUDED)
+
+
+def epsilon_cutoff(logits: Tensor, epsilon: float) -> Tensor:
+    """Keep tokens with at least this probability, and the most probable one.
+
+    Source: Hewitt et al. 2022, "Truncation Sampling as Language Model Desmoothing".
+    """
+    return _at_least(logits, torch.tensor(epsilon, device=logits.device))
+
+
+def eta_cutoff(logits: Tensor, epsilon: float) -> Tensor:
+    """Keep tokens with at least this probability, or less where the entropy is high.
+
+    Source: Hewitt et al. 2022, section 4.
+    """
+    entropy = _entropy_terms(logits).sum(-1, keepdim=True)  # (B, 1)
+    least = torch.tensor(epsilon, device=logits.device)
+    return _at_least(logits, torch.min(least, least.sqrt() * (-entropy).exp()))
+
+
+def _at_least(logits: Tensor, least: Tensor) -> Tensor:
+    gone = (logits.softmax(-1) < least) & (logits < logits.amax(-1, keepdim=True))
+    return logits.masked_fill(gone, EXCLUDED)
+
+
+def _entropy_terms(logits: Tensor) -> Tensor:
+    """-p log p of each token, 0 of those that are excluded; the sum of a row is its entropy."""
+    logprobs = logits.log_softmax(-1)
+    return -(logprobs.exp() * logprobs).nan_to_num(0.0)
 
 
 def draw(logits: Tensor, uniforms: Sequence[float]) -> list[int]:

@@ -26,6 +26,8 @@ class Step:
     """Log-probability under the model, in nats, before sampling filters; 0 unless requested."""
     best: tuple[TokenLogprob, ...] = ()
     """The likeliest tokens at this position, if requested."""
+    is_cut: bool = False
+    """The checkpoint forces an end here, where the limit is reached."""
 
 
 class StepStream(Protocol):

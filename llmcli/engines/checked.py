@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from llmcli.arrays import Bools, Floats, Integers, require_finite
+from llmcli.decoding.generation_config import Rules
 from llmcli.decoding.request import Request
 from llmcli.decoding.steps import Hypothesis, StepStream
 from llmcli.engines.base import Engine, Inputs, Loaded, Outputs
@@ -88,15 +89,24 @@ class CheckedEngine:
             table.require(largest(request.sources))
             table.require_setting("decoder_start_token_id", largest(request.prompts[:1]))
         table.require_setting("forced_bos_token_id", rules.forced_first)
-        table.require_setting("forced_eos_token_id", rules.forced_last)
+        table.require_setting("forced_eos_token_id", max(rules.forced_last, default=None))
         rows = table.decoder_rows
         ends = frozenset(token for token in request.end_tokens if token < rows)
-        if ends == request.end_tokens and largest([*rules.banned, rules.banned_first]) < rows:
-            return request
-        banned = tuple(tokens for tokens in rules.banned if max(tokens) < rows)
-        first = tuple(token for token in rules.banned_first if token < rows)
-        rules = replace(rules, banned=banned, banned_first=first)
-        return replace(request, end_tokens=ends, rules=rules)
+        return replace(request, end_tokens=ends, rules=_within(rules, rows))
+
+
+def _within(rules: Rules, rows: int) -> Rules:
+    """The rules without tokens that the model cannot generate anyway."""
+    named = [sequence for sequence, _ in rules.biases]
+    if largest([*named, *rules.excluded, rules.banned_first]) < rows:
+        return rules
+    return replace(
+        rules,
+        biases=tuple(pair for pair in rules.biases if max(pair[0]) < rows),
+        banned=tuple(tokens for tokens in rules.banned if max(tokens) < rows),
+        suppressed=tuple(token for token in rules.suppressed if token < rows),
+        banned_first=tuple(token for token in rules.banned_first if token < rows),
+    )
 
 
 def checked(loaded: Loaded) -> Loaded:

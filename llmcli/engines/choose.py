@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from llmcli.decoding.generation_config import Rules
 from llmcli.engines.base import INT8, Loaded, Placement
@@ -40,6 +41,8 @@ class Purpose:
     """Size of the input file, 0 if it is unknown; None: no file, a text or two."""
     decoding: Mapping[Kind, Decoding] = field(default_factory=dict)
     """How text is generated, for those kinds of model that generate text for this purpose."""
+    decoding_by: Callable[[Any], tuple[Decoding, Rules]] | None = None
+    """The same where it depends on the generation config alone: called before a conversion."""
     decoding_of: Callable[[Loaded], tuple[Decoding, Rules]] | None = None
     """The same where it depends on the checkpoint; called with a model loaded on ct2."""
 
@@ -89,9 +92,13 @@ def suits(loaded: Loaded, purpose: Purpose) -> bool:
         return True
     if _reason_by_decoding(purpose, (loaded.kind,)) is not None:
         return False
-    return purpose.decoding_of is None or (
-        reason_against_decoding(loaded.kind, *purpose.decoding_of(loaded)) is None
-    )
+    if purpose.decoding_by is not None:
+        asked = purpose.decoding_by(loaded.generation_config)
+    elif purpose.decoding_of is not None:
+        asked = purpose.decoding_of(loaded)
+    else:
+        return True
+    return reason_against_decoding(loaded.kind, *asked) is None
 
 
 def load_on_torch(model: ModelSpec, kinds: tuple[Kind, ...] = ()) -> Loaded:
@@ -150,8 +157,10 @@ def _load_ct2(model: ModelSpec, purpose: Purpose, note: Callable[[str], None]) -
         reason = _reason_by_hardware(model, purpose, checkpoint, kind)
     if reason is not None:
         raise UnsupportedByCt2(reason)
-    from llmcli.engines.ct2.loading import load_converted
+    from llmcli.engines.ct2.loading import generation_config, load_converted
 
+    if purpose.decoding_by is not None:
+        _require_decoding(kind, *purpose.decoding_by(generation_config(checkpoint, settings)))
     try:
         loaded = load_converted(model, checkpoint, kind, settings, note)
     except InputError as error:  # the cache cannot be written
@@ -159,10 +168,15 @@ def _load_ct2(model: ModelSpec, purpose: Purpose, note: Callable[[str], None]) -
             raise
         raise UnsupportedByCt2(str(error)) from None
     if purpose.decoding_of is not None:
-        reason = reason_against_decoding(kind, *purpose.decoding_of(loaded))
-        if reason is not None:
-            raise UnsupportedByCt2(reason)
+        _require_decoding(kind, *purpose.decoding_of(loaded))
     return loaded
+
+
+def _require_decoding(kind: Kind, decoding: Decoding, rules: Rules) -> None:
+    """Raise UnsupportedByCt2 where ct2 would generate other texts than transformers."""
+    reason = reason_against_decoding(kind, decoding, rules)
+    if reason is not None:
+        raise UnsupportedByCt2(reason)
 
 
 def _reason_by_settings(model: ModelSpec) -> str | None:

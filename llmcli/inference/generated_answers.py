@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from llmcli.data.rows import Failure, Row
 from llmcli.data.stored_values import storable
-from llmcli.decoding.generation_config import NO_RULES, Rules, read_rules
+from llmcli.decoding.generation_config import read_rules, with_config
 from llmcli.decoding.request import Request
 from llmcli.engines.base import Loaded, decoder_start, end_tokens
 from llmcli.errors import InputError
@@ -55,9 +55,9 @@ class Reading:
     def __init__(self, loaded: Loaded, options: AnswerOptions, on_overflow: Overflow) -> None:
         self._loaded, self._options, self._on_overflow = loaded, options, on_overflow
         self._is_chat = loaded.kind == "causal" and has_chat_template(loaded)
-        self._rules: Rules = NO_RULES
-        if loaded.kind == "seq2seq":
-            self._rules = read_rules(loaded.generation_config, start=1)
+        config = loaded.generation_config
+        self._rules = read_rules(config, end_tokens(loaded))
+        self._decoding = with_config(DECODING, config)
 
     def job(self, row: Row) -> Job[Source] | Failure:
         """Make one prompt of a row, or several if its context exceeds the model's context length.
@@ -95,7 +95,7 @@ class Reading:
             rules=self._rules,
             live=True,
         )
-        stream = self._loaded.engine.decode(request, DECODING)
+        stream = self._loaded.engine.decode(request, self._decoding)
         tokens: list[list[int]] = [[] for _ in ids]
         logprobs: list[list[float]] = [[] for _ in ids]
         for step in stream:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from llmcli.data.rows import Failure, Row
+from llmcli.decoding.generation_config import NO_RULES, Rules, read_rules, with_config
 from llmcli.decoding.request import Request
 from llmcli.decoding.steps import Hypothesis, Step, sequence_seed
 from llmcli.decoding.validation import DEFAULT_NEW_TOKENS
@@ -78,13 +79,15 @@ class Generator:
         on_overflow: Overflow,
         draft: Loaded | None = None,
     ) -> None:
-        self._loaded, self._options, self._chat = loaded, options, chat
+        config = loaded.generation_config
+        self._loaded, self._options, self._chat = loaded, with_config(options, config), chat
+        self._rules = read_rules(config, end_tokens(loaded))
         self._on_overflow = on_overflow
         if options.assist:
             from llmcli.engines.pytorch.assistant import AssistedEngine
 
             self._loaded = checked(replace(loaded, engine=AssistedEngine(loaded, draft)))
-        elif loaded.engine.schedules and options.num_beams == 1:
+        elif loaded.engine.schedules and self._options.beams == 1:
             self.window_rows, self.budget = SCHEDULED_ROWS, sys.maxsize
 
     def prepare(self, rows: Sequence[Row]) -> list[Prompt | Failure]:
@@ -93,9 +96,9 @@ class Generator:
 
     def run(self, prompts: Sequence[Prompt]) -> list[list[Generation]]:
         """The sequences of each prompt."""
-        if self._options.num_beams > 1:
-            return _search(self._loaded, prompts, self._options)
-        sequences = Sequences(self._loaded, prompts, self._options)
+        if self._options.beams > 1:
+            return _search(self._loaded, prompts, self._options, self._rules)
+        sequences = Sequences(self._loaded, prompts, self._options, self._rules)
         for _ in sequences.chunks():
             pass
         return sequences.results()
@@ -107,11 +110,11 @@ class Generator:
     def stream(self, prompt: Prompt) -> Iterator[Chunk | Generation]:
         """Continue one prompt: the chunks of its text, then the result. Beams come as a whole."""
         yield Chunk(prompt.row, "")
-        if self._options.num_beams > 1:
+        if self._options.beams > 1:
             results = self.run([prompt])
             yield Chunk(prompt.row, results[0][0].text)
         else:
-            sequences = Sequences(self._loaded, [prompt], self._options, live=True)
+            sequences = Sequences(self._loaded, [prompt], self._options, self._rules, live=True)
             for text in sequences.chunks():
                 yield Chunk(prompt.row, text)
             results = sequences.results()
@@ -126,7 +129,7 @@ class Generator:
                 row,
                 ids,
                 limit,
-                max(options.num_return_sequences, options.num_beams),
+                max(options.num_return_sequences, options.beams),
                 [] if self._chat.is_on else ids,
                 overflow,
                 limit if limit < (options.max_new_tokens or 0) else None,
@@ -147,12 +150,15 @@ class Generator:
         return [*start, *ids[len(start) - most :]], "truncate"
 
 
-def _search(loaded: Loaded, prompts: Sequence[Prompt], options: Decoding) -> list[list[Generation]]:
+def _search(
+    loaded: Loaded, prompts: Sequence[Prompt], options: Decoding, rules: Rules
+) -> list[list[Generation]]:
     began = time.perf_counter()
     request = Request(
         [prompt.ids for prompt in prompts],
         [prompt.limit for prompt in prompts],
         end_tokens(loaded),
+        rules=rules,
     )
     searched = loaded.engine.search(request, options)
     seconds = time.perf_counter() - began
@@ -203,7 +209,13 @@ class Sequences:
     """
 
     def __init__(
-        self, loaded: Loaded, prompts: Sequence[Prompt], options: Decoding, *, live: bool = False
+        self,
+        loaded: Loaded,
+        prompts: Sequence[Prompt],
+        options: Decoding,
+        rules: Rules = NO_RULES,
+        *,
+        live: bool = False,
     ) -> None:
         self._loaded, self._options = loaded, options
         self._sequences = [
@@ -218,6 +230,7 @@ class Sequences:
             seeds=[
                 sequence_seed(options.seed or 0, sequence.index) for sequence in self._sequences
             ],
+            rules=rules,
             live=live or bool(options.stop),
         )
         self._is_live = request.live
@@ -252,7 +265,7 @@ class Sequences:
         """Add a token to its sequence; return the text that is now certain."""
         sequence = self._sequences[step.row]
         if step.is_end:
-            sequence.finish_reason = "end"
+            sequence.finish_reason = "length" if step.is_cut else "end"
             return ""
         sequence.steps.append(step)
         if not self._is_live:

@@ -54,18 +54,19 @@ def has_chat_template(loaded: Loaded) -> bool:
 
 
 def room(loaded: Loaded, prompt_tokens: int, options: Decoding) -> int:
-    """How many tokens may follow a prompt: as many as the options say, or what fits.
+    """How many tokens may follow a prompt: as many as the options or the model say, or what fits.
 
     Raises InputError, before any work, where no token fits, or with `strict` not as many as were
     asked for.
     """
     context, wanted = loaded.context, options.max_new_tokens
+    usual = wanted or _own_limit(loaded, prompt_tokens)
     if context is None:
         if wanted == -1:
             raise InputError(
                 f"{loaded.checkpoint.model_id} sets no limit: give `max_new_tokens` a number"
             )
-        return wanted or DEFAULT_NEW_TOKENS
+        return usual
     left = context - prompt_tokens
     name = loaded.checkpoint.model_id
     if left <= 0:
@@ -78,4 +79,21 @@ def room(loaded: Loaded, prompt_tokens: int, options: Decoding) -> int:
             f"the prompt has {prompt_tokens} tokens and `max_new_tokens` is {wanted}, but {name} "
             f"takes {context} in all: use `max_new_tokens`={left} or less, or a shorter prompt"
         )
-    return left if wanted == -1 else min(wanted or DEFAULT_NEW_TOKENS, left)
+    return left if wanted == -1 else min(usual, left)
+
+
+def _own_limit(loaded: Loaded, prompt_tokens: int) -> int:
+    """The number of new tokens that the model's generation config allows, else the default.
+
+    Raises InputError where the prompt is as long as the whole text may be.
+    """
+    config = loaded.generation_config
+    new, whole = (getattr(config, name, None) for name in ("max_new_tokens", "max_length"))
+    if new or not whole:
+        return int(new or DEFAULT_NEW_TOKENS)
+    if whole <= prompt_tokens:
+        raise InputError(
+            f"the prompt has {prompt_tokens} tokens, and max_length in generation_config.json is "
+            f"{whole}: give `max_new_tokens`"
+        )
+    return int(whole) - prompt_tokens

@@ -55,11 +55,13 @@ class Decoding:
     """How the next tokens are chosen. The defaults are greedy decoding.
 
     0 and -1 switch off `top_k`, `min_p`, `repetition_penalty`, `no_repeat_ngram_size` and
-    `num_beams`, as if they were left out; so does -1 for `top_p` and `seed`.
+    `num_beams`; so does -1 for `top_p` and `seed`. What is None is as the model's generation config
+    says, if it does; it never turns sampling on.
     """
 
     max_new_tokens: int | None = None
-    """None: 256, or fewer if the model's context ends before. -1: as many as fit."""
+    """None: the model's own number, else 256, or fewer if its context ends before. -1: as many as
+    fit."""
     strict: bool = False
     """Refuse a prompt after which fewer than `max_new_tokens` fit; else they are fewer."""
     temperature: float | None = None
@@ -67,9 +69,9 @@ class Decoding:
     top_k: int | None = None
     top_p: float | None = None
     min_p: float | None = None
-    num_beams: int = 1
-    repetition_penalty: float = 1.0
-    no_repeat_ngram_size: int = 0
+    num_beams: int | None = None
+    repetition_penalty: float | None = None
+    no_repeat_ngram_size: int | None = None
     stop: tuple[str, ...] = ()
     """The text ends before the first of these."""
     num_return_sequences: int = 1
@@ -85,6 +87,16 @@ class Decoding:
         for name, (values, off) in SWITCHED_OFF.items():
             if getattr(self, name) in values:
                 object.__setattr__(self, name, off)
+
+    @property
+    def beams(self) -> int:
+        """The number of beams; 1 where none is set."""
+        return self.num_beams or 1
+
+    @property
+    def penalty(self) -> float:
+        """The repetition penalty; 1 where none is set."""
+        return self.repetition_penalty or 1.0
 
     @property
     def samples(self) -> bool:

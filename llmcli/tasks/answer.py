@@ -15,6 +15,7 @@ from llmcli.inference.answers import (
 )
 from llmcli.inference.batches import process
 from llmcli.inference.loading import AnyModel, load_model
+from llmcli.inference.model_settings import unused_notes
 from llmcli.inference.sourced_answers import Library, PassageReader
 from llmcli.inference.unknown import with_unknown
 from llmcli.models.starters import ANSWER, Note, ignore
@@ -30,7 +31,11 @@ def load(model: AnyModel, *, work_bytes: int | None = None, note: Note = ignore)
     Raises ModelNotFound, ModelUnsuitable.
     """
     purpose = Purpose(READERS, file_bytes=work_bytes, decoding=WRITING)
-    return load_model(model, ANSWER, purpose, note)
+    loaded = load_model(model, ANSWER, purpose, note)
+    if loaded.kind in WRITING:
+        for line in unused_notes(loaded, WRITING[loaded.kind]):
+            note(line)
+    return loaded
 
 
 def answer(

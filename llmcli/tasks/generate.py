@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from llmcli.data.rows import Failure, Row, failed
+from llmcli.decoding.generation_config import read_rules, with_config
 from llmcli.decoding.validation import check_decoding
 from llmcli.engines.base import Loaded
 from llmcli.engines.choose import Purpose, load_on_torch
@@ -13,6 +14,7 @@ from llmcli.inference.continuations import Generation
 from llmcli.inference.generation import Chunk as Chunk  # the CLI takes it from here
 from llmcli.inference.generation import Generator
 from llmcli.inference.loading import AnyModel, load_model, load_part
+from llmcli.inference.model_settings import unused_notes
 from llmcli.inference.prompts import has_chat_template
 from llmcli.inference.unknown import with_unknown
 from llmcli.models.starters import GENERATE, Note, ignore
@@ -36,8 +38,15 @@ def load(
     settings that contradict one another.
     """
     check_decoding(options)
-    purpose = Purpose(("causal",), file_bytes=work_bytes, decoding={"causal": options})
+    purpose = Purpose(
+        ("causal",),
+        file_bytes=work_bytes,
+        decoding={"causal": options},
+        decoding_by=lambda config: (with_config(options, config), read_rules(config)),
+    )
     loaded = load_model(model, GENERATE, purpose, note)
+    for line in unused_notes(loaded, options, stops=True):
+        note(line)
     if chat.is_on:
         choose_template(loaded.tokenizer, chat.chat_template, loaded.checkpoint.model_id)
     elif has_chat_template(loaded):

@@ -8,6 +8,7 @@ from llmcli.engines.choose import Purpose
 from llmcli.errors import UsageError
 from llmcli.inference.batches import process
 from llmcli.inference.loading import AnyModel, load_model
+from llmcli.inference.model_settings import unused_notes
 from llmcli.inference.translation.directions import default_model
 from llmcli.inference.translation.results import Translation
 from llmcli.inference.translation.translator import (
@@ -19,7 +20,7 @@ from llmcli.inference.translation.translator import (
 )
 from llmcli.inference.unknown import with_unknown
 from llmcli.models.starters import TRANSLATE, Note, ignore
-from llmcli.spec import AUTO_BATCH, BatchOptions
+from llmcli.spec import AUTO_BATCH, BatchOptions, Decoding
 from llmcli.spec.tasks import TranslateOptions
 
 
@@ -53,7 +54,7 @@ def load(
     if most is not None and wanted > most and not options.strict:
         name = loaded.checkpoint.model_id
         note(f"`max_new_tokens` is {most}, not {wanted}: {name} can write no more")
-    for line in route_of(loaded, options).notes:
+    for line in (*route_of(loaded, options).notes, *unused_notes(loaded, Decoding())):
         note(line)
     return loaded
 

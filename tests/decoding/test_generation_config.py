@@ -8,6 +8,7 @@ from llmcli.decoding.beam_search import beam_search
 from llmcli.decoding.decoder_only import CachedCausal
 from llmcli.decoding.generation_config import EXCLUDED, Rules
 from llmcli.decoding.loop import DecodingLoop
+from llmcli.decoding.processors import Processors, Written
 from llmcli.decoding.request import Request
 from llmcli.errors import ModelUnsuitable
 from llmcli.spec import Decoding
@@ -15,9 +16,13 @@ from llmcli.spec import Decoding
 PROMPTS = [[5, 9, 12], [7, 3]]
 
 
-def applied(rules, logits, histories, *, length=1, last=(), ends=frozenset({0})):
+def applied(rules, logits, histories, *, start=1, last=()):
     last = last or [False] * len(logits)
-    return rules.apply(logits.clone(), histories, length=length, last=last, ends=ends)
+    rows = [
+        Written(history, start, [], is_last)
+        for history, is_last in zip(histories, last, strict=True)
+    ]
+    return Processors(Decoding(), rules, frozenset({0})).apply(logits, rows)
 
 
 def test_what_is_banned_and_forced():
@@ -25,12 +30,14 @@ def test_what_is_banned_and_forced():
     histories = [[2, 3], [3, 2]]
     found = applied(Rules(banned=((1,), (3, 2))), logits, histories)
     assert found.tolist() == [[0, EXCLUDED, EXCLUDED, 3], [4, EXCLUDED, 6, 7]]
-    found = applied(Rules(min_new_tokens=1, banned_first=(2,)), logits, histories)
+    found = applied(Rules(min_new_tokens=1, banned_first=(2,)), logits, histories, start=2)
     assert found.tolist() == [[EXCLUDED, 1, EXCLUDED, 3], [EXCLUDED, 5, EXCLUDED, 7]]
-    found = applied(Rules(forced_first=3), logits, histories)
+    found = applied(Rules(forced_first=3), logits, [[2], [3]])
     assert found.tolist() == [[EXCLUDED, EXCLUDED, EXCLUDED, 0]] * 2
-    found = applied(Rules(forced_last=0), logits, histories, length=5, last=[False, True])
+    found = applied(Rules(forced_last=(0,)), logits, histories, last=[False, True])
     assert found.tolist() == [[0, 1, 2, 3], [0, EXCLUDED, EXCLUDED, EXCLUDED]]
+    found = applied(Rules(biases=(((3,), 1.0), ((3, 1), -2.0))), logits, histories)
+    assert found.tolist() == [[0, -1, 2, 4], [4, 5, 6, 8]]
 
 
 def test_probabilities_add_up_again_and_nothing_left_is_nothing():

@@ -3,11 +3,15 @@ import math
 import pytest
 import torch
 from transformers import (
+    EpsilonLogitsWarper,
+    EtaLogitsWarper,
     MinPLogitsWarper,
     NoRepeatNGramLogitsProcessor,
     RepetitionPenaltyLogitsProcessor,
+    TopHLogitsWarper,
     TopKLogitsWarper,
     TopPLogitsWarper,
+    TypicalLogitsWarper,
 )
 
 from llmcli.decoding import sampling as filters
@@ -64,6 +68,12 @@ def test_no_repeat_unigram_rules_out_every_token_that_was_there():
         (lambda x: filters.top_p(x, 0.9), TopPLogitsWarper(0.9)),
         (lambda x: filters.top_p(x, 0.05), TopPLogitsWarper(0.05)),
         (lambda x: filters.min_p(x, 0.1), MinPLogitsWarper(0.1)),
+        (lambda x: filters.top_h(x, 0.4), TopHLogitsWarper(0.4)),
+        (lambda x: filters.typical_p(x, 0.3), TypicalLogitsWarper(0.3)),
+        (lambda x: filters.typical_p(x, 0.95), TypicalLogitsWarper(0.95)),
+        (lambda x: filters.epsilon_cutoff(x, 0.02), EpsilonLogitsWarper(0.02)),
+        (lambda x: filters.epsilon_cutoff(x, 0.99), EpsilonLogitsWarper(0.99)),
+        (lambda x: filters.eta_cutoff(x, 0.1), EtaLogitsWarper(0.1)),
     ],
 )
 def test_filters_equal_those_of_transformers(ours, theirs, random_logits):

@@ -17,16 +17,26 @@ from llmcli.spec import Decoding
         {"min_p": 0.0},
         {"top_p": -1},
         {"seed": -1},
-        {"repetition_penalty": 0},
-        {"repetition_penalty": -1},
-        {"no_repeat_ngram_size": -1},
-        {"num_beams": 0},
-        {"num_beams": -1},
     ],
 )
 def test_off_is_as_if_it_were_left_out(settings):
     assert Decoding(**settings) == Decoding()
     assert not Decoding(**settings).samples
+    check_decoding(Decoding(**settings))
+
+
+@pytest.mark.parametrize(
+    ("settings", "off"),
+    [
+        ({"repetition_penalty": 0}, {"repetition_penalty": 1.0}),
+        ({"repetition_penalty": -1}, {"repetition_penalty": 1.0}),
+        ({"no_repeat_ngram_size": -1}, {"no_repeat_ngram_size": 0}),
+        ({"num_beams": 0}, {"num_beams": 1}),
+        ({"num_beams": -1}, {"num_beams": 1}),
+    ],
+)
+def test_off_is_off_whatever_the_model_says(settings, off):
+    assert Decoding(**settings) == Decoding(**off) != Decoding()
     check_decoding(Decoding(**settings))
 
 

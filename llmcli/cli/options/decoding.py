@@ -14,16 +14,16 @@ repetition_options: list[Option] = [
     click.option(
         "--repetition-penalty",
         type=OrOff(Real(min=0, min_open=True), (0, -1)),
-        default=1.0,
         metavar="X",
-        help="Above 1: make tokens that occurred before less likely. 1 is off.",
+        help="Above 1: make tokens that occurred before less likely. 1 is off.  "
+        "[default: the model's own, else off]",
     ),
     click.option(
         "--no-repeat-ngram-size",
         type=OrOff(click.IntRange(min=0), (-1,)),
-        default=0,
         metavar="N",
-        help="Never generate the same N tokens in a row twice. 0 is off.",
+        help="Never generate the same N tokens in a row twice. 0 is off.  "
+        "[default: the model's own, else off]",
     ),
 ]
 
@@ -65,7 +65,8 @@ _decoding_options = gather(
             "--max-tokens",
             type=OrOff(click.IntRange(min=1), (-1,)),
             metavar="N",
-            help="Generate at most N tokens; -1: as many as fit.  [default: 256, or what fits]",
+            help="Generate at most N tokens; -1: as many as fit.  [default: the model's own, else "
+            "256, or what fits]",
         ),
         click.option(
             "--strict",
@@ -76,9 +77,8 @@ _decoding_options = gather(
         click.option(
             "--num-beams",
             type=OrOff(click.IntRange(min=1), (0, -1)),
-            default=1,
             metavar="N",
-            help="Beam search with N beams.",
+            help="Beam search with N beams; 1 is none.  [default: the model's own, else 1]",
         ),
         *repetition_options,
         click.option(

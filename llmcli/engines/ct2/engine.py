@@ -83,7 +83,7 @@ class Ct2Engine:
         """Beam search with a sequence-to-sequence model, as `Engine.search` describes it."""
         rules, ends = request.rules, request.end_tokens
         # If the last token is forced to be an end, one token less is searched for.
-        forced = int(rules.forced_last in ends)
+        forced = int(any(token in ends for token in rules.forced_last))
         submitted = []
         for limit in sorted(set(request.limits)):
             rows = [row for row, own in enumerate(request.limits) if own == limit]
@@ -105,12 +105,12 @@ class Ct2Engine:
         rules, sources = request.rules, request.sources or ()
         results: Sequence[Any] = self.model.translate_batch(
             [_words(sources[row]) for row in rows],
-            beam_size=options.num_beams,
+            beam_size=options.beams,
             num_hypotheses=options.num_return_sequences,
-            patience=PATIENCE,
+            patience=1 if rules.early_stopping is True else PATIENCE,
             length_penalty=rules.length_penalty,
-            no_repeat_ngram_size=options.no_repeat_ngram_size,
-            suppress_sequences=[_words(sequence) for sequence in rules.banned] or None,
+            no_repeat_ngram_size=options.no_repeat_ngram_size or 0,
+            suppress_sequences=_excluded(request),
             end_token=sorted(request.end_tokens),
             return_end_token=True,
             return_scores=True,
@@ -142,6 +142,7 @@ class _Greedy:
     def __init__(self, engine: Ct2Engine, request: Request) -> None:
         self._engine, self._live = engine, request.live
         self._prompts, self._limits = request.prompts, request.limits
+        self._excluded = _excluded(request)
         self._ends = request.end_tokens
         self._stopped: set[int] = set()
 
@@ -199,6 +200,7 @@ class _Greedy:
             [_words(self._prompts[row]) for row in rows],
             max_length=self._limits[rows[0]],
             end_token=sorted(self._ends),
+            suppress_sequences=self._excluded,
             return_end_token=True,
             include_prompt_in_result=False,
             return_scores=True,
@@ -254,6 +256,11 @@ def _finite(results: list[Any]) -> list[Any]:
     """The same results. Raises ModelUnsuitable if the score of one is not finite."""
     require_finite(np.array([result.scores[0] for result in results]))
     return results
+
+
+def _excluded(request: Request) -> list[list[str]] | None:
+    """The sequences of tokens that are never generated."""
+    return [_words(sequence) for sequence in request.rules.excluded] or None
 
 
 def _words(ids: Sequence[int]) -> list[str]:

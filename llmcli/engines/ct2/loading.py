@@ -71,7 +71,7 @@ def load_converted(
         checkpoint,
         Placement("cpu", dtype, f"cpu by ct2, {precision}"),
         config=Settings(_config(full)),
-        generation_config=_generation_config(checkpoint, full),
+        generation_config=generation_config(checkpoint, full),
         engine=engine,
         rows=settings["vocab_size"],
     )
@@ -126,7 +126,7 @@ def _config(full: dict[str, Any]) -> dict[str, Any]:
     return {"is_encoder_decoder": False, **full, "id2label": labels, "num_labels": count}
 
 
-def _generation_config(checkpoint: Checkpoint, full: dict[str, Any]) -> Settings:
+def generation_config(checkpoint: Checkpoint, full: dict[str, Any]) -> Settings:
     """The settings in generation_config.json; without that file, those in config.json."""
     path = checkpoint.folder / "generation_config.json"
     return Settings(read_json(checkpoint, path) if path.is_file() else full)

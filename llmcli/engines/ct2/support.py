@@ -215,12 +215,24 @@ def reason_against_decoding(kind: Kind, options: Decoding, rules: Rules = NO_RUL
         "it does no speculative decoding": options.assist is not None,
         "it does not sample with a seed for each row": options.samples,
         "it returns no log-probabilities of tokens": options.logprobs > 0,
-        "its repetition penalty is computed differently": options.repetition_penalty != 1.0,
-        "its beam search is not that of transformers": is_causal and options.num_beams > 1,
-        "it lets n-grams of the prompt repeat": is_causal and options.no_repeat_ngram_size > 0,
+        "its repetition penalty is computed differently": options.penalty != 1.0,
+        "its beam search is not that of transformers": is_causal and options.beams > 1,
+        "it lets n-grams of the prompt repeat": is_causal and bool(options.no_repeat_ngram_size),
         "it does not force the first token": rules.forced_first is not None,
         "it does not suppress tokens at the beginning": bool(rules.banned_first),
-        "it has no minimum length like that of transformers": rules.min_new_tokens > 0,
+        # A prompt has a token at least.
+        "it has no minimum length like that of transformers": rules.min_new_tokens > 0
+        or rules.min_length > 1,
+        "it has no such setting as sequence_bias": bool(rules.biases),
+        "it does not compare a text with its source": rules.encoder_repetition_penalty != 1.0
+        or rules.encoder_no_repeat_ngram_size > 0,
+        "it does not make an end likelier": rules.decay is not None,
+        "it does not stop a search as early_stopping says": options.beams > 1
+        and rules.early_stopping == "never",
+        "it does not force the last token": is_causal and bool(rules.forced_last),
+        "it forces one last token alone": len(rules.forced_last) > 1,
+        "it lets sequences of tokens follow on the prompt": is_causal
+        and any(len(sequence) > 1 for sequence in rules.banned),
     }
     return next((reason for reason, is_asked in asked.items() if is_asked), None)
 

@@ -99,14 +99,14 @@ class Translator:
     def _rules_of(self, direction: Direction) -> Rules:
         return read_rules(
             self._loaded.generation_config,
-            start=len(self._start),
+            self._ends,
             forced_first=direction.forced_first,
             length_penalty=self._options.length_penalty,
         )
 
     def prepare(self, rows: Sequence[Row]) -> list[SourceText | Failure]:
         """Cut texts into sentences that fit into the model, and tokenize them."""
-        beams = self.decoding.num_beams
+        beams = self.decoding.beams
         return [self._reader.read(row, self._max_new_tokens, beams) for row in rows]
 
     def run(self, units: Sequence[SourceSentence]) -> list[list[Choice]]:
