@@ -62,7 +62,7 @@ def evaluate(
     """Measure how good a model is on rows whose expected values are known.
 
     Perplexity; accuracy, F1 and calibration; entities; exact match and F1 of answers; BLEU and
-    chrF; retrieval and similarity: each with a 95% confidence interval, by bootstrap over the rows.
+    chrF; retrieval and similarity: with 95% confidence intervals where one is known that holds.
     The predictions are those of classify, answer, translate and embed. FILE is short for -i FILE.
 
     \b

@@ -107,10 +107,13 @@ class Loaded:
     def batch(self, batch: BatchOptions) -> BatchOptions:
         """The options as given, or with one text a batch if padding would change a result."""
         config = self.config
-        finds_end_by_padding = self.kind == "classifier" and not config.is_encoder_decoder
-        if (finds_end_by_padding and self.pad_token_id is None) or config.model_type in UNPADDABLE:
-            return replace(batch, batch_size=1)
-        return batch
+        is_unpaddable = config.model_type in UNPADDABLE
+        if self.kind == "classifier" and config.is_encoder_decoder:
+            # It is read at the last end token, which padding must not be.
+            is_unpaddable |= self.pad_token_id == config.eos_token_id
+        elif self.kind == "classifier":
+            is_unpaddable |= self.pad_token_id is None
+        return replace(batch, batch_size=1) if is_unpaddable else batch
 
     def read_as_text(self, texts: Sequence[str], *, fills: bool = False) -> list[str]:
         """The special tokens that are typed in some texts, if they are read as text.

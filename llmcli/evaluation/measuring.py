@@ -6,7 +6,8 @@ import numpy as np
 
 from llmcli.arrays import Integers
 from llmcli.evaluation.examples import Example
-from llmcli.evaluation.metrics.bootstrap import bootstrap
+from llmcli.evaluation.metrics.bootstrap import FEWEST_ROWS, bootstrap
+from llmcli.evaluation.metrics.intervals import EDGE, Interval, share_interval
 from llmcli.evaluation.report import Measure, Mistake, Slice
 from llmcli.evaluation.scorer import Scorer
 from llmcli.spec.evaluation import EvaluateOptions
@@ -16,15 +17,39 @@ QUARTERS = 4
 
 
 def measures(scorer: Scorer, rows: int, options: EvaluateOptions) -> tuple[Measure, ...]:
-    """All metrics of a scorer, with confidence intervals if there are at least two rows."""
+    """All metrics of a scorer, with the confidence intervals that hold what they promise.
+
+    An interval of a share of the rows needs no sampling. The others are by bootstrap, for many
+    rows, of which some are right and some are not.
+    """
     values = scorer.scores(np.arange(rows))
-    if options.bootstrap == 0 or rows < 2:
+    if options.bootstrap == 0:
         return _measures(scorer, values)
-    intervals = bootstrap(scorer.scores, rows, times=options.bootstrap, seed=options.seed)
+    intervals: dict[str, Interval] = {}
+    if rows >= FEWEST_ROWS and not is_at_edge(scorer):
+        drawn = bootstrap(scorer.scores, rows, times=options.bootstrap, seed=options.seed)
+        intervals |= zip(scorer.names, drawn, strict=True)
+    for name, share in scorer.shares.items():
+        own = share_interval(int(share.counts.sum()), rows)
+        intervals[name] = Interval(share.whole * own.low, share.whole * own.high)
     return tuple(
-        Measure(name, value, interval.low, interval.high)
-        for name, value, interval in zip(scorer.names, values, intervals, strict=True)
+        _measure(name, value, None if name in scorer.no_interval else intervals.get(name))
+        for name, value in zip(scorer.names, values, strict=True)
     )
+
+
+def is_at_edge(scorer: Scorer) -> bool:
+    """True if almost all rows are right, or wrong: too few of the others are drawn to vary."""
+    if not scorer.is_right:
+        return False
+    wrong, nothing = (scorer.quality < 1).sum(), (scorer.quality <= 0).sum()
+    return bool(min(wrong, len(scorer.quality) - nothing) <= EDGE)
+
+
+def _measure(name: str, value: float, interval: Interval | None) -> Measure:
+    if interval is None:
+        return Measure(name, value)
+    return Measure(name, value, interval.low, interval.high)
 
 
 def _measures(scorer: Scorer, values: Sequence[float]) -> tuple[Measure, ...]:

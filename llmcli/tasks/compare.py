@@ -10,7 +10,8 @@ from llmcli.errors import InputError
 from llmcli.evaluation.comparison import Change, Comparison, Difference, McnemarTest
 from llmcli.evaluation.evaluators import complete_options, evaluator_of
 from llmcli.evaluation.examples import Example
-from llmcli.evaluation.metrics.bootstrap import bootstrap
+from llmcli.evaluation.metrics.bootstrap import FEWEST_ROWS, bootstrap
+from llmcli.evaluation.metrics.intervals import EDGE, Interval, paired_interval
 from llmcli.evaluation.metrics.mcnemar import mcnemar
 from llmcli.evaluation.predictions import Predictions
 from llmcli.evaluation.scorer import Scorer
@@ -132,13 +133,31 @@ def _differences(
     everything = np.arange(rows)
     columns = (names, values(a, everything), values(b, everything), differences(everything))
     metrics = [Difference(*metric) for metric in zip(*columns, strict=True)]
-    if options.bootstrap and rows > 1:
-        intervals = bootstrap(differences, rows, times=options.bootstrap, seed=options.seed)
-        metrics = [
-            replace(metric, low=interval.low, high=interval.high)
-            for metric, interval in zip(metrics, intervals, strict=True)
-        ]
-    return tuple(metrics)
+    if not options.bootstrap:
+        return tuple(metrics)
+    intervals: dict[str, Interval] = {}
+    if rows >= FEWEST_ROWS and int((a.quality != b.quality).sum()) > EDGE:
+        drawn = bootstrap(differences, rows, times=options.bootstrap, seed=options.seed)
+        intervals |= zip(names, drawn, strict=True)
+    intervals |= _share_intervals(a, b, rows)
+    return tuple(
+        replace(metric, low=interval.low, high=interval.high)
+        if (interval := intervals.get(metric.name)) and metric.name not in a.no_interval
+        else metric
+        for metric in metrics
+    )
+
+
+def _share_intervals(a: Scorer, b: Scorer, rows: int) -> dict[str, Interval]:
+    """The intervals of differences of shares, which need no sampling."""
+    intervals = {}
+    for name in a.shares.keys() & b.shares.keys():
+        first, second = a.shares[name], b.shares[name]
+        only_first = int((first.counts & ~second.counts).sum())
+        only_second = int((second.counts & ~first.counts).sum())
+        own = paired_interval(only_first, only_second, rows)
+        intervals[name] = Interval(first.whole * own.low, first.whole * own.high)
+    return intervals
 
 
 def _changes(pairs: Sequence[Pair], a: Scorer, b: Scorer, as_text: AsText) -> list[Change]:

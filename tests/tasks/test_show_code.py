@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import shutil
 
 import pytest
 
@@ -151,3 +152,65 @@ def test_the_embed_script_takes_the_encoder_of_a_translator(run, tiny_marian):
     words = ["embed", "the cat", "-m", tiny_marian, "--pooling", "mean"]
     found = [float(number) for number in printed_by(run(*words, "--show-code").stdout).split()]
     assert found == pytest.approx(record(run, words)["embedding"], abs=1e-5)
+
+
+GENERATION = [
+    {"num_beams": 3, "length_penalty": 0.5},
+    {"repetition_penalty": 1.4, "no_repeat_ngram_size": 2, "suppress_tokens": [40, 41]},
+    {"min_new_tokens": 4, "bad_words_ids": [[44], [45, 46]]},
+    {"max_new_tokens": 5},
+    {"max_length": 20},
+    {"do_sample": True, "temperature": 0.5, "top_k": 3},
+    {"guidance_scale": 2.0, "dola_layers": "high", "cache_implementation": "static"},
+    {"encoder_repetition_penalty": 1.5, "sequence_bias": [[[44], 3.0]]},
+    {"stop_strings": ["L", "P"]},
+    {"num_return_sequences": 2, "num_beams": 2},
+]
+
+
+def with_settings(folder, target, **settings):
+    """A copy of a model with settings of generation."""
+    shutil.copytree(folder, target)
+    path = target / "generation_config.json"
+    own = json.loads(path.read_text()) if path.is_file() else {}
+    path.write_text(json.dumps({**own, **settings}))
+    return target
+
+
+@pytest.mark.parametrize("settings", GENERATION, ids=str)
+@pytest.mark.parametrize("flags", [[], ["-n", "7", "--num-beams", "2"]], ids=str)
+def test_the_script_obeys_a_models_settings_as_the_command_does(
+    run, tiny_gpt2, tmp_path, settings, flags
+):
+    folder = with_settings(tiny_gpt2, tmp_path / "model", eos_token_id=0, **settings)
+    words = ["generate", "Once upon", "-m", folder, *flags]
+    shown = run(*words, "-q")
+    assert shown.exit_code == 0, shown.stderr
+    assert printed_by(run(*words, "--show-code").stdout) == shown.stdout
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"no_repeat_ngram_size": 2, "encoder_no_repeat_ngram_size": 1},
+        {"do_sample": True, "guidance_scale": 3.0, "num_return_sequences": 2},
+        {"max_length": 200, "max_tokens_per_source_token": 1, "_from_model_config": False},
+        {"min_new_tokens": 4, "num_beams": 1, "stop_strings": ["a"]},
+    ],
+    ids=str,
+)
+def test_the_translate_script_obeys_a_models_settings(run, tiny_marian, tmp_path, settings):
+    folder = with_settings(tiny_marian, tmp_path / "model", **settings)
+    words = ["translate", "The cat sat. A dog!\n- moon", "-m", folder, "--no-repeat-ngram-size", 2]
+    shown = run(*words, "-q")
+    assert shown.exit_code == 0, shown.stderr
+    assert printed_by(run(*words, "--show-code").stdout) == shown.stdout
+
+
+@pytest.mark.parametrize("settings", [GENERATION[1], GENERATION[5], GENERATION[6]], ids=str)
+def test_the_answer_script_obeys_a_models_settings(run, tiny_gpt2, tmp_path, settings):
+    folder = with_settings(tiny_gpt2, tmp_path / "model", **settings)
+    words = ["answer", "who?", "--context", "the cat sat .", "-m", folder]
+    assert lines(run, [*words, "--max-answer-tokens", "5"]) == [
+        [record(run, [*words, "--max-answer-tokens", "5"])["answer"]]
+    ]

@@ -11,7 +11,6 @@ from llmcli.arrays import Bools, Floats, require_choice
 from llmcli.decoding.beam_search import beam_search
 from llmcli.decoding.continuous import ContinuousLoop
 from llmcli.decoding.encoder_decoder import CachedSeq2Seq
-from llmcli.decoding.generation_config import NO_RULES
 from llmcli.decoding.loop import DecodingLoop, DecodingState
 from llmcli.decoding.request import Request
 from llmcli.decoding.slots import SlotCausal, takes_slots
@@ -19,6 +18,7 @@ from llmcli.decoding.steps import Hypothesis, StepStream
 from llmcli.decoding.text_config import text_setting
 from llmcli.decoding.unpadded import causal_state
 from llmcli.engines.base import Engine, Inputs, Outputs
+from llmcli.engines.pytorch.end_pooling import by_ends, pools_ends
 from llmcli.spec import Decoding, EngineName
 
 LOGITS = 1 << 26  # how many logits are held at a time
@@ -39,6 +39,14 @@ class TorchEngine:
     @torch.inference_mode()
     def forward(self, inputs: Inputs, positions: Bools | None = None) -> Outputs:
         """One forward pass, as `Engine.forward` describes it."""
+        if not pools_ends(self._network):
+            return self._forward(inputs, positions)
+        parts = list(by_ends(inputs, self._network.config.eos_token_id))
+        outputs = [self._forward(part, positions).logits for _, part in parts]
+        order = np.concatenate([rows for rows, _ in parts]).argsort()
+        return Outputs(logits=np.concatenate([np.asarray(logits) for logits in outputs])[order])
+
+    def _forward(self, inputs: Inputs, positions: Bools | None) -> Outputs:
         device = self._network.device
         tensors = {name: torch.from_numpy(ids).to(device) for name, ids in inputs.items()}
         out = self._network(**tensors)
@@ -61,7 +69,7 @@ class TorchEngine:
     @torch.inference_mode()
     def decode(self, request: Request, options: Decoding) -> StepStream:
         """Greedy decoding or sampling, as `Engine.decode` describes it."""
-        if self.schedules and request.sources is None and request.rules == NO_RULES:
+        if self.schedules and request.sources is None:
             return ContinuousLoop(SlotCausal.fitting(self._network, request), request, options)
         return DecodingLoop(self._state(request), request, options)
 

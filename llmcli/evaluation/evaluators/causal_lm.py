@@ -1,7 +1,7 @@
 """Evaluation of causal language models: perplexity, with an n-gram model beside it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from llmcli.evaluation.ngrams import ngram_nats
 from llmcli.evaluation.perplexity import Surprisal, line_examples, row_example
 from llmcli.evaluation.predictions import ModelRun, Predictions
 from llmcli.evaluation.report import Details
+from llmcli.evaluation.scorer import Share
 from llmcli.models.starters import GENERATE
 from llmcli.spec import FileOptions
 from llmcli.spec.evaluation import EvaluateOptions
@@ -165,6 +166,8 @@ class PerplexityScorer:
         "bits_per_byte",
     )
     is_right = False
+    shares: Mapping[str, Share] = {}
+    no_interval: tuple[str, ...] = ()
     details = Details()
 
     def __init__(self, examples: Sequence[Example]) -> None:

@@ -1,6 +1,6 @@
 """Evaluation of text classification: accuracy, macro F1, calibration, confusion matrix."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from llmcli.evaluation.metrics.calibration import BINS, calibration_bins
 from llmcli.evaluation.metrics.classification import class_scores, macro_f1
 from llmcli.evaluation.predictions import ModelRun, Predictions
 from llmcli.evaluation.report import Details
+from llmcli.evaluation.scorer import Share
 from llmcli.models.starters import CLASSIFY
 from llmcli.spec.evaluation import EvaluateOptions
 from llmcli.spec.tasks import ClassifyOptions
@@ -120,13 +121,17 @@ class ClassificationScorer:
     """Accuracy, macro F1 and, if every row has a confidence, the calibration error."""
 
     is_right = True
+    # The error of a sample is greater than that of all texts: intervals around it miss that.
+    no_interval: tuple[str, ...] = ("calibration_error",)
 
     def __init__(self, examples: Sequence[Example], labels: Sequence[str]) -> None:
         self._labels = tuple(labels)
         at = {label: number for number, label in enumerate(labels)}
         self._expected = np.array([at[example.expected] for example in examples])
         self._predicted = np.array([at[example.predicted] for example in examples])
-        self.quality = (self._expected == self._predicted).astype(np.float64)
+        is_right = self._expected == self._predicted
+        self.quality = is_right.astype(np.float64)
+        self.shares: Mapping[str, Share] = {"accuracy": Share(is_right)}
         self._confidence = _probabilities(examples)
         self.names: tuple[str, ...] = ("accuracy", "macro_f1")
         if self._confidence is not None:

@@ -1,6 +1,6 @@
 """Evaluation of embeddings: retrieval, or similarity against human scores."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from llmcli.evaluation.metrics.retrieval import (
 )
 from llmcli.evaluation.predictions import ModelRun, Predictions
 from llmcli.evaluation.report import Details
-from llmcli.evaluation.scorer import Scorer
+from llmcli.evaluation.scorer import Scorer, Share
 from llmcli.inference.similarity import comparable, similarities
 from llmcli.models.starters import EMBED
 from llmcli.spec.evaluation import EvaluateOptions
@@ -165,6 +165,8 @@ class SimilarityScorer:
 
     names: tuple[str, ...] = ("spearman", "pearson")
     is_right = False
+    shares: Mapping[str, Share] = {}
+    no_interval: tuple[str, ...] = ()
     details = Details()
 
     def __init__(self, examples: Sequence[Example]) -> None:
@@ -187,11 +189,17 @@ class RetrievalScorer:
 
     names: tuple[str, ...] = (*(f"recall@{k}" for k in RECALL_AT), "mrr")
     is_right = True
+    no_interval: tuple[str, ...] = ()
     details = Details()
 
     def __init__(self, examples: Sequence[Example]) -> None:
         self._values = np.array([self._of_query(example.predicted) for example in examples])
         self.quality = self._values[:, -1]  # of (Q, 4)
+        self.shares: Mapping[str, Share] = {  # unless a query has several relevant texts
+            name: Share(column == 1)
+            for name, column in zip(self.names[:-1], self._values.T, strict=False)
+            if np.isin(column, (0, 1)).all()
+        }
 
     @staticmethod
     def _of_query(ranks: Sequence[int]) -> list[float]:

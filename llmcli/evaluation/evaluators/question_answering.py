@@ -1,6 +1,6 @@
 """Evaluation of question answering: exact match and F1, as SQuAD defines them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from llmcli.evaluation.fields import Fields, input_field, text_of, texts_of
 from llmcli.evaluation.metrics.squad import answer_f1, exact_match
 from llmcli.evaluation.predictions import ModelRun, Predictions
 from llmcli.evaluation.report import Details
+from llmcli.evaluation.scorer import Share
 from llmcli.models.starters import ANSWER
 from llmcli.spec import FileOptions
 from llmcli.spec.evaluation import EvaluateOptions
@@ -115,12 +116,14 @@ class AnswerScorer:
 
     names: tuple[str, ...] = ("exact_match", "f1")
     is_right = True
+    no_interval: tuple[str, ...] = ()
     details = Details()
 
     def __init__(self, examples: Sequence[Example], characters: bool) -> None:
         pairs = [(example.predicted, example.expected) for example in examples]
         self._exact = np.array([exact_match(*pair) for pair in pairs])
         self._f1 = np.array([answer_f1(*pair, characters=characters) for pair in pairs])
+        self.shares: Mapping[str, Share] = {"exact_match": Share(self._exact == 1, 100.0)}
         # Words in another order have an F1 of 1, but only an exact match is right.
         self.quality = np.where(self._exact == 1, 1.0, np.minimum(self._f1, 0.999))
 

@@ -1,6 +1,6 @@
 """Evaluation of numbers that a model computes for texts: correlations and the squared error."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from llmcli.evaluation.fields import Fields, input_field, number_of
 from llmcli.evaluation.metrics.correlation import MEASURES, regression_scores
 from llmcli.evaluation.predictions import ModelRun, Predictions
 from llmcli.evaluation.report import Details
+from llmcli.evaluation.scorer import Share
 from llmcli.models.starters import REGRESSION
 from llmcli.spec.evaluation import EvaluateOptions
 from llmcli.spec.tasks import ClassifyOptions
@@ -89,6 +90,8 @@ class NumberScorer:
 
     names: tuple[str, ...] = MEASURES
     is_right = False
+    shares: Mapping[str, Share] = {}
+    no_interval: tuple[str, ...] = ()
     details = Details()
 
     def __init__(self, examples: Sequence[Example]) -> None:

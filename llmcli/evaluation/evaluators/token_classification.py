@@ -1,6 +1,6 @@
 """Evaluation of token classification: precision, recall and F1 of entities, accuracy of tags."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ from llmcli.evaluation.metrics.entities import (
 )
 from llmcli.evaluation.predictions import ModelRun, Predictions
 from llmcli.evaluation.report import Details
+from llmcli.evaluation.scorer import Share
 from llmcli.evaluation.tagged_rows import TAGS, WORDS, column_of, tags_of, with_words, words_of
 from llmcli.models.starters import TAG
 from llmcli.spec.evaluation import EvaluateOptions
@@ -133,6 +134,8 @@ class EntityScorer:
 
     names: tuple[str, ...] = ("precision", "recall", "f1", "tag_accuracy")
     is_right = True
+    shares: Mapping[str, Share] = {}
+    no_interval: tuple[str, ...] = ()
 
     def __init__(self, examples: Sequence[Example]) -> None:
         """Raises InputError for tags of several schemes, and where a sentence has more or fewer

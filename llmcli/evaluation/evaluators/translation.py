@@ -1,6 +1,6 @@
 """Evaluation of translation: BLEU and chrF."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from llmcli.evaluation.fields import text_of, texts_of
 from llmcli.evaluation.metrics.bleu import TOKENIZERS, Translations, require_tokenizer
 from llmcli.evaluation.predictions import ModelRun, Predictions
 from llmcli.evaluation.report import Details
+from llmcli.evaluation.scorer import Share
 from llmcli.models.starters import TRANSLATE
 from llmcli.spec.evaluation import EvaluateOptions
 from llmcli.system.extras import require_extra
@@ -104,6 +105,8 @@ class TranslationScorer:
 
     names: tuple[str, ...] = ("bleu", "chrf")
     is_right = False
+    shares: Mapping[str, Share] = {}
+    no_interval: tuple[str, ...] = ()
 
     def __init__(self, examples: Sequence[Example], tokenize: str) -> None:
         predicted = [example.predicted for example in examples]

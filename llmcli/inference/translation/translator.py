@@ -91,7 +91,7 @@ class Translator:
             repetition_penalty=options.repetition_penalty or config.repetition_penalty or 1.0,
             no_repeat_ngram_size=_either(options.no_repeat_ngram_size, config.no_repeat_ngram_size),
         )
-        self._max_new_tokens = _max_new_tokens(loaded, options, len(self._start))
+        self._max_new_tokens = max_new_tokens(loaded, options, len(self._start))
 
     def _start_of(self, direction: Direction) -> list[int]:
         return decoder_start(self._loaded) if direction.start is None else [direction.start]
@@ -296,7 +296,7 @@ def most_new_tokens(loaded: Loaded) -> int | None:
     return None if loaded.context is None else loaded.context - len(decoder_start(loaded))
 
 
-def _max_new_tokens(loaded: Loaded, options: TranslateOptions, start: int) -> int:
+def max_new_tokens(loaded: Loaded, options: TranslateOptions, start: int) -> int:
     """How many tokens a translation may have after its first `start`.
 
     Raises UsageError where the user asks for more than the model has positions, if `strict`.

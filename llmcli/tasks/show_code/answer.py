@@ -1,11 +1,17 @@
 """The transformers script for llmcli answer."""
 
+from llmcli.inference.generated_answers import DECODING
 from llmcli.inference.prompts import CHAT, PLAIN, SEQ2SEQ
 from llmcli.models.architectures import Kind, choose_kind
 from llmcli.models.starters import ANSWER, choose_model
 from llmcli.spec import ModelSpec
 from llmcli.spec.tasks import AnswerOptions
-from llmcli.tasks.show_code.load import load_lines, local_config
+from llmcli.tasks.show_code.load import (
+    load_lines,
+    local_config,
+    local_settings,
+    unset_arguments,
+)
 
 _EXTRACT = """
 question = {question}
@@ -68,19 +74,21 @@ def answer_code(model: ModelSpec, options: AnswerOptions, question: str, context
     if kind == "reader":
         body = _EXTRACT.format(**texts, longest=options.max_answer_tokens - 1, top=options.top)
         return load_lines(model, "AutoModelForQuestionAnswering") + body
+    unset = unset_arguments(local_settings(model), DECODING)
+    greedy = "".join(f", {argument}" for argument in ("num_beams=1", *unset))
     if kind == "seq2seq":
         parts = {
             "form": _f_string(SEQ2SEQ),
             "inputs": _PLAIN_INPUTS,
             "show": _SHOW_ALL,
-            "greedy": ", num_beams=1",
+            "greedy": greedy,
         }
         auto_class = "AutoModelForSeq2SeqLM"
     else:
         auto_class = "AutoModelForCausalLM"
         chat = _has_chat_template(model)
         parts = {
-            "greedy": "",
+            "greedy": greedy,
             "form": _f_string(CHAT if chat else PLAIN),
             "inputs": _CHAT_INPUTS if chat else _PLAIN_INPUTS,
             "show": _SHOW_NEW.format(line="" if chat else '.split("\\n")[0]'),

@@ -3,9 +3,10 @@
 from typing import Any
 
 from llmcli.errors import UsageError
+from llmcli.inference.model_settings import own_settings, unused_settings
 from llmcli.models import hub
 from llmcli.models.checkpoint import read_adapters, read_config
-from llmcli.spec import ModelSpec
+from llmcli.spec import Decoding, ModelSpec
 
 _LOAD = """\
 import torch
@@ -42,6 +43,30 @@ def _source(model: ModelSpec) -> str:
     if model.trust_remote_code:
         arguments += ", trust_remote_code=True"
     return arguments
+
+
+UNSET = (
+    *("guidance_scale", "watermarking_config", "penalty_alpha", "dola_layers", "constraints"),
+    *("force_words_ids", "token_healing", "max_time", "remove_invalid_values", "stop_strings"),
+    *("cache_implementation", "num_beam_groups", "diversity_penalty", "use_mtp"),
+    "prompt_lookup_num_tokens",
+)
+"""Settings of a model that transformers would use, and llmcli does not."""
+
+
+def local_settings(model: ModelSpec) -> dict[str, Any]:
+    """The generation_config.json of a model on this machine; nothing if it has none."""
+    checkpoint = hub.resolve_local(model) or hub.cached_checkpoint(model)
+    return {} if checkpoint is None else own_settings(checkpoint)
+
+
+def unset_arguments(own: dict[str, Any], options: Decoding, *, stops: bool = False) -> list[str]:
+    """The arguments of model.generate that leave out what llmcli does not use.
+
+    own: the model's generation_config.json. options, stops: as in `unused_notes`.
+    """
+    unused = unused_settings(own, options, stops=stops)
+    return [f"{name}=None" for name in unused if name in UNSET]
 
 
 def local_config(model: ModelSpec) -> dict[str, Any] | None:

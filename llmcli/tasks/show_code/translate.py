@@ -1,28 +1,38 @@
 """The transformers script for llmcli translate."""
 
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
+from llmcli.engines.base import decoder_start
 from llmcli.errors import UsageError
 from llmcli.inference.translation.directions import Direction, default_model
 from llmcli.inference.translation.languages import is_unspaced
 from llmcli.inference.translation.layout import Piece, put_together
 from llmcli.inference.translation.pairs import PIVOT, route
-from llmcli.inference.translation.translator import with_tags
+from llmcli.inference.translation.runaway import bound
+from llmcli.inference.translation.translator import max_new_tokens, with_tags
 from llmcli.inference.translation.vocabulary import Vocabulary
-from llmcli.models.architectures import choose_kind
+from llmcli.models import hub
+from llmcli.models.architectures import choose_kind, context_length
 from llmcli.models.starters import choose_model
-from llmcli.spec import ModelSpec
+from llmcli.spec import Decoding, ModelSpec
 from llmcli.spec.tasks import TranslateOptions
-from llmcli.tasks.show_code.load import load_lines, local_config
+from llmcli.tasks.show_code.load import (
+    load_lines,
+    local_config,
+    local_settings,
+    unset_arguments,
+)
 
 _TRANSLATE = """{language}
 sentences = {sentences}
-inputs = tokenizer({texts}, padding=True, return_tensors="pt").to(model.device)
-with torch.no_grad():
-    output = model.generate(**inputs{arguments})
-
-translations = tokenizer.batch_decode(output, skip_special_tokens=True)
+limits = {limits}  # of the tokens of each translation
+translations = []
+for text, limit in zip(sentences, limits):
+    inputs = tokenizer([{text}], return_tensors="pt").to(model.device)
+    with torch.no_grad():
+        output = model.generate(**inputs, max_new_tokens=limit{arguments})
+    translations += tokenizer.batch_decode(output, skip_special_tokens=True)
 """
 
 _CAPITALS = """\
@@ -56,12 +66,12 @@ def translate_code(model: ModelSpec, options: TranslateOptions, text: str) -> st
         vocabulary.lowered(piece.text, direction.source) for piece in layout if piece.is_sentence
     ]
     sentences = [sentence.text for sentence in read]
-    prefixed = f"[{direction.prefix!r} + text for text in sentences]"
     body = _TRANSLATE.format(
         language=_set_language(direction),
         sentences=_list_literal(sentences),
-        texts=prefixed if direction.prefix else "sentences",
-        arguments="".join(f", {argument}" for argument in _arguments(options, direction)),
+        limits=_limits(model, tokenizer, options, direction, read),
+        text=f"{direction.prefix!r} + text" if direction.prefix else "text",
+        arguments="".join(f", {argument}" for argument in _arguments(model, options, direction)),
     )
     capitals = [at for at, sentence in enumerate(read) if sentence.is_capital]
     if capitals and options.num_return_sequences == 1:
@@ -120,19 +130,55 @@ def _set_language(direction: Direction) -> str:
     return f"\ntokenizer.src_lang = {direction.source_code!r}"
 
 
-def _arguments(options: TranslateOptions, direction: Direction) -> list[str]:
-    """The arguments of model.generate that the options and the direction set."""
-    names = (
-        *("num_beams", "max_new_tokens", "length_penalty", "repetition_penalty"),
-        "no_repeat_ngram_size",
+def _limits(
+    model: ModelSpec,
+    tokenizer: Any,
+    options: TranslateOptions,
+    direction: Direction,
+    read: list[Any],
+) -> list[int | None]:
+    """The maximum number of new tokens for each sentence, as the command has it.
+
+    A model that is not on this machine may set more bounds than the user's.
+    """
+    checkpoint, config = (
+        hub.resolve_local(model) or hub.cached_checkpoint(model),
+        local_config(model),
     )
-    arguments = [
+    if tokenizer is None or checkpoint is None or config is None:
+        return [options.max_new_tokens] * len(read)
+    from llmcli.engines.ct2.loading import Settings, generation_config
+
+    own = generation_config(checkpoint, config)
+    loaded = SimpleNamespace(
+        checkpoint=checkpoint,
+        config=Settings(config),
+        context=context_length(config),
+        generation_config=own,
+    )
+    start = 1 if direction.start is not None else len(decoder_start(cast(Any, loaded)))
+    most = max_new_tokens(cast(Any, loaded), options, start)
+    if direction.source_code is not None:
+        tokenizer.src_lang = direction.source_code
+    sizes = [len(tokenizer(direction.prefix + sentence.text)["input_ids"]) for sentence in read]
+    return [min(most, bound(own, size, is_part=False)) for size in sizes]
+
+
+def _arguments(model: ModelSpec, options: TranslateOptions, direction: Direction) -> list[str]:
+    """The arguments of model.generate that the options and the direction set."""
+    names = ("num_beams", "length_penalty", "repetition_penalty", "no_repeat_ngram_size")
+    own = local_settings(model)
+    arguments = ["do_sample=False"] if own.get("do_sample") else []
+    arguments += [
         f"{name}={getattr(options, name)}" for name in names if getattr(options, name) is not None
     ]
-    if options.num_return_sequences > 1:
-        arguments.append(f"num_return_sequences={options.num_return_sequences}")
+    several = options.num_return_sequences
+    if several != (own.get("num_return_sequences") or 1):
+        arguments.append(f"num_return_sequences={several}")
+    if options.num_beams is None and several > (own.get("num_beams") or 1):
+        arguments.append(f"num_beams={several}")
     if direction.forced_first is not None:
         arguments.append(f"forced_bos_token_id={direction.forced_first}")
     if direction.start is not None:
         arguments.append(f"decoder_start_token_id={direction.start}")
-    return arguments
+    return arguments + unset_arguments(own, Decoding())
