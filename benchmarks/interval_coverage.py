@@ -147,7 +147,7 @@ CASES = [
     *(("tagging", f"found {p}", entities(p), EntityScorer) for p in (0.5, 0.9)),
     *(("translation", f"words {p}", translations(p), translating) for p in (0.5, 0.8)),
 ]
-SIZES = (20, 50, 100, 300)
+SIZES = (20, 50, 200)
 
 
 def covered(draw, scorer, rows, options, trials):
