@@ -36,7 +36,7 @@ def test_slices_by_column_and_length():
 
 
 def test_intervals_are_repeatable_and_can_be_left_out():
-    made = predictions(list("ab" * 20), list("abab" * 5 + "bbbb" * 5), labels="ab")
+    made = predictions(list("ab" * 30), list("abab" * 7 + "bbbb" * 8), labels="ab")
     first, again, other = (
         measure(made, EvaluateOptions("classification", seed=seed)).metrics[1] for seed in (1, 1, 2)
     )

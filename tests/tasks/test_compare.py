@@ -1,6 +1,7 @@
 """compare: by hand, and by the command on models and files."""
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -42,16 +43,23 @@ def test_a_comparison_by_hand():
 
 
 def test_the_same_rows_are_drawn_for_both():
-    # b has exactly one row more: always a difference of 0 to a few rows, never below 0
+    # b has 12 rows more: always a difference of 0 to some rows, never below 0
     expected, draw = ["a"] * 50, np.random.default_rng(1)
     said = ["a" if is_right else "b" for is_right in draw.random(50) < 0.5]
     better = [*said]
-    better[said.index("b")] = "a"
+    for row in [at for at, label in enumerate(said) if label == "b"][:12]:
+        better[row] = "a"
     comparison = compare(labels(expected, said), labels(expected, better), OPTIONS)
-    assert comparison.differences[0].low == 0
-    assert comparison.differences[0].high <= 4 / 50
+    accuracy, macro_f1 = comparison.differences
+    assert 0 < macro_f1.low < macro_f1.difference < macro_f1.high
+    # Bonett and Price, with 1 and 13 of 52
+    half = 1.96 * math.sqrt((14 / 52 - (12 / 52) ** 2) / 52)
+    assert (accuracy.low, accuracy.high) == pytest.approx(
+        (12 / 52 - half, 12 / 52 + half), abs=1e-4
+    )
     same = compare(labels(expected, said), labels(expected, said), OPTIONS)
-    assert (same.differences[0].low, same.differences[0].high) == (0, 0)
+    assert same.differences[0].low == -same.differences[0].high < 0
+    assert same.differences[1].low is None
     assert (same.mcnemar.p, same.changed) == (1, ())
 
 

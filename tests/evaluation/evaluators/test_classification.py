@@ -30,8 +30,21 @@ def test_a_report_by_hand():
     assert report.details.confusion == ((1, 1), (0, 2))
     (mistake,) = report.mistakes
     assert (mistake.row, mistake.expected, mistake.said) == (2, "a", "b")
-    for metric in report.metrics:
-        assert metric.low <= metric.value <= metric.high
+    accuracy, *others = report.metrics
+    # Of 4 rows, Clopper and Pearson: Beta(3, 2) and Beta(4, 1)
+    assert (accuracy.low, accuracy.high) == pytest.approx((0.1941, 0.9937), abs=1e-4)
+    assert [(metric.low, metric.high) for metric in others] == [(None, None)] * 2
+
+
+def test_intervals_by_bootstrap_take_many_rows_and_the_calibration_error_has_none():
+    made = predictions(list("ab" * 30), list("abab" * 7 + "bbbb" * 8), [0.9] * 60, "ab")
+    accuracy, macro_f1, calibration = measure(made, EvaluateOptions("classification")).metrics
+    for metric in (accuracy, macro_f1):
+        assert 0 < metric.low < metric.value < metric.high < 1
+    assert calibration.low is None
+    nearly = predictions(list("ab" * 30), list("ab" * 28 + "bbbb"), labels="ab")  # 2 are wrong
+    accuracy, macro_f1 = measure(nearly, EvaluateOptions("classification")).metrics
+    assert accuracy.high > accuracy.value and macro_f1.low is None
 
 
 def test_it_equals_the_command_and_scikit_learn(run, tmp_path, tiny_classifier):
