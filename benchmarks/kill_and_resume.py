@@ -6,8 +6,9 @@
 Each named model's command runs over a made-up file once unbroken; then it is killed with
 SIGKILL at random moments and started again with --resume until it comes through, so that the
 kills are spread over all commands. Prints rows lost, rows doubled and whether the bytes are the
-same; exits with 1 if anything is not as it should be. `generate` and, with the starter model,
-`classify --labels` are always among the commands.
+same; exits with 1 if anything is not as it should be. `generate` with both engines and, with the
+starter model, `classify --labels` are always among the commands. Windows and batches are those of
+ordinary runs, so that most kills fall inside a window, whose finished batches must be taken again.
 """
 
 import argparse
@@ -37,13 +38,14 @@ def llmcli(*words):
 
 
 def commands(options):
-    """Name, words and output format of each command, and how many times slower than others it is.
-
-    Small batches: rows are written window by window, and a window is 16 batches.
-    """
+    """Name, words and output format of each command, and how many times fewer rows it gets."""
     small = ["--batch-size", 2]
-    yield "generate", ["generate", "-n", 8, "--temperature", 1, "--seed", 1, *small], "jsonl", 1
-    labels = ["classify", "-m", "gpt2-stories", "--labels", "good,bad", *small]
+    drawn = ["generate", "-n", 8, "--temperature", 1, "--seed", 1, *small]
+    yield "generate (torch)", [*drawn, "--engine", "torch"], "jsonl", 1
+    yield "generate (ct2)", ["generate", "-n", 32, "--engine", "ct2"], "jsonl", 2
+    yield "classify", ["classify"], "csv", 1
+    yield "translate", ["translate"], "jsonl", 8
+    labels = ["classify", "-m", "gpt2-stories", "--labels", "good,bad"]
     yield "classify --labels", labels, "csv", 1
     if options.embed:
         yield "embed", ["embed", "-m", options.embed, *small], "npy", 1
@@ -56,13 +58,13 @@ def commands(options):
         yield "answer", ["answer", "-m", options.answer, *small], "jsonl", 1
 
 
-def kill_once(words, part, draw):
-    """Start a run, and kill it a while after it wrote its first rows; False if it was done."""
+def kill_once(words, folder, draw):
+    """Start a run, and kill it a while after it wrote something; False if it was done."""
     process = subprocess.Popen(words)
-    before = part.stat().st_size if part.exists() else 0
+    before = written(folder)
     while process.poll() is None:
-        if part.exists() and part.stat().st_size > before:
-            time.sleep(draw.random() / 2)
+        if written(folder) > before:
+            time.sleep(draw.random())
             break
         time.sleep(0.01)
     if process.poll() is not None:
@@ -70,6 +72,15 @@ def kill_once(words, part, draw):
     process.send_signal(signal.SIGKILL)
     process.wait()
     return True
+
+
+def written(folder):
+    """The size of the rows and of the outputs of batches that were written so far."""
+    return sum(path.stat().st_size for path in folder.glob("out*.*") if is_kept(path))
+
+
+def is_kept(path):
+    return path.suffix in (".part", ".batches")
 
 
 def rows_of(path):
@@ -96,11 +107,10 @@ def main():
             run = [*words, "-i", source]
             subprocess.run(llmcli(*run, "-o", whole), check=True)
             wanted = (at + 1) * options.kills // len(plan) - at * options.kills // len(plan)
-            part = target.with_name(target.name + ".part")
             kills, same = 0, True
             while kills < wanted:
-                kills += kill_once(llmcli(*run, "-o", target, "--resume"), part, draw)
-                if target.exists():  # it came through: compare it, and begin anew
+                kills += kill_once(llmcli(*run, "-o", target, "--resume"), Path(folder), draw)
+                if target.exists():  # it came through: compare it, and begin again
                     same &= target.read_bytes() == whole.read_bytes()
                     target.unlink()
             subprocess.run(llmcli(*run, "-o", target, "--resume"), check=True)

@@ -1,14 +1,19 @@
 """Texts with their entities marked: in colour on a terminal, and as a page of HTML."""
 
 import html
+import io
+import os
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from llmcli.cli.colours import PLAIN, Stretch
 from llmcli.data.records import ERROR, Record
-from llmcli.system.resource_errors import write_error
+from llmcli.data.write_errors import write_errors_explained
+from llmcli.errors import InputError
+from llmcli.system import own_files
 
 COLOURS = ("cyan", "yellow", "green", "magenta", "blue", "red")
 HUES = (190, 45, 120, 300, 225, 0)
@@ -47,12 +52,13 @@ class HtmlPage:
 
     def __init__(self, path: str) -> None:
         """Raises InputError where the file cannot be written."""
-        self._path = path
-        self._part = Path(f"{path}.part")
-        try:
-            self._file: TextIO = self._part.open("w", encoding="utf-8")
-        except OSError as error:
-            raise write_error(error, f"cannot write {path}: {error.strerror}") from None
+        self._path = Path(os.path.realpath(path))  # so that a link stays one
+        if own_files.exists(self._path) and not self._path.is_file():
+            raise InputError(f"cannot write {path}: it is not a regular file")
+        self._part = own_files.name_aside(self._path, os.urandom(4).hex())
+        with write_errors_explained(Path(path)):
+            file = own_files.create(self._part, own_files.mode_for(self._path) | 0o600)
+        self._file = io.TextIOWrapper(file, encoding="utf-8")
         self._file.write(_HEAD)
 
     def add(self, record: Record) -> None:
@@ -67,14 +73,18 @@ class HtmlPage:
 
     def close(self) -> None:
         """Finish the page and give it its name."""
-        self._file.write("</body>\n</html>\n")
-        self._file.close()
-        self._part.replace(self._path)
+        with write_errors_explained(self._path):
+            self._file.write("</body>\n</html>\n")
+            self._file.flush()
+            own_files.settle(self._file.buffer, self._path)
+            self._file.close()
+            self._part.replace(self._path)
 
     def discard(self) -> None:
         """Remove an unfinished page."""
-        self._file.close()
-        self._part.unlink(missing_ok=True)
+        with suppress(OSError):
+            self._file.close()
+        own_files.remove(self._part)
 
 
 def _marked(part: str, label: str | None, score: float) -> str:

@@ -4,7 +4,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -13,18 +13,18 @@ import click
 from llmcli.cli.chosen_fields import ChoosingWriter, ChosenFields
 from llmcli.cli.colours import PLAIN, Stretch, print_styled
 from llmcli.cli.flags import with_flags
+from llmcli.cli.output_path import is_stream, require_writable, written
 from llmcli.cli.records import CheckedRecords, Records, Stream
 from llmcli.data.formats import FILE_FORMATS, OUTPUT_SUFFIXES
 from llmcli.data.part_files import require_no_rows
 from llmcli.data.records import Record, Render, print_to
 from llmcli.data.resumable_output import Part
 from llmcli.data.run_journal import Identity
-from llmcli.data.write_errors import write_errors_explained
 from llmcli.data.writers import Layout, RecordWriter, open_writer
-from llmcli.errors import InputError, UsageError
+from llmcli.errors import UsageError
 from llmcli.spec import FORMATS, Format, OutputOptions
 from llmcli.system import signals
-from llmcli.system.terminal import guarded, own_channel
+from llmcli.system.terminal import own_channel
 
 if TYPE_CHECKING:
     from llmcli.engines.base import Loaded
@@ -58,7 +58,7 @@ class Output:
             os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
         self._check_format()
         if self.path is not None:
-            self._check_path(self.path)
+            require_writable(self.path, self.format)
             self._check_part(self.path, options)
 
     def _format_of_path(self) -> Format:
@@ -88,20 +88,9 @@ class Output:
 
             parquet_library()
 
-    def _check_path(self, path: Path) -> None:
-        """Find out before any work whether the output file can be written."""
-        if path.is_dir():
-            raise InputError(f"cannot write {path}: it is a folder")
-        if not path.parent.is_dir():
-            raise InputError(f"cannot write {path}: there is no folder {path.parent}")
-        if not os.access(path.parent, os.W_OK):
-            raise InputError(f"cannot write {path}: no permission in {path.parent}")
-        if self.format in FILE_FORMATS and _is_stream(path):
-            raise InputError(f"cannot write {self.format} to {path}: it is not a regular file")
-
     def _check_part(self, path: Path, options: OutputOptions) -> None:
         """Find out before any work whether it would drop the rows of an earlier run."""
-        if not _is_stream(path):
+        if not is_stream(path):
             target = Path(os.path.realpath(path))
             require_no_rows(target, options.restart, options.can_resume, resume=options.resume)
 
@@ -235,7 +224,7 @@ class Output:
         if self.path is None:
             with self._stream(sys.stdout, as_text, chosen) as stream:
                 yield stream
-        elif _is_stream(self.path):
+        elif is_stream(self.path):
             with written(self.path) as file, self._stream(file, as_text, chosen) as stream:
                 yield stream
         else:
@@ -306,26 +295,6 @@ def _interrupted(part: Part) -> str:
 
 def _clear_line() -> None:
     click.echo(CLEAR, nl=False, file=own_channel(sys.stderr))
-
-
-def _is_stream(path: Path) -> bool:
-    """True for a pipe or a device such as /dev/stdout: it is written to, never replaced."""
-    return path.parts[:2] in (("/", "dev"), ("/", "proc")) or (path.exists() and not path.is_file())
-
-
-@contextmanager
-def written(path: Path) -> Iterator[TextIO]:
-    """Open a text file for writing, and close it. Raises InputError where either fails."""
-    with write_errors_explained(path):
-        file = path.open("w", encoding="utf-8", newline="")
-    try:
-        yield guarded(file)
-    except BaseException:
-        with suppress(OSError):  # closing would try again to write what could not be written
-            file.close()
-        raise
-    with write_errors_explained(path):
-        file.close()
 
 
 def quoted(token: str) -> str:

@@ -31,6 +31,9 @@ class Records(Protocol):
     def remember(self, drawn: dict[str, Any]) -> None:
         """Keep what was drawn at random for a run that resumes this one."""
 
+    def forbid_resuming(self, reason: str) -> None:
+        """Note that the records so far may be wrong."""
+
 
 class Stream:
     """Records that go to stdout, a pipe or a device."""
@@ -47,6 +50,8 @@ class Stream:
         self._writer.write(record)
 
     def remember(self, drawn: dict[str, Any]) -> None: ...
+
+    def forbid_resuming(self, reason: str) -> None: ...
 
 
 class CheckedRecords:
@@ -75,3 +80,7 @@ class CheckedRecords:
     def remember(self, drawn: dict[str, Any]) -> None:
         """Keep what was drawn at random."""
         self._records.remember(drawn)
+
+    def forbid_resuming(self, reason: str) -> None:
+        """Note that the records so far may be wrong."""
+        self._records.forbid_resuming(reason)

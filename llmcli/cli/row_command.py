@@ -11,12 +11,14 @@ from llmcli.cli.file_names import missing_files
 from llmcli.cli.inputs import only_text, rows_of
 from llmcli.cli.output import Output
 from llmcli.cli.progress import Progress
+from llmcli.cli.records import Records
 from llmcli.cli.run_identity import identity_of
 from llmcli.cli.write_results import Display, Recorded, Run, Shown
 from llmcli.data.formats import input_format
 from llmcli.data.records import ERROR
 from llmcli.data.results import columns_of
 from llmcli.data.rows import Row
+from llmcli.data.unchanged import InputChanged, Unchanged
 from llmcli.spec import BatchOptions, InputOptions, ModelSpec
 
 if TYPE_CHECKING:
@@ -96,29 +98,36 @@ class RowCommand:
         Raises RowsFailed at the end if some rows failed.
         """
         out, errors = self.out, ErrorLimit(self.out.max_errors, self.source.input)
+        source = Unchanged(self.source.input or "-")
         if display.show is not None and out.is_for_reading:
             progress = Progress(None if display.streams else out, limit=self._count())
             batch = replace(self.batch, on_progress=progress.advance)
             run = Run(batch, Shown(display.show, out), progress, errors)
             yield run
+            source.require()
         else:
             identity = identity_of(self.source, loaded, self.context) if loaded else None
-            with out.records(display.as_text, identity) as records:
-                progress = Progress(out, limit=self._count(), done=records.done)
-                seed = records.drawn.get("seed", self.batch.seed)
-                records.remember({"seed": seed})
-                batch = replace(
-                    self.batch,
-                    after=records.after,
-                    seed=seed,
-                    on_progress=progress.advance,
-                    store=records.batches,
-                )
-                run = Run(batch, Recorded(records, out.shows_texts), progress, errors)
+            with out.records(display.as_text, identity) as records, _noting_changes(records):
+                run = self._run_into(records, errors)
                 yield run
-                if not progress.done.total and display.task is not None:
+                source.require()
+                if not run.progress.done.total and display.task is not None:
                     records.columns = self._columns(display.task)
         run.finish(out)
+
+    def _run_into(self, records: Records, errors: ErrorLimit) -> Run:
+        """A run whose results become records; it continues an interrupted one."""
+        progress = Progress(self.out, limit=self._count(), done=records.done)
+        seed = records.drawn.get("seed", self.batch.seed)
+        records.remember({"seed": seed})
+        batch = replace(
+            self.batch,
+            after=records.after,
+            seed=seed,
+            on_progress=progress.advance,
+            store=records.batches,
+        )
+        return Run(batch, Recorded(records, self.out.shows_texts), progress, errors)
 
     def _columns(self, task: Callable[..., Any]) -> tuple[str, ...]:
         """The columns of an output of a table without rows; none for other files.
@@ -146,3 +155,14 @@ class RowCommand:
         with self.open_run(replace(display, task=task), loaded) as run:
             for result in run.follow(task(loaded, rows, options, run.batch)):
                 run.write(result)
+
+
+@contextmanager
+def _noting_changes(records: Records) -> Iterator[None]:
+    """Where the input changes while it is read, note that the rows so far may be wrong."""
+    try:
+        yield
+    except InputChanged as error:
+        if not error.has_same_size:
+            records.forbid_resuming("the input was changed while it was read")
+        raise

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import IO, TextIO
 
 from llmcli.data.text_files import damage_explained, decoded, is_unicode, open_binary
+from llmcli.data.unchanged import unchanged
 
 MAX_ROW = 1 << 22  # characters of one row: 4 million
 TOO_LONG = f"the row has more than {MAX_ROW:,} characters"
@@ -90,9 +91,9 @@ def open_lines(path: str, encoding: str | None = None) -> Iterator[Lines]:
     """Open a text file, compressed or not, for reading line by line; `-` is stdin.
 
     Raises InputError if the file cannot be opened, is in another encoding, or if reading it shows
-    that it is damaged.
+    that it is damaged, or that it changes meanwhile.
     """
-    with open_binary(path) as file, damage_explained(path):
+    with open_binary(path) as file, unchanged(path, file), damage_explained(path):
         yield Lines(decoded(path, file, encoding), _fraction_read(path, file))
 
 

@@ -12,6 +12,7 @@ from typing import IO, Any, TextIO, cast
 
 from llmcli.data.encodings import decode, encoding_of, not_decoded
 from llmcli.data.formats import COMPRESSED
+from llmcli.data.unchanged import unchanged
 from llmcli.errors import InputError
 
 HEAD = 1 << 16  # bytes that are examined before a file is read
@@ -36,9 +37,9 @@ def read_text(path: str, encoding: str | None = None) -> str:
     """A whole file as one text; `-` is stdin.
 
     encoding: None: UTF-8, or by a byte order mark. Raises InputError if the file cannot be read or
-    is in another encoding.
+    is in another encoding, or changes meanwhile.
     """
-    with open_binary(path) as file, damage_explained(path):
+    with open_binary(path) as file, unchanged(path, file), damage_explained(path):
         return decode("stdin" if path == "-" else path, _plain(path, file).read(), encoding)
 
 
@@ -47,9 +48,9 @@ def open_text(path: str, encoding: str | None = None) -> Iterator[TextIO]:
     """Open a text file for reading; bytes that are no text become lone surrogates.
 
     `-` is stdin. Raises InputError if the file cannot be opened, is in another encoding, or if
-    reading it shows that it is damaged.
+    reading it shows that it is damaged, or that it changes meanwhile.
     """
-    with open_binary(path) as file, damage_explained(path):
+    with open_binary(path) as file, unchanged(path, file), damage_explained(path):
         yield decoded(path, file, encoding)
 
 

@@ -13,6 +13,7 @@ from llmcli.data.formats import suffix_of
 from llmcli.data.readers.parquet import parquet_library
 from llmcli.data.records import ERROR, Record
 from llmcli.data.rows import Row
+from llmcli.data.unchanged import unchanged
 from llmcli.data.writers.npy import rows_beside
 from llmcli.data.writers.parquet import ABOUT
 from llmcli.errors import InputError
@@ -77,6 +78,7 @@ def _open_npy(path: Path) -> VectorFile:
     if array.ndim != 2 or array.dtype.kind != "f":
         raise InputError(f"{path} holds {array.dtype} of shape {array.shape}: no vectors (N, D)")
     lines = _lines_beside(path, len(array))
+    about = json.loads(lines[0])["about"] if lines else {}
 
     def row_at(at: int) -> Row:
         if len(lines) < 2:
@@ -84,12 +86,30 @@ def _open_npy(path: Path) -> VectorFile:
         return _row(json.loads(lines[at + 1]), at + 1)
 
     def stretches() -> Iterator[tuple[Floats, RowAt]]:
-        for start in range(0, len(array), ROWS):
-            part = np.asarray(array[start : start + ROWS], np.float32)
+        for start, part in _parts(path, array):
             yield part, lambda at, start=start: row_at(start + at)  # type: ignore[misc]
 
-    about = json.loads(lines[0])["about"] if lines else {}
     return VectorFile(str(path), about, array.shape[1], stretches)
+
+
+def _parts(path: Path, array: Any) -> Iterator[tuple[int, Floats]]:
+    """The vectors of a file, and the place of the first of each part.
+
+    array: the file as it is mapped into memory. It is read by other means where its rows lie one
+    after another: a mapped file that shrinks ends the process.
+    """
+    count, size = array.shape
+    with path.open("rb") as file, unchanged(str(path), file):
+        file.seek(array.offset)
+        for start in range(0, count, ROWS):
+            part = array[start : start + ROWS]
+            if array.flags.c_contiguous:
+                wanted = min(ROWS, count - start) * size
+                part = np.fromfile(file, array.dtype, wanted)
+                if part.size < wanted:
+                    raise InputError(f"{path} is damaged: it ends early")
+                part = part.reshape(-1, size)
+            yield start, np.asarray(part, np.float32)
 
 
 def _lines_beside(path: Path, count: int) -> list[str]:
@@ -125,15 +145,16 @@ def _open_parquet(path: str) -> VectorFile | None:
 
     def stretches() -> Iterator[tuple[Floats, RowAt]]:
         before = 0
-        for batch in file.iter_batches(batch_size=ROWS, use_threads=False):
-            rest = batch.drop_columns([VECTOR])
-            yield (
-                _matrix(path, batch.column(VECTOR)),
-                lambda at, rest=rest, before=before: _row(  # type: ignore[misc]
-                    rest.slice(at, 1).to_pylist()[0], before + at + 1
-                ),
-            )
-            before += batch.num_rows
+        with unchanged(path):
+            for batch in file.iter_batches(batch_size=ROWS, use_threads=False):
+                rest = batch.drop_columns([VECTOR])
+                yield (
+                    _matrix(path, batch.column(VECTOR)),
+                    lambda at, rest=rest, before=before: _row(  # type: ignore[misc]
+                        rest.slice(at, 1).to_pylist()[0], before + at + 1
+                    ),
+                )
+                before += batch.num_rows
 
     first = next((vectors for vectors, _ in stretches() if np.isfinite(vectors).any()), None)
     return VectorFile(path, about, 0 if first is None else first.shape[1], stretches)

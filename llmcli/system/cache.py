@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from llmcli.system import own_files
+
 
 def cache_root() -> Path:
     """The folder of this program's cache, which may not exist yet.
@@ -46,9 +48,8 @@ def remember(fact: str, path: Path, state: str) -> None:
     place = _place(fact, path)
     with suppress(OSError):
         place.parent.mkdir(parents=True, exist_ok=True)
-        aside = place.with_suffix(f".{os.getpid()}")
-        aside.write_text(state, encoding="ascii")
-        aside.replace(place)
+        with own_files.replacing(place) as file:
+            file.write(state.encode("ascii"))
 
 
 def _place(fact: str, path: Path) -> Path:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import IO
 
 from llmcli.errors import UsageError
+from llmcli.system import own_files
 
 
 def lock(file: IO[bytes]) -> None:
@@ -23,7 +24,7 @@ def locked(path: Path, message: str) -> Iterator[None]:
 
     message: of the UsageError that is raised if another process has locked it.
     """
-    with path.open("wb") as file:
+    with own_files.open_own(path) as file:
         try:
             lock(file)
         except OSError:

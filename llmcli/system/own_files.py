@@ -6,6 +6,7 @@ there was put there by somebody else.
 """
 
 import os
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -49,6 +50,29 @@ def reopen(path: Path) -> IO[bytes]:
         os.close(handle)
         raise
     return os.fdopen(handle, "r+b")
+
+
+def open_own(path: Path) -> IO[bytes]:
+    """Open a file for writing at its end; it is created if it does not exist.
+
+    Raises InputError if it is no file that a run can have made, OSError.
+    """
+    try:
+        return reopen(path)
+    except FileNotFoundError:
+        return create(path)
+
+
+def make_folder(path: Path) -> None:
+    """Make an empty folder in place of one that a killed run left.
+
+    Raises InputError if something else has this name, OSError.
+    """
+    if exists(path):
+        if path.is_symlink() or not path.is_dir():
+            raise InputError(f"{path} is not a folder that llmcli made: move it away")
+        shutil.rmtree(path)
+    path.mkdir(parents=True)
 
 
 def require_ordinary(path: Path, status: os.stat_result) -> None:

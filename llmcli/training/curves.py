@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from llmcli.system import own_files
 from llmcli.system.extras import load_extra
 from llmcli.system.metadata import Metadata
 from llmcli.system.shapes import NUMBER, Between, Object
@@ -53,6 +54,5 @@ def save_png(curves: Curves, path: Path, title: str) -> None:
     axes.set_title(title)
     axes.grid(alpha=0.3)
     axes.legend()
-    temporary = path.with_name(path.name + ".part")
-    figure.savefig(temporary, format="png")
-    temporary.replace(path)
+    with own_files.replacing(path) as file:
+        figure.savefig(file, format="png")

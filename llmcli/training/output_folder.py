@@ -15,6 +15,7 @@ from llmcli.errors import DiskFull, UsageError
 from llmcli.models import hub
 from llmcli.spec import ModelSpec
 from llmcli.spec.training import Training
+from llmcli.system import own_files
 from llmcli.system.extras import is_installed
 from llmcli.system.hashes import write_sums
 from llmcli.system.locks import locked
@@ -95,9 +96,8 @@ def settings_of(options: Training, base: ModelSpec | None) -> dict[str, Any]:
 
 def write_json(path: Path, value: Any) -> None:
     """Write a file whole or not at all."""
-    aside = path.with_name(path.name + ".part")
-    aside.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    aside.replace(path)
+    with own_files.replacing(path) as file:
+        file.write(json.dumps(value, indent=2, ensure_ascii=False).encode() + b"\n")
 
 
 def save_finished(
@@ -114,7 +114,7 @@ def save_finished(
     options = task.options
     folder = Path(options.output)
     aside = folder / "finished.part"
-    shutil.rmtree(aside, ignore_errors=True)
+    own_files.make_folder(aside)
     if joint_tasks and base:
         save_joint(joint_tasks, prepared.tokenizer, base, aside, options.save_dtype)
     else:

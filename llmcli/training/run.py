@@ -12,6 +12,7 @@ from llmcli.engines.pytorch.device import choose_device, training_dtype
 from llmcli.errors import InputError, Interrupted, UsageError
 from llmcli.spec import ModelSpec
 from llmcli.spec.training import Training
+from llmcli.system import own_files
 from llmcli.system.extras import is_installed, missing
 from llmcli.system.processes import is_first
 from llmcli.training.base import TrainingTask
@@ -175,8 +176,8 @@ def _recorded(options: Training, on_event: OnEvent) -> Callable[[Progress], None
             return
         values = asdict(replace(progress, perplexity=None))
         known = {key: value for key, value in values.items() if value not in (None, {})}
-        with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(known) + "\n")
+        with own_files.open_own(path) as file:
+            file.write(json.dumps(known).encode() + b"\n")
         on_event(progress)
 
     return record

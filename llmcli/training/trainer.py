@@ -12,6 +12,7 @@ from transformers import PrinterCallback, Trainer, TrainingArguments
 
 from llmcli.errors import ModelUnsuitable, UsageError
 from llmcli.spec.training import Training
+from llmcli.system import own_files
 from llmcli.system.processes import world_size
 from llmcli.training.base import Objective
 from llmcli.training.checkpoint_damage import damage_explained, require_whole_weights
@@ -162,8 +163,7 @@ class ObjectiveTrainer(Trainer):
         aside = root / "unfinished"
         name = f"checkpoint-{self.state.global_step}"
         if self.is_world_process_zero():
-            shutil.rmtree(aside, ignore_errors=True)
-            aside.mkdir(parents=True)
+            own_files.make_folder(aside)
         self.accelerator.wait_for_everyone()
         self.args.output_dir = str(aside)
         try:

@@ -7,6 +7,7 @@ from typing import Any
 from llmcli.data.readers.base import Source
 from llmcli.data.readers.checks import checked
 from llmcli.data.rows import Row
+from llmcli.data.unchanged import unchanged
 from llmcli.errors import InputError
 from llmcli.system.extras import load_extra
 
@@ -26,16 +27,17 @@ def _rows(source: Source) -> Iterator[Row]:
     parquet = parquet_library()
     from pyarrow import ArrowException
 
-    try:
-        with parquet.ParquetFile(source.path, pre_buffer=False) as file:
-            source.require_columns(file.schema_arrow.names)
-            number = 0
-            for batch in file.iter_batches(batch_size=ROWS, use_threads=False):
-                for fields in _as_python(batch):
-                    number += 1
-                    yield checked(source, number, fields, number / file.metadata.num_rows)
-    except (ArrowException, OSError, OverflowError) as error:
-        raise InputError(f"{source.name} is damaged: {str(error).splitlines()[0]}") from None
+    with unchanged(source.path):
+        try:
+            with parquet.ParquetFile(source.path, pre_buffer=False) as file:
+                source.require_columns(file.schema_arrow.names)
+                number = 0
+                for batch in file.iter_batches(batch_size=ROWS, use_threads=False):
+                    for fields in _as_python(batch):
+                        number += 1
+                        yield checked(source, number, fields, number / file.metadata.num_rows)
+        except (ArrowException, OSError, OverflowError) as error:
+            raise InputError(f"{source.name} is damaged: {str(error).splitlines()[0]}") from None
 
 
 def _as_python(batch: Any) -> list[dict[str, Any]]:

@@ -21,6 +21,7 @@ from llmcli.engines.ct2.support import group_of
 from llmcli.errors import InputError, LlmcliError
 from llmcli.models.architectures import Kind
 from llmcli.models.checkpoint import Checkpoint, weight_files
+from llmcli.system import own_files
 from llmcli.system.cache import cache_root, state_of
 from llmcli.system.hashes import hash_file
 from llmcli.system.metadata import Metadata
@@ -115,9 +116,8 @@ def content_of(checkpoint: Checkpoint) -> str:
     with suppress(OSError):  # a read-only cache may have the conversion nevertheless
         path = cache_folder() / KNOWN / state
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(f".{os.getpid()}")
-        part.write_text(content, encoding="ascii")
-        part.replace(path)
+        with own_files.replacing(path) as file:
+            file.write(content.encode("ascii"))
     return content
 
 

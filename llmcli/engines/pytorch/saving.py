@@ -1,5 +1,7 @@
 """Writing models as folders with safetensors, in a chosen dtype; conversion of pickled weights."""
 
+import os
+import shutil
 import warnings
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from llmcli.models.checkpoint import ADAPTERS, Checkpoint, read_config
 from llmcli.models.modules import Module, copy_modules, read_modules
 from llmcli.models.sound_weights import not_finite
 from llmcli.spec import Dtype, ModelSpec
+from llmcli.system import own_files
 from llmcli.system.file_modes import apply_umask
 from llmcli.system.resource_errors import scarce_resource, write_error
 
@@ -47,8 +50,9 @@ def convert_pickle(model: ModelSpec, output: Path) -> None:
         require_finite_network(network, model.model_id)
         tokenizer = read_tokenizer(checkpoint, model)
     read = {module.folder: _read_pickled_module(module) for module in modules[1:]}
-    aside = output.with_name(output.name + ".part")
+    aside = own_files.name_aside(output, os.urandom(4).hex())
     try:
+        aside.mkdir(parents=True)
         save(network, tokenizer, aside, "auto")
         for pickled in copy_modules(checkpoint, aside):
             if pickled.name == PICKLED:
@@ -58,6 +62,8 @@ def convert_pickle(model: ModelSpec, output: Path) -> None:
         aside.replace(output)
     except (OSError, SafetensorError) as error:
         raise write_error(error, f"cannot write {output}: {error}") from None
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def _class_of(checkpoint: Checkpoint) -> Any:
