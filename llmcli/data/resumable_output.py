@@ -13,7 +13,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -102,9 +102,10 @@ class Part:
         self._marks: list[Mark] = []
         self._saved = time.monotonic()
         require_no_rows(target, restart, identity is not None, resume=resume)
-        with write_errors_explained(self._path):
-            self._open(identity, resume)
+        with write_errors_explained(self._path), ExitStack() as opened:
+            self._open(identity, resume, opened)
             self.batches = self._batches()
+            opened.pop_all()  # nothing is closed where all went well
 
     @property
     def name(self) -> str:
@@ -206,26 +207,23 @@ class Part:
         own_files.remove(self._journal.path)
         self._journal.close()
 
-    def _open(self, identity: Identity | None, resume: bool) -> None:
-        """Open what an earlier run left, to continue it, or begin."""
+    def _open(self, identity: Identity | None, resume: bool, opened: ExitStack) -> None:
+        """Open what an earlier run left, to continue it, or begin. opened: closes what is open."""
         journal = open_journal(journal_of(self._path))
         if resume and identity is not None and journal and own_files.exists(self._path):
             self._journal = journal
-            try:
-                self._resume(identity)
-            except BaseException:
-                journal.close()
-                raise
+            opened.callback(journal.close)
+            self._check(identity)
+            self._file = opened.enter_context(own_files.reopen(self._path))
+            self._resume()
         else:
             if journal is not None:
                 drop(self._target, journal)
-            self._begin(identity)
-
-    def _begin(self, identity: Identity | None) -> None:
-        self._journal = create_journal(journal_of(self._path), identity)
-        mode = own_files.mode_for(self._target) | 0o600
-        self._file = own_files.create(self._path, mode)
-        self._journal.add({"part": os.fstat(self._file.fileno()).st_ino})
+            self._journal = create_journal(journal_of(self._path), identity)
+            opened.callback(self._journal.close)
+            mode = own_files.mode_for(self._target) | 0o600
+            self._file = opened.enter_context(own_files.create(self._path, mode))
+            self._journal.add({"part": os.fstat(self._file.fileno()).st_ino})
 
     def _batches(self) -> BatchFile:
         token, drawn = self._journal.token, json.dumps(self._journal.drawn)
@@ -234,10 +232,8 @@ class Part:
         store.read()
         return store
 
-    def _resume(self, identity: Identity) -> None:
+    def _resume(self) -> None:
         """Take the rows of the earlier run that stand as they were written; cut off the others."""
-        self._check(identity)
-        self._file = own_files.reopen(self._path)
         trusted, size = _trusted(self._file, self._journal.marks), self._file.seek(0, os.SEEK_END)
         last = self._journal.marks[-1].size if self._journal.marks else 0
         self.distrusted = trusted < last
