@@ -116,7 +116,7 @@ def test_training_goes_on_from_a_checkpoint(options, stories, tiny_gpt2, tmp_pat
     [
         ({"block_size": 64}, "`block_size` 64 is more than the 32 tokens"),
         ({"train": ("nowhere.txt",)}, "cannot read nowhere.txt"),
-        ({"eval": ("nowhere.txt",)}, "cannot read nowhere.txt"),
+        ({"eval": ("nowhere.txt",), "eval_fraction": None}, "cannot read nowhere.txt"),
         ({"columns": ("story",)}, "line 1: no field 'story'"),
         ({"from_scratch": "nowhere.json"}, "cannot read nowhere.json"),
     ],
