@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from llmcli.engines.known_ids import Table
-from llmcli.errors import InputError, UsageError
+from llmcli.errors import DiskFull, InputError, UsageError
 from llmcli.spec import ModelSpec
 from llmcli.spec.training import Training
 from llmcli.tasks.finetune import finetune
@@ -88,7 +88,7 @@ def test_a_full_disk_is_one_line(options, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("llmcli.training.output_folder.write_json", fail)
-    with pytest.raises(InputError, match="cannot write to .*: No space left on device"):
+    with pytest.raises(DiskFull, match="cannot write to .*: No space left on device"):
         finetune(options())
 
 
