@@ -490,6 +490,9 @@ def write_pooling(folder: Path, size: int) -> None:
     pooling = {"word_embedding_dimension": size, "pooling_mode_mean_tokens": True}
     (folder / "1_Pooling").mkdir(exist_ok=True)
     (folder / "1_Pooling" / "config.json").write_text(json.dumps(pooling) + "\n", "utf-8")
+    # As long as the texts that its vectors are learnt from: recipes/bert-parts.yaml, block-size.
+    limits = {"max_seq_length": 48, "do_lower_case": False}
+    (folder / "sentence_bert_config.json").write_text(json.dumps(limits, indent=2) + "\n", "utf-8")
 
 
 # ------------------------------------------------------------------ sentences: text for BERT

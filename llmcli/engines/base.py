@@ -94,6 +94,8 @@ class Loaded:
     """Why torch runs the model and not ct2; empty if ct2 runs it."""
     rows: int | None = None
     """Rows of the embedding table: ids are below it; None if the model has no such table."""
+    exact: Engine | None = None
+    """The same model in float32, where `engine` computes in bfloat16 although nobody asked."""
 
     @property
     def pad_token_id(self) -> int | None:

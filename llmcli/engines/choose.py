@@ -10,7 +10,6 @@ from typing import Any
 
 from llmcli.decoding.generation_config import Rules
 from llmcli.engines.base import INT8, Loaded, Placement
-from llmcli.engines.checked import checked
 from llmcli.engines.ct2.support import UnsupportedByCt2, group_of, reason_against_decoding
 from llmcli.errors import InputError, ModelUnsuitable, UsageError
 from llmcli.models import hub
@@ -123,15 +122,12 @@ def load_on_torch(model: ModelSpec, kinds: tuple[Kind, ...] = ()) -> Loaded:
 def _in_bfloat16(model: ModelSpec, kinds: tuple[Kind, ...]) -> Loaded:
     """Load an encoder in bfloat16 although nobody asked for it: labels stay those of float32."""
     loaded = load_on_torch(replace(model, dtype="bfloat16"), kinds)
-    engine, reason = loaded.engine, "fast here"
+    exact, reason = None, "fast here"
     if loaded.kind == "classifier":
-        from llmcli.engines.pytorch.engine import RecheckedClassifier
-
-        exact = load_on_torch(replace(model, dtype="float32"), kinds)
-        engine = RecheckedClassifier(loaded.network, exact.engine)
+        exact = load_on_torch(replace(model, dtype="float32"), kinds).engine
         reason = "fast here; close labels in float32"
     placement = replace(loaded.placement, reason=f"cpu, bfloat16 ({reason})")
-    return checked(replace(loaded, engine=engine, placement=placement))
+    return replace(loaded, exact=exact, placement=placement)
 
 
 PACKED = "on a large file, torch packs the weights once for all steps"

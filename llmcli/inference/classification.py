@@ -13,6 +13,7 @@ from llmcli.data.rows import Failure, Row
 from llmcli.engines.base import Loaded
 from llmcli.errors import UsageError
 from llmcli.inference.batches import Job
+from llmcli.inference.close_labels import exact_logits, is_close_sigmoid, is_close_softmax
 from llmcli.inference.encoding import Fitting, Window, collate, encode_rows, input_limit, pad_token
 from llmcli.spec import Overflow
 from llmcli.spec.tasks import ClassifyOptions
@@ -78,8 +79,18 @@ class HeadClassifier:
 
     def finish(self, job: Job[Window], outputs: Sequence[Floats]) -> list[Classification]:
         """The mean of the windows' scores, weighted by their numbers of tokens."""
-        scores = weighted_mean(outputs, [unit.size for unit in job.units])
+        sizes = [unit.size for unit in job.units]
+        if self._loaded.exact is not None and self._is_close(np.stack(outputs), sizes):
+            logits = exact_logits(self._loaded, job.units, self._pad)
+            outputs = list(self._activation(np.stack(logits)))
+        scores = weighted_mean(outputs, sizes)
         return [make_classification(job, self._names, scores, self._top)]
+
+    def _is_close(self, scores: Floats, sizes: Sequence[float]) -> bool:
+        """Whether bfloat16 may have changed a label of a row. scores: (W, L)."""
+        if self._activation is softmax:
+            return is_close_softmax(scores, sizes)
+        return self._activation is sigmoid and is_close_sigmoid(scores, sizes)
 
 
 def class_logits(loaded: Loaded, units: Sequence[Window], pad: int) -> Floats:

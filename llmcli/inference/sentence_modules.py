@@ -14,10 +14,16 @@ import numpy as np
 
 from llmcli.arrays import Floats, sigmoid
 from llmcli.errors import ModelUnsuitable
+from llmcli.inference.module_checks import (
+    first_numbers,
+    require_known_switches,
+    require_plain_transformer,
+    require_transformer_first,
+)
 from llmcli.inference.similarity import similarity_named, unit_length
 from llmcli.models.checkpoint import Checkpoint, pickle_refused, read_json
 from llmcli.models.file_shapes import MODULE_CONFIG
-from llmcli.models.modules import Module, module_refused, read_modules
+from llmcli.models.modules import Module, module_refused, read_modules, setting_refused
 from llmcli.models.safetensors import Tensors
 from llmcli.models.sound_weights import require_finite as require_finite_file
 from llmcli.spec.tasks import Similarity
@@ -98,6 +104,7 @@ def read_pooling(checkpoint: Checkpoint) -> Pooling:
         return read_pooling(checkpoint.base)
     if not modules:
         return Pooling()
+    require_transformer_first(checkpoint, modules)
     pipeline = _Pipeline(checkpoint)
     for module in modules:
         pipeline.add(module)
@@ -108,11 +115,13 @@ def read_pooling(checkpoint: Checkpoint) -> Pooling:
         )
     general = _general_settings(checkpoint)
     limits = _transformer_settings(checkpoint)
+    if general.get("truncate_dim") is not None:
+        pipeline.steps.append(first_numbers(checkpoint, general["truncate_dim"]))
     return Pooling(
         modes=pipeline.modes,
         token_steps=tuple(pipeline.pooled_token_steps),
         steps=tuple(pipeline.steps),
-        max_length=_max_length(limits),
+        max_length=_max_length(checkpoint, limits),
         lowercase=bool(limits.get("do_lower_case")),
         prompts=tuple((general.get("prompts") or {}).items()),
         default_prompt=general.get("default_prompt_name"),
@@ -147,19 +156,17 @@ class _Pipeline:
             return
         if module.kind not in MAKERS:
             raise module_refused(self.checkpoint, module.kind)
+        if module.kind == "LayerNorm" and "module_input_name" in config:
+            raise setting_refused(self.checkpoint, "a LayerNorm with a module_input_name")
         source = config.get("module_input_name", TEXT)
         if source not in (TOKENS, TEXT) or config.get("module_output_name") not in (None, source):
-            raise _refused(self.checkpoint, f"a {module.kind} of {source!r}")
+            raise setting_refused(self.checkpoint, f"a {module.kind} of {source!r}")
         if source == TEXT and not self.has_pooling:
             if module.kind == "Normalize":
                 return  # there is no vector yet: the library normalizes nothing
-            raise _refused(self.checkpoint, f"a {module.kind} before the Pooling")
+            raise setting_refused(self.checkpoint, f"a {module.kind} before the Pooling")
         steps = self.token_steps if source == TOKENS else self.steps
         steps.append(MAKERS[module.kind](self.checkpoint, module, config))
-
-
-def _refused(checkpoint: Checkpoint, what: str) -> ModelUnsuitable:
-    return ModelUnsuitable(f"{checkpoint.model_id} needs {what}, which is unknown here")
 
 
 def _read_if_present(
@@ -174,7 +181,7 @@ def _general_settings(checkpoint: Checkpoint) -> dict[str, Any]:
     settings = _read_if_present(checkpoint, root, "config_sentence_transformers.json")
     kind = settings.get("model_type") or "SentenceTransformer"
     if kind != "SentenceTransformer":
-        raise _refused(checkpoint, f"the model type {kind}")
+        raise setting_refused(checkpoint, f"the model type {kind}")
     return settings
 
 
@@ -182,38 +189,44 @@ def _transformer_settings(checkpoint: Checkpoint) -> dict[str, Any]:
     folder = Module("", checkpoint.folder)
     files = (_read_if_present(checkpoint, folder, name) for name in LIMITS)
     settings: dict[str, Any] = next((values for values in files if values), {})
+    require_plain_transformer(checkpoint, settings)
     if settings.get("transformer_task", "feature-extraction") != "feature-extraction":
-        raise _refused(checkpoint, f"the task {settings['transformer_task']}")
+        raise setting_refused(checkpoint, f"the task {settings['transformer_task']}")
     if settings.get("module_output_name", TOKENS) != TOKENS:
-        raise _refused(checkpoint, f"a Transformer that gives {settings['module_output_name']!r}")
+        raise setting_refused(
+            checkpoint, f"a Transformer that gives {settings['module_output_name']!r}"
+        )
     for name in ("query_length", "document_length", "query_expansion"):
         if settings.get(name):
-            raise _refused(checkpoint, f"the setting {name}")
+            raise setting_refused(checkpoint, f"the setting {name}")
     return settings
 
 
-def _max_length(limits: dict[str, Any]) -> int | None:
+def _max_length(checkpoint: Checkpoint, limits: dict[str, Any]) -> int | None:
     """The maximum length that the transformer's settings give, else None."""
-    for name in ("processor_kwargs", "tokenizer_args"):
-        length = (limits.get(name) or {}).get("model_max_length")
-        if length is not None:
-            return int(length)
-    length = limits.get("max_seq_length")
-    return None if length is None else int(length)
+    arguments = (limits.get(name) or {} for name in ("processor_kwargs", "tokenizer_args"))
+    lengths = [*(each.get("model_max_length") for each in arguments), limits.get("max_seq_length")]
+    length = next((length for length in lengths if length is not None), None)
+    if length is not None and (type(length) is not int or length < 1):
+        raise setting_refused(checkpoint, f"a maximum length of {length!r}")
+    return length
 
 
 def _modes(checkpoint: Checkpoint, config: dict[str, Any]) -> tuple[str, ...]:
     """The modes of a Pooling: names in newer files, a switch for each in older ones."""
     names = config.get("pooling_mode")
     if names is None:
+        require_known_switches(checkpoint, config, MODES)
         switched_on = (key for key in MODES if config.get(f"pooling_mode_{key}"))
         return tuple(MODES[key] for key in switched_on) or ("mean",)
     names = [names] if isinstance(names, str) else names
+    if not isinstance(names, list) or not names:
+        raise setting_refused(checkpoint, f"the pooling {names!r}")
     modes = {**MODES, **{key.removesuffix("_tokens"): mode for key, mode in MODES.items()}}
     modes["cls"] = "cls"
     for name in names:
-        if name not in modes:
-            raise _refused(checkpoint, f"the pooling {name}")
+        if not isinstance(name, str) or name not in modes:
+            raise setting_refused(checkpoint, f"the pooling {name}")
     return tuple(modes[name] for name in names)
 
 
@@ -222,7 +235,7 @@ def _dense(checkpoint: Checkpoint, module: Module, config: dict[str, Any]) -> St
     name = str(config.get("activation_function", "torch.nn.Tanh"))
     activation = ACTIVATIONS.get(name.rpartition(".")[2]) if name.startswith("torch.") else None
     if activation is None:
-        raise _refused(checkpoint, f"the activation {name}")
+        raise setting_refused(checkpoint, f"the activation {name}")
     weights = _Weights(checkpoint, module)
     stated = config.get("out_features"), config.get("in_features")
     matrix = weights.take("linear.weight", *stated).T  # (D, E)

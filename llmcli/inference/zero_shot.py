@@ -17,6 +17,7 @@ from llmcli.inference.classification import (
     label_names,
     make_classification,
 )
+from llmcli.inference.close_labels import exact_logits, is_close_sigmoid, is_close_softmax
 from llmcli.inference.encoding import Encoded, Fitting, Window, encode, input_limit, pad_token
 from llmcli.inference.likelihood import Ending, Likelihood
 from llmcli.spec import Overflow
@@ -81,13 +82,25 @@ class EntailmentClassifier:
     def finish(self, job: Job[Hypothesis], outputs: Sequence[Floats]) -> list[Classification]:
         """The probability of each label: on its own with `multi_label`, else of them together."""
         options = self._options
-        logits = np.stack([self._mean(job, outputs, at) for at in range(len(self._hypotheses))])
-        if options.multi_label:
-            both = logits[:, [self._contradicts, self._entails]]  # (L, 2)
-            scores = softmax(both)[:, 1]
-        else:
-            scores = softmax(logits[:, self._entails])
+        scores = self._scores(job, outputs)
+        if self._loaded.exact is not None and self._is_close(scores[None]):
+            windows = [unit.window for unit in job.units]
+            scores = self._scores(job, exact_logits(self._loaded, windows, self._pad))
         return [make_classification(job, options.labels, scores, options.top)]
+
+    def _scores(self, job: Job[Hypothesis], outputs: Sequence[Floats]) -> Floats:
+        """The scores (L,) of the labels, from the logits of each pair."""
+        logits = np.stack([self._mean(job, outputs, at) for at in range(len(self._hypotheses))])
+        if self._options.multi_label:
+            both = logits[:, [self._contradicts, self._entails]]  # (L, 2)
+            return softmax(both)[:, 1]
+        return softmax(logits[:, self._entails])
+
+    def _is_close(self, scores: Floats) -> bool:
+        """Whether bfloat16 may have changed a label of a row. scores: (1, L)."""
+        if self._options.multi_label:  # each score is made of two logits
+            return is_close_sigmoid(scores, [1], logits=2)
+        return is_close_softmax(scores, [1])
 
     @staticmethod
     def _mean(job: Job[Hypothesis], outputs: Sequence[Floats], label: int) -> Floats:

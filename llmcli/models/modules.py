@@ -83,6 +83,11 @@ def module_refused(checkpoint: Checkpoint, kind: str) -> ModelUnsuitable:
     )
 
 
+def setting_refused(checkpoint: Checkpoint, what: str) -> ModelUnsuitable:
+    """The error for something that a module asks for and that is not supported."""
+    return ModelUnsuitable(f"{checkpoint.model_id} needs {what}, which is unknown here")
+
+
 def copy_modules(checkpoint: Checkpoint, target: Path) -> Iterator[Path]:
     """Copy the modules of a checkpoint beside its transformer, which is in `target` already.
 

@@ -5,12 +5,9 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
-import torch
 
 from llmcli.engines import choose as engines
-from llmcli.engines.base import Outputs
 from llmcli.engines.pytorch import packing
 
 
@@ -206,31 +203,6 @@ def test_hardware_decides_what_both_could_do(
         assert told in run(*generate, "-n", "2", "--dtype", "int8").stderr
     monkeypatch.setattr(engines, "has_gpu", lambda: True)
     assert "by ct2" in run("generate", "a", "-m", tiny_gpt2, "-v", "--engine", "auto").stderr
-
-
-def test_close_labels_are_decided_in_float32():
-    from llmcli.engines.pytorch.engine import CLOSE, RecheckedClassifier
-
-    logits = torch.tensor([[2.0, 1.0, 0.0], [0.0, 1.0, 1.0 + CLOSE / 2], [1.0, 1.0, 9.0]])
-    asked = []
-
-    def exact(inputs):
-        asked.append(inputs["input_ids"].tolist())
-        return Outputs(logits=np.array([[0, 5, 4]], np.float32))
-
-    class Half(torch.nn.Module):
-        device = torch.device("cpu")
-
-        def forward(self, input_ids):
-            return SimpleNamespace(logits=logits.bfloat16())
-
-    engine = RecheckedClassifier(Half(), SimpleNamespace(forward=exact))
-    found = engine.forward({"input_ids": np.array([[1, 2], [3, 4], [5, 6]])})
-    assert asked == [[[3, 4]]]
-    assert found.logits.tolist() == [[2, 1, 0], [0, 5, 4], [1, 1, 9]]
-    logits = logits[:, :1]
-    assert engine.forward({"input_ids": np.array([[1], [2], [3]])}).logits.shape == (3, 1)
-    assert len(asked) == 1
 
 
 def test_streams_let_their_models_go(run, tiny_gpt2):

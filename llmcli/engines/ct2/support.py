@@ -210,13 +210,14 @@ def reason_against_decoding(kind: Kind, options: Decoding, rules: Rules = NO_RUL
 
     rules: of a model's generation config, where they are known already.
     """
-    is_causal = kind == "causal"
+    is_causal, has_beams = kind == "causal", options.beams > 1
     asked = {
         "it does no speculative decoding": options.assist is not None,
         "it does not sample with a seed for each row": options.samples,
         "it returns no log-probabilities of tokens": options.logprobs > 0,
         "its repetition penalty is computed differently": options.penalty != 1.0,
-        "its beam search is not that of transformers": is_causal and options.beams > 1,
+        "its beam search is not that of transformers": is_causal and has_beams,
+        "its beams are measured for `length_penalty` 1": has_beams and rules.length_penalty != 1,
         "it lets n-grams of the prompt repeat": is_causal and bool(options.no_repeat_ngram_size),
         "it does not force the first token": rules.forced_first is not None,
         "it does not suppress tokens at the beginning": bool(rules.banned_first),

@@ -17,13 +17,11 @@ from llmcli.decoding.slots import SlotCausal, takes_slots
 from llmcli.decoding.steps import Hypothesis, StepStream
 from llmcli.decoding.text_config import text_setting
 from llmcli.decoding.unpadded import causal_state
-from llmcli.engines.base import Engine, Inputs, Outputs
+from llmcli.engines.base import Inputs, Outputs
 from llmcli.engines.pytorch.end_pooling import by_ends, pools_ends
 from llmcli.spec import Decoding, EngineName
 
 LOGITS = 1 << 26  # how many logits are held at a time
-# A difference of two logits. In bfloat16, those of MiniLM for 4,000 reviews were off by up to 0.07.
-CLOSE = 0.15
 
 
 class TorchEngine:
@@ -113,28 +111,3 @@ class TorchEngine:
             tokens = torch.tensor(row[start + 1 :], device=logprobs.device)  # (n,)
             scores.append(logprobs.gather(-1, tokens[:, None])[:, 0].cpu().numpy())
         return scores
-
-
-class RecheckedClassifier(TorchEngine):
-    """A classifier in bfloat16 that runs texts again in float32 if their best labels are close.
-
-    So the labels are those of float32, at the cost of the few texts that are uncertain.
-    """
-
-    def __init__(self, network: Any, exact: Engine) -> None:
-        """network: in bfloat16. exact: the same classifier in float32."""
-        super().__init__(network)
-        self._exact = exact
-
-    def forward(self, inputs: Inputs, positions: Bools | None = None) -> Outputs:
-        """Logits (B, L), exact where the two best labels are close."""
-        out = super().forward(inputs, positions)
-        logits = out.logits  # (B, L)
-        if logits is None or logits.shape[-1] < 2:
-            return out
-        second, best = np.partition(logits, -2)[:, -2:].T
-        close = best - second < CLOSE
-        if close.any():
-            exact = self._exact.forward({name: rows[close] for name, rows in inputs.items()})
-            logits[close] = exact.logits
-        return out
