@@ -178,8 +178,12 @@ def test_hardware_decides_what_both_could_do(
     classify = ("classify", "-i", rows, "-m", tiny_classifier, "-v")
     in_half = run(*classify, "--json", "--engine", "auto")
     assert "bfloat16 (fast here; close labels in float32)" in in_half.stderr
-    assert (
-        in_half.stdout == run(*classify, "--json", "--engine", "torch", "--dtype", "float32").stdout
+    exact = run(*classify, "--json", "--engine", "torch", "--dtype", "float32")
+    mine, wanted = json.loads(in_half.stdout), json.loads(exact.stdout)
+    assert [record["label"] for record in mine] == [record["label"] for record in wanted]
+    # Close rows are computed again one by one, which may change a last digit.
+    assert [record["score"] for record in mine] == pytest.approx(
+        [record["score"] for record in wanted], abs=1e-6
     )
     assert "by ct2" in run(*embed, "--dtype", "float32").stderr
     monkeypatch.setattr(engines, "has_gpu", lambda: True)
