@@ -178,7 +178,7 @@ def test_a_change_is_noticed_and_refused(generate, whole, texts, tiny_gpt2, tmp_
     told = {
         "input": "the input has changed since",
         "model": "the model has changed since",
-        "setting": "--repetition-penalty was 1.0 and is 2.0 now",
+        "setting": "--repetition-penalty was not given and is 2.0 now",
     }[change]
     assert result.exit_code == 3 and told in result.stderr
     assert content.startswith((tmp_path / "out.jsonl.part").read_bytes())

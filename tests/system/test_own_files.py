@@ -55,14 +55,14 @@ def test_a_command_refuses_what_stands_beside_its_output(run, tmp_path, victim, 
         beside.write_bytes(VICTIM)
     else:
         obstacles(victim)[kind][0](beside)
-    before = beside.lstat()
+    before = beside.lstat()[:7]  # without times: looking where a link leads is no change
     (tmp_path / "in.txt").write_text("the cat\n")
     for more in ([], ["--restart"], ["--resume"]):
         result = run("tokenize", "-i", tmp_path / "in.txt", "-o", tmp_path / "out.jsonl", *more)
         assert result.exit_code in (2, 3), result.output
         if result.exit_code == 3:
             assert "move it away" in result.stderr
-    assert beside.lstat() == before and victim.read_bytes() == VICTIM
+    assert beside.lstat()[:7] == before and victim.read_bytes() == VICTIM
     assert not (tmp_path / "out.jsonl").exists()
 
 
