@@ -67,8 +67,11 @@ def require_usable(backend: "Tokenizer") -> None:
     fault = None
     if getattr(backend.model, "dropout", None):
         fault = f"splits words at random: `model.dropout` is {backend.model.dropout}"
-    if len(backend.encode(PROBE)) < len(backend.encode(PROBE, add_special_tokens=False)):
+    length, processor = len(backend.encode(PROBE)), backend.post_processor
+    backend.post_processor = None
+    if length < len(backend.encode(PROBE)):
         fault = "loses the text: `post_processor` leaves it out"
+    backend.post_processor = processor
     if fault is not None:
         raise ModelUnsuitable(f"its tokenizer.json {fault}")
 

@@ -207,7 +207,10 @@ def test_what_is_not_known_to_be_equal_is_refused(
 @pytest.mark.parametrize(
     ("edit", "fault"),
     [
-        (edited(CONFIG, unk_token=["cat"]), "`unk_token` is a list, a text or an object was"),
+        (
+            edited(CONFIG, unk_token=["cat"]),
+            "`unk_token` is a list, a text that is not empty or an object",
+        ),
         (edited(CONFIG, do_lower_case="no"), "`do_lower_case` is the text 'no', true or false was"),
     ],
 )
