@@ -24,7 +24,7 @@ ALWAYS = [
     {"encoder_repetition_penalty": 1.5},
     {"encoder_no_repeat_ngram_size": 2},
     {"min_new_tokens": 6},
-    {"min_length": 14},
+    {"min_length": 11},
     {"min_length": 20, "min_new_tokens": 3},
     {"max_length": 15},
     {"max_new_tokens": 4},
@@ -133,7 +133,7 @@ def test_stop_strings_of_the_model_end_a_text(with_settings):
         (text,), notes, _ = written(
             with_settings({"stop_strings": value}), PROMPTS[:1], Decoding(12)
         )
-        assert text == plain[: plain.index(stop)] and notes == []
+        assert text == plain[: plain.index(stop)].rstrip("\ufffd") and notes == []
 
 
 def test_sampling_takes_what_the_user_leaves_open_from_the_model(with_settings):
