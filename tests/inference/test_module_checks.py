@@ -90,8 +90,6 @@ def test_settings_that_change_no_state_equal_the_library(folder, settings):
         (GENERAL, {"truncate_dim": True}, "a truncate_dim of True"),
         (POOLING, {"pooling_mode_median_tokens": True}, "the pooling median_tokens"),
         (POOLING, {"pooling_mode": []}, "the pooling \\[\\]"),
-        (POOLING, {"pooling_mode": ["mean", 3]}, "the pooling 3"),
-        (SETTINGS, {"max_seq_length": "48"}, "a maximum length of '48'"),
         (SETTINGS, {"tokenizer_args": {"add_prefix_space": True}}, "args.add_prefix_space"),
         (SETTINGS, {"config_kwargs": {"num_hidden_layers": 1}}, "config_kwargs.num_hidden_layers"),
         (SETTINGS, {"model_args": {"revision": None, "layers": 1}}, "model_args.layers"),
@@ -104,6 +102,19 @@ def test_settings_that_change_no_state_equal_the_library(folder, settings):
 def test_settings_that_would_change_a_vector_are_refused_by_name(folder, file, values, message):
     write(folder, file, values)
     with pytest.raises(ModelUnsuitable, match=f"{message}.*which is unknown here"):
+        ours(folder)
+
+
+@pytest.mark.parametrize(
+    ("file", "values", "message"),
+    [
+        (POOLING, {"pooling_mode": ["mean", 3]}, r"`pooling_mode\[1\]` is 3"),
+        (SETTINGS, {"max_seq_length": "48"}, "`max_seq_length` is the text '48'"),
+    ],
+)
+def test_settings_of_a_wrong_type_are_refused_by_file_and_key(folder, file, values, message):
+    write(folder, file, values)
+    with pytest.raises(ModelUnsuitable, match=f"{file}: {message}"):
         ours(folder)
 
 
