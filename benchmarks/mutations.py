@@ -24,7 +24,6 @@ import queue
 import random
 import select
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -173,7 +172,7 @@ def _campaign(work, name, options, failures):
         thread.start()
     for thread in threads:
         thread.join()
-    print(f"{name}: {statistics.median(seconds):.2f} s a case in the middle", file=sys.stderr)
+    print(f"{name}: {len(seconds)} cases, {sum(seconds):.0f} s in all", file=sys.stderr)
     return counter
 
 
