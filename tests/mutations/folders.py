@@ -132,7 +132,8 @@ def _embed(folder: Path) -> list[str]:
 
 
 def _resume(folder: Path) -> list[str]:
-    return _finetune(folder.parent.parent / "sound", folder, "--resume")
+    root = (folder.parent.parent / "sound").resolve()  # as it was when the training began
+    return _finetune(root, folder, "--resume")
 
 
 def _record(stdout: str) -> Any:
