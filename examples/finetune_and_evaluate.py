@@ -41,7 +41,8 @@ def main() -> None:
         print(f"{trained.steps} steps, {trained.train_tokens} tokens of training data")
         report = llmcli.evaluate(rows(TEST), model=trained.output, task="classification")
         for metric in report.metrics:
-            print(f"{metric.name}: {metric.value:.2f} ({metric.low:.2f} to {metric.high:.2f})")
+            interval = "" if metric.low is None else f" ({metric.low:.2f} to {metric.high:.2f})"
+            print(f"{metric.name}: {metric.value:.2f}{interval}")
         label = llmcli.classify("The new cake recipe", model=trained.output).label
         print(f"The new cake recipe: {label}")
 

@@ -38,7 +38,7 @@ def _own_settings_stay_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
         if name.startswith("LLMCLI_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "no-config"))
-    monkeypatch.setenv("LLMCLI_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("LLMCLI_CACHE", f"{tmp_path}-cache")  # tests list what is in their folder
     monkeypatch.setenv("LLMCLI_ENGINE", "torch")
 
 

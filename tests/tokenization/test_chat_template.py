@@ -178,10 +178,10 @@ def test_several_templates_and_no_default_are_refused_but_one_is_taken() -> None
 @pytest.mark.parametrize(
     ("stored", "words"),
     [
-        (5, "chat_template holds a number, a text was expected"),
-        (True, "chat_template holds true or false"),
-        ({"default": None}, "chat_template holds null"),
-        ({"default": ["a"]}, "chat_template holds a list"),
+        (5, "`chat_template` is 5, a text or a list or an object was expected"),
+        (True, "`chat_template` is true, a text"),
+        ({"default": None}, "`chat_template.default` is null, a text was expected"),
+        ({"default": ["a"]}, "`chat_template.default` is a list"),
         (["a"], "is a list that holds a text, a name and a template were expected"),
         ([None], "is a list that holds null"),
         ([{"name": "a"}], "is a list that holds an object"),

@@ -47,7 +47,7 @@ def expanded_tail(tail: float, rows: int) -> float:
     one, and allows for the standard deviation of a sample that is too small by sqrt(1 - 1 / rows).
 
     >>> round(expanded_tail(0.025, 20), 4), round(expanded_tail(0.025, 1000), 4)
-    (0.0159, 0.0249)
+    (0.0159, 0.0248)
     """
     if rows < 2:
         return tail

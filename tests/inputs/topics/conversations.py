@@ -26,7 +26,7 @@ def refused(form: str, says: str, **fields: Any) -> Case:
 def template(form: str, source: str, more: str, says: str) -> Case:
     """A chat template that refuses a conversation."""
     line = f"{ASK} --chat-template own.jinja {more}".rstrip()
-    return Case(form=form, files={"own.jinja": source}, runs=(line,), says=says, code=5)
+    return Case(form=form, files={"own.jinja": source}, runs=(line,), says=says, code=3)
 
 
 ALTERNATES = (
