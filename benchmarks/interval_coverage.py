@@ -1,9 +1,9 @@
 """How often the intervals that evaluate and compare print hold the true value.
 
-    python benchmarks/interval_coverage.py [--trials 400] [--bootstrap 400] [--out FILE.md]
+    python benchmarks/interval_coverage.py [--trials 400] [--bootstrap 400] [--task T] [--out FILE.md]
 
-Samples are drawn from distributions of which 20,000 rows (4,000 translations) stand for all; each
-sample is measured as `evaluate` does it. Prints a table: the share of the intervals that hold the
+Samples are drawn from distributions of which 20,000 rows stand for all; each sample is measured as
+`evaluate` does it. Prints a table: the share of the intervals that hold the
 value, and of the samples for which one is printed. Exits with 1 if a mean is below 93 percent.
 """
 
@@ -26,7 +26,7 @@ from llmcli.evaluation.perplexity import Surprisal
 from llmcli.spec.evaluation import EvaluateOptions
 from llmcli.tasks.compare import _differences
 
-ALL, ALL_TRANSLATIONS = 20_000, 4_000
+ALL = 20_000
 DRAW = np.random.default_rng(0)
 WORDS = [f"w{at}" for at in range(50)]
 
@@ -152,9 +152,8 @@ SIZES = (20, 50, 200)
 
 def covered(draw, scorer, rows, options, trials):
     """For each metric: the share of printed intervals that hold the value, and of those printed."""
-    size = ALL_TRANSLATIONS if scorer is translating else ALL
-    truth = scorer(draw(size))
-    values = dict(zip(truth.names, truth.scores(np.arange(size)), strict=True))
+    truth = scorer(draw(ALL))
+    values = dict(zip(truth.names, truth.scores(np.arange(ALL)), strict=True))
     held = {name: [] for name in truth.names}
     for _ in range(trials):
         for measure in measures(scorer(draw(rows)), rows, options):
@@ -203,10 +202,14 @@ def table(options):
     settings = EvaluateOptions("classification", bootstrap=options.bootstrap)
     found = []
     for task, case, draw, scorer in CASES:
+        if options.task not in (None, task):
+            continue
         for rows in SIZES:
             part = covered(draw, scorer, rows, settings, options.trials)
             found += [(task, case, rows, name, *values) for name, values in part.items()]
             print(found[-1], flush=True)
+    if options.task not in (None, "compare"):
+        return found
     for first, second in ((0.6, 0.7), (0.9, 0.92), (0.99, 0.99)):
         for rows in SIZES:
             part = compared(differences(first, second), rows, settings, options.trials)
@@ -245,6 +248,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=400)
     parser.add_argument("--bootstrap", type=int, default=400)
+    parser.add_argument("--task", help="only this one")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     text, means = page(table(options), options)
