@@ -1,6 +1,6 @@
 """How often the intervals that evaluate and compare print hold the true value.
 
-    python benchmarks/interval_coverage.py [--trials 400] [--bootstrap 400] [--task T] [--out FILE.md]
+    python benchmarks/interval_coverage.py [--trials 400] [--bootstrap 400] [--task T] [--out FILE]
 
 Samples are drawn from distributions of which 20,000 rows stand for all; each sample is measured as
 `evaluate` does it. Prints a table: the share of the intervals that hold the

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from llmcli.data.resumable_output import Done
+from llmcli.data.done import Done
 from llmcli.errors import RowsFailed, TooManyFailed
 
 ENOUGH = 100  # rows after which a share of them means something

@@ -16,7 +16,7 @@ from llmcli.cli.progress import Progress
 from llmcli.cli.reports import evaluation_text
 from llmcli.cli.row_command import RowCommand
 from llmcli.cli.types import INPUT_PATH
-from llmcli.data.resumable_output import SHOWN_REASONS, Done
+from llmcli.data.done import SHOWN_REASONS, Done
 from llmcli.errors import UsageError
 from llmcli.spec import files_of
 from llmcli.spec.evaluation import EvaluateOptions

@@ -16,10 +16,7 @@ from llmcli.cli.flags import with_flags
 from llmcli.cli.output_path import is_stream, require_writable, written
 from llmcli.cli.records import CheckedRecords, Records, Stream
 from llmcli.data.formats import FILE_FORMATS, OUTPUT_SUFFIXES
-from llmcli.data.part_files import require_no_rows
 from llmcli.data.records import Record, Render, print_to
-from llmcli.data.resumable_output import Part
-from llmcli.data.run_journal import Identity
 from llmcli.data.writers import Layout, RecordWriter, open_writer
 from llmcli.errors import UsageError
 from llmcli.spec import FORMATS, Format, OutputOptions
@@ -27,6 +24,8 @@ from llmcli.system import signals
 from llmcli.system.terminal import own_channel
 
 if TYPE_CHECKING:
+    from llmcli.data.resumable_output import Part
+    from llmcli.data.run_journal import Identity
     from llmcli.engines.base import Loaded
 
 PATIENCE = 0.5  # seconds without a sign
@@ -91,6 +90,8 @@ class Output:
     def _check_part(self, path: Path, options: OutputOptions) -> None:
         """Find out before any work whether it would drop the rows of an earlier run."""
         if not is_stream(path):
+            from llmcli.data.part_files import require_no_rows
+
             target = Path(os.path.realpath(path))
             require_no_rows(target, options.restart, options.can_resume, resume=options.resume)
 
@@ -212,7 +213,7 @@ class Output:
 
     @contextmanager
     def records(
-        self, as_text: Render, identity: Callable[[], Identity] | None = None
+        self, as_text: Render, identity: "Callable[[], Identity] | None" = None
     ) -> Iterator[Records]:
         """Open a writer of records. A file appears complete, at the end, or not at all.
 
@@ -228,6 +229,8 @@ class Output:
             with written(self.path) as file, self._stream(file, as_text, chosen) as stream:
                 yield stream
         else:
+            from llmcli.data.resumable_output import Part
+
             target = Path(os.path.realpath(self.path))  # so that a link stays one
             run = identity() if identity is not None else None
             part = Part(target, run, self.resume, restart=self._restart)
@@ -268,7 +271,7 @@ class Output:
         if left_out:
             self.note(f"csv: no column for {', '.join(left_out)}, which only later rows have")
 
-    def _note_progress(self, part: Part) -> None:
+    def _note_progress(self, part: "Part") -> None:
         if part.distrusted:
             self.note(
                 f"{part.name} was changed by another program, or lost a part: what cannot be "
@@ -279,16 +282,16 @@ class Output:
         else:
             self.note("nothing to resume: starting with the first row")
 
-    def _leave(self, part: Part) -> None:
+    def _leave(self, part: "Part") -> None:
         if part.leave():
             self.note(_interrupted(part))
 
-    def _last_words(self, part: Part) -> str:
+    def _last_words(self, part: "Part") -> str:
         """What is printed where the process must end before it could leave the part."""
         return f"[{_interrupted(part)}]" if part.holds_work and not self.quiet else ""
 
 
-def _interrupted(part: Part) -> str:
+def _interrupted(part: "Part") -> str:
     cure = "; the same command with --resume continues" if part.can_be_resumed else ""
     return f"interrupted: the results so far are in {part.name}{cure}"
 

@@ -7,7 +7,7 @@ from itertools import chain, islice
 from typing import Any
 
 from llmcli.cli.output import Output
-from llmcli.data.resumable_output import Done
+from llmcli.data.done import Done
 from llmcli.data.rows import Failure
 
 PAUSE = 0.2  # seconds between two updates of the line

@@ -3,8 +3,8 @@
 from typing import Any, Protocol
 
 from llmcli.cli.chosen_fields import ChosenFields
+from llmcli.data.done import Done
 from llmcli.data.records import Record
-from llmcli.data.resumable_output import Done
 from llmcli.data.writers import RecordWriter
 from llmcli.spec import BatchStore
 

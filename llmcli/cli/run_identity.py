@@ -10,10 +10,10 @@ import click
 from llmcli import __version__
 from llmcli.cli.flags import flag_of
 from llmcli.data.results import plain
-from llmcli.data.run_journal import Identity
 from llmcli.spec import InputOptions
 
 if TYPE_CHECKING:
+    from llmcli.data.run_journal import Identity
     from llmcli.engines.base import Loaded
 
 IRRELEVANT = (
@@ -37,7 +37,7 @@ IRRELEVANT = (
 
 def identity_of(
     source: InputOptions, loaded: "Loaded", context: str | None = None
-) -> Callable[[], Identity] | None:
+) -> "Callable[[], Identity] | None":
     """A function that computes the identity of this run; None if it cannot be resumed.
 
     The identity holds command, settings, versions, and hashes of the input and the model. context:
@@ -47,7 +47,7 @@ def identity_of(
         return None
     path = Path(source.input)
 
-    def identity() -> Identity:
+    def identity() -> "Identity":
         from llmcli.system.hashes import hash_file
 
         command = click.get_current_context()

@@ -14,12 +14,12 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Protocol
 
+from llmcli.data.done import Done
 from llmcli.data.part_files import batches_of, drop, not_ours, part_of, require_no_rows
-from llmcli.data.records import ERROR, Record, Render, is_error, to_json
+from llmcli.data.records import Record, Render, to_json
 from llmcli.data.run_journal import (
     Identity,
     Mark,
@@ -43,36 +43,6 @@ class Chosen(Protocol):
 
     def select(self, record: Record) -> Record:
         """A record of these fields."""
-
-
-SHOWN_REASONS = 3  # of the rows that failed
-
-
-@dataclass
-class Done:
-    """How many rows were done, and how they ended."""
-
-    total: int = 0
-    failed: int = 0
-    overflowed: int = 0
-    unknown: int = 0
-    """Rows whose texts the model cannot read."""
-    reasons: list[tuple[int, str]] = field(default_factory=list)
-    """Number and error of the first rows that failed."""
-
-    def fail(self, row: int, error: str) -> None:
-        """Count a row that failed."""
-        self.failed += 1
-        if len(self.reasons) < SHOWN_REASONS:
-            self.reasons.append((row, error))
-
-    def count(self, record: Record) -> None:
-        """Count a row by its first record."""
-        self.total += 1
-        if is_error(record):
-            self.fail(record["row"], str(record[ERROR]))
-        self.overflowed += record.get("overflow") is not None
-        self.unknown += record.get("unknown") is not None
 
 
 class Part:

@@ -4,7 +4,6 @@ Arrays keep their bytes, numbers all their digits, tuples stay tuples. Dataclass
 they are `storable`: nothing that is read can make another object, or run code.
 """
 
-import base64
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any, TypeVar
@@ -49,6 +48,8 @@ def _stored(value: Any) -> Any:
         return value
     if isinstance(value, (np.ndarray, np.generic)):
         array = np.ascontiguousarray(value)
+        import base64
+
         numbers = base64.b64encode(array.tobytes()).decode("ascii")
         return {"array": numbers, "dtype": array.dtype.str, "shape": np.shape(value)}
     if isinstance(value, Row):
@@ -69,6 +70,8 @@ def _restored(value: Any, row: Row | None) -> Any:
     if not isinstance(value, dict):
         return value
     if "array" in value:
+        import base64
+
         numbers = base64.b64decode(value["array"])
         array = np.frombuffer(numbers, np.dtype(value["dtype"])).reshape(value["shape"])
         return array.copy() if array.ndim else array[()]

@@ -9,9 +9,8 @@ usual, there is no hook.
 import errno
 import os
 import sys
-from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
+from typing import NamedTuple
 
 from llmcli.errors import OutOfMemory
 from llmcli.system.resource_errors import SCARCE
@@ -21,8 +20,7 @@ MB = 1 << 20
 FEWEST = 5  # open files, with which a library can still read its own
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
+class Need(NamedTuple):
     """What the import of a library takes, in MB of address space; measured on x86-64 Linux."""
 
     fixed: int
@@ -88,7 +86,8 @@ def _limits() -> tuple[int | None, int | None]:
 def _used() -> tuple[int, int]:
     """How many bytes of address space, and of data, this process has; 0 if unknown."""
     try:
-        pages = Path("/proc/self/statm").read_text(encoding="ascii").split()
+        with open("/proc/self/statm", encoding="ascii") as file:
+            pages = file.read().split()
     except OSError:
         return 0, 0
     size = os.sysconf("SC_PAGE_SIZE")
@@ -112,5 +111,5 @@ def _libraries(name: str, need: Need) -> int:
     finally:
         sys.meta_path[:0] = gates
     folders = spec.submodule_search_locations if spec is not None else None
-    files = [path for folder in folders or () for path in Path(folder, need.libraries).glob("*")]
-    return sum(path.stat().st_size for path in files if path.is_file())
+    files = (file for folder in folders or () for file in os.scandir(f"{folder}/{need.libraries}"))
+    return sum(file.stat().st_size for file in files if file.is_file())

@@ -7,7 +7,6 @@ as if it had succeeded. A message that cannot be written to stderr is dropped: t
 import errno
 import io
 import os
-import select
 import sys
 from contextlib import suppress
 from typing import Any
@@ -73,6 +72,8 @@ class Results(io.RawIOBase):
         """Write bytes, and wait where the reader of a pipe is slow."""
         try:
             while (count := self._raw.write(data)) is None:
+                import select
+
                 select.select([], [self._raw], [])
         except BrokenPipeError:
             raise

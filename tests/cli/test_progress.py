@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 
 from llmcli.cli.progress import Progress
-from llmcli.data.resumable_output import Done
+from llmcli.data.done import Done
 from llmcli.data.rows import Row
 
 
