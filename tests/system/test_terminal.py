@@ -1,5 +1,6 @@
 """A terminal gets no control character of a text; pipes and files get each."""
 
+import importlib
 import io
 import sys
 
@@ -70,6 +71,9 @@ def test_a_bar_of_a_download_moves_the_cursor_and_its_text_does_not(monkeypatch)
 def test_the_bar_of_the_hub_writes_through_that_channel(monkeypatch):
     from llmcli.models.progress_bar import progress_bar
 
+    # --quiet of an earlier test in this process may have switched bars off.
+    module = importlib.import_module("huggingface_hub.utils.tqdm")
+    monkeypatch.setattr(module, "HF_HUB_DISABLE_PROGRESS_BARS", None)
     monkeypatch.setattr(sys, "stderr", guarded(stream(Screen)))
     with progress_bar()(total=1, desc="\x9b2J", disable=False) as bar:
         bar.update()
