@@ -34,6 +34,7 @@ from contextlib import suppress
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+os.environ["OMP_NUM_THREADS"] = "1"  # one way to add, in every process
 sys.path.insert(0, str(HERE.parent))
 from tests.mutations.folders import KINDS, make_all  # noqa: E402
 from tests.mutations.judge import GOOD  # noqa: E402
@@ -79,7 +80,6 @@ class Worker:
             "LLMCLI_CACHE": str(self.work / "cache"),
             "XDG_CONFIG_HOME": str(self.work / "no-config"),
             "PYTHONPATH": str(HERE.parent),
-            "OMP_NUM_THREADS": "1",
         }
         command = [sys.executable, "-m", "tests.mutations.worker", str(self.work), self.kind]
         self.process = subprocess.Popen(

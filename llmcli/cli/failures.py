@@ -9,9 +9,9 @@ from contextlib import contextmanager
 import click
 
 from llmcli.cli.flags import with_flags
-from llmcli.errors import DiskFull, InternalError, Interrupted, LlmcliError, in_one_line
+from llmcli.errors import InternalError, Interrupted, LlmcliError, in_one_line
 from llmcli.system import signals
-from llmcli.system.resource_errors import is_disk_full, scarce_resource, write_error
+from llmcli.system.resource_errors import is_of_system, scarce_resource, write_error
 
 _held: list[BaseException] = []
 """Exceptions of a signal, with all that their frames hold: to free a model waits for its batch."""
@@ -80,4 +80,6 @@ def failure_of(error: Exception) -> LlmcliError:
         reason = error.strerror or str(error)
         place = "" if error.filename is None else f"{error.filename}: "
         return write_error(error, f"{place}{reason}")
-    return DiskFull(in_one_line(error)) if is_disk_full(error) else InternalError(error)
+    if is_of_system(error):  # libraries in Rust raise an Exception
+        return write_error(error, in_one_line(error))
+    return InternalError(error)

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from llmcli.system.resource_errors import write_error
+from llmcli.errors import in_one_line
+from llmcli.system.resource_errors import is_of_system, write_error
 
 
 @contextmanager
@@ -16,3 +17,7 @@ def write_errors_explained(path: Path) -> Iterator[None]:
         raise
     except OSError as error:
         raise write_error(error, f"cannot write {path}: {error.strerror}") from None
+    except Exception as error:
+        if not is_of_system(error):
+            raise
+        raise write_error(error, f"cannot write {path}: {in_one_line(error)}") from None

@@ -155,13 +155,13 @@ UNPADDABLE = ("rwkv", "xlnet")
 
 
 def end_tokens(loaded: Loaded) -> frozenset[int]:
-    """The end-of-text tokens of the generation config, else of the tokenizer."""
+    """The end-of-text tokens of the generation config, else of the tokenizer; -1: none."""
     ends: Any = loaded.generation_config.eos_token_id
     if ends is None:
         ends = loaded.tokenizer.eos_token_id
     if ends is None:
         return frozenset()
-    return frozenset([ends] if isinstance(ends, int) else ends)
+    return frozenset(end for end in ([ends] if isinstance(ends, int) else ends) if end >= 0)
 
 
 def decoder_start(loaded: Loaded) -> list[int]:

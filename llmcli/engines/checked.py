@@ -33,9 +33,9 @@ class CheckedEngine:
     name: EngineName
     schedules: bool
 
-    def __init__(self, engine: Engine, kind: Kind, table: Table | None) -> None:
-        """table: None if the model looks ids up in another way."""
-        self.engine, self.name, self._table = engine, engine.name, table
+    def __init__(self, engine: Engine, kind: Kind, table: Table | None, types: int = 0) -> None:
+        """table: None if the model looks ids up in another way. types: of tokens; 0: any."""
+        self.engine, self.name, self._table, self._types = engine, engine.name, table, types
         self.schedules = engine.schedules
         self._is_language_model = kind in LANGUAGE_MODELS
 
@@ -43,6 +43,8 @@ class CheckedEngine:
         """As `Engine.forward`."""
         if self._table is not None:
             self._table.require(int(np.max(inputs["input_ids"], initial=-1)))
+        if self._types and "token_type_ids" in inputs:
+            _require_types(int(np.max(inputs["token_type_ids"], initial=0)), self._types)
         out = self.engine.forward(inputs, positions)
         self._require_finite(out, inputs.get("attention_mask"))
         return out
@@ -117,7 +119,16 @@ def checked(loaded: Loaded) -> Loaded:
     if isinstance(loaded.engine, CheckedEngine):
         return loaded
     table = None if loaded.rows is None else _table_of(loaded, loaded.rows)
-    return replace(loaded, engine=CheckedEngine(loaded.engine, loaded.kind, table))
+    types = getattr(loaded.config, "type_vocab_size", None) or 0
+    return replace(loaded, engine=CheckedEngine(loaded.engine, loaded.kind, table, types))
+
+
+def _require_types(largest_type: int, types: int) -> None:
+    if largest_type >= types:
+        raise ModelUnsuitable(
+            f"the tokenizer gives tokens the type {largest_type}, and the model knows the types 0 "
+            f"to {types - 1}: correct the post_processor in its tokenizer.json"
+        )
 
 
 def _table_of(loaded: Loaded, rows: int) -> Table:

@@ -25,12 +25,13 @@ Fields = dict[str, Shape]
 
 SIZE = Between(1, 10**8)
 LAYERS = Between(0, 10_000)
-POSITIONS = Between(-1, 10**9)
+POSITIONS = Between(-1, 2 * 10**7)  # twice what Llama 4 has
 COUNT = Between(0, 2**31)
 SHARE = Between(0, 1, is_whole=False)
 POSITIVE = Between(1e-30, is_whole=False)
 TOKEN_ID = Between(-(2**31), 2**31)
 IDS = ListOf(TOKEN_ID)
+KNOWN_ID = Between(0, 2**31)
 TEXTS = ListOf(TEXT)
 
 
@@ -58,7 +59,8 @@ ROPE = Object(
 
 _IDS: Fields = {
     **_each(TOKEN_ID, "pad_token_id sep_token_id cls_token_id mask_token_id unk_token_id"),
-    **_each(AnyOf(TOKEN_ID, IDS), "bos_token_id eos_token_id decoder_start_token_id"),
+    **_each(AnyOf(TOKEN_ID, IDS), "bos_token_id eos_token_id"),
+    "decoder_start_token_id": AnyOf(KNOWN_ID, ListOf(KNOWN_ID, is_filled=True)),
     **_each(AnyOf(TOKEN_ID, IDS), "forced_bos_token_id forced_eos_token_id"),
 }
 _GENERATION: Fields = {
@@ -69,9 +71,10 @@ _GENERATION: Fields = {
     **_each(FLAG, "do_sample renormalize_logits remove_invalid_values"),
     **_each(IDS, "suppress_tokens begin_suppress_tokens"),
     "early_stopping": AnyOf(FLAG, Choice("never")),
-    "bad_words_ids": ListOf(IDS),
+    "bad_words_ids": ListOf(ListOf(KNOWN_ID, is_filled=True)),
     "stop_strings": AnyOf(TEXT, TEXTS),
 }
+_NORMS = ("layer_norm_eps", "layer_norm_epsilon", "rms_norm_eps")
 _SIZES: Fields = {
     **_each(SIZE, "vocab_size hidden_size n_embd dim d_model embedding_size hidden_dim"),
     **_each(SIZE, "n_head n_heads encoder_attention_heads decoder_attention_heads"),
@@ -84,7 +87,7 @@ _SIZES: Fields = {
     **_each(POSITIONS, "max_position_embeddings n_positions n_ctx max_seq_len"),
     **_each(COUNT, "sliding_window num_labels type_vocab_size decoder_vocab_size"),
     **_each(COUNT, "relative_attention_max_distance relative_attention_num_buckets"),
-    **_each(SHARE, "layer_norm_eps layer_norm_epsilon rms_norm_eps"),
+    **_each(SHARE, " ".join(_NORMS)),
     **_each(POSITIVE, "rope_theta rotary_emb_base"),
     **_each(SHARE, "rotary_pct partial_rotary_factor"),
     "rope_scaling": ROPE,
@@ -108,7 +111,7 @@ _USE: Fields = {
         "regression", "single_label_classification", "multi_label_classification"
     ),
 }
-CONFIG = Object({**_GENERATION, **_IDS, **_SIZES, **_USE})
+CONFIG = Object({**_GENERATION, **_IDS, **_SIZES, **_USE}, never_null=_NORMS)
 GENERATION = Object({**_GENERATION, **_IDS})
 
 _TOKENS: Fields = {
@@ -129,7 +132,8 @@ TOKENIZER = Object(
         "extra_special_tokens": AnyOf(ListOf(TOKEN), MapOf(TOKEN)),
         "added_tokens_decoder": MapOf(TOKEN, has_numbers=True),
         "model_input_names": TEXTS,
-    }
+    },
+    never_null=("model_input_names",),
 )
 ADAPTER = Object(
     {
@@ -151,7 +155,8 @@ SENTENCE_TRANSFORMERS = Object(
     {
         **_each(TEXT, "default_prompt_name similarity_fn_name model_type"),
         "prompts": MapOf(TEXT),
-    }
+    },
+    never_null=("prompts",),
 )
 LENGTH = Object({"model_max_length": COUNT})
 TRANSFORMER = Object(
@@ -170,7 +175,8 @@ MODULE_CONFIG = Object(
         **_each(SIZE, "in_features out_features word_embedding_dimension dimension"),
         **_each(TEXT, "activation_function module_input_name module_output_name"),
         "pooling_mode": AnyOf(TEXT, TEXTS),
-    }
+    },
+    never_null=("bias", "use_residual", "include_prompt"),
 )
 """The config.json of a Pooling, Dense or LayerNorm."""
 VOCABULARY = MapOf(COUNT)

@@ -54,6 +54,11 @@ def is_disk_full(error: BaseException) -> bool:
     return any(f"(os error {number})" in str(error) for number in FULL)
 
 
+def is_of_system(error: BaseException) -> bool:
+    """True for what a library in Rust says of an error of the operating system."""
+    return "(os error " in str(error)
+
+
 def write_error(error: Exception, message: str) -> LlmcliError:
     """The error for something that could not be written: DiskFull, or else InputError."""
     return DiskFull(message) if is_disk_full(error) else InputError(message)

@@ -105,13 +105,14 @@ class Choice(Shape):
 class ListOf(Shape):
     """A list whose items have one shape."""
 
-    def __init__(self, item: Shape) -> None:
-        super().__init__(LIST.words)
-        self._item = item
+    def __init__(self, item: Shape, *, is_filled: bool = False) -> None:
+        """is_filled: it must not be empty."""
+        super().__init__("a list that is not empty" if is_filled else LIST.words)
+        self._item, self._is_filled = item, is_filled
 
     def accepts(self, value: Any) -> bool:
         """True for a list."""
-        return isinstance(value, list)
+        return isinstance(value, list) and bool(value or not self._is_filled)
 
     def require_parts(self, value: Any, path: str) -> None:
         """Check each item."""
@@ -150,10 +151,17 @@ def _is_number(key: Any) -> bool:
 class Object(Shape):
     """An object with known keys, each of which may be missing or null; others may hold anything."""
 
-    def __init__(self, keys: Mapping[str, Shape], *, needs: tuple[str, ...] = ()) -> None:
-        """needs: keys that must be there, and not be null."""
+    def __init__(
+        self,
+        keys: Mapping[str, Shape],
+        *,
+        needs: tuple[str, ...] = (),
+        never_null: tuple[str, ...] = (),
+    ) -> None:
+        """needs: keys that must be there, and not null. never_null: keys that may be missing."""
         super().__init__(OBJECT.words)
         self._keys, self._needs = keys, needs
+        self._never_null = {*needs, *never_null}
 
     def accepts(self, value: Any) -> bool:
         """True for an object."""
@@ -166,7 +174,7 @@ class Object(Shape):
                 raise Misshapen(f"`{joined(path, key)}` is missing")
         for key, item in value.items():
             shape = self._keys.get(key)
-            if shape is not None and (item is not None or key in self._needs):
+            if shape is not None and (item is not None or key in self._never_null):
                 require_shape(item, shape, joined(path, key))
 
 

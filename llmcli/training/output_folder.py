@@ -10,6 +10,7 @@ from typing import Any
 
 from safetensors import SafetensorError
 
+from llmcli.data.write_errors import write_errors_explained
 from llmcli.engines.pytorch import saving
 from llmcli.errors import DiskFull, UsageError
 from llmcli.models import hub
@@ -78,7 +79,8 @@ def claimed(options: Training, base: ModelSpec | None, tokenizer: Any) -> Iterat
     root = checkpoint_root(options)
     root.mkdir(parents=True, exist_ok=True)
     with locked(root / "lock", f"`output` {options.output}: another run is at work there"):
-        tokenizer.save_pretrained(kept_tokenizer(options))
+        with write_errors_explained(kept_tokenizer(options)):
+            tokenizer.save_pretrained(kept_tokenizer(options))
         write_json(Path(options.output) / SETTINGS, settings_of(options, base))
         yield
 

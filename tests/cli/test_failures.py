@@ -21,6 +21,7 @@ def refused(number, *more):
         (refused(errno.EDQUOT, "/home/x"), 7, "/home/x: Disk quota exceeded"),
         (refused(errno.EFBIG, "x"), 7, "x: File too large"),
         (RuntimeError("I/O error: No space left on device (os error 28)"), 7, "os error 28"),
+        (RuntimeError("Is a directory (os error 21)"), 3, "Is a directory"),
         (refused(errno.EROFS, "/mnt/x"), 3, "/mnt/x: Read-only file system"),
         (refused(errno.EMFILE, "x"), 6, "ulimit -n"),
         (ImportError("libx.so: cannot open shared object file: Too many open files"), 6, "-n"),

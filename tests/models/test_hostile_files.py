@@ -5,6 +5,7 @@ benchmarks/mutations.py does the same to every value of every file, and compares
 
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ from llmcli.errors import LlmcliError, ModelUnsuitable
 from llmcli.inference.sentence_modules import read_pooling
 from llmcli.models import hub
 from llmcli.models.checkpoint import Checkpoint, check_settings, read_config, weight_files
+from llmcli.models.file_shapes import MODULE_CONFIG, shape_of
 from llmcli.spec import ModelSpec
+from llmcli.system.shapes import Misshapen, require_shape
 from llmcli.tokenization.load import load_tokenizer
 
 TOKENIZER = {
@@ -197,3 +200,20 @@ def test_commands_and_the_python_api_say_the_same(run, tiny_gpt2, tmp_path, engi
     shared = llmcli.load(str(folder), engine=engine)
     with shared, pytest.raises(ModelUnsuitable, match="`temperature` is a list"):
         list(llmcli.generate(["hi"], model=shared))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("config.json", {"layer_norm_eps": None}, "`layer_norm_eps` is null, a number"),
+        ("tokenizer_config.json", {"model_input_names": None}, "`model_input_names` is null"),
+        ("1_Pooling/config.json", {"include_prompt": None}, "`include_prompt` is null"),
+        ("generation_config.json", {"bad_words_ids": [[]]}, "[0]` is a list, a list that is not"),
+        ("generation_config.json", {"bad_words_ids": [[-1]]}, "from 0 to"),
+        ("generation_config.json", {"decoder_start_token_id": []}, "a list that is not empty"),
+    ],
+)
+def test_what_must_not_be_null_or_empty_is_named(name, content, words):
+    shape = MODULE_CONFIG if "/" in name else shape_of(name)
+    with pytest.raises(Misshapen, match=re.escape(words)):
+        require_shape(content, shape)

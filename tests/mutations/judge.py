@@ -127,7 +127,9 @@ def _verdict(kind: Kind, sound: Any, folder: Path, outcome: Outcome) -> tuple[st
 
 
 def equal(answer: Any, other: Any) -> bool:
-    """Equal, numbers but for rounding."""
+    """Equal, numbers but for rounding, and texts but for a character that is not complete."""
+    if isinstance(answer, str) and isinstance(other, str):
+        return answer.rstrip("\ufffd") == other.rstrip("\ufffd")
     if isinstance(answer, list | tuple):
         if not isinstance(other, list | tuple) or len(answer) != len(other):
             return False

@@ -29,8 +29,9 @@ def _continued(folder: Path, model: Any) -> str:
     tokenizer = AutoTokenizer.from_pretrained(folder)
     ids = tokenizer(PROMPT, return_tensors="pt").input_ids
     settings = {"do_sample": False, "num_beams": 1, "max_new_tokens": NEW_TOKENS}
-    new = model.generate(ids, **settings)[0, ids.shape[1] :]
-    return str(tokenizer.decode(new, skip_special_tokens=True))
+    read = {"skip_special_tokens": True, "clean_up_tokenization_spaces": False}
+    whole = str(tokenizer.decode(model.generate(ids, **settings)[0], **read))
+    return whole.removeprefix(str(tokenizer.decode(ids[0], **read)))
 
 
 def _causal(folder: Path) -> str:
@@ -76,7 +77,7 @@ def _vector(folder: Path) -> list[float]:
     from sentence_transformers import SentenceTransformer
 
     model = SentenceTransformer(str(folder), device="cpu", trust_remote_code=False)
-    return [float(number) for number in model.encode([PROMPT])[0]]
+    return [float(number) for number in model.encode_document([PROMPT])[0]]
 
 
 REFERENCES: dict[str, Callable[[Path], Any]] = {

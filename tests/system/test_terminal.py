@@ -74,6 +74,7 @@ def test_the_bar_of_the_hub_writes_through_that_channel(monkeypatch):
     # --quiet of an earlier test in this process may have switched bars off.
     module = importlib.import_module("huggingface_hub.utils.tqdm")
     monkeypatch.setattr(module, "HF_HUB_DISABLE_PROGRESS_BARS", None)
+    monkeypatch.setattr(module, "progress_bar_states", {})
     monkeypatch.setattr(sys, "stderr", guarded(stream(Screen)))
     with progress_bar()(total=1, desc="\x9b2J", disable=False) as bar:
         bar.update()

@@ -82,8 +82,8 @@ class Ct2Engine:
     def search(self, request: Request, options: Decoding) -> list[list[Hypothesis]]:
         """Beam search with a sequence-to-sequence model, as `Engine.search` describes it."""
         rules, ends = request.rules, request.end_tokens
-        # If the last token is forced to be an end, one token less is searched for.
-        forced = int(any(token in ends for token in rules.forced_last))
+        # If the last token is forced, one token less is searched for.
+        forced = len(rules.forced_last[:1])
         submitted = []
         for limit in sorted(set(request.limits)):
             rows = [row for row, own in enumerate(request.limits) if own == limit]
@@ -95,7 +95,7 @@ class Ct2Engine:
         found = [[Hypothesis((), 0.0, False)] for _ in request.limits]
         for rows, results, scale in submitted:
             for row, result in zip(rows, wait_for(results, self.model), strict=True):
-                found[row] = _hypotheses(result, ends, scale)
+                found[row] = _hypotheses(result, ends, scale, rules.forced_last[:1])
         return found
 
     def _submit(
@@ -225,18 +225,21 @@ class _Greedy:
         return Step(row, token, token in self._ends, 0.0)
 
 
-def _hypotheses(result: Any, ends: frozenset[int], scale: float) -> list[Hypothesis]:
+def _hypotheses(
+    result: Any, ends: frozenset[int], scale: float, forced: tuple[int, ...]
+) -> list[Hypothesis]:
     """What a search has found. scale: of the score of one that is cut.
 
-    A forced end counts as a token, and is certain.
+    forced: the token that it is forced to end with, which counts as one, and is certain.
     """
+    last = tuple(token for token in forced if token not in ends)
     hypotheses = []
     for words, score in zip(result.hypotheses, result.scores, strict=True):
         tokens = tuple(map(int, words))
         if tokens and tokens[-1] in ends:
             hypotheses.append(Hypothesis(tokens[:-1], score, True))
         else:
-            hypotheses.append(Hypothesis(tokens, score * scale, False))
+            hypotheses.append(Hypothesis(tokens + last, score * scale, False))
     return hypotheses
 
 

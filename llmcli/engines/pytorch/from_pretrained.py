@@ -68,7 +68,8 @@ def read_tokenizer(checkpoint: Checkpoint, model: ModelSpec) -> Any:
 def read_tokenizer_folder(folder: Any) -> Any:
     """The tokenizer in a folder that this program wrote."""
     access = {"local_files_only": True, "trust_remote_code": False}
-    return _mended(AutoTokenizer.from_pretrained(folder, **access))
+    with panics_caught():
+        return _mended(AutoTokenizer.from_pretrained(folder, **access))
 
 
 def _mended(tokenizer: Any) -> Any:
