@@ -17,6 +17,7 @@ from llmcli.system.shapes import (
     ListOf,
     MapOf,
     Object,
+    Pattern,
     Shape,
 )
 
@@ -138,7 +139,7 @@ TOKENIZER = Object(
 ADAPTER = Object(
     {
         **_each(TEXT, "base_model_name_or_path revision task_type peft_type bias"),
-        **_each(AnyOf(TEXTS, TEXT), "target_modules exclude_modules layers_pattern"),
+        **_each(AnyOf(TEXTS, Pattern()), "target_modules exclude_modules layers_pattern"),
         **_each(FLAG, "fan_in_fan_out inference_mode use_rslora use_dora"),
         "modules_to_save": TEXTS,
         "r": SIZE,

@@ -211,9 +211,10 @@ def test_commands_and_the_python_api_say_the_same(run, tiny_gpt2, tmp_path, engi
         ("generation_config.json", {"bad_words_ids": [[]]}, "[0]` is a list, a list that is not"),
         ("generation_config.json", {"bad_words_ids": [[-1]]}, "from 0 to"),
         ("generation_config.json", {"decoder_start_token_id": []}, "a list that is not empty"),
+        ("adapter_config.json", {"target_modules": "(a+)+$"}, "that repeats no group was expected"),
     ],
 )
-def test_what_must_not_be_null_or_empty_is_named(name, content, words):
+def test_what_would_be_a_null_an_empty_list_or_an_endless_search_is_named(name, content, words):
     shape = MODULE_CONFIG if "/" in name else shape_of(name)
     with pytest.raises(Misshapen, match=re.escape(words)):
         require_shape(content, shape)
