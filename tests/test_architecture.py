@@ -33,10 +33,11 @@ ALLOWED = {
     "tokenization": LOW | {"models", "tokenization"},
     "engines": ENGINES,
     "inference": INFERENCE,
+    "interpretability": INFERENCE | {"interpretability"},
     "evaluation": INFERENCE | {"evaluation"},
     "training": INFERENCE | {"evaluation", "training"},
-    "tasks": INFERENCE | {"evaluation", "training", "tasks"},
-    "api": INFERENCE | {"evaluation", "training", "tasks", "api"},
+    "tasks": INFERENCE | {"interpretability", "evaluation", "training", "tasks"},
+    "api": INFERENCE | {"interpretability", "evaluation", "training", "tasks", "api"},
     "cli": BASE | {"system", "data", "tasks", "api", "cli"},
 }
 """Which rooms the files of a room may import; docs/architecture.md says why.

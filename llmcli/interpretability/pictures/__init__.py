@@ -1,10 +1,10 @@
 """Pictures of sections as PNG or SVG, with matplotlib. One file a section.
 
 A file NAME.py has two functions. `height(result) -> float` says how many inches the section needs
-at a width of `style.WIDTH`. `draw(result, figure, say)` draws it: `figure` is a matplotlib figure of
-that size (`figure.subplots(...)`), laid out by matplotlib; `say(key, **values)` gives the section's
-words in the reader's language. The title is drawn by `figure.py`. Colours, heat maps and bars are
-in `style.py`. Neither needs to import matplotlib.
+at a width of `style.WIDTH`. `draw(result, figure, say)` draws it: `figure` is a matplotlib figure
+of that size (`figure.subplots(...)`), laid out by matplotlib; `say(key, **values)` gives the
+section's words in the reader's language. The title is drawn by `figure.py`. Colours, heat maps and
+bars are in `style.py`. Neither needs to import matplotlib.
 """
 
 from importlib import import_module
