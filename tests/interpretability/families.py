@@ -232,9 +232,10 @@ def make_m2m100(bpe: Any, folder: Path) -> Path:
     (folder / "target.spm").unlink()
     files = str(folder / "vocab.json"), str(folder / "sentencepiece.bpe.model")
     tokenizer = M2M100Tokenizer(*files, src_lang="en", tgt_lang="fr")
+    largest = max(tokenizer.lang_token_to_id.values())  # the languages stand behind the pieces
     torch.manual_seed(0)
     ends = {"bos_token_id": 0, "pad_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 2}
-    config = M2M100Config(vocab_size=len(tokenizer) + 8, **BART, **ends)
+    config = M2M100Config(vocab_size=largest + 1, **BART, **ends)
     return save(M2M100ForConditionalGeneration(config), tokenizer, folder, 4.0)
 
 
