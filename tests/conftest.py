@@ -1,13 +1,14 @@
 """Fixtures: the command line, and tiny real models made on the spot. No network anywhere."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
+from tests.browser import Browser, run_browser
 from tests.tiny_models import (
     GPT2,
     LLAMA,
@@ -51,6 +52,13 @@ def run() -> Callable[..., Result]:
         return CliRunner().invoke(main, [str(arg) for arg in args], input=input)
 
     return invoke
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A Chromium that opens pages; without one on this machine, the test is skipped."""
+    with run_browser() as started:
+        yield started
 
 
 @pytest.fixture(scope="session")
