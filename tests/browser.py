@@ -69,6 +69,7 @@ class Tab:
             self.page.set_viewport_size({"width": width, "height": HEIGHT})
         if scheme is not None:
             self.page.emulate_media(color_scheme=scheme)
+            self.page.wait_for_selector(f"html[data-scheme={scheme}]")
 
     def picture(self, path: Path) -> None:
         """Save a screenshot of the whole page."""
