@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from llmcli.api.compare import compare as compare
     from llmcli.api.embed import embed as embed
     from llmcli.api.evaluate import evaluate as evaluate
+    from llmcli.api.explain import explain as explain
     from llmcli.api.fill import fill as fill
     from llmcli.api.finetune import finetune as finetune
     from llmcli.api.forward import forward as forward
@@ -70,6 +71,10 @@ if TYPE_CHECKING:
     from llmcli.inference.tagging import Tagged as Tagged
     from llmcli.inference.translation.results import Sentence as Sentence
     from llmcli.inference.translation.results import Translation as Translation
+    from llmcli.interpretability.checks import SelfCheck as SelfCheck
+    from llmcli.interpretability.explanation import Explanation as Explanation
+    from llmcli.interpretability.explanation import Subject as Subject
+    from llmcli.interpretability.reading import Side as Side
     from llmcli.spec import BatchOptions as BatchOptions
     from llmcli.spec import Chat as Chat
     from llmcli.spec import Decoding as Decoding
@@ -77,6 +82,7 @@ if TYPE_CHECKING:
     from llmcli.spec import ModelSpec as ModelSpec
     from llmcli.spec.evaluation import EvaluateOptions as EvaluateOptions
     from llmcli.spec.evaluation import PerplexityOptions as PerplexityOptions
+    from llmcli.spec.explain import ExplainOptions as ExplainOptions
     from llmcli.spec.tasks import AnswerOptions as AnswerOptions
     from llmcli.spec.tasks import ClassifyOptions as ClassifyOptions
     from llmcli.spec.tasks import EmbedOptions as EmbedOptions
@@ -103,6 +109,7 @@ _NAMES = {
     "api.compare": "compare",
     "api.embed": "embed",
     "api.evaluate": "evaluate",
+    "api.explain": "explain",
     "api.fill": "fill",
     "api.finetune": "finetune",
     "api.forward": "forward",
@@ -132,8 +139,12 @@ _NAMES = {
     "inference.ranking": "Ranked",
     "inference.tagging": "Entity Tagged",
     "inference.translation.results": "Sentence Translation",
+    "interpretability.checks": "SelfCheck",
+    "interpretability.explanation": "Explanation Subject",
+    "interpretability.reading": "Side",
     "spec": "BatchOptions Chat Decoding FileOptions ModelSpec",
     "spec.evaluation": "EvaluateOptions PerplexityOptions",
+    "spec.explain": "ExplainOptions",
     "spec.tasks": (
         "AnswerOptions ClassifyOptions EmbedOptions FillOptions TagOptions TranslateOptions"
     ),

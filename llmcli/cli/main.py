@@ -20,6 +20,7 @@ COMMANDS = {
     "answer": "Answer questions about a text, or about many.",
     "fill": "Fill the gaps of a text with a masked language model.",
     "embed": "Turn texts into vectors, or rank them by similarity.",
+    "explain": "Show what happens inside a model when it reads TEXT, section by section.",
     "forward": "Run a model once over TEXT and show what it predicts at each position.",
     "tokenize": "Show the tokens of TEXT.",
     "models": "List, inspect, download, verify and remove models.",

@@ -1,6 +1,7 @@
 """Types of option values: numbers in a range, texts, lists of words."""
 
 import math
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -89,21 +90,32 @@ class CommaList(Text):
         return words
 
 
-def comma_list(name: str, *more: str, metavar: str, help: str) -> Any:
-    """An option with different texts, separated by commas; those of several such options add up."""
+def comma_list(
+    name: str,
+    *more: str,
+    metavar: str,
+    help: str,
+    then: Callable[[tuple[str, ...]], Any] = tuple,
+) -> Any:
+    """An option with different texts, separated by commas; those of several such options add up.
+
+    then: makes the option's value of all texts; it may raise click.BadParameter.
+    """
+
+    def joined(ctx: click.Context, param: click.Parameter, values: Any) -> Any:
+        return then(_different(word for value in values for word in value))
+
     return click.option(
-        name, *more, type=CommaList(), multiple=True, metavar=metavar, help=help, callback=_joined
+        name, *more, type=CommaList(), multiple=True, metavar=metavar, help=help, callback=joined
     )
 
 
-def _joined(
-    ctx: click.Context, param: click.Parameter, values: tuple[tuple[str, ...], ...]
-) -> tuple[str, ...]:
-    words = tuple(word for value in values for word in value)
-    for word in words:
-        if words.count(word) > 1:
+def _different(words: Iterable[str]) -> tuple[str, ...]:
+    given = tuple(words)
+    for word in given:
+        if given.count(word) > 1:
             raise click.BadParameter(f"{word!r} is given twice")
-    return words
+    return given
 
 
 class LabelMap(click.ParamType):  # type: ignore[type-arg]  # generic in new releases alone

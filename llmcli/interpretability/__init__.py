@@ -1,1 +1,1 @@
-"""How a model arrives at its output: attention, layers, interventions, and pictures of them."""
+"""How a model computes: its attention, layers, and what its predictions depend on."""

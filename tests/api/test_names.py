@@ -12,13 +12,15 @@ import pytest
 import llmcli
 
 FUNCTIONS = {
-    *("answer", "classify", "compare", "embed", "evaluate", "fill", "finetune", "forward"),
+    *("answer", "classify", "compare", "embed", "evaluate", "explain", "fill", "finetune"),
+    "forward",
     *("generate", "load", "rows", "search", "stream", "tag", "tokenize", "translate"),
 }
 OPTIONS = {
     *("AnswerOptions", "BatchOptions", "Chat", "ClassifyOptions", "Decoding", "EmbedOptions"),
     *(
         "EvaluateOptions",
+        "ExplainOptions",
         "FileOptions",
         "FillOptions",
         "LoraOptions",
@@ -29,14 +31,14 @@ OPTIONS = {
 }
 RESULTS = {
     *("Answer", "Classification", "Embedding", "Filled", "Forward", "Generation", "Ranked"),
-    "Tagged",
+    *("Explanation", "Tagged"),
     *("Tokenized", "Translation", "Failure", "Report", "Comparison", "Finetuned"),
 }
 PARTS = {
     *("Entity", "Gap", "LabelScore", "Position", "Prediction", "Row", "ScoredAnswer", "ScoredWord"),
     *("Sentence", "Token", "TokenChance", "TokenStep", "Change", "ClassScore", "Curves"),
     *("Details", "Difference", "McnemarTest", "Measure", "Mistake", "Note", "Progress"),
-    *("RowFailure", "Slice"),
+    *("RowFailure", "SelfCheck", "Side", "Slice", "Subject"),
 }
 ERRORS = {
     "DiskFull",

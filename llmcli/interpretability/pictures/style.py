@@ -1,4 +1,4 @@
-"""The common look of pictures: sizes, colours that everybody can tell apart, heat maps."""
+"""The common look of pictures: sizes, colours for all kinds of sight, heat maps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
