@@ -44,7 +44,7 @@ def commands(options):
     yield "generate (torch)", [*drawn, "--engine", "torch"], "jsonl", 1
     yield "generate (ct2)", ["generate", "-n", 32, "--engine", "ct2"], "jsonl", 2
     yield "classify", ["classify"], "csv", 1
-    yield "translate", ["translate"], "jsonl", 8
+    yield "translate", ["translate", "-f", "en", "-t", "fr"], "jsonl", 8
     labels = ["classify", "-m", "gpt2-stories", "--labels", "good,bad"]
     yield "classify --labels", labels, "csv", 1
     if options.embed:
