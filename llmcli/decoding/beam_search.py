@@ -1,18 +1,21 @@
 """Beam search over token ids, with the scores and the stopping rule of transformers."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 import torch
 from torch import Tensor
 
 from llmcli.arrays import require_choice
+from llmcli.decoding.beam_recorder import BeamRecorder
 from llmcli.decoding.generation_config import EXCLUDED
 from llmcli.decoding.loop import DecodingState
 from llmcli.decoding.processors import Processors, Written
+from llmcli.decoding.recorder import Recorder
 from llmcli.decoding.request import Request
 from llmcli.decoding.steps import Hypothesis
+from llmcli.decoding.traces import Fate
 from llmcli.spec import Decoding
 
 _Candidate = tuple[int, int, float]
@@ -37,6 +40,18 @@ class _Search:
     beams: list[_Beam] = field(default_factory=lambda: [_Beam((), 0.0)])
     finished: list[Hypothesis] = field(default_factory=list)
     done: bool = False
+    recorder: BeamRecorder | None = None
+    """With `trace`: what it has looked at."""
+
+    def results(self, count: int) -> list[Hypothesis]:
+        """The best hypotheses, with their traces if the search was recorded."""
+        if self.recorder is None:
+            return self.finished[:count]
+        tree = self.recorder.tree(count)
+        return [
+            replace(best, trace=self.recorder.path(node), tree=None if at else tree)
+            for at, (best, node) in enumerate(zip(self.finished, tree.returned, strict=False))
+        ]
 
 
 @torch.inference_mode()
@@ -51,9 +66,7 @@ def beam_search(
     length, scores no better than the worst of `num_beams` finished ones.
     Penalties apply to log-probabilities here, as in transformers.
     """
-    sources = request.prompts if request.sources is None else request.sources
-    prompts = zip(request.prompts, sources, request.limits, strict=True)
-    searches = [_Search(prompt, source, limit) for prompt, source, limit in prompts]
+    searches = list(_searches(request, options))
     settings = Processors(options, request.rules, request.end_tokens)
     # Extensions of a prompt that are looked at in each step: enough if some are ends.
     candidate_count = max(2, 1 + len(request.end_tokens)) * options.beams
@@ -63,14 +76,16 @@ def beam_search(
         length += 1
         logits = state.logits()
         require_choice(logits)
-        scores = _scores(logits, open_, settings, length)  # (beams, V)
+        scores, recorder = _scores(logits, open_, settings, length)  # (beams, V)
         kept: list[int] = []
         tokens: list[int] = []
         first = 0
         best = _best(scores, open_, candidate_count)
         for search, candidates in zip(open_, best, strict=True):
             rows = len(search.beams)
-            _extend(search, candidates, settings, length)
+            fates = _extend(search, candidates, settings, length)
+            if search.recorder is not None and recorder is not None:
+                search.recorder.record(recorder, first, candidates, fates)
             if not search.done:
                 kept += [first + beam.origin for beam in search.beams]
                 tokens += [beam.tokens[-1] for beam in search.beams]
@@ -79,13 +94,22 @@ def beam_search(
         if open_:
             state.keep(kept)
             state.feed(tokens)
-    return [search.finished[: options.num_return_sequences] for search in searches]
+    return [search.results(options.num_return_sequences) for search in searches]
+
+
+def _searches(request: Request, options: Decoding) -> Iterator[_Search]:
+    """The searches of a request at their beginning."""
+    sources = request.prompts if request.sources is None else request.sources
+    for prompt, source, limit in zip(request.prompts, sources, request.limits, strict=True):
+        power = request.rules.length_penalty
+        recorder = BeamRecorder(options.beams, power) if options.trace else None
+        yield _Search(prompt, source, limit, recorder=recorder)
 
 
 def _scores(
     logits: Tensor, searches: Sequence[_Search], settings: Processors, length: int
-) -> Tensor:
-    """Log-probabilities (beams, V) of the next token of each open beam."""
+) -> tuple[Tensor, Recorder | None]:
+    """Log-probabilities (beams, V) of the next token of each open beam; with `trace`, a record."""
     rows = [
         Written(
             [*search.prompt, *beam.tokens],
@@ -96,9 +120,13 @@ def _scores(
         for search in searches
         for beam in search.beams
     ]
+    scores = logits
     if not (settings.rules.renormalize and settings.are_relative):  # it takes the logarithms anyway
-        logits = logits.log_softmax(-1)
-    return settings.apply(logits, rows) if settings.are_needed else logits
+        scores = logits.log_softmax(-1)
+    count = settings.options.trace
+    recorder = Recorder(logits, count, scores) if count else None
+    watch = None if recorder is None else recorder.watch
+    return settings.apply(scores, rows, watch) if settings.are_needed else scores, recorder
 
 
 def _best(scores: Tensor, searches: Sequence[_Search], count: int) -> list[list[_Candidate]]:
@@ -122,25 +150,46 @@ def _best(scores: Tensor, searches: Sequence[_Search], count: int) -> list[list[
 
 def _extend(
     search: _Search, candidates: Sequence[_Candidate], settings: Processors, length: int
-) -> None:
-    """Take one step: finish hypotheses, and replace the beams."""
+) -> list[Fate]:
+    """Take one step: finish hypotheses, and replace the beams. Returns each candidate's fate."""
     width, ends = settings.options.beams, settings.ends
     last = length == search.limit
     is_forced = last and bool(settings.rules.forced_last)
-    for origin, token, logprob in candidates[:width]:
-        ended = token in ends
-        if ended or last:
+    fates = _fates(candidates, width, ends, last)
+    going = []
+    for candidate, fate in zip(candidates, fates, strict=True):
+        origin, token, logprob = candidate
+        if fate == "kept":
+            going.append(candidate)
+        elif fate == "finished":
+            ended = token in ends
             tokens = search.beams[origin].tokens + (() if ended else (token,))
             score = logprob / length**settings.rules.length_penalty
             search.finished.append(Hypothesis(tokens, score, ended and not is_forced))
     ranked = sorted(search.finished, key=lambda hypothesis: hypothesis.score, reverse=True)
     search.finished = ranked[:width]
-    going = [candidate for candidate in candidates if candidate[1] not in ends][:width]
     search.done = last or not going or _is_settled(search, going[0][2], settings, length)
     search.beams = [
         _Beam((*search.beams[origin].tokens, token), logprob, origin)
         for origin, token, logprob in going
     ]
+    return fates
+
+
+def _fates(
+    candidates: Sequence[_Candidate], width: int, ends: frozenset[int], last: bool
+) -> list[Fate]:
+    """What becomes of the candidates of a step, best first, in a search of `width` beams.
+
+    last: it is the last step, with which all end.
+    """
+    fates: list[Fate] = []
+    for place, (_, token, _) in enumerate(candidates):
+        if last or token in ends:
+            fates.append("finished" if place < width else "dropped")
+        else:
+            fates.append("kept" if fates.count("kept") < width else "dropped")
+    return fates
 
 
 def _is_settled(search: _Search, best_open: float, settings: Processors, length: int) -> bool:

@@ -45,7 +45,9 @@ class ContinuousLoop(DecodingLoop):
         rows = [row for row, limit in enumerate(request.limits) if limit > 0]
         self._waiting = sorted(rows, key=lambda row: request.limits[row])
         self._rows = []
-        self._is_plain = not (options.samples or options.logprobs or self._processors.are_needed)
+        self._is_plain = not (
+            options.samples or options.logprobs or options.trace or self._processors.are_needed
+        )
 
     @property
     def running(self) -> bool:

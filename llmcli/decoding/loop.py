@@ -1,6 +1,7 @@
 """The decoding loop: greedy decoding and sampling on token ids."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import torch
@@ -8,8 +9,9 @@ from torch import Tensor
 
 from llmcli.arrays import require_choice
 from llmcli.decoding.processors import Processors, Written
+from llmcli.decoding.recorder import Recorder
 from llmcli.decoding.request import Request
-from llmcli.decoding.sampling import draw, narrow
+from llmcli.decoding.sampling import draw, filters
 from llmcli.decoding.steps import Step, TokenLogprob
 from llmcli.spec import Decoding
 
@@ -39,6 +41,7 @@ class DecodingLoop:
         """state: a model that was fed the prompts of the request."""
         self._state = state
         self._processors = Processors(options, request.rules, request.end_tokens)
+        self._filters = filters(options, request.rules)
         self._sources = request.prompts if request.sources is None else request.sources
         self._starts = list(map(len, request.prompts))
         self._options = options
@@ -85,7 +88,11 @@ class DecodingLoop:
         """The next token of each row that runs."""
         logits = self._state.logits()  # (B, V)
         require_choice(logits)
-        return self._describe(logits, self._choose(logits))
+        if not self._options.trace:
+            return self._describe(logits, self._choose(logits))
+        recorder = Recorder(logits, self._options.trace)
+        steps = self._describe(logits, self._choose(logits, recorder))
+        return [replace(step, trace=recorder.step(at, step.token)) for at, step in enumerate(steps)]
 
     def _drop_ended(self) -> None:
         kept = [at for at, row in enumerate(self._rows) if self._left[row] > 0]
@@ -95,17 +102,26 @@ class DecodingLoop:
         if kept:
             self._state.keep(kept)
 
-    def _choose(self, logits: Tensor) -> list[int]:
+    def _choose(self, logits: Tensor, recorder: Recorder | None = None) -> list[int]:
+        """A token for each row of logits (B, V); the recorder is told of each change to them."""
+        watch = None if recorder is None else recorder.watch
         if self._processors.are_needed:  # the steps report the model's own logits
-            logits = self._processors.apply(logits, [self._written(row) for row in self._rows])
+            rows = [self._written(row) for row in self._rows]
+            logits = self._processors.apply(logits, rows, watch)
         if not self._options.samples:
             best: list[int] = logits.argmax(-1).tolist()
             return best
+        for name, change in self._filters:
+            logits = change(logits)
+            if watch is not None:
+                watch(name, logits)
         uniforms = [
             torch.rand((), generator=self._generators[row], dtype=torch.float64).item()
             for row in self._rows
         ]
-        return draw(narrow(logits, self._options, self._processors.rules), uniforms)
+        if recorder is not None:
+            recorder.uniforms = uniforms
+        return draw(logits, uniforms)
 
     def _written(self, row: int) -> Written:
         is_last = self._left[row] == 1

@@ -5,7 +5,8 @@ repeated n-grams, then, when sampling, temperature, top-H, top-k, top-p, min-p, 
 cutoffs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,26 +18,36 @@ TOP_H = 100  # tokens that top-H looks at
 LOWEST = 1e-6  # at lower temperatures, float32 overflows
 
 
-def narrow(logits: Tensor, options: Decoding, rules: Rules = NO_RULES) -> Tensor:
-    """Apply temperature, top-k, top-p, min-p and the others: the distribution to sample from."""
-    if options.temperature is not None:
-        highest = logits.amax(-1, keepdim=True)  # becomes 0, so that the division cannot overflow
-        logits = (logits - highest) / max(options.temperature, LOWEST)
-    if rules.top_h is not None:
-        logits = top_h(logits, rules.top_h)
-    if options.top_k:
-        logits = top_k(logits, options.top_k)
-    if options.top_p is not None and options.top_p < 1:
-        logits = top_p(logits, options.top_p)
-    if options.min_p is not None:
-        logits = min_p(logits, options.min_p)
-    if rules.typical_p is not None and rules.typical_p < 1:
-        logits = typical_p(logits, rules.typical_p)
-    if 0 < rules.epsilon_cutoff < 1:
-        logits = epsilon_cutoff(logits, rules.epsilon_cutoff)
-    if 0 < rules.eta_cutoff < 1:
-        logits = eta_cutoff(logits, rules.eta_cutoff)
-    return logits
+Filter = tuple[str, Callable[[Tensor], Tensor]]
+"""The name of a setting, and what it does to logits (B, V)."""
+
+
+def filters(options: Decoding, rules: Rules = NO_RULES) -> list[Filter]:
+    """What leads to the distribution to sample from, in order: temperature, top-k and others."""
+    steps: list[tuple[str, Callable[[Tensor, Any], Tensor], Any, bool]] = [
+        ("temperature", tempered, options.temperature, True),
+        ("top_h", top_h, rules.top_h, True),
+        ("top_k", top_k, options.top_k, bool(options.top_k)),
+        ("top_p", top_p, options.top_p, (options.top_p or 0) < 1),
+        ("min_p", min_p, options.min_p, True),
+        ("typical_p", typical_p, rules.typical_p, (rules.typical_p or 0) < 1),
+        ("epsilon_cutoff", epsilon_cutoff, rules.epsilon_cutoff, 0 < rules.epsilon_cutoff < 1),
+        ("eta_cutoff", eta_cutoff, rules.eta_cutoff, 0 < rules.eta_cutoff < 1),
+    ]
+    return [
+        (name, _with(change, value))
+        for name, change, value, is_on in steps
+        if is_on and value is not None
+    ]
+
+
+def _with(change: Callable[[Tensor, Any], Tensor], value: Any) -> Callable[[Tensor], Tensor]:
+    return lambda logits: change(logits, value)
+
+
+def tempered(logits: Tensor, temperature: float) -> Tensor:
+    """Divide the logits; the highest becomes 0, so that the division cannot overflow."""
+    return (logits - logits.amax(-1, keepdim=True)) / max(temperature, LOWEST)
 
 
 def repetition_penalty(

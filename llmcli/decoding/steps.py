@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from llmcli.decoding.traces import BeamTree, TraceStep
+
 
 @dataclass(frozen=True, slots=True)
 class TokenLogprob:
@@ -28,6 +30,8 @@ class Step:
     """The likeliest tokens at this position, if requested."""
     is_cut: bool = False
     """The checkpoint forces an end here, where the limit is reached."""
+    trace: TraceStep | None = None
+    """How the token was chosen, if requested."""
 
 
 class StepStream(Protocol):
@@ -54,6 +58,10 @@ class Hypothesis:
     ended: bool
     """True if the model ended it with an end-of-text token; False if it was cut at the limit, even
     if the checkpoint forces an end-of-text token there."""
+    trace: tuple[TraceStep, ...] | None = None
+    """How each of its tokens was chosen, an end-of-text token included, if requested."""
+    tree: BeamTree | None = None
+    """The whole search, if requested; of the best hypothesis alone."""
 
 
 def sequence_seed(seed: int, sequence: int) -> int:

@@ -21,6 +21,7 @@ RANGES: dict[str, tuple[float, float, str]] = {
     "num_return_sequences": (1, math.inf, "leave it out for one text"),
     "seed": (0, 2**63 - 1, "leave it out, or give -1, for another one each time"),
     "logprobs": (0, math.inf, "0 is off"),
+    "trace": (0, math.inf, "0 is off"),
 }
 """The least and the greatest value of each number, and what to give in place of another."""
 

@@ -79,6 +79,8 @@ class Decoding:
     """None: one is drawn, and reported."""
     logprobs: int = 0
     """How many of the most likely tokens to report for each step."""
+    trace: int = 0
+    """How many candidates to report for each step, with what each setting did to them; 0 is off."""
     assist: str | None = None
     """Speculative decoding: tokens are guessed by `lookup` in the text, or by a smaller model."""
 

@@ -215,6 +215,7 @@ def reason_against_decoding(kind: Kind, options: Decoding, rules: Rules = NO_RUL
         "it does no speculative decoding": options.assist is not None,
         "it does not sample with a seed for each row": options.samples,
         "it returns no log-probabilities of tokens": options.logprobs > 0,
+        "it returns no distributions, which a trace shows": options.trace > 0,
         "its repetition penalty is computed differently": options.penalty != 1.0,
         "its beam search is not that of transformers": is_causal and has_beams,
         "its beams are measured for `length_penalty` 1": has_beams and rules.length_penalty != 1,
