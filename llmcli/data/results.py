@@ -72,7 +72,10 @@ def record_of(result: Result, *, without: tuple[str, ...] = ()) -> Record:
     return record
 
 
-RARE = ("seconds", "passes", "logprobs", "capped", "source", "snippet", "predicted_tags")
+RARE = (
+    *("seconds", "passes", "logprobs", "trace", "tree", "capped", "source", "snippet"),
+    "predicted_tags",
+)
 """Fields of results that are in no record, or in those of a certain option."""
 
 

@@ -6,7 +6,11 @@ from typing import Literal
 from llmcli.data.records import Record
 from llmcli.data.results import Result, record_of
 from llmcli.data.stored_values import storable
+from llmcli.decoding.traces import BeamNode, BeamTree, Candidate, Removal, Rest, TraceStep
 from llmcli.spec import Overflow
+
+for _kind in (Candidate, Rest, Removal, TraceStep, BeamNode, BeamTree):
+    storable(_kind)
 
 FinishReason = Literal["end", "stop", "length"]
 
@@ -70,11 +74,16 @@ class Generation(Result):
     """truncate: the prompt was too long, and its beginning was left out."""
     passes: int | None = field(default=None, compare=False)
     """With `assist`: how often the model was run."""
+    trace: tuple[TraceStep, ...] | None = None
+    """How each token was chosen, an end-of-text token included; None unless `trace` asks for it."""
+    tree: BeamTree | None = None
+    """With beams and `trace`: all that the search looked at; of the best text of a prompt alone."""
     capped: int | None = None
     """Where the text ended because fewer than `max_new_tokens` fit: that many. Left out of the
     record where it is None."""
 
     def to_dict(self) -> Record:
         """The result as JSON has it: the same for the same text, so without time and passes."""
-        absent = tuple(name for name in ("logprobs", "capped") if getattr(self, name) is None)
+        optional = ("logprobs", "trace", "tree", "capped")
+        absent = tuple(name for name in optional if getattr(self, name) is None)
         return record_of(self, without=("seconds", "passes", *absent))

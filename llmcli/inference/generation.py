@@ -4,12 +4,12 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from llmcli.data.rows import Failure, Row
 from llmcli.decoding.generation_config import NO_RULES, Rules, read_rules, with_config
 from llmcli.decoding.request import Request
 from llmcli.decoding.steps import Hypothesis, Step, sequence_seed
+from llmcli.decoding.traces import Namer, TraceStep
 from llmcli.decoding.validation import DEFAULT_NEW_TOKENS
 from llmcli.engines.base import Loaded, end_tokens
 from llmcli.engines.checked import checked
@@ -87,7 +87,7 @@ class Generator:
             from llmcli.engines.pytorch.assistant import AssistedEngine
 
             self._loaded = checked(replace(loaded, engine=AssistedEngine(loaded, draft)))
-        elif loaded.engine.schedules and self._options.beams == 1:
+        elif loaded.engine.schedules and self._options.beams == 1 and not options.trace:
             self.window_rows, self.budget = SCHEDULED_ROWS, sys.maxsize
 
     def prepare(self, rows: Sequence[Row]) -> list[Prompt | Failure]:
@@ -172,6 +172,8 @@ def _from_hypothesis(
     loaded: Loaded, prompt: Prompt, index: int, hypothesis: Hypothesis, seconds: float
 ) -> Generation:
     stream = TextStream(loaded.tokenizer, after=prompt.before)
+    name = token_namer(loaded.tokenizer)
+    trace, tree = hypothesis.trace, hypothesis.tree
     return Generation(
         row=prompt.row,
         prompt=prompt.row.text,
@@ -185,6 +187,8 @@ def _from_hypothesis(
         seed=None,
         seconds=seconds,
         score=hypothesis.score,
+        trace=None if trace is None else tuple(step.named(name) for step in trace),
+        tree=None if tree is None else tree.named(name),
         overflow=prompt.overflow,
         capped=None if hypothesis.ended else prompt.capped,
     )
@@ -199,6 +203,7 @@ class _Sequence:
     stream: TextStream
     texts: list[str] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
+    trace: list[TraceStep] = field(default_factory=list)
     finish_reason: FinishReason = "length"
 
 
@@ -218,6 +223,7 @@ class Sequences:
         live: bool = False,
     ) -> None:
         self._loaded, self._options = loaded, options
+        self._name = token_namer(loaded.tokenizer)
         self._sequences = [
             _Sequence(prompt, index, TextStream(loaded.tokenizer, options.stop, prompt.before))
             for prompt in prompts
@@ -264,6 +270,8 @@ class Sequences:
     def _take(self, step: Step) -> str:
         """Add a token to its sequence; return the text that is now certain."""
         sequence = self._sequences[step.row]
+        if step.trace is not None:
+            sequence.trace.append(step.trace.named(self._name))
         if step.is_end:
             sequence.finish_reason = "length" if step.is_cut else "end"
             return ""
@@ -279,7 +287,7 @@ class Sequences:
 
     def _result(self, sequence: _Sequence) -> Generation:
         prompt, options = sequence.prompt, self._options
-        tokenizer, steps = self._loaded.tokenizer, sequence.steps
+        steps = sequence.steps
         return Generation(
             row=prompt.row,
             prompt=prompt.row.text,
@@ -290,15 +298,15 @@ class Sequences:
             finish_reason=sequence.finish_reason,
             seed=options.seed if options.samples else None,
             seconds=self._seconds,
-            logprobs=_token_steps(tokenizer, steps) if options.logprobs else None,
+            logprobs=_token_steps(self._name, steps) if options.logprobs else None,
+            trace=tuple(sequence.trace) if options.trace else None,
             overflow=prompt.overflow,
             passes=self._steps.passes,
             capped=prompt.capped if sequence.finish_reason == "length" else None,
         )
 
 
-def _token_steps(tokenizer: Any, steps: Sequence[Step]) -> tuple[TokenStep, ...]:
-    name = token_namer(tokenizer)
+def _token_steps(name: Namer, steps: Sequence[Step]) -> tuple[TokenStep, ...]:
     return tuple(
         TokenStep(
             name(step.token),
