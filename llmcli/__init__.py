@@ -35,6 +35,12 @@ if TYPE_CHECKING:
     from llmcli.api.translate import translate as translate
     from llmcli.data.rows import Failure as Failure
     from llmcli.data.rows import Row as Row
+    from llmcli.decoding.traces import BeamNode as BeamNode
+    from llmcli.decoding.traces import BeamTree as BeamTree
+    from llmcli.decoding.traces import TraceCandidate as TraceCandidate
+    from llmcli.decoding.traces import TraceRemoval as TraceRemoval
+    from llmcli.decoding.traces import TraceRest as TraceRest
+    from llmcli.decoding.traces import TraceStep as TraceStep
     from llmcli.errors import DiskFull as DiskFull
     from llmcli.errors import InputError as InputError
     from llmcli.errors import Interrupted as Interrupted
@@ -122,6 +128,7 @@ _NAMES = {
     "api.tokenize": "tokenize",
     "api.translate": "translate",
     "data.rows": "Failure Row",
+    "decoding.traces": "BeamNode BeamTree TraceCandidate TraceRemoval TraceRest TraceStep",
     "errors": (
         "DiskFull InputError Interrupted LlmcliError ModelNotFound ModelUnsuitable OutOfMemory "
         "UsageError"

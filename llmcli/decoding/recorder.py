@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from llmcli.decoding.generation_config import EXCLUDED
-from llmcli.decoding.traces import Candidate, Removal, Rest, TraceStep
+from llmcli.decoding.traces import TraceCandidate, TraceRemoval, TraceRest, TraceStep
 
 SAMPLING = ("top_h", "top_k", "top_p", "min_p", "typical_p", "epsilon_cutoff", "eta_cutoff")
 """The filters, which come after the temperature."""
@@ -32,7 +32,7 @@ class Recorder:
         self._removed = torch.full_like(logits, NEVER, dtype=torch.int16)  # (B, V), into names
         self._removed[logits == EXCLUDED] = 0
         self._changes: list[tuple[str, Tensor]] = []
-        self._removals: list[list[Removal]] = [[] for _ in logits]
+        self._removals: list[list[TraceRemoval]] = [[] for _ in logits]
         self._penalized = self._tempered = self._final = self._raw
         self._last = logits if scores is None else scores
         self.uniforms: Sequence[float] = ()
@@ -67,7 +67,7 @@ class Recorder:
         masses = (before.double().softmax(-1) * new).sum(-1).tolist()
         for removals, count, mass in zip(self._removals, new.sum(-1).tolist(), masses, strict=True):
             if count:
-                removals.append(Removal(name, count, mass))
+                removals.append(TraceRemoval(name, count, mass))
 
     def score(self, at: int, token: int) -> float:
         """The score of a token of a row after all settings so far."""
@@ -105,7 +105,7 @@ class Recorder:
         kept: list[int] = ids[order][:count].tolist()
         return kept
 
-    def _candidates(self, at: int, ranks: Mapping[int, int]) -> Iterator[Candidate]:
+    def _candidates(self, at: int, ranks: Mapping[int, int]) -> Iterator[TraceCandidate]:
         """The tokens of a row whose ranks are given."""
         ids = torch.tensor(list(ranks), device=self._logits.device)
         parts = (self._logits, self._raw, self._penalized, self._tempered, self._final)
@@ -113,7 +113,7 @@ class Recorder:
         changes = [(name, changed[at, ids].tolist()) for name, changed in self._changes]
         for place, (token, rank) in enumerate(ranks.items()):
             logit, *probabilities, removed = (column[place] for column in columns)
-            yield Candidate(
+            yield TraceCandidate(
                 "",
                 token,
                 rank,
@@ -123,12 +123,12 @@ class Recorder:
                 tuple(name for name, changed in changes if changed[place]),
             )
 
-    def _rest(self, at: int, shown: list[int]) -> Rest:
+    def _rest(self, at: int, shown: list[int]) -> TraceRest:
         is_rest = torch.ones_like(self._logits[at], dtype=torch.bool)
         is_rest[shown] = False
         parts = (self._raw, self._penalized, self._tempered, self._final)
         sums = [part[at][is_rest].sum().item() for part in parts]
-        return Rest(len(is_rest) - len(shown), *sums)
+        return TraceRest(len(is_rest) - len(shown), *sums)
 
     def _interval(self, at: int, token: int) -> tuple[float, float]:
         """The part of the numbers from 0 to 1 that gives a token, as `sampling.draw` divides it."""

@@ -12,7 +12,7 @@ Namer = Callable[[int], str]
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class TraceCandidate:
     """A token that could have been next, on its way through the settings of decoding."""
 
     token: str
@@ -39,7 +39,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Rest:
+class TraceRest:
     """The tokens that are not among the candidates shown, taken together."""
 
     tokens: int
@@ -55,7 +55,7 @@ class Rest:
 
 
 @dataclass(frozen=True, slots=True)
-class Removal:
+class TraceRemoval:
     """What one setting excluded at a step."""
 
     name: str
@@ -84,11 +84,11 @@ class TraceStep:
     """Of the distribution after all filters, in nats."""
     kept: int
     """How many tokens were possible after all filters."""
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[TraceCandidate, ...]
     """The likeliest tokens by the model's own probability, and the one that was taken."""
-    rest: Rest
+    rest: TraceRest
     """All other tokens of the vocabulary."""
-    removals: tuple[Removal, ...] = ()
+    removals: tuple[TraceRemoval, ...] = ()
     """What each setting excluded, in the order in which they apply; those that excluded nothing
     are left out."""
     uniform: float | None = None

@@ -6,10 +6,17 @@ from typing import Literal
 from llmcli.data.records import Record
 from llmcli.data.results import Result, record_of
 from llmcli.data.stored_values import storable
-from llmcli.decoding.traces import BeamNode, BeamTree, Candidate, Removal, Rest, TraceStep
+from llmcli.decoding.traces import (
+    BeamNode,
+    BeamTree,
+    TraceCandidate,
+    TraceRemoval,
+    TraceRest,
+    TraceStep,
+)
 from llmcli.spec import Overflow
 
-for _kind in (Candidate, Rest, Removal, TraceStep, BeamNode, BeamTree):
+for _kind in (TraceCandidate, TraceRest, TraceRemoval, TraceStep, BeamNode, BeamTree):
     storable(_kind)
 
 FinishReason = Literal["end", "stop", "length"]

@@ -36,6 +36,7 @@ RESULTS = {
 }
 PARTS = {
     *("Entity", "Gap", "LabelScore", "Position", "Prediction", "Row", "ScoredAnswer", "ScoredWord"),
+    *("BeamNode", "BeamTree", "TraceCandidate", "TraceRemoval", "TraceRest", "TraceStep"),
     *("Sentence", "Token", "TokenChance", "TokenStep", "Change", "ClassScore", "Curves"),
     *("Details", "Difference", "McnemarTest", "Measure", "Mistake", "Note", "Progress"),
     *("RowFailure", "SelfCheck", "Side", "Slice", "Subject"),
