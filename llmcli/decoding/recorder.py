@@ -112,13 +112,16 @@ class Recorder:
         columns = [part[at, ids].tolist() for part in (*parts, self._removed)]
         changes = [(name, changed[at, ids].tolist()) for name, changed in self._changes]
         for place, (token, rank) in enumerate(ranks.items()):
-            logit, *probabilities, removed = (column[place] for column in columns)
+            logit, raw, penalized, tempered, final, removed = (column[place] for column in columns)
             yield TraceCandidate(
                 "",
                 token,
                 rank,
                 None if logit == EXCLUDED else logit,
-                *probabilities,
+                raw,
+                penalized,
+                tempered,
+                final,
                 None if removed == NEVER else self._names[removed],
                 tuple(name for name, changed in changes if changed[place]),
             )
