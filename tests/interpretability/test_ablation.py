@@ -11,7 +11,7 @@ from llmcli.interpretability.ablation import attended, head_effects, idle_head, 
 from llmcli.interpretability.probe import Site
 from llmcli.interpretability.sections.what_if import build, rank_correlation
 from tests.interpretability.families import FAMILIES
-from tests.interpretability.studies import outcome, settings_of, study_of
+from tests.interpretability.predictions import outcome, settings_of, study_of
 
 PROJECTION = re.compile(
     r"attn\.c_proj$|o_proj$|out_proj$|attention\.dense$|attention\.output\.dense$|out_lin$"

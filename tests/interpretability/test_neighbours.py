@@ -7,7 +7,7 @@ import torch
 from llmcli.interpretability import neighbours
 from llmcli.interpretability.neighbours import nearest, plane, usable_entries
 from llmcli.interpretability.sections.embeddings import build
-from tests.interpretability.studies import settings_of, study_of
+from tests.interpretability.predictions import settings_of, study_of
 
 
 def test_the_nearest_are_those_of_the_whole_table_whatever_the_blocks(monkeypatch):

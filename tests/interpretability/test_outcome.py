@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from llmcli.errors import InputError
-from tests.interpretability.studies import outcome
+from tests.interpretability.predictions import outcome
 
 STORY = "Once upon a time, the little cat sat on the mat. One day the little"
 QUESTION = {"task": "question-answering", "question": "Where does Tom live?"}

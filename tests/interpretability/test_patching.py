@@ -7,7 +7,7 @@ from llmcli.errors import InputError
 from llmcli.interpretability.ablation import attended
 from llmcli.interpretability.patching import patch_from
 from tests.interpretability.families import TARGET
-from tests.interpretability.studies import outcome, settings_of
+from tests.interpretability.predictions import outcome, settings_of
 
 TEXT = "the cat sat on the mat. the cat sat"
 BART_OTHER = "the sat cat on the mat. the cat sat"

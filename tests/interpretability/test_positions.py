@@ -6,7 +6,7 @@ import torch
 
 from llmcli.interpretability.positions import MOST
 from llmcli.interpretability.sections.embeddings import build
-from tests.interpretability.studies import settings_of, study_of
+from tests.interpretability.predictions import settings_of, study_of
 
 TEXT = "the cat sat"
 

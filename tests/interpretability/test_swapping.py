@@ -6,7 +6,7 @@ import torch
 from llmcli.errors import InputError
 from llmcli.interpretability.swapping import swap_word
 from tests.interpretability.families import TARGET
-from tests.interpretability.studies import outcome, settings_of
+from tests.interpretability.predictions import outcome, settings_of
 
 TEXT = "the cat sat on the mat. the cat sat"
 

@@ -7,9 +7,12 @@ from importlib.util import find_spec
 from typing import Any
 
 from llmcli.cli.output import Output
+from llmcli.cli.wrapping import wrapped
 from llmcli.interpretability.explanation import Explanation
 from llmcli.interpretability.words import words
 from llmcli.spec.explain import Language, SectionName
+
+WIDTH = 80  # columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,11 @@ class View:
     def words(self, name: str) -> Mapping[str, str]:
         """The texts of a section, in the language of the view."""
         return words(name)[self.language]
+
+    def paragraph(self, text: str) -> None:
+        """Write running text, in lines of at most 80 columns."""
+        for line in wrapped(text, WIDTH):
+            self.out.line(line)
 
 
 Show = Callable[[Any, View], None]
@@ -50,7 +58,7 @@ def show_header(view: View) -> None:
     """Write what is explained: the model, its size, and the position."""
     texts, subject = view.words("explain"), view.explanation.subject
     view.out.styled([(texts["title"].format(model=subject.model_id), {"bold": True}), ("\n", {})])
-    view.out.line(
+    view.paragraph(
         texts["shape"].format(
             layers=subject.layers,
             heads=subject.heads,
@@ -79,4 +87,4 @@ def show_checks(view: View) -> None:
     if explanation.undefined:
         heading(view, texts["undefined"])
     for name, reason in explanation.undefined.items():
-        view.out.line(f"{texts[f'section.{name}']}: {reason}")
+        view.paragraph(f"{texts[f'section.{name}']}: {reason}")

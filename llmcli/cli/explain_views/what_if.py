@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
-from llmcli.cli.explain_views import View
-from llmcli.cli.explain_views.lines import WIDTH, cut, wrapped
-from llmcli.cli.plain_tables import number, plain_table, probability, shortened, signed
+from llmcli.cli.explain_views import WIDTH, View
+from llmcli.cli.plain_tables import number, plain_table, probability, signed
+from llmcli.cli.wrapping import shortened, wrapped
 
 if TYPE_CHECKING:
     from llmcli.arrays import Floats
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from llmcli.interpretability.patching import Patch
     from llmcli.interpretability.sections.what_if import WhatIf
     from llmcli.interpretability.swapping import Shift, Swap
+
+paragraph = partial(wrapped, width=WIDTH)
 
 CELL = 6  # columns of a number such as -12.34
 MOST_HEADS = 8
@@ -28,9 +31,9 @@ def show(result: "WhatIf", view: View) -> None:
 
 
 def _lines(result: "WhatIf", view: View, texts: Mapping[str, str]) -> Iterator[str]:
-    yield from wrapped(texts["lead_number" if result.is_number else "lead"])
+    yield from paragraph(texts["lead_number" if result.is_number else "lead"])
     yield _baseline(result, texts)
-    yield from wrapped(texts[f"ablate_{result.ablate}"])
+    yield from paragraph(texts[f"ablate_{result.ablate}"])
     for layers in result.layers:
         yield f"\n{texts[f'layers_{layers.stack}']}"
         columns = [texts[f"kind_{kind}"] for kind in layers.kinds]
@@ -46,17 +49,17 @@ def _lines(result: "WhatIf", view: View, texts: Mapping[str, str]) -> Iterator[s
         yield from _heads(result, view, texts)
     elif result.without_heads is not None:
         yield ""
-        yield from wrapped(texts[result.without_heads])
+        yield from paragraph(texts[result.without_heads])
     yield ""
     if result.swap is not None:
         yield from _swap(result.swap, texts, result.is_number)
     else:
-        yield from wrapped(texts["no_swap"])
+        yield from paragraph(texts["no_swap"])
     yield ""
     if result.patch is not None:
         yield from _patch(result.patch, view, texts)
     else:
-        yield from wrapped(texts["no_patch"])
+        yield from paragraph(texts["no_patch"])
 
 
 def _baseline(result: "WhatIf", texts: Mapping[str, str]) -> str:
@@ -88,11 +91,11 @@ def _heads(result: "WhatIf", view: View, texts: Mapping[str, str]) -> Iterator[s
     ]
     yield plain_table(names, rows, {1, 2, 5})
     yield ""
-    yield from wrapped(texts["caution"])
+    yield from paragraph(texts["caution"])
     if result.correlation is not None:
-        yield from wrapped(texts["correlation"].format(value=f"{result.correlation:.2f}"))
+        yield from paragraph(texts["correlation"].format(value=f"{result.correlation:.2f}"))
     if result.idle is not None:
-        yield from wrapped(
+        yield from paragraph(
             texts["example"].format(
                 name=head_name(result.idle, texts),
                 token=attended_token(result.idle, view),
@@ -116,7 +119,7 @@ def attended_token(row: "HeadRow", view: View) -> str:
 
 def _swap(swap: "Swap", texts: Mapping[str, str], is_number: bool) -> Iterator[str]:
     yield texts["swap_title"].format(old=swap.old, new=swap.new)
-    yield from wrapped(texts["swap_text"].format(text=swap.text))
+    yield from paragraph(texts["swap_text"].format(text=swap.text))
     yield texts["swap_count"].format(
         count=swap.count, before=swap.tokens_before, after=len(swap.tokens)
     )
@@ -130,7 +133,7 @@ def _swap(swap: "Swap", texts: Mapping[str, str], is_number: bool) -> Iterator[s
         after=after.name,
         after_p=probability(after.after, 3),
     )
-    yield from wrapped(line)
+    yield from paragraph(line)
     if swap.divergence is not None:
         yield texts["swap_divergence"].format(value=f"{swap.divergence:.3f}")
     for key, shifts in (("gains", swap.gains), ("losses", swap.losses)):
@@ -155,27 +158,27 @@ def _shift_table(shifts: "Sequence[Shift]", texts: Mapping[str, str]) -> str:
 
 def _patch(patch: "Patch", view: View, texts: Mapping[str, str]) -> Iterator[str]:
     yield texts["patch_title"]
-    yield from wrapped(texts["patch_lead"].format(text=patch.text))
+    yield from paragraph(texts["patch_lead"].format(text=patch.text))
     metric = texts["patch_metric"].format(
         target=patch.target, foil=patch.foil, here=signed(patch.here), there=signed(patch.there)
     )
-    yield from wrapped(metric)
+    yield from paragraph(metric)
     form = "+.2f" if patch.is_same else ".0%"
     if patch.is_same:
-        yield from wrapped(texts["patch_same"])
+        yield from paragraph(texts["patch_same"])
     places = ", ".join(f"{at} '{patch.tokens[at]}'" for at in patch.differs)
-    yield from wrapped(texts["differs"].format(positions=places or "-"))
+    yield from paragraph(texts["differs"].format(positions=places or "-"))
     for stream in patch.streams:
         yield f"\n{texts[f'streams_{stream.stack}']}"
         values = patch.shown(stream)
         columns = largest_columns(values, MOST_COLUMNS)
         tokens = view.explanation.sides[-1 if stream.stack == "decoder" else 0].tokens
-        names = [cut(f"{at}{tokens[at].name}", CELL + 2) for at in columns]
+        names = [shortened(f"{at}{tokens[at].name}", CELL + 2) for at in columns]
         layers = [*map(str, range(len(values) - 1)), texts["end"]]
         yield grid(texts["layer"], layers, names, values[:, columns], form)
         if len(columns) < values.shape[1]:
             counts = {"shown": len(columns), "count": values.shape[1]}
-            yield from wrapped(texts["some_positions"].format(**counts))
+            yield from paragraph(texts["some_positions"].format(**counts))
     for part in patch.heads:
         values = patch.shown(part)
         if (CELL + 2) * values.shape[1] + 6 <= WIDTH:
