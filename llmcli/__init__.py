@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from llmcli.api.inputs import Texts as Texts
     from llmcli.api.inputs import rows as rows
     from llmcli.api.load import load as load
+    from llmcli.api.score import score as score
     from llmcli.api.search import search as search
     from llmcli.api.stream import Stream as Stream
     from llmcli.api.stream import stream as stream
@@ -73,6 +74,11 @@ if TYPE_CHECKING:
     from llmcli.inference.filling import ScoredWord as ScoredWord
     from llmcli.inference.loading import Model as Model
     from llmcli.inference.ranking import Ranked as Ranked
+    from llmcli.inference.scoring.results import Beside as Beside
+    from llmcli.inference.scoring.results import BesideSpan as BesideSpan
+    from llmcli.inference.scoring.results import Score as Score
+    from llmcli.inference.scoring.results import SpanScore as SpanScore
+    from llmcli.inference.scoring.results import TokenScore as TokenScore
     from llmcli.inference.tagging import Entity as Entity
     from llmcli.inference.tagging import Tagged as Tagged
     from llmcli.inference.translation.results import Sentence as Sentence
@@ -93,6 +99,7 @@ if TYPE_CHECKING:
     from llmcli.spec.tasks import ClassifyOptions as ClassifyOptions
     from llmcli.spec.tasks import EmbedOptions as EmbedOptions
     from llmcli.spec.tasks import FillOptions as FillOptions
+    from llmcli.spec.tasks import ScoreOptions as ScoreOptions
     from llmcli.spec.tasks import TagOptions as TagOptions
     from llmcli.spec.tasks import TranslateOptions as TranslateOptions
     from llmcli.spec.training import LoraOptions as LoraOptions
@@ -122,6 +129,7 @@ _NAMES = {
     "api.generate": "generate",
     "api.inputs": "ModelLike Text Texts rows",
     "api.load": "load",
+    "api.score": "score",
     "api.search": "search",
     "api.stream": "Stream stream",
     "api.tag": "tag",
@@ -144,6 +152,7 @@ _NAMES = {
     "inference.filling": "Filled Gap ScoredWord",
     "inference.loading": "Model",
     "inference.ranking": "Ranked",
+    "inference.scoring.results": "Beside BesideSpan Score SpanScore TokenScore",
     "inference.tagging": "Entity Tagged",
     "inference.translation.results": "Sentence Translation",
     "interpretability.checks": "SelfCheck",
@@ -153,7 +162,8 @@ _NAMES = {
     "spec.evaluation": "EvaluateOptions PerplexityOptions",
     "spec.explain": "ExplainOptions",
     "spec.tasks": (
-        "AnswerOptions ClassifyOptions EmbedOptions FillOptions TagOptions TranslateOptions"
+        "AnswerOptions ClassifyOptions EmbedOptions FillOptions ScoreOptions TagOptions "
+        "TranslateOptions"
     ),
     "spec.training": "LoraOptions Training",
     "tasks.forward": "Forward Position Prediction",

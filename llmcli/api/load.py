@@ -10,7 +10,7 @@ from llmcli.spec import Chat, Decoding, Dtype, EngineChoice, ModelSpec
 from llmcli.spec.tasks import ClassifyOptions, EmbedOptions
 
 TaskName = Literal[
-    "answer", "classify", "embed", "fill", "forward", "generate", "tokenize", "translate"
+    "answer", "classify", "embed", "fill", "forward", "generate", "score", "tokenize", "translate"
 ]
 
 
@@ -58,6 +58,7 @@ def _load_for(name: str, model: Model) -> None:
         fill,
         forward,
         generate,
+        score,
         tokenize,
     )
 
@@ -68,6 +69,7 @@ def _load_for(name: str, model: Model) -> None:
         "fill": lambda: fill.load(model),
         "forward": lambda: forward.load(model),
         "generate": lambda: generate.load(model, Decoding(), Chat()),
+        "score": lambda: score.load(model),
         "tokenize": lambda: tokenize.load_vocabulary(model),
         "translate": lambda: model.load(Purpose(("seq2seq",))),
     }

@@ -22,6 +22,7 @@ COMMANDS = {
     "embed": "Turn texts into vectors, or rank them by similarity.",
     "explain": "Show what happens inside a model when it reads TEXT, section by section.",
     "forward": "Run a model once over TEXT and show what it predicts at each position.",
+    "score": "Show how surprising each token of TEXT is to a model, or to two.",
     "tokenize": "Show the tokens of TEXT.",
     "models": "List, inspect, download, verify and remove models.",
     "finetune": "Train a model on your files: from a checkpoint (-m), or --from-scratch.",

@@ -40,7 +40,7 @@ class RowCommand:
     show_code: bool = False
     """Print a script in place of the results."""
     context: str | None = None
-    """A text that belongs to every row, though it is not in the file."""
+    """A text that all results depend on, though it is not in the file."""
 
     @property
     def shows_results(self) -> bool:

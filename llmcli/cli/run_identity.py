@@ -29,6 +29,8 @@ IRRELEVANT = (
         "as_json",
         "format",
         "input",
+        "html",
+        "png",
     ),
     "engine",  # the model's own identity says what runs it
 )
@@ -41,7 +43,7 @@ def identity_of(
     """A function that computes the identity of this run; None if it cannot be resumed.
 
     The identity holds command, settings, versions, and hashes of the input and the model. context:
-    a text that belongs to the input, though it is not in the file.
+    a text that the results depend on as well, though it is not in the file.
     """
     if source.input is None or source.input == "-":
         return None

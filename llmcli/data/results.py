@@ -1,6 +1,7 @@
 """Results of tasks, and the records that `to_dict()` gives of them and `--json` prints."""
 
 from dataclasses import dataclass, field, fields, is_dataclass
+from functools import cache
 from typing import Any, ClassVar
 
 from llmcli.data.records import Record
@@ -74,7 +75,7 @@ def record_of(result: Result, *, without: tuple[str, ...] = ()) -> Record:
 
 RARE = (
     *("seconds", "passes", "logprobs", "trace", "tree", "capped", "source", "snippet"),
-    "predicted_tags",
+    *("predicted_tags", "beside"),
 )
 """Fields of results that are in no record, or in those of a certain option."""
 
@@ -95,11 +96,22 @@ def plain(value: Any) -> Any:
     >>> plain(((1, 2), None))
     [[1, 2], None]
     """
+    if value is None or type(value) in SCALARS:  # most values are
+        return value
     if isinstance(value, (tuple, list)):
         return [plain(item) for item in value]
     if is_dataclass(value) and not isinstance(value, type):
-        return {each.name: plain(getattr(value, each.name)) for each in fields(value)}
+        return {name: plain(getattr(value, name)) for name in _field_names(type(value))}
     return value
+
+
+SCALARS = frozenset((str, int, float, bool))
+
+
+@cache
+def _field_names(kind: type[Any]) -> tuple[str, ...]:
+    """The fields of a dataclass; a record of a long text has thousands of the same kind."""
+    return tuple(each.name for each in fields(kind))
 
 
 OVERFLOW_WORDS: dict[Overflow, str] = {

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     import torch
 
 Inputs = dict[str, Integers]
-"""input_ids, and perhaps attention_mask and token_type_ids, each (B, T)."""
+"""input_ids, and perhaps attention_mask and token_type_ids, each (B, T); to score the target of an
+encoder-decoder model on torch, decoder_input_ids (B, U) too."""
 
 
 @dataclass(frozen=True, slots=True)

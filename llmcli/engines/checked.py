@@ -42,7 +42,8 @@ class CheckedEngine:
     def forward(self, inputs: Inputs, positions: Bools | None = None) -> Outputs:
         """As `Engine.forward`."""
         if self._table is not None:
-            self._table.require(int(np.max(inputs["input_ids"], initial=-1)))
+            names = [name for name in ("input_ids", "decoder_input_ids") if name in inputs]
+            self._table.require(max(int(np.max(inputs[name], initial=-1)) for name in names))
         if self._types and "token_type_ids" in inputs:
             _require_types(int(np.max(inputs["token_type_ids"], initial=0)), self._types)
         out = self.engine.forward(inputs, positions)

@@ -44,6 +44,10 @@ class Purpose:
     """The same where it depends on the generation config alone: called before a conversion."""
     decoding_of: Callable[[Loaded], tuple[Decoding, Rules]] | None = None
     """The same where it depends on the checkpoint; called with a model loaded on ct2."""
+    on_torch: Mapping[Kind, str] = field(default_factory=dict)
+    """Why ct2 cannot do it with some kinds of model, in a few words."""
+    needs_exact: bool = False
+    """The numbers count, not only which is the largest: bfloat16 is used only if asked for."""
 
 
 def load(model: ModelSpec, purpose: Purpose, note: Note = ignore) -> Loaded:
@@ -148,7 +152,7 @@ def _load_ct2(model: ModelSpec, purpose: Purpose, note: Callable[[str], None]) -
     settings = read_config(checkpoint)
     kinds = purpose.kinds
     kind = choose_kind(model.model_id, settings, kinds) if kinds else "encoder"
-    reason = _reason_by_decoding(purpose, (kind,))
+    reason = purpose.on_torch.get(kind) or _reason_by_decoding(purpose, (kind,))
     if reason is None and model.engine == "auto":
         reason = _reason_by_hardware(model, purpose, checkpoint, kind)
     if reason is not None:
@@ -213,7 +217,7 @@ def _reason_by_hardware(
         if not is_converted(checkpoint, kind, "float32"):
             return "the model is large and not converted yet; `engine`=ct2 converts it"
     gains = group_of(kind) == "encoder" and kind != "tagger"  # whose tags would change
-    if gains and work >= LARGE_WORK and model.dtype == "auto":
+    if gains and not purpose.needs_exact and work >= LARGE_WORK and model.dtype == "auto":
         return BFLOAT16 if has_fast_bfloat16() else None
     if writes_much and "avx512" in describe().instructions:
         return PACKED

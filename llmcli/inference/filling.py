@@ -6,13 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from llmcli.arrays import Floats, log_softmax, require_choice, top
+from llmcli.arrays import Floats, top
 from llmcli.data.results import Result
 from llmcli.data.rows import Failure, Row
 from llmcli.data.stored_values import storable
-from llmcli.decoding.text_config import text_setting
 from llmcli.engines.base import Loaded
-from llmcli.errors import InputError, ModelUnsuitable
+from llmcli.errors import InputError
 from llmcli.inference.encoding import Fitting, Window, collate, encode, input_limit, pad_token
 from llmcli.inference.gaps import (
     Filling,
@@ -24,11 +23,11 @@ from llmcli.inference.gaps import (
     target_tokens,
     window_of_masks,
 )
+from llmcli.inference.masked_logprobs import logprobs_at, mask_token_id, masked_budget
 from llmcli.spec import Overflow
 from llmcli.spec.tasks import FillOptions
 from llmcli.tokenization.typed_text import escaped
 
-LOGITS = 1 << 25  # numbers that one batch computes at most: tokens times vocabulary
 BEAMS = 10  # ways to fill all gaps that are followed together
 
 
@@ -104,10 +103,8 @@ class GapFiller:
     def __init__(self, loaded: Loaded, options: FillOptions, on_overflow: Overflow) -> None:
         self._loaded, self._top = loaded, options.top
         tokenizer = loaded.tokenizer
-        if tokenizer.mask_token is None:
-            raise ModelUnsuitable(f"{loaded.checkpoint.model_id} has no mask token to fill")
         self._pad = pad_token(loaded)
-        self._mask_id: int = tokenizer.mask_token_id
+        self._mask_id = mask_token_id(loaded, "to fill")
         limit = input_limit(loaded)
         overlap = (limit or 0) // 2
         self._targets = {word: tuple(target_tokens(tokenizer, word)) for word in options.targets}
@@ -115,7 +112,7 @@ class GapFiller:
         longest = max((len(word) for word in self._targets.values()), default=1)
         limit = None if limit is None else limit - (longest - 1)  # a word takes the place of a gap
         self._fitting = Fitting(limit, on_overflow, overlap=overlap)
-        self.budget = max(1, LOGITS // text_setting(loaded.config, "vocab_size"))
+        self.budget = masked_budget(loaded)
 
     def prepare(self, rows: Sequence[Row]) -> list[GappedText | Failure]:
         """Find and tokenize the gaps of rows with the text around them."""
@@ -155,10 +152,7 @@ class GapFiller:
         for at in range(0, len(windows), each):
             inputs = collate(windows[at : at + each], self._pad)
             masks = inputs["input_ids"] == self._mask_id  # (B, T)
-            logits = self._loaded.engine.forward(inputs, masks).logits  # (masks of the batch, V)
-            assert logits is not None  # a masked model has them
-            require_choice(logits)
-            logprobs = log_softmax(logits)
+            logprobs = logprobs_at(self._loaded, inputs, masks)  # (masks of the batch, V)
             logprobs[:, self._mask_id] = -np.inf  # a gap is not filled with a gap
             logprobs[:, len(self._loaded.tokenizer) :] = -np.inf  # nor with no word at all
             per_window += np.split(logprobs, masks.sum(-1).cumsum()[:-1])

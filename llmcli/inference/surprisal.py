@@ -5,6 +5,7 @@ A text that is longer than a block is scored in overlapping blocks (a sliding wi
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from llmcli.decoding.text_config import text_setting
 from llmcli.engines.base import Loaded
 from llmcli.errors import InputError, ModelUnsuitable, UsageError
 from llmcli.spec import Overflow
-from llmcli.spec.evaluation import PerplexityOptions
+from llmcli.spec.tasks import BlockOptions
 from llmcli.tokenization.typed_text import encode_typed
 
 LOGITS = 1 << 26  # maximum number of logits in a batch: tokens times vocabulary size
@@ -73,16 +74,23 @@ class TextScore:
     """Always None: a long text is scored in blocks, so it never overflows."""
 
 
+class EncodedText(NamedTuple):
+    """The tokens of a text, of which the first is not scored."""
+
+    ids: list[int]
+    offsets: list[tuple[int, int]] | None
+    """First character of each token and the one after its last; None if they are not known."""
+    added: int
+    """1 if the first token is no part of the text: the beginning-of-text token, put before it."""
+
+
 @dataclass(frozen=True, slots=True)
 class ScoredText:
     """The text of a row, cut into stretches."""
 
     row: Row
     units: list[Stretch]
-    ids: list[int]
-    """All tokens, including the first one, which is not scored."""
-    starts: list[int]
-    """The character offset of each token in the text."""
+    encoded: EncodedText
 
 
 class Scoring:
@@ -90,16 +98,17 @@ class Scoring:
 
     window_rows = 64
     needs_text = True
+    needs_offsets = True
     copies = 1
 
-    def __init__(self, loaded: Loaded, options: PerplexityOptions) -> None:
+    def __init__(self, loaded: Loaded, options: BlockOptions) -> None:
         """Check the options against the model.
 
         Raises UsageError for a block that is longer than the context, a stride that is not less
         than the block, or `bos` without such a token; ModelUnsuitable for a tokenizer
-        without character offsets.
+        without character offsets, where they are needed.
         """
-        if not loaded.tokenizer.is_fast:
+        if self.needs_offsets and not loaded.tokenizer.is_fast:
             raise ModelUnsuitable(
                 f"{loaded.checkpoint.model_id} has a tokenizer that gives no character offsets: "
                 "tokens could not be assigned to lines"
@@ -125,22 +134,24 @@ class Scoring:
         return [self._job(row) for row in rows]
 
     def _job(self, row: Row) -> ScoredText | Failure:
-        ids, starts = self.encode(row.text)
-        if len(ids) < 2:
+        encoded = self.encode(row.text)
+        if len(encoded.ids) < 2:
             return Failure(
                 row, InputError("the text has fewer than two tokens: there is nothing to predict")
             )
-        return ScoredText(row, stretches(ids, self.block, self.stride), ids, starts)
+        return ScoredText(row, stretches(encoded.ids, self.block, self.stride), encoded)
 
-    def encode(self, text: str) -> tuple[list[int], list[int]]:
-        """Tokenize a text with `start` before it; return the ids and their character offsets."""
-        encoded = encode_typed(
-            self._loaded.tokenizer, text, add_special_tokens=False, return_offsets_mapping=True
+    def encode(self, text: str) -> EncodedText:
+        """Tokenize a text with `start` before it, unless it is typed there already."""
+        tokenizer = self._loaded.tokenizer
+        has_offsets = bool(tokenizer.is_fast)
+        encoding = encode_typed(
+            tokenizer, text, add_special_tokens=False, return_offsets_mapping=has_offsets
         )
-        is_typed = encoded["input_ids"][:1] == [self.start]
-        prefix = [] if self.start is None or is_typed else [self.start]
-        starts = [0] * len(prefix) + [start for start, _ in encoded["offset_mapping"]]
-        return prefix + encoded["input_ids"], starts
+        ids: list[int] = encoding["input_ids"]
+        prefix = [] if self.start is None or ids[:1] == [self.start] else [self.start]
+        offsets = [(0, 0)] * len(prefix) + encoding["offset_mapping"] if has_offsets else None
+        return EncodedText(prefix + ids, offsets, len(prefix))
 
     def run(self, units: Sequence[Stretch]) -> list[arrays.Floats]:
         """Log-probabilities (n,) of the scored tokens of each stretch."""
@@ -155,12 +166,13 @@ class Scoring:
 
     def finish(self, job: ScoredText, outputs: Sequence[arrays.Floats]) -> list[TextScore]:
         """Join the scores of the stretches of a text."""
-        ids, starts = job.ids, job.starts
+        ids, offsets, _ = job.encoded
         nats = -np.concatenate(outputs).astype(np.float64)
-        return [TextScore(job.row, ids[1:], nats, np.array(starts[1:], np.int64), ids[:1])]
+        starts = np.array([start for start, _ in (offsets or ())[1:]], np.int64)
+        return [TextScore(job.row, ids[1:], nats, starts, ids[:1])]
 
 
-def block_and_stride(context: int | None, options: PerplexityOptions) -> tuple[int, int]:
+def block_and_stride(context: int | None, options: BlockOptions) -> tuple[int, int]:
     """The number of tokens per forward pass, and by how many the window moves.
 
     Raises UsageError if the block exceeds the model's context length, or if the stride is not less

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from llmcli.spec import FileOptions
-from llmcli.spec.tasks import TranslateOptions
+from llmcli.spec.tasks import BlockOptions, TranslateOptions
 
 EvaluationTask = Literal[
     "causal-lm",
@@ -20,16 +20,9 @@ Baseline = Literal["ngram"]
 
 
 @dataclass(frozen=True, slots=True)
-class PerplexityOptions:
+class PerplexityOptions(BlockOptions):
     """How the perplexity of a text is measured, and of which other model it is reported too."""
 
-    block_size: int | None = None
-    """Tokens in one forward pass; None: the model's context, 1,024 at most."""
-    stride: int | None = None
-    """Tokens that each pass scores, the others being their context; None: half a block."""
-    bos: bool | None = None
-    """Put the model's beginning-of-text token first, and score the first token too; None: if the
-    model has one."""
     baseline: Baseline | None = None
     """`ngram`: report that of n-grams with Kneser-Ney smoothing over the same tokens, too."""
     baseline_train: str | None = None

@@ -59,6 +59,35 @@ class TranslateOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class BlockOptions:
+    """How a text of any length is scored by a model with a context of limited length."""
+
+    block_size: int | None = None
+    """Tokens in one forward pass; None: the model's context, 1,024 at most."""
+    stride: int | None = None
+    """Tokens that each pass scores, the others being their context; None: half a block."""
+    bos: bool | None = None
+    """Put the model's beginning-of-text token first, and score the first token too; None: if the
+    model has one."""
+
+
+SurprisalUnit = Literal["nats", "bits"]
+SURPRISAL_UNITS: tuple[SurprisalUnit, ...] = ("nats", "bits")
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreOptions(BlockOptions):
+    """How the surprisal of a text's tokens is computed and given."""
+
+    unit: SurprisalUnit = "nats"
+    """nats: natural logarithms; bits: logarithms to the base 2."""
+    from_lang: str | None = None
+    """Of a translator: the language of the sources; None: its own."""
+    to_lang: str | None = None
+    """Of a translator: the language of the texts; None: its own."""
+
+
+@dataclass(frozen=True, slots=True)
 class FillOptions:
     """Which words may fill a gap, and how many of them are reported."""
 

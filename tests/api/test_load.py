@@ -46,7 +46,7 @@ def test_with_a_task_the_head_is_loaded_at_once(loads):
     ("name", "tasks"),
     [
         ("bert-en", ("answer", "classify", "embed", "fill")),
-        ("gpt2-stories", ("forward", "generate", "tokenize")),
+        ("gpt2-stories", ("forward", "generate", "score", "tokenize")),
         ("marian-en-fr-zh", ("translate",)),
     ],
 )

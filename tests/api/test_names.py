@@ -13,8 +13,8 @@ import llmcli
 
 FUNCTIONS = {
     *("answer", "classify", "compare", "embed", "evaluate", "explain", "fill", "finetune"),
-    "forward",
-    *("generate", "load", "rows", "search", "stream", "tag", "tokenize", "translate"),
+    *("forward", "generate", "load", "rows", "score", "search", "stream", "tag", "tokenize"),
+    "translate",
 }
 OPTIONS = {
     *("AnswerOptions", "BatchOptions", "Chat", "ClassifyOptions", "Decoding", "EmbedOptions"),
@@ -27,11 +27,11 @@ OPTIONS = {
         "ModelSpec",
         "PerplexityOptions",
     ),
-    *("TagOptions", "Training", "TranslateOptions"),
+    *("ScoreOptions", "TagOptions", "Training", "TranslateOptions"),
 }
 RESULTS = {
     *("Answer", "Classification", "Embedding", "Filled", "Forward", "Generation", "Ranked"),
-    *("Explanation", "Tagged"),
+    *("Explanation", "Score", "Tagged"),
     *("Tokenized", "Translation", "Failure", "Report", "Comparison", "Finetuned"),
 }
 PARTS = {
@@ -39,7 +39,8 @@ PARTS = {
     *("BeamNode", "BeamTree", "TraceCandidate", "TraceRemoval", "TraceRest", "TraceStep"),
     *("Sentence", "Token", "TokenChance", "TokenStep", "Change", "ClassScore", "Curves"),
     *("Details", "Difference", "McnemarTest", "Measure", "Mistake", "Note", "Progress"),
-    *("RowFailure", "SelfCheck", "Side", "Slice", "Subject"),
+    *("Beside", "BesideSpan", "RowFailure", "SelfCheck", "Side", "Slice", "SpanScore"),
+    *("Subject", "TokenScore"),
 }
 ERRORS = {
     "DiskFull",

@@ -22,6 +22,7 @@ CALLS = {
     "fill": (("The [MASK].",), lambda: llmcli.fill("The [MASK].")),
     "embed": (("a dog",), lambda: llmcli.embed("a dog")),
     "forward": (("Once upon",), lambda: llmcli.forward("Once upon")),
+    "score": (("Once upon",), lambda: llmcli.score("Once upon")),
     "tokenize": (("Once upon",), lambda: llmcli.tokenize("Once upon")),
 }
 

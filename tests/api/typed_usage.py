@@ -35,6 +35,7 @@ def use() -> None:
         assert_type(llmcli.answer("Who?", "Jane wrote it.", model=model), llmcli.Answer)
         assert_type(llmcli.answer(pairs, model=model), Iterator[llmcli.Answer])
         assert_type(llmcli.fill("A [MASK].", model=model), llmcli.Filled)
+        assert_type(llmcli.score("Once", model=model, beside=model), llmcli.Score)
         assert_type(llmcli.embed("good", model=model), llmcli.Embedding)
         assert_type(llmcli.embed(texts, model=model), npt.NDArray[np.float32])
         assert_type(

@@ -5,7 +5,10 @@ import pytest
 
 @pytest.mark.parametrize(
     "command",
-    ["generate", "classify", "tag", "translate", "answer", "fill", "embed", "forward", "tokenize"],
+    [
+        *("generate", "classify", "tag", "translate", "answer", "fill", "embed", "forward"),
+        *("score", "tokenize"),
+    ],
 )
 @pytest.mark.parametrize("name", ["reviews.csv", "my reviews.JSONL", "a/b.txt.gz"])
 def test_the_name_of_a_file_is_refused_as_a_text(run, tmp_path, monkeypatch, command, name):

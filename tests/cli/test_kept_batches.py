@@ -15,6 +15,8 @@ WORKS = {
     "answer": ("tiny_reader", "answers.ExtractiveReader", []),
     "answer generated": ("tiny_gpt2", "answers.GenerativeReader", ["--max-answer-tokens", 3]),
     "translate": ("tiny_marian", "translation.translator.Translator", ["--num-beams", 2]),
+    "score": ("tiny_gpt2", "scoring.causal.CausalScorer", []),
+    "score masked": ("tiny_masked", "scoring.masked.MaskedScorer", []),
     "generate": ("tiny_gpt2", "generation.Generator", ["-n", 3]),
     "generate sampled": (
         "tiny_gpt2",

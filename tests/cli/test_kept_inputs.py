@@ -30,7 +30,10 @@ def files(tmp_path, monkeypatch):
 )
 @pytest.mark.parametrize(
     "command",
-    ["generate", "classify", "tag", "translate", "answer", "fill", "embed", "forward", "tokenize"],
+    [
+        *("generate", "classify", "tag", "translate", "answer", "fill", "embed", "forward"),
+        *("score", "tokenize"),
+    ],
 )
 def test_an_output_that_is_the_input_is_refused(run, files, command, output):
     more = CONTEXT if command == "answer" else ()

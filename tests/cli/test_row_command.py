@@ -7,20 +7,19 @@ import random
 import numpy as np
 import pytest
 
-COMMANDS = ("classify", "embed", "fill", "answer", "translate", "generate")
+COMMANDS = ("classify", "embed", "fill", "answer", "translate", "generate", "score")
 
 
 @pytest.fixture
 def call(run, tiny_classifier, tiny_encoder, tiny_masked, tiny_reader, tiny_marian, tiny_gpt2):
     """call("fill", ...): the command with a tiny model of its kind."""
-    models = dict(
-        zip(
-            COMMANDS,
-            (tiny_classifier, tiny_encoder, tiny_masked, tiny_reader, tiny_marian, tiny_gpt2),
-            strict=True,
-        )
-    )
-    more = {"generate": ("-n", 3), "translate": ("--num-beams", 2, "-n", 5)}
+    encoders = (tiny_classifier, tiny_encoder, tiny_masked, tiny_reader)
+    models = dict(zip(COMMANDS, (*encoders, tiny_marian, tiny_gpt2, tiny_gpt2), strict=True))
+    more = {
+        "generate": ("-n", 3),
+        "translate": ("--num-beams", 2, "-n", 5),
+        "score": ("--on-overflow", "error"),
+    }
 
     def invoke(command, *words, **how):
         return run(command, "-m", models[command], *more.get(command, ()), *words, **how)
@@ -96,9 +95,8 @@ SOURCE = [
     {"id": 2, "q": "who ?", "text": ""},
     {"id": 3, "q": "where ?", "text": "a dog [MASK] ."},
 ]
-RESULT = dict(
-    zip(COMMANDS, ("label", "embedding", "filled", "answer", "translation", "text"), strict=True)
-)
+FIELDS = ("label", "embedding", "filled", "answer", "translation", "text", "perplexity")
+RESULT = dict(zip(COMMANDS, FIELDS, strict=True))
 
 
 def write_source(folder, kind):

@@ -85,6 +85,7 @@ MODELS = {
     "fill": "tiny_masked",
     "answer": "tiny_reader",
     "translate": "tiny_marian",
+    "score": "tiny_gpt2",
 }
 
 

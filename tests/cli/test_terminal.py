@@ -64,6 +64,8 @@ CASES = [
     ("embed", "-i", "rows.jsonl", "--query", TEXT, "-m", "classifier"),
     ("answer", "-i", "questions.jsonl", "-m", "reader", "--format", "csv"),
     ("generate", TEXT, "-m", "causal", "-n", "2"),
+    ("score", TEXT, "-m", "causal"),
+    ("score", TEXT, "-m", "causal", "--beside", "causal"),
     ("generate", "-i", "rows.jsonl", "-m", "causal", "-n", "2", "--format", "table"),
     ("generate", "hi", "-m", "chat", "--chat"),
     ("translate", TEXT, "-m", "marian", "-n", "2", "--num-beams", "1", "--json"),

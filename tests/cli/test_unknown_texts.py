@@ -18,6 +18,7 @@ COMMANDS = {
     "generate": ["generate", "-n", "2", ZH],
     "translate": ["translate", "-f", "zh", "-t", "en", "魑魍魉饕餮"],
     "forward": ["forward", ZH],
+    "score": ["score", ZH],
     "tokenize": ["tokenize", ZH],
 }
 

@@ -29,6 +29,7 @@ RECORDS = {
     "llmcli embed": llmcli.Embedding,
     "llmcli embed --query": llmcli.Ranked,
     "llmcli forward": llmcli.Forward,
+    "llmcli score": llmcli.Score,
     "llmcli tokenize": llmcli.Tokenized,
     "llmcli tokenize --decode": Decoded,
     "llmcli tokenize --count": Count,

@@ -30,6 +30,7 @@ ARGUMENTS = {
     "llmcli embed": ("a dog",),
     "llmcli embed --query": ("a cat", "a dog", "a train"),
     "llmcli forward": ("Once upon a time",),
+    "llmcli score": ("Once upon a time", "--beside", "gpt2-stories"),
     "llmcli tokenize": ("Once upon a time",),
     "llmcli tokenize --decode": ("12 13",),
     "llmcli tokenize --count": ("Once upon a time",),

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from llmcli.cli.options.batch import batch_size_option
+from llmcli.cli.options.blocks import block_options
 from llmcli.cli.options.gather import Command, Option, gather
 from llmcli.cli.options.input import file_options
 from llmcli.cli.options.output import max_errors_option, output_options
@@ -103,26 +104,6 @@ measuring_options: list[Option] = [
         help="Question answering: F1 over characters, as for Chinese, not over words.",
     ),
 ]
-perplexity_options: list[Option] = [
-    click.option(
-        "--block-size",
-        type=click.IntRange(min=2),
-        metavar="N",
-        help="Perplexity: tokens in one pass.  [default: the model's context, 1024 at most]",
-    ),
-    click.option(
-        "--stride",
-        type=POSITIVE,
-        metavar="N",
-        help="Tokens scored in one pass, with those before them as context.  [default: half]",
-    ),
-    click.option(
-        "--bos/--no-bos",
-        default=None,
-        help="Score the first token too, after the model's beginning-of-text token.  "
-        "[default: if it has one]",
-    ),
-]
 language_options: list[Option] = [
     click.option("-f", "--from-lang", metavar="LANG", help="Translation: source language."),
     click.option("-t", "--to-lang", metavar="LANG", help="Translation: target language."),
@@ -174,7 +155,7 @@ def evaluation_options(model: Option, *more: Option, perplexity: Sequence[Option
             gather(BatchOptions, "batch", [batch_size_option]),
             model,
             gather(TranslateOptions, "translate", language_options),
-            gather(PerplexityOptions, "perplexity", [*perplexity_options, *perplexity]),
+            gather(PerplexityOptions, "perplexity", [*block_options("Perplexity: t"), *perplexity]),
             gather(EvaluateOptions, "options", [*measuring_options, *more]),
             source_options,
         ):

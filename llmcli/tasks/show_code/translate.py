@@ -4,19 +4,18 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from llmcli.engines.base import decoder_start
-from llmcli.errors import UsageError
 from llmcli.inference.translation.directions import Direction, default_model
 from llmcli.inference.translation.languages import is_unspaced
 from llmcli.inference.translation.layout import Piece, put_together
-from llmcli.inference.translation.pairs import PIVOT, route
 from llmcli.inference.translation.runaway import bound
 from llmcli.inference.translation.translator import max_new_tokens, with_tags
 from llmcli.inference.translation.vocabulary import Vocabulary
 from llmcli.models import hub
-from llmcli.models.architectures import choose_kind, context_length
+from llmcli.models.architectures import context_length
 from llmcli.models.starters import choose_model
 from llmcli.spec import Decoding, ModelSpec
 from llmcli.spec.tasks import TranslateOptions
+from llmcli.tasks.show_code.directions import local_direction, source_language_line
 from llmcli.tasks.show_code.load import (
     load_lines,
     local_config,
@@ -59,7 +58,7 @@ def translate_code(model: ModelSpec, options: TranslateOptions, text: str) -> st
     options = with_tags(options)
     if not model.model_id:
         model = choose_model(model, default_model(options.from_lang, options.to_lang))
-    tokenizer, direction = _direction(model, options)
+    tokenizer, direction = local_direction(model, options.from_lang, options.to_lang)
     vocabulary = Vocabulary(tokenizer)
     layout = vocabulary.pieces(text, direction.source, split=options.split_sentences)
     read = [
@@ -67,7 +66,7 @@ def translate_code(model: ModelSpec, options: TranslateOptions, text: str) -> st
     ]
     sentences = [sentence.text for sentence in read]
     body = _TRANSLATE.format(
-        language=_set_language(direction),
+        language=source_language_line(direction),
         sentences=_list_literal(sentences),
         limits=_limits(model, tokenizer, options, direction, read),
         text=f"{direction.prefix!r} + text" if direction.prefix else "text",
@@ -81,29 +80,6 @@ def translate_code(model: ModelSpec, options: TranslateOptions, text: str) -> st
     else:
         body += _SHOW.format(layout=repr(_template(layout, direction)))
     return load_lines(model, "AutoModelForSeq2SeqLM") + body
-
-
-def _direction(model: ModelSpec, options: TranslateOptions) -> tuple[Any, Direction]:
-    """The tokenizer, and the direction in the form that the model takes.
-
-    For a model that is not on this machine, the tokenizer is None.
-    Raises UsageError for a pair that takes two steps.
-    """
-    config = local_config(model)
-    if config is None:
-        return None, Direction(options.from_lang, options.to_lang)
-    choose_kind(model.model_id, config, ("seq2seq",))
-    from llmcli.engines.pytorch.loading import load_tokenizer
-
-    tokenizer = load_tokenizer(model)
-    settings = SimpleNamespace(**config)
-    way = route(model.model_id, tokenizer, (settings,), options.from_lang, options.to_lang)
-    if any(way.through_english.values()) and options.from_lang is not None:
-        raise UsageError(
-            f"{options.from_lang} to {options.to_lang} takes two steps: show the code of "
-            f"`to_lang`={PIVOT}, then of `from_lang`={PIVOT}"
-        )
-    return tokenizer, way.direction
 
 
 def _template(layout: list[Piece], direction: Direction) -> str:
@@ -121,13 +97,6 @@ def _list_literal(sentences: list[str]) -> str:
     if len(sentences) == 1:
         return repr(sentences)
     return "[\n" + "".join(f"    {sentence!r},\n" for sentence in sentences) + "]"
-
-
-def _set_language(direction: Direction) -> str:
-    """The line that sets the source language of the tokenizer, if it takes one."""
-    if direction.source_code is None:
-        return ""
-    return f"\ntokenizer.src_lang = {direction.source_code!r}"
 
 
 def _limits(
