@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from llmcli.data.write_errors import write_errors_explained
+from llmcli.interpretability.explain_page import explanation_page
 from llmcli.interpretability.explanation import Explanation
+from llmcli.interpretability.write_page import page_html
 from llmcli.spec.explain import Language
 
 
@@ -31,6 +33,10 @@ def _write_npz(explanation: Explanation, path: Path, language: Language) -> None
         np.savez_compressed(file, **explanation.arrays())
 
 
+def _write_html(explanation: Explanation, path: Path, language: Language) -> None:
+    path.write_text(page_html(explanation_page(explanation, language)), "utf-8")
+
+
 Writer = Callable[[Explanation, Path, Language], None]
-WRITERS: dict[str, Writer] = {".json": _write_json, ".npz": _write_npz}
+WRITERS: dict[str, Writer] = {".json": _write_json, ".npz": _write_npz, ".html": _write_html}
 """By the ending of a file's name."""

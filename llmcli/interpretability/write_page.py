@@ -20,12 +20,10 @@ from typing import Any, Literal
 from llmcli import __version__
 from llmcli.errors import InputError
 from llmcli.interpretability.page_data import LARGEST, as_json, pack
-from llmcli.system import metadata
+from llmcli.interpretability.words import has_words, words
+from llmcli.spec.explain import Language
 
-Language = Literal["en", "zh"]
-
-FOLDER = Path(__file__).parent
-SOURCES = FOLDER / "page"
+SOURCES = Path(__file__).parent / "page"
 IMPORT = re.compile(r'(\bfrom |\bimport )"(\.[^"]+)"')
 ANY_IMPORT = re.compile(r'(\bfrom |\bimport )"([^"]+\.js)"')
 
@@ -104,7 +102,7 @@ def page_html(page: Page) -> str:
         "style": (SOURCES / "style.css").read_text("utf-8"),
         "start": _start(list(modules)),
     }
-    words = _words(page)
+    texts = _words(page)
     text = Template(
         (SOURCES / "page.html").read_text("utf-8").replace("{{", "${").replace("}}", "}")
     )
@@ -113,9 +111,9 @@ def page_html(page: Page) -> str:
         language={"en": "en", "zh": "zh-CN"}[page.language],
         policy=html.escape(_policy(parts)),
         title=html.escape(page.titles[page.language]),
-        noscript=html.escape(words["page"][page.language]["noscript"]),
+        noscript=html.escape(texts["page"][page.language]["noscript"]),
         version=__version__,
-        data=as_json({**_data(page), "words": words}),
+        data=as_json({**_data(page), "words": texts}),
     )
     _require_size(len(result.encode()), page.largest)
     return result
@@ -150,18 +148,13 @@ def _data(page: Page) -> dict[str, Any]:
     }
 
 
-def _words(page: Page) -> dict[str, dict[str, dict[str, str]]]:
+def _words(page: Page) -> dict[str, Any]:
     """The texts that the page needs, by file, language and key."""
     names = ["page", *(each.words or each.name for each in page.sections if not each.reason)]
     names += [each.title[0] if each.title else each.words or each.name for each in page.sections]
     names += [page.intro[0]] if page.intro else []
     names += [check.name.partition(".")[0] for check in page.checks]
-    files = {name: FOLDER / "words" / f"{name}.json" for name in dict.fromkeys(names)}
-    return {
-        name: metadata.loads(path.read_text("utf-8"))
-        for name, path in files.items()
-        if path.exists()
-    }
+    return {name: dict(words(name)) for name in dict.fromkeys(names) if has_words(name)}
 
 
 def module_sources(first: Iterable[str]) -> dict[str, str]:

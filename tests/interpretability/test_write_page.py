@@ -40,7 +40,7 @@ def predictions(name):
 def a_page(**changes):
     tokens = {
         "tokens": TEXT,
-        "ids": list(range(5)),
+        "ids": np.arange(5),
         "predictions": [predictions("masked"), predictions("seen")],
         "words": [{"text": "Once", "first": 0, "end": 1}],
         "notes": ["A note </p>."],

@@ -10,7 +10,7 @@ bars are in `style.py`. Neither needs to import matplotlib.
 from importlib import import_module
 from typing import Any
 
-SECTIONS: dict[str, str] = {}
+SECTIONS: dict[str, str] = {"tokens": "tokens", "next-word": "next_word"}
 """The file of each section that has a picture, without .py."""
 
 

@@ -1,11 +1,12 @@
 """What terminal and page say about a section, in each language: NAME.json beside this file."""
 
 import json
+import re
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 
-from llmcli.spec.explain import Language
+from llmcli.spec.explain import LANGUAGES, Language
 
 
 @cache
@@ -15,3 +16,28 @@ def words(name: str) -> Mapping[Language, Mapping[str, str]]:
         files(__name__).joinpath(f"{name}.json").read_text("utf-8")
     )
     return texts
+
+
+def has_words(name: str) -> bool:
+    """True if there is a file NAME.json."""
+    return files(__name__).joinpath(f"{name}.json").is_file()
+
+
+def in_all_languages(name: str, text: str) -> dict[str, str]:
+    """A line that a section wrote in English, in each language that its words have it in.
+
+    The words are searched for the text that became this line; a line that is not among them is
+    itself in each language. name: of the section.
+
+    >>> in_all_languages("explain", "Position 3: cat")["zh"]
+    '位置 3：cat'
+    """
+    for key, template in words(name)["en"].items():
+        pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+)", re.escape(template))
+        match = re.fullmatch(pattern, text, re.DOTALL)
+        if match is not None:
+            return {
+                language: texts[key].format(**match.groupdict())
+                for language, texts in words(name).items()
+            }
+    return dict.fromkeys(LANGUAGES, text)

@@ -1,6 +1,6 @@
 /* Controls and tables. Everything can be reached and worked by keyboard.
 
-   slider({label, min, max, step, value, format, onInput})  -> element; onInput(number) while it moves
+   slider({label, min, max, step, value, format, onInput})  -> element; onInput(number) while it moves; element.set(number)
    choice({label, options: [[value, text]], value, onChange}) -> a <select> with its label
    toggle({label, value, onChange})                          -> a checkbox with its label
    dataTable({caption, head: [text], rows: [[cell]], numeric: true})   a cell is text or an element
@@ -22,11 +22,16 @@ export function slider({ label, min, max, step, value, format = String, onInput 
   const input = h("input", { id, type: "range", min, max, step, value, "aria-valuetext": format(value) });
   input.addEventListener("input", () => {
     const now = Number(input.value);
-    output.textContent = format(now);
-    input.setAttribute("aria-valuetext", format(now));
+    element.set(now);
     onInput(now);
   });
-  return h("div.slider", h("label", { for: id }, label), input, output);
+  const element = h("div.slider", h("label", { for: id }, label), input, output);
+  element.set = (now) => {
+    input.value = now;
+    output.textContent = format(now);
+    input.setAttribute("aria-valuetext", format(now));
+  };
+  return element;
 }
 
 export function choice({ label, options, value, onChange }) {

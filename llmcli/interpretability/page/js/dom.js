@@ -48,6 +48,7 @@ export const signed = (value, digits = 3) => (value > 0 ? "+" : "") + number(val
 export function percent(share) {
   const value = share * 100;
   if (value > 0 && value < 0.01) return "<0.01%";
-  if (value < 100 && value > 99.99) return ">99.99%";
+  if (value > 99.9999) return "100%";
+  if (value > 99.99) return ">99.99%";
   return value >= 10 ? value.toFixed(1) + "%" : value.toFixed(2) + "%";
 }

@@ -113,13 +113,13 @@ function section(page, entry) {
   element.append(h("h2", { id: `${entry.name}-title` }, page.lookUp(...entry.title)));
   const reason = entry.reason && (entry.reason[page.language] ?? entry.reason);
   if (reason) {
-    element.append(h("p.reason", reason));
+    element.append(h("p.reason", page.shared("undefined", { reason })));
     return element;
   }
   try {
     const made = page.modules[entry.module].render(entry.data, view);
     if (made) element.append(...[made].flat());
-    for (const note of entry.data?.notes ?? []) element.append(h("p.note", note));
+    for (const note of entry.data?.notes ?? []) element.append(h("p.note", note[page.language] ?? note));
   } catch (error) {
     console.error(error);
     element.append(h("p.bad", page.shared("broken", { error: error.message })));

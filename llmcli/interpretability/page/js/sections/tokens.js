@@ -36,20 +36,23 @@ export function render(section, page) {
   function show(at) {
     [...text.children].forEach((button, place) => button.setAttribute("aria-pressed", String(place === at)));
     const nats = view().surprisal.at(at);
-    if (Number.isNaN(nats)) return detail.replaceChildren(h("h3", page.words("chosen", { token: names[at] })), h("p", page.words("first_says")));
-    const own = section.ids[at];
-    const items = view().likely_names[at].map((name, place) => ({ label: visible(name) + (view().likely_ids.at(at, place) === own ? " ◂" : ""), value: view().likely_probabilities.at(at, place), text: percent(view().likely_probabilities.at(at, place)) }));
-    const before = at > 0 ? names[at - 1] : "";
-    return detail.replaceChildren(
-      h("h3", page.words(`expected_${view().name}`, { token: names[at], before })),
-      h("p", page.words("chosen_says", { token: names[at], probability: percent(Math.exp(-nats)), amount: amount(nats), rank: view().ranks.at(at), entropy: amount(view().entropy.at(at)) })),
-      bars({ label: page.words("likely"), items, max: 1 }));
+    const likely = view().likely_names[at];
+    if (!likely.length) return detail.replaceChildren(h("h3", page.words("chosen", { token: names[at] })), h("p", page.words("first_says")));
+    const isGap = Number.isNaN(nats);
+    const values = { token: names[at], before: at > 0 ? names[at - 1] : "", entropy: amount(view().entropy.at(at)), probability: percent(Math.exp(-nats)), amount: amount(nats), rank: view().ranks.at(at) };
+    const items = likely.map((name, place) => {
+      const p = view().likely_probabilities.at(at, place);
+      const isOwn = !isGap && view().likely_ids.at(at, place) === section.ids.data[at];
+      return { label: visible(name) + (isOwn ? " ◂" : ""), value: p, text: percent(p) };
+    });
+    return detail.replaceChildren(h("h3", page.words(isGap ? "expected_gap" : `expected_${view().name}`, values)), h("p", page.words(isGap ? "gap_says" : "chosen_says", values)), bars({ label: page.words("likely"), items, max: 1 }));
   }
   function draw() {
     unit = state.bits ? "bits" : "nats";
     text.replaceChildren(...names.map((_, at) => chip(at)));
-    const words = section.words.map((word) => [visible(word.text), page.words("places", { first: word.first + 1, end: word.end }), amount(section.predictions[state.view].surprisal.data.subarray(word.first, word.end).reduce((sum, nats) => sum + (nats || 0), 0))]);
-    const rows = names.map((name, at) => [`${at + 1}`, name, String(section.ids[at]), amount(view().surprisal.at(at)), String(view().ranks.at(at) || "–"), amount(view().entropy.at(at))]);
+    const sum = (word) => section.predictions[state.view].surprisal.data.subarray(word.first, word.end).reduce((total, nats) => (Number.isNaN(nats) ? total : (total || 0) + nats), NaN);
+    const words = section.words.map((word) => [visible(word.text), page.words("places", { first: word.first + 1, end: word.end }), amount(sum(word))]);
+    const rows = names.map((name, at) => [`${at + 1}`, name, String(section.ids.data[at]), amount(view().surprisal.at(at)), String(view().ranks.at(at) || "–"), amount(view().entropy.at(at))]);
     const wordTable = tableBehind({ label: page.words("words_table"), build: () => dataTable({ caption: page.words("words_table"), head: [page.words("word"), page.words("tokens"), page.words("surprisal")], rows: words }) });
     const tokenTable = tableBehind({ label: page.words("tokens_table"), build: () => dataTable({ caption: page.words("tokens_table"), head: ["", page.words("token"), "id", page.words("surprisal"), page.words("rank"), page.words("entropy")], rows }) });
     table.replaceChildren(h("p", page.words(`sum_${view().name}`, { total: amount(view().total), count: view().count, mean: amount(view().total / view().count), perplexity: number(Math.exp(view().total / view().count)) })), wordTable, tokenTable);
