@@ -10,8 +10,9 @@ from llmcli.cli.inputs import rows_of
 from llmcli.cli.options.explain import explain_options, language_option
 from llmcli.cli.options.export import Export, export_options
 from llmcli.cli.options.model import model_options
+from llmcli.cli.options.output import show_code_option
 from llmcli.data.results import unknown_note, with_texts
-from llmcli.data.rows import Failure
+from llmcli.data.rows import Failure, Row
 from llmcli.spec import InputOptions, ModelSpec
 from llmcli.spec.explain import ExplainOptions, Language
 
@@ -26,12 +27,14 @@ ENDINGS = (".html", ".png", ".svg", ".npz", ".json")
 @explain_options
 @language_option
 @model_options()
+@show_code_option
 @export_options(ENDINGS, "Write a page (.html), a picture (.png .svg) or all numbers (.npz .json).")
 def explain(
     texts: tuple[str, ...],
     options: ExplainOptions,
     lang: Language | None,
     model: ModelSpec,
+    show_code: bool,
     export: Export,
 ) -> None:
     """Show what happens inside a model when it reads TEXT, section by section.
@@ -51,6 +54,18 @@ def explain(
     if len(texts) > 1:
         raise click.UsageError("explain takes one TEXT: put it in quotation marks")
     row = next(iter(rows_of(InputOptions(texts=texts))))
+    if show_code:
+        from llmcli.tasks.show_code.explain import explain_code
+
+        out.text(explain_code(model, row.text, options))
+        return
+    _explain(row, options, lang, model, export)
+
+
+def _explain(
+    row: Row, options: ExplainOptions, lang: Language | None, model: ModelSpec, export: Export
+) -> None:
+    out = export.out
     with out.waiting(f"loading {model.model_id or 'the model'}"):
         from llmcli.interpretability.language import choose_language
         from llmcli.tasks.explain import explain, load  # which imports torch

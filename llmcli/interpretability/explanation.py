@@ -89,7 +89,7 @@ def explain_study(
     Raises ModelUnsuitable for a section that was asked for and is not defined for the model.
     """
     asked = study.options.sections
-    results: dict[SectionName, SectionResult] = {}
+    results: dict[SectionName, SectionResult] = study.results
     undefined: dict[SectionName, str] = {}
     for name in available():
         if asked and name not in asked:

@@ -15,7 +15,7 @@ from llmcli.interpretability.checks import SelfCheck, largest_difference
 from llmcli.interpretability.probe import Captured, Edit, Visit
 from llmcli.interpretability.reading import Reading, Side, read
 from llmcli.models.architectures import Kind
-from llmcli.spec.explain import ExplainOptions
+from llmcli.spec.explain import ExplainOptions, SectionName
 from llmcli.tokenization.text_stream import token_namer
 
 LANGUAGE_MODELS: tuple[Kind, ...] = ("causal", "masked", "seq2seq")
@@ -44,6 +44,8 @@ class Study:
         self.inputs = {name: ids.to(device) for name, ids in self.reading.inputs.items()}
         self.name: Callable[[int], str] = token_namer(loaded.tokenizer)
         """The readable name of a token."""
+        self.results: dict[SectionName, Any] = {}
+        """What the sections before the present one found."""
         self.position = self._position()
         """The position of the last side whose prediction is explained."""
 

@@ -5,6 +5,7 @@ import io
 import json
 import shutil
 
+import numpy as np
 import pytest
 
 
@@ -214,3 +215,28 @@ def test_the_answer_script_obeys_a_models_settings(run, tiny_gpt2, tmp_path, set
     assert lines(run, [*words, "--max-answer-tokens", "5"]) == [
         [record(run, [*words, "--max-answer-tokens", "5"])["answer"]]
     ]
+
+
+@pytest.mark.parametrize(
+    ("model", "more"),
+    [("tiny_gpt2", []), ("tiny_masked", []), ("tiny_reader", ["--question", "who"])],
+    ids=str,
+)
+def test_the_explain_script_prints_the_same_weights(run, request, model, more):
+    folder = request.getfixturevalue(model)
+    words = ["explain", "the cat sat", "-m", folder, "--layers", "0", "--heads", "1", *more]
+    code = run(*words, "--show-code").stdout
+    names = {}
+    with contextlib.redirect_stdout(io.StringIO()):
+        exec(compile(code, "<show-code>", "exec"), names)
+    (record,) = json.loads(run(*words, "--section", "by-hand", "--json").stdout)
+    weights = record["sections"]["by-hand"]["weights"]
+    assert np.allclose(names["outputs"].attentions[0][0, 1].numpy(), weights, atol=1e-6)
+
+
+def test_the_explain_script_prints_the_surprisal_of_forward(run, tiny_gpt2):
+    shown = printed_by(run("explain", "the cat sat", "-m", tiny_gpt2, "--show-code").stdout)
+    (record,) = json.loads(run("forward", "the cat sat", "-m", tiny_gpt2, "--json").stdout)
+    nats = [position["nats"] for position in record["positions"][:-1]]
+    printed = [float(line.split()[-1]) for line in shown.splitlines()[-1 - len(nats) : -1]]
+    assert printed == pytest.approx(nats, abs=1e-5)

@@ -1,5 +1,7 @@
 """One head by hand has the model's numbers at each step, in every family."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -44,7 +46,8 @@ def attention_output(study, result):
     modules = [
         module
         for name, module in study.network.named_modules()
-        if f".{result.layer}." in f"{name}." and name.endswith(names[result.part])
+        if name.endswith(names[result.part])
+        and int(re.findall(r"\.(\d+)", name)[0]) == result.layer
     ]
     seen = []
     handle = modules[0].register_forward_hook(lambda _, __, output: seen.append(output))
