@@ -73,7 +73,7 @@ def relative_entropy(weights: Floats, visible: Floats) -> Floats:
     weights: (..., Tq, Tk). visible: (Tq, Tk), with two or more visible positions in each row.
     """
     logs = np.log(np.where(weights > 0, weights, 1.0))
-    return -(weights * logs).sum(-1) / np.log(visible.sum(-1))
+    return np.asarray(-(weights * logs).sum(-1) / np.log(visible.sum(-1)), np.float32)
 
 
 def induction_score(weights: Floats, start: int, length: int) -> Floats:

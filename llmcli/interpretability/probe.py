@@ -179,12 +179,15 @@ def visit_weights(network: Any, inputs: dict[str, Tensor], visit: Visit) -> Any:
 
     Returns the outputs. Nothing is visited of a model that has no attention.
     """
-    before = network.config._attn_implementation
+    config = network.config
+    before = config._attn_implementation
     try:
-        network.set_attn_implementation("eager")
+        # These files refuse set_attn_implementation. With the mask of SDPA, the eager attention of
+        # Falcon would see the tokens that follow.
+        config._attn_implementation = "eager"
         outputs = network(**inputs, output_attentions=True)
     finally:
-        network.set_attn_implementation(before)
+        config._attn_implementation = before
     names: dict[str, Part] = {
         "attentions": "self",
         "encoder_attentions": "encoder",

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,12 +33,14 @@ class Family:
 
     make: saves a model and its tokenizer in a folder; the first argument is the fixture `bpe`.
     has_interface: whether its modelling file calls transformers' attention interface.
+    needs: what has to be said of its text, as ExplainOptions has it.
     """
 
     name: str
     kind: Kind
     make: Callable[[Any, Path], Path]
     has_interface: bool = True
+    needs: dict[str, Any] = field(default_factory=dict)
 
 
 SHAPE = {
@@ -244,6 +246,7 @@ def marian(bpe: Any, folder: Path) -> Path:
     return make_marian(folder, source_lang="en", target_lang="fr")
 
 
+LANGUAGES = {"from_lang": "en", "to_lang": "fr"}
 FAMILIES = (
     causal("gpt2"),
     causal("llama"),
@@ -254,10 +257,10 @@ FAMILIES = (
     Family("bert", "masked", make_bert),
     Family("distilbert", "masked", make_distilbert),
     Family("roberta", "masked", make_roberta),
-    Family("t5", "seq2seq", make_t5),
+    Family("t5", "seq2seq", make_t5, needs=LANGUAGES),
     Family("bart", "seq2seq", make_bart),
     Family("marian", "seq2seq", marian),
-    Family("m2m100", "seq2seq", make_m2m100),
+    Family("m2m100", "seq2seq", make_m2m100, needs=LANGUAGES),
 )
 """The families whose attention the probe records."""
 

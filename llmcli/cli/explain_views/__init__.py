@@ -32,6 +32,11 @@ class View:
         for line in wrapped(text, WIDTH):
             self.out.line(line)
 
+    def say(self, name: str) -> Callable[..., str]:
+        """The texts of a section as a function: say("attention")("layer", number=1)."""
+        texts = self.words(name)
+        return lambda key, **values: texts[key].format(**values)
+
 
 Show = Callable[[Any, View], None]
 """Shows a section's result, in at most 80 columns."""

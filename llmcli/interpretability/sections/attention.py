@@ -1,0 +1,78 @@
+"""What each head of each layer attends to, in every part of the model."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from llmcli.interpretability.attention_page import packed_part
+from llmcli.interpretability.attention_parts import AttentionPart
+from llmcli.interpretability.attention_reader import Reader
+from llmcli.interpretability.induction import induction
+from llmcli.interpretability.probe import Site
+from llmcli.interpretability.sections import SectionResult
+from llmcli.interpretability.study import Study
+from llmcli.interpretability.words import words
+from llmcli.spec.explain import ExplainOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Attention(SectionResult):
+    """The attention of all parts of a model."""
+
+    parts: tuple[AttentionPart, ...]
+    """One for a model with a single stack; else encoder, decoder and cross-attention."""
+    has_values: bool
+    """Whether queries, keys and values could be recorded, not the weights alone."""
+
+
+def reason_against(study: Study) -> str | None:
+    """Why there is no attention to show: None for a model that has some."""
+    if study.has_heads:
+        return None
+    seen: list[Site] = []
+    study.probed(lambda captured: seen.append(captured.site))
+    return None if seen else _say("no_attention")
+
+
+def build(study: Study, options: ExplainOptions) -> Attention:
+    """Score all heads, and keep the weights of as many layers as fit.
+
+    Raises UsageError for layers or heads that the model does not have.
+    """
+    reader = Reader(study)
+    study.probed(reader.visit)
+    scores = induction(study) if study.kind == "causal" else None
+    parts = tuple(part.finish(scores) for part in reader.parts.values())
+    notes = tuple(_note(part) for part in parts if _is_cut(part))
+    if not study.has_heads:
+        notes += (_say("no_values"),)
+    return Attention(parts, study.has_heads, checks=reader.checks(), notes=notes)
+
+
+def page_data(result: Attention, size: int) -> dict[str, Any]:
+    """What a page shows of the section, in about `size` bytes."""
+    cells = [sum(held.weights.size for held in part.held) for part in result.parts]
+    shares = [size * count // max(1, sum(cells)) for count in cells]
+    return {
+        "parts": [
+            packed_part(part, share) for part, share in zip(result.parts, shares, strict=True)
+        ],
+        "has_values": result.has_values,
+    }
+
+
+def _is_cut(part: AttentionPart) -> bool:
+    return not part.is_chosen and len(part.held) < part.shape[0]
+
+
+def _note(part: AttentionPart) -> str:
+    key = "note_first" if np.isnan(part.effects).all() else "note_effect"
+    names = ", ".join(str(held.layer) for held in part.held)
+    return _say(
+        key, part=_say(f"part_{part.part}"), kept=len(part.held), count=part.shape[0], names=names
+    )
+
+
+def _say(key: str, **values: Any) -> str:
+    return words("attention")["en"][key].format(**values)
