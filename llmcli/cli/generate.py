@@ -1,6 +1,7 @@
 """llmcli generate: the continuation of a text, or of each row of a file."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from llmcli.cli.options.decoding import chat_options, decoding_options, prompt_o
 from llmcli.cli.options.input import input_options
 from llmcli.cli.options.model import model_options
 from llmcli.cli.options.rows import row_options
+from llmcli.cli.options.trace import TraceView, trace_options
 from llmcli.cli.output import Output
 from llmcli.cli.row_command import RowCommand
 from llmcli.cli.write_results import Display
@@ -19,6 +21,7 @@ from llmcli.errors import UsageError
 from llmcli.spec import Chat, Decoding
 
 if TYPE_CHECKING:
+    from llmcli.cli.trace_output import TraceOutput
     from llmcli.data.rows import Failure, Row
     from llmcli.engines.base import Loaded
     from llmcli.inference.continuations import Generation
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 @prompt_option
 @model_options()
 @decoding_options
+@trace_options
 @chat_options
 @row_options("error", choices=("error", "truncate"))
 @click.option(
@@ -37,7 +41,9 @@ if TYPE_CHECKING:
     default=None,
     help="Print the prompt before its continuation.  [default: unless it is a chat]",
 )
-def generate(command: RowCommand, decoding: Decoding, chat: Chat, echo: bool | None) -> None:
+def generate(
+    command: RowCommand, decoding: Decoding, chat: Chat, view: TraceView, echo: bool | None
+) -> None:
     """Continue TEXT with a causal language model.
 
     Decoding is greedy: the most likely token at each step. --temperature, --top-k, --top-p and
@@ -49,8 +55,11 @@ def generate(command: RowCommand, decoding: Decoding, chat: Chat, echo: bool | N
       llmcli generate "Once upon a time" --temperature 0.8 --seed 1
       llmcli generate -m HuggingFaceTB/SmolLM2-135M-Instruct --chat "What is a token?"
       llmcli generate -i prompts.jsonl --column prompt -n 50 -o answers.jsonl
+      llmcli generate "Once upon a time" -n 8 --top-p 0.9 --trace --html trace.html
       echo "One day" | llmcli generate -q --num-beams 4
     """
+    if decoding.trace:
+        _check_trace(command, view)
     if command.show_code:
         prompt = command.only_text()
         from llmcli.tasks.show_code.generate import generate_code
@@ -60,9 +69,30 @@ def generate(command: RowCommand, decoding: Decoding, chat: Chat, echo: bool | N
     if decoding.logprobs and command.out.format == "text":
         raise UsageError("--logprobs goes with --json, or another format for programs")
     screen = _Screen(command.out, echo=not chat.is_on if echo is None else echo)
+    if decoding.trace:
+        from llmcli.cli.trace_output import TraceOutput
+
+        screen.trace = TraceOutput(view, command.out)
     _generate(command, decoding, chat, screen)
     if screen.seed is not None and decoding.seed is None:
         command.out.note(f"seed {screen.seed}")
+
+
+def _check_trace(command: RowCommand, view: TraceView) -> None:
+    """Raise UsageError where nothing would show the trace, or not in a language."""
+    out = command.out
+    if command.show_code:
+        raise UsageError("--show-code has no --trace: the script prints the text alone")
+    if view.html is not None and out.resume:
+        raise UsageError("--html shows all rows of one run: leave out --resume")
+    if view.html is None and view.language is not None and out.format != "text":
+        raise UsageError("--lang is for a terminal and --html: --format has no language")
+    if view.html is not None or (out.has_field("trace") and out.path is None):
+        return
+    if out.format == "text" and out.path is not None:
+        raise UsageError(f"--trace does not go into {out.path}: name it .jsonl, or add --html FILE")
+    if not out.has_field("trace"):
+        raise UsageError("--fields leaves out trace: add it, or leave out --trace")
 
 
 def _generate(command: RowCommand, decoding: Decoding, chat: Chat, screen: "_Screen") -> None:
@@ -72,13 +102,15 @@ def _generate(command: RowCommand, decoding: Decoding, chat: Chat, screen: "_Scr
 
     check_options(decoding, chat, command.batch)
     loaded = command.load(load, decoding, chat)
+    if screen.trace is not None:
+        screen.trace.begin(loaded)
     draft = _load_draft(command, decoding)
     command = replace(command, batch=replace(command.batch, seed=with_seed(decoding).seed))
     out = command.out
     is_shown = command.shows_results and out.path is None
     streams = is_shown and decoding.num_return_sequences == 1
     display = Display(screen.as_text, screen.end if streams else None, streams, generate)
-    with command.open_run(display, loaded) as run:
+    with screen.page(), command.open_run(display, loaded) as run:
         task = stream if streams else generate
         events = task(loaded, rows, decoding, chat, run.batch, draft)
         for result in run.follow(screen.written(events)):
@@ -113,9 +145,17 @@ class _Screen:
     """Passes of the model, with --assist."""
     is_open: bool = False
     """A line was begun and not ended."""
+    trace: "TraceOutput | None" = None
+    """Shows how each token was chosen."""
+
+    def page(self) -> AbstractContextManager[None]:
+        """Writes the page of --html when the run ends, if there is one."""
+        return nullcontext() if self.trace is None else self.trace.page()
 
     def count(self, result: "Generation") -> None:
-        """Keep the seed of a result, and what it took."""
+        """Keep the seed of a result, and what it took; add it to the page of --html."""
+        if self.trace is not None:
+            self.trace.add(result)
         self.new_tokens += result.new_tokens
         self.passes += result.passes or 0
         self.seed = result.seed
@@ -132,6 +172,8 @@ class _Screen:
         """End the line of a text that was shown while it was generated."""
         out.line()
         self.is_open = False
+        if self.trace is not None:
+            self.trace.show(result.to_dict())
         out.detail(_summary(result))
 
     def written(
@@ -159,7 +201,8 @@ class _Screen:
     def as_text(self, record: Record) -> str:
         """The text of a record, with its prompt if that is to be shown."""
         prompt = record["prompt"] if self.echo else ""
-        return f"{prompt}{record['text']}"
+        text = f"{prompt}{record['text']}"
+        return text if self.trace is None else f"{text}\n{self.trace.as_text(record)}"
 
 
 def _summary(result: "Generation") -> str:

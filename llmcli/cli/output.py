@@ -105,6 +105,10 @@ class Output:
         """Records are written as text, or in fields of the user's choice: all are needed."""
         return self.format == "text" or bool(self._fields)
 
+    def has_field(self, name: str) -> bool:
+        """True if --fields does not leave out a field of the records."""
+        return not self._fields or name in self._fields
+
     @property
     def is_live(self) -> bool:
         """Progress is shown in a line that changes: on a terminal, unless -q is given."""

@@ -13,7 +13,7 @@ TINY = 0.0005  # a smaller probability would be rounded to 0
 def plain_table(names: Sequence[str], rows: Sequence[Sequence[str]], right: set[int]) -> str:
     """A table: the names, a line, the rows. right: numbers of the right-aligned columns."""
     cells = [list(names), *map(list, rows)]
-    widths = [max(_width(row[at]) for row in cells) for at in range(len(names))]
+    widths = [max(display_width(row[at]) for row in cells) for at in range(len(names))]
     lines = [
         "  ".join(_padded(row[at], widths[at], right=at in right) for at in range(len(names)))
         for row in cells
@@ -23,11 +23,11 @@ def plain_table(names: Sequence[str], rows: Sequence[Sequence[str]], right: set[
 
 
 def _padded(cell: str, width: int, *, right: bool) -> str:
-    space = " " * (width - _width(cell))
+    space = " " * (width - display_width(cell))
     return space + cell if right else cell + space
 
 
-def _width(text: str) -> int:
+def display_width(text: str) -> int:
     """Columns that a text takes in a terminal: Chinese characters take two."""
     return sum(1 + (unicodedata.east_asian_width(char) in "WF") for char in text)
 
@@ -39,10 +39,10 @@ def shortened(text: str, most: int) -> str:
     'one two ...'
     """
     line = " ".join(text.split())
-    if _width(line) <= most:
+    if display_width(line) <= most:
         return line
     cut = textwrap.shorten(line, most, placeholder=" ...")
-    return cut if cut != "..." and _width(cut) <= most else line[: (most - 3) // 2] + "..."
+    return cut if cut != "..." and display_width(cut) <= most else line[: (most - 3) // 2] + "..."
 
 
 def shown_cell(value: Any) -> str:

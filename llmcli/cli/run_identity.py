@@ -31,6 +31,7 @@ IRRELEVANT = (
         "input",
         "html",
         "png",
+        "lang",
     ),
     "engine",  # the model's own identity says what runs it
 )
