@@ -12,10 +12,11 @@ from llmcli.cli.options.input import input_options
 from llmcli.cli.options.model import model_options
 from llmcli.cli.options.rows import row_options
 from llmcli.cli.row_command import RowCommand
-from llmcli.cli.types import INPUT_PATH, TEXT
+from llmcli.cli.score_files import ScoreFiles
+from llmcli.cli.types import INPUT_PATH, OUTPUT_PATH, TEXT
 from llmcli.cli.write_results import Display
 from llmcli.data.records import Record
-from llmcli.errors import UsageError
+from llmcli.errors import RowsFailed, UsageError
 from llmcli.spec.tasks import SURPRISAL_UNITS, ScoreOptions
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ score_options = gather(
 @input_options(pairs=True)
 @click.option(
     "--source",
-    "given",
+    "pair",
     type=TEXT,
     metavar="TEXT",
     help="Encoder-decoder model: the source that TEXT is predicted from.",
@@ -56,9 +57,20 @@ score_options = gather(
     help="Show a second model on the same TEXT, of any vocabulary.",
 )
 @score_options
+@click.option(
+    "--html", type=OUTPUT_PATH, metavar="FILE", help="Write a page with the texts in colours, too."
+)
+@click.option(
+    "--png", type=OUTPUT_PATH, metavar="FILE", help="Write a picture of one TEXT in colours, too."
+)
 @row_options("window", choices=("window", "error"))
 def score(
-    command: RowCommand, given: str | None, beside: str | None, options: ScoreOptions
+    command: RowCommand,
+    pair: str | None,
+    beside: str | None,
+    options: ScoreOptions,
+    html: str | None,
+    png: str | None,
 ) -> None:
     """Show how surprising each token of TEXT is to a model, or to two.
 
@@ -73,9 +85,9 @@ def score(
       llmcli score -m gpt2 "我明天要去看电影。" --unit bits
       llmcli score "The cat sat on the mat." -m gpt2 --beside HuggingFaceTB/SmolLM2-135M
       llmcli score -m t5-small --source "translate English to German: Hello." "Hallo."
-      llmcli score -i stories.jsonl -o scores.jsonl
+      llmcli score -i stories.jsonl -o scores.jsonl --html scores.html
     """
-    if command.source.input is not None and given is not None:
+    if command.source.input is not None and pair is not None:
         raise click.UsageError("--source goes with TEXT; for a file, give --column twice")
     if command.show_code:
         if beside is not None:
@@ -83,28 +95,41 @@ def score(
         text = command.only_text()
         from llmcli.tasks.show_code.score import score_code
 
-        command.write_code(score_code(command.model, options, text, given))
+        command.write_code(score_code(command.model, options, text, pair))
         return
-    _score(command, given, beside, options)
+    files = ScoreFiles(html, png)
+    files.require_whole_run(command)
+    _score(command, pair, beside, options, files)
 
 
 def _score(
-    command: RowCommand, given: str | None, beside: str | None, options: ScoreOptions
+    command: RowCommand,
+    pair: str | None,
+    beside: str | None,
+    options: ScoreOptions,
+    files: ScoreFiles,
 ) -> None:
     """Load the models, score the rows and write the results."""
-    rows = command.rows(given)
+    rows = command.rows(pair)
     from llmcli.cli.score_view import show_score
     from llmcli.tasks.score import load, require_pairs, score
 
     loaded = command.load(load)
-    require_pairs(loaded, given is not None or len(command.source.columns) > 1)
+    require_pairs(loaded, pair is not None or len(command.source.columns) > 1)
     other = _load_beside(command, beside)
     if other is not None:
         command = replace(command, context=str(other.identity()))
+    files.open(loaded, other)
     show = show_score if command.shows_results else None
-    with command.open_run(Display(_line, show, task=score), loaded) as run:
-        for result in run.follow(score(loaded, rows, options, run.batch, other)):
-            run.write(result)
+    try:
+        with command.open_run(Display(_line, show, task=score), loaded) as run:
+            for result in run.follow(score(loaded, rows, options, run.batch, other)):
+                run.write(result)
+                files.add(result)
+    except RowsFailed:  # at the end of a run, whose other rows are shown
+        files.write(command.out)
+        raise
+    files.write(command.out)
 
 
 def _load_beside(command: RowCommand, name: str | None) -> "Loaded | None":

@@ -41,7 +41,7 @@ def require_pairs(loaded: Loaded, has_source: bool) -> None:
     if loaded.kind == "seq2seq" and not has_source:
         raise UsageError(
             f"{name} is an encoder-decoder model, which scores a text given its source: name that "
-            "by `source`, or in a file by a second `column`"
+            "by `pair`, or in a file by a second one of `columns`"
         )
     if loaded.kind != "seq2seq" and has_source:
         raise UsageError(

@@ -92,7 +92,7 @@ def score_code(model: ModelSpec, options: ScoreOptions, text: str, source: str |
     if config is not None:
         kind = choose_kind(model.model_id, config, ("causal", "masked", "seq2seq"))
     if (kind == "seq2seq") != (source is not None):
-        raise UsageError("`source` goes with an encoder-decoder model, and these models need it")
+        raise UsageError("`pair` goes with an encoder-decoder model, and these models need it")
     unit, base = (" / math.log(2)", "2") if options.unit == "bits" else ("", "math.e")
     body = _body(kind, model, options, text, source).replace("{unit}", unit)
     return "import math\n\n" + load_lines(model, CLASSES[kind]) + body + _SHOW.format(base=base)
