@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from llmcli.api.inputs import Text as Text
     from llmcli.api.inputs import Texts as Texts
     from llmcli.api.inputs import rows as rows
+    from llmcli.api.learn import learn as learn
     from llmcli.api.load import load as load
     from llmcli.api.score import score as score
     from llmcli.api.search import search as search
@@ -87,6 +88,8 @@ if TYPE_CHECKING:
     from llmcli.interpretability.explanation import Explanation as Explanation
     from llmcli.interpretability.explanation import Subject as Subject
     from llmcli.interpretability.reading import Side as Side
+    from llmcli.interpretability.tour.step import Step as Step
+    from llmcli.interpretability.tour.tour import Tour as Tour
     from llmcli.spec import BatchOptions as BatchOptions
     from llmcli.spec import Chat as Chat
     from llmcli.spec import Decoding as Decoding
@@ -128,6 +131,7 @@ _NAMES = {
     "api.forward": "forward",
     "api.generate": "generate",
     "api.inputs": "ModelLike Text Texts rows",
+    "api.learn": "learn",
     "api.load": "load",
     "api.score": "score",
     "api.search": "search",
@@ -158,6 +162,8 @@ _NAMES = {
     "interpretability.checks": "SelfCheck",
     "interpretability.explanation": "Explanation Subject",
     "interpretability.reading": "Side",
+    "interpretability.tour.step": "Step",
+    "interpretability.tour.tour": "Tour",
     "spec": "BatchOptions Chat Decoding FileOptions ModelSpec",
     "spec.evaluation": "EvaluateOptions PerplexityOptions",
     "spec.explain": "ExplainOptions",

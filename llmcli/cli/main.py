@@ -21,6 +21,7 @@ COMMANDS = {
     "fill": "Fill the gaps of a text with a masked language model.",
     "embed": "Turn texts into vectors, or rank them by similarity.",
     "explain": "Show what happens inside a model when it reads TEXT, section by section.",
+    "learn": "Take a guided tour of how a language model works, on TEXT or the article's sentence.",
     "forward": "Run a model once over TEXT and show what it predicts at each position.",
     "score": "Show how surprising each token of TEXT is to a model, or to two.",
     "tokenize": "Show the tokens of TEXT.",

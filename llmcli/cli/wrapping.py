@@ -4,8 +4,9 @@ import re
 
 CLOSING = "，。、；：？！）】》”’…%"
 OPENING = "（【《“‘"
-UNIT = re.compile(r"\s+|[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]|[^\s\u2e80-\u9fff\uf900-\uffef]+")
-"""A space, a Chinese character or sign, or a word of other letters."""
+WIDE = "\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef"
+UNIT = re.compile(rf"\s+|' [^\s']+'|[{WIDE}]|[^\s{WIDE}]+")
+"""A space, a token in quotation marks, a Chinese character or sign, a word of other letters."""
 
 
 def cell_width(text: str) -> int:

@@ -67,13 +67,11 @@ def _require_plain(model: ModelSpec) -> None:
     """Raise UsageError for an engine or a dtype in which nothing can be explained."""
     if model.engine == "ct2":
         raise UsageError(
-            "`engine` ct2 gives results, but not what is inside: explain takes torch, so leave it "
-            "out"
+            "`engine` ct2 gives results, but not what is inside, which torch shows: leave it out"
         )
     if model.dtype not in ("auto", "float32"):
         raise UsageError(
-            f"`dtype` {model.dtype} is too inexact for the checks of explain, which computes in "
-            "float32: leave it out"
+            f"`dtype` {model.dtype} is too inexact for the checks, which need float32: leave it out"
         )
 
 

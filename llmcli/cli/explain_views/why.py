@@ -13,11 +13,12 @@ STRONGEST = 6
 
 def show(result: Any, view: View) -> None:
     """Show target and foil, then what parts and tokens add to the difference of their logits."""
-    texts = view.words("why")
+    texts, out = view.words("why"), view.out
     names = {"target": quoted(result.target.name), "foil": quoted(result.foil.name)}
+    masked = view.explanation.subject.kind == "masked"
     token = view.explanation.sides[-1].tokens[result.position].name
-    view.paragraph(
-        texts["question_masked" if result.masked else "question"].format(
+    out.line(
+        texts["question_masked" if masked else "question"].format(
             position=result.position,
             before=quoted(token),
             target_p=probability(result.target.probability, 3),
@@ -28,19 +29,19 @@ def show(result: Any, view: View) -> None:
     )
     _title(texts["parts_title"], view)
     if result.parts is None:
-        view.paragraph(texts[f"no_parts.{result.no_parts}"])
+        out.line(texts[f"no_parts.{result.no_parts}"])
     else:
         _show_parts(result.parts, view)
     _title(texts["tokens_title"], view)
-    view.paragraph(texts["tokens_lead"])
+    out.line(texts["tokens_lead"])
     baseline = quoted(result.tokens.baseline)
-    view.paragraph(
+    out.line(
         texts["baseline"].format(
             baseline=baseline, baseline_value=signed(result.tokens.baseline_value)
         )
     )
     show_tokens(result.tokens, texts, view)
-    view.paragraph(texts["attention_warning"])
+    out.line(texts["attention_warning"])
 
 
 def _title(text: str, view: View) -> None:
@@ -49,9 +50,9 @@ def _title(text: str, view: View) -> None:
 
 
 def _show_parts(parts: Any, view: View) -> None:
-    texts = view.words("why")
+    texts, out = view.words("why"), view.out
     is_head = parts.level == "head-input"
-    view.paragraph(texts["parts_lead_head" if is_head else "parts_lead"])
+    out.line(texts["parts_lead_head" if is_head else "parts_lead"])
     columns = {texts["attention"]: parts.attention}
     if len(parts.cross):
         columns[texts["cross"]] = parts.cross
@@ -75,11 +76,11 @@ def _show_parts(parts: Any, view: View) -> None:
         "total": parts.total,
     }
     key = "adds_up_cross" if len(parts.cross) else "adds_up"
-    view.paragraph(texts[key].format(**{name: signed(value) for name, value in values.items()}))
+    out.line(texts[key].format(**{name: signed(value) for name, value in values.items()}))
     strongest = _strongest(parts, view)
     if strongest:
-        view.paragraph(f"{texts['strongest']}: {strongest}")
-    view.paragraph(texts["parts_limits"])
+        out.line(f"{texts['strongest']}: {strongest}")
+    out.line(texts["parts_limits"])
 
 
 def _strongest(parts: Any, view: View) -> str:

@@ -83,8 +83,6 @@ class WhyResult(SectionResult):
 
     position: int
     """Where, in the text or target."""
-    masked: bool
-    """True of a masked model, which predicts the token at the position; else the one after it."""
     target: Candidate
     """What is explained."""
     foil: Candidate
@@ -129,7 +127,6 @@ def build(study: Study, options: ExplainOptions) -> WhyResult:
     tokens = attribute_tokens(study, run)
     return WhyResult(
         position=outcome.position,
-        masked=study.kind == "masked",
         target=both[0],
         foil=both[1],
         difference=both[0].logit - both[1].logit,

@@ -1,0 +1,1 @@
+"""The guided tour of `llmcli learn`: how a language model works, on one sentence."""
