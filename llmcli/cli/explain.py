@@ -88,7 +88,7 @@ def _write(explanation: "Explanation", export: Export, language: Language) -> No
     if export.path is not None:
         from llmcli.interpretability.export import write_explanation
 
-        write_explanation(explanation, export.path, language)
+        write_explanation(explanation, export.path, language, out.note)
         out.say(f"wrote {export.path}")
     elif out.format == "json":
         with out.records(str) as records:

@@ -46,6 +46,8 @@ class HeadEffects:
     """self; of an encoder-decoder encoder, decoder or cross."""
     layers: tuple[int, ...]
     """The numbers of the L layers."""
+    numbers: tuple[int, ...]
+    """The numbers of the H heads."""
     change: Floats
     """(L, H): log p of the target without the head, less log p with it."""
     divergence: Floats
@@ -146,6 +148,13 @@ class Attended:
     """(H,): the greatest weight of each head."""
     position: NDArray[np.int32]
     """(H,): the position that has it."""
+    chosen: tuple[int, ...] = ()
+    """The numbers of the heads that are changed; empty: all."""
+
+    @property
+    def heads(self) -> tuple[int, ...]:
+        """The numbers of the heads that are changed."""
+        return self.chosen or tuple(range(len(self.weight)))
 
 
 def attended(study: Study) -> tuple[Attended, ...]:
@@ -172,10 +181,10 @@ def head_effects(outcome: Outcome, attentions: Sequence[Attended]) -> tuple[Head
     interventions = [
         Intervention(Head(each.site, head), change_of(study, each.site.part))
         for each in attentions
-        for head in range(len(each.weight))
+        for head in each.heads
     ]
     effects = effects_of(outcome, interventions)
-    ends = np.cumsum([len(each.weight) for each in attentions])[:-1]
+    ends = np.cumsum([len(each.heads) for each in attentions])[:-1]
     change, divergences = (
         np.split(values, ends) for values in (effects.change, effects.divergence)
     )
@@ -184,14 +193,20 @@ def head_effects(outcome: Outcome, attentions: Sequence[Attended]) -> tuple[Head
         HeadEffects(
             part=part,
             layers=tuple(attentions[at].site.layer for at in rows),
+            numbers=attentions[rows[0]].heads,
             change=np.stack([change[at] for at in rows]),
             divergence=np.stack([divergences[at] for at in rows]),
             best=np.stack([best[at] for at in rows]),
-            weight=np.stack([attentions[at].weight for at in rows]),
-            attended=np.stack([attentions[at].position for at in rows]),
+            weight=np.stack([_chosen(attentions[at], attentions[at].weight) for at in rows]),
+            attended=np.stack([_chosen(attentions[at], attentions[at].position) for at in rows]),
         )
         for part, rows in _rows_of_parts(attentions).items()
     )
+
+
+def _chosen(attention: Attended, values: Any) -> Any:
+    """The values (H,) of the heads that are changed."""
+    return values[list(attention.heads)]
 
 
 def _rows_of_parts(attentions: Sequence[Attended]) -> dict[Part, list[int]]:
@@ -270,15 +285,15 @@ def ranked_heads(heads: Sequence[HeadEffects]) -> list[HeadRow]:
             part.part,
             layer,
             head,
-            float(part.change[row, head]),
-            float(part.divergence[row, head]),
-            int(part.best[row, head]),
-            int(part.attended[row, head]),
-            float(part.weight[row, head]),
+            float(part.change[row, column]),
+            float(part.divergence[row, column]),
+            int(part.best[row, column]),
+            int(part.attended[row, column]),
+            float(part.weight[row, column]),
         )
         for part in heads
         for row, layer in enumerate(part.layers)
-        for head in range(part.change.shape[1])
+        for column, head in enumerate(part.numbers)
     ]
     return sorted(rows, key=lambda row: -abs(row.change))
 

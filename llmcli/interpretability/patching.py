@@ -30,6 +30,8 @@ MOST_WORK = 1e13
 """Tokens in all passes, times weights of the model: more takes many minutes on a processor."""
 SAME = 1e-6  # logits; closer differences have no way between them
 Floats = NDArray[np.float32]
+Heads = Sequence[tuple[Site, tuple[int, ...]]]
+"""Attentions, each with the numbers of some of its heads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ class HeadPatches:
     """self; of an encoder-decoder encoder, decoder or cross."""
     layers: tuple[int, ...]
     """The numbers of the L layers."""
+    numbers: tuple[int, ...]
+    """The numbers of the H heads."""
     difference: Floats
     """(L, H): the difference of the logits with the head's outputs of the other text."""
     share: Floats
@@ -96,12 +100,12 @@ class Patch:
         return patches.difference - np.float32(self.here) if self.is_same else patches.share
 
 
-def patch_from(outcome: Outcome, text: str, heads: Sequence[tuple[Site, int]]) -> Patch:
+def patch_from(outcome: Outcome, text: str, heads: Heads) -> Patch:
     """Patch each layer and position, and each head, with the activations of another text.
 
-    heads: the attentions whose heads are patched, and how many heads each has. Of a translator the
-    other text is a source; the target stays. Raises InputError for a text with another number of
-    tokens, or one so long that it would take hours.
+    heads: the attentions whose heads are patched, and the numbers of these heads. Of a translator
+    the other text is a source; the target stays. Raises InputError for a text with another number
+    of tokens, or one so long that it would take hours.
     """
     study = outcome.study
     second, other = _read_other(study, text)
@@ -168,11 +172,9 @@ def _count(study: Study, stack: Stack) -> int:
     return len(study.sides[0 if stack.name == "encoder" else -1].tokens)
 
 
-def _require_affordable(
-    study: Study, every: Iterable[Stack], heads: Sequence[tuple[Site, int]]
-) -> None:
+def _require_affordable(study: Study, every: Iterable[Stack], heads: Heads) -> None:
     passes = sum((len(stack.blocks) + 1) * _count(study, stack) for stack in every)
-    passes += sum(count for _, count in heads)
+    passes += sum(len(numbers) for _, numbers in heads)
     tokens = sum(len(side.tokens) for side in study.sides)
     weights = sum(parameter.numel() for parameter in study.network.parameters())
     if passes * tokens * weights > MOST_WORK:
@@ -225,21 +227,22 @@ class _Patcher:
         difference = self._measure(patches).reshape(len(places), count)
         return StreamPatches(stack.name, difference, self._share(difference))
 
-    def heads(self, heads: Sequence[tuple[Site, int]]) -> tuple[HeadPatches, ...]:
+    def heads(self, heads: Heads) -> tuple[HeadPatches, ...]:
         """Patch each head at all positions."""
-        parts: dict[Part, list[tuple[int, int]]] = {}
-        for site, count in heads:
-            parts.setdefault(site.part, []).append((site.layer, count))
+        parts: dict[Part, list[tuple[Site, tuple[int, ...]]]] = {}
+        for site, numbers in heads:
+            parts.setdefault(site.part, []).append((site, numbers))
         results = []
-        for part, layers in parts.items():
+        for part, places in parts.items():
             patches = [
-                Intervention(Head(Site(part, layer), head), take_from_second(slice(None)))
-                for layer, count in layers
-                for head in range(count)
+                Intervention(Head(site, head), take_from_second(slice(None)))
+                for site, numbers in places
+                for head in numbers
             ]
-            difference = self._measure(patches).reshape(len(layers), -1)
-            numbers = tuple(layer for layer, _ in layers)
-            results.append(HeadPatches(part, numbers, difference, self._share(difference)))
+            difference = self._measure(patches).reshape(len(places), -1)
+            layers = tuple(site.layer for site, _ in places)
+            share = self._share(difference)
+            results.append(HeadPatches(part, layers, places[0][1], difference, share))
         return tuple(results)
 
     def whole_error(self, stack: Stack) -> float:

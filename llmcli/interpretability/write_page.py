@@ -25,6 +25,7 @@ from llmcli.spec.explain import Language
 
 SOURCES = Path(__file__).parent / "page"
 IMPORT = re.compile(r'(\bfrom |\bimport )"(\.[^"]+)"')
+COMMENT = re.compile(r"^ */\*.*?\*/\n", re.MULTILINE | re.DOTALL)
 ANY_IMPORT = re.compile(r'(\bfrom |\bimport )"([^"]+\.js)"')
 
 
@@ -165,14 +166,16 @@ def has_module(name: str) -> bool:
 def module_sources(first: Iterable[str]) -> dict[str, str]:
     """The text of these modules of page/js/ and of all that they import, by name.
 
-    Relative imports are rewritten as names, such as "sections/tokens.js".
+    Relative imports are rewritten as names, such as "sections/tokens.js". Comments on lines of
+    their own, which are for those who change the modules, are left out.
     """
     sources: dict[str, str] = {}
     waiting = list(first)
     while waiting:
         name = waiting.pop()
         if name not in sources:
-            sources[name] = _with_names(name, (SOURCES / "js" / name).read_text("utf-8"))
+            text = (SOURCES / "js" / name).read_text("utf-8")
+            sources[name] = _with_names(name, COMMENT.sub("", text))
             waiting += [imported for _, imported in ANY_IMPORT.findall(sources[name])]
     return sources
 

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from llmcli.errors import InputError
 from llmcli.interpretability import interventions
 from llmcli.interpretability.ablation import attended, head_effects, idle_head, layer_effects
 from llmcli.interpretability.probe import Site
 from llmcli.interpretability.sections.what_if import build, rank_correlation
-from tests.interpretability.families import FAMILIES
+from llmcli.spec.explain import ExplainOptions
+from tests.interpretability.families import FAMILIES, TEXT
 from tests.interpretability.predictions import outcome, settings_of, study_of
 
 PROJECTION = re.compile(
@@ -134,10 +136,23 @@ def test_batches_of_any_size_give_the_same(family_folder, monkeypatch):
     assert (single.best == whole.best).all()
 
 
-def test_chosen_layers_alone_are_ablated(family_folder):
-    study = study_of(family_folder("llama"), layers=(1,))
+def test_chosen_layers_and_heads_alone_are_ablated(family_folder):
+    study = study_of(family_folder("llama"), layers=(1,), heads=(1,), patch_from=TEXT)
     result = build(study, study.options)
-    assert result.heads[0].layers == result.layers[0].layers == (1,)
+    whole = build(study_of(family_folder("llama")), ExplainOptions())
+    (part,) = result.heads
+    assert (part.layers, part.numbers, result.layers[0].layers) == ((1,), (1,), (1,))
+    assert part.change == pytest.approx(whole.heads[0].change[1:, 1:], abs=1e-5)
+    assert part.weight == pytest.approx(whole.heads[0].weight[1:, 1:])
+    assert (result.patch.heads[0].layers, result.patch.heads[0].numbers) == ((1,), (1,))
+    assert result.checks[0].holds
+
+
+@pytest.mark.parametrize("settings", [{"layers": (0, 2)}, {"heads": (2,)}])
+def test_layers_and_heads_that_are_not_there_are_refused(settings, family_folder):
+    study = study_of(family_folder("llama"), **settings)
+    with pytest.raises(InputError, match="` 2 is not in the model, which has 0 to 1"):
+        build(study, study.options)
 
 
 def test_heads_that_cannot_be_taken_away_leave_the_layers(family_folder):

@@ -16,7 +16,7 @@ OTHER = "the dog sat on the mat. the cat sat"
 
 def patched(folder, other, **settings):
     of = outcome(folder, TEXT, **settings)
-    heads = [(each.site, len(each.weight)) for each in attended(of.study)]
+    heads = [(each.site, each.heads) for each in attended(of.study)]
     return of, patch_from(of, other, heads)
 
 

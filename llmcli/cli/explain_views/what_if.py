@@ -40,7 +40,7 @@ def _lines(result: "WhatIf", view: View, texts: Mapping[str, str]) -> Iterator[s
         yield grid(texts["layer"], layers.layers, columns, layers.change)
     for part in result.heads:
         yield f"\n{texts[f'heads_{part.part}']}"
-        columns = [str(head) for head in range(part.change.shape[1])]
+        columns = [str(head) for head in part.numbers]
         if (CELL + 1) * len(columns) + 6 <= WIDTH:
             yield grid(texts["layer"], part.layers, columns, part.change)
         elif CELL * len(columns) + 6 <= WIDTH:
@@ -183,7 +183,7 @@ def _patch(patch: "Patch", view: View, texts: Mapping[str, str]) -> Iterator[str
         values = patch.shown(part)
         if (CELL + 2) * values.shape[1] + 6 <= WIDTH:
             yield f"\n{texts[f'patch_heads_{part.part}']}"
-            heads = [str(head) for head in range(values.shape[1])]
+            heads = [str(head) for head in part.numbers]
             yield grid(texts["layer"], part.layers, heads, values, form)
 
 

@@ -8,13 +8,11 @@ bars are in `style.py`. Neither needs to import matplotlib.
 """
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
-
-SECTIONS: dict[str, str] = {"tokens": "tokens", "next-word": "next_word"}
-"""The file of each section that has a picture, without .py."""
 
 
 def drawing(section: str) -> Any | None:
     """The module with `height` and `draw` of a section; None where it has no picture."""
-    name = SECTIONS.get(section)
-    return import_module(f"{__name__}.{name}") if name else None
+    name = f"{__name__}.{section.replace('-', '_')}"
+    return import_module(name) if find_spec(name) is not None else None

@@ -66,6 +66,8 @@ MOST_NUMBERS = 400
 """Cells above which numbers would be too small to read."""
 MOST_NAMES = 64
 """Rows or columns above which only some have their name."""
+MOST_COUNTS = 20
+"""The same where the names are numbers in order."""
 
 
 def heat_map(axes: Any, heat: HeatMap) -> Any:
@@ -101,7 +103,8 @@ def _name(axis: Any, names: Sequence[str] | None) -> None:
     if names is None:
         axis.set_ticks([])
         return
-    step = -(-len(names) // MOST_NAMES) if names else 1
+    counts = len(names) > 1 and all(name.lstrip("-").isdigit() for name in names)
+    step = -(-len(names) // (MOST_COUNTS if counts else MOST_NAMES)) if names else 1
     places = range(0, len(names), step)
     axis.set_ticks(list(places), [names[place] for place in places])
 
@@ -115,7 +118,7 @@ def _write_numbers(axes: Any, image: Any, values: NDArray[np.float64], form: str
         axes.text(
             column,
             row,
-            format(value, form),
+            format(round(value, 2) + 0.0, form),  # no -0
             ha="center",
             va="center",
             fontsize=size,

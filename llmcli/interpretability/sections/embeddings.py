@@ -1,6 +1,6 @@
 """The vectors of tokens and positions, from which everything else is computed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,8 @@ from llmcli.spec.explain import ExplainOptions
 
 NEAREST = 8
 """Neighbours of each token."""
+SHOWN = 32
+"""Positions, and distances, on a page."""
 MOST_TOKENS = 256
 """Different tokens of a text that are shown."""
 
@@ -137,3 +139,17 @@ def _positions(study: Study, side: Side) -> tuple[Positions, ...]:
     has_attention = study.has_heads or bool(study.attentions)
     owner = _owner(study.network, side)
     return positions_of(owner, stack, study.network.config, has_attention)
+
+
+def page_data(result: Embeddings, budget: int) -> Embeddings:
+    """What a page shows: of positions the first SHOWN, and of distances those up to SHOWN."""
+    return replace(result, positions=tuple(_cropped(each) for each in result.positions))
+
+
+def _cropped(positions: Positions) -> Positions:
+    if positions.distances:
+        kept = [at for at, far in enumerate(positions.distances) if abs(far) < SHOWN]
+        distances = tuple(positions.distances[at] for at in kept)
+        return replace(positions, values=positions.values[:, kept], distances=distances)
+    columns = SHOWN if positions.code != "rotary" else None
+    return replace(positions, values=positions.values[:SHOWN, :columns])

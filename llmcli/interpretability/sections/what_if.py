@@ -4,11 +4,12 @@ Shown beside the attention of each head, as attention is not explanation (Jain a
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
+from llmcli.errors import InputError
 from llmcli.interpretability.ablation import (
     Attended,
     HeadEffects,
@@ -81,7 +82,7 @@ def build(study: Study, options: ExplainOptions) -> WhatIf:
     sites = _sites(study)
     affordable = _is_affordable(study, sites)
     heads = head_effects(outcome, sites) if sites and affordable else ()
-    patch_heads = [(each.site, len(each.weight)) for each in sites]
+    patch_heads = [(each.site, each.heads) for each in sites]
     patch = options.patch_from and patch_from(outcome, options.patch_from, patch_heads)
     scores = outcome.log_probabilities(outcome.baseline[None])[0]
     return WhatIf(
@@ -97,7 +98,7 @@ def build(study: Study, options: ExplainOptions) -> WhatIf:
         correlation=rank_correlation(heads),
         swap=swap_word(outcome, *options.swap) if options.swap else None,
         patch=patch or None,
-        checks=tuple(_checks(outcome, heads, patch or None)),
+        checks=tuple(_checks(outcome, heads, sites, patch or None)),
     )
 
 
@@ -108,17 +109,32 @@ def _names(outcome: Outcome, heads: Sequence[HeadEffects]) -> dict[int, str]:
 
 
 def _sites(study: Study) -> list[Attended]:
-    """The attentions whose heads are changed: of the chosen layers, or all; each once."""
+    """The attentions whose heads are changed: of the chosen layers and heads, or all; each once.
+
+    Raises InputError where the model has none of the chosen ones.
+    """
     if not study.has_heads:
         return []
-    layers = study.options.layers
+    options = study.options
     by_site = {each.site: each for each in attended(study)}
-    return [each for each in by_site.values() if not layers or each.site.layer in layers]
+    most = {"layers": 1 + max(site.layer for site in by_site)}
+    most["heads"] = max(len(each.weight) for each in by_site.values())
+    for name, count in most.items():
+        for number in getattr(options, name):
+            if number >= count:
+                raise InputError(
+                    f"`{name}` {number} is not in the model, which has 0 to {count - 1}"
+                )
+    return [
+        replace(each, chosen=tuple(head for head in options.heads if head < len(each.weight)))
+        for each in by_site.values()
+        if not options.layers or each.site.layer in options.layers
+    ]
 
 
 def _is_affordable(study: Study, sites: Sequence[Attended]) -> bool:
     """True if all heads can be ablated in some minutes, or the user asked for just that."""
-    passes = sum(len(each.weight) for each in sites)
+    passes = sum(len(each.heads) for each in sites)
     tokens = passes * sum(len(side.tokens) for side in study.sides)
     weights = sum(parameter.numel() for parameter in study.network.parameters())
     asked = study.options.sections == ("what-if",) or bool(study.options.layers)
@@ -149,13 +165,19 @@ def _ranks(values: np.ndarray) -> np.ndarray:
     return ranks
 
 
-def _checks(outcome: Outcome, heads: Sequence[HeadEffects], patch: Patch | None) -> list[SelfCheck]:
+def _checks(
+    outcome: Outcome,
+    heads: Sequence[HeadEffects],
+    sites: Sequence[Attended],
+    patch: Patch | None,
+) -> list[SelfCheck]:
     checks = []
     if heads:
+        counts = {each.site: len(each.weight) for each in sites}
         part = max(heads, key=lambda each: float(np.abs(each.change).max()))
         row, head = np.unravel_index(int(np.abs(part.change).argmax()), part.change.shape)
-        place = Head(Site(part.part, part.layers[int(row)]), int(head))
-        another = change_by_hook(outcome, place, part.change.shape[1])
+        place = Head(Site(part.part, part.layers[int(row)]), part.numbers[int(head)])
+        another = change_by_hook(outcome, place, counts[place.site])
         error = abs(float(part.change[row, head]) - another)
         checks.append(SelfCheck("what-if.hook", error, 1e-4))
     if patch is not None and patch.streams:

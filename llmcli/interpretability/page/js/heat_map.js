@@ -130,7 +130,7 @@ class HeatMap {
   }
   table() {
     const rows = this.rows.map((name, i) => [name, ...this.columns.map((_, j) => number(this.value(i, j)))]);
-    return dataTable({ caption: this.label, head: [this.rowHead, ...this.columns], rows });
+    return dataTable({ caption: `${this.label} (${this.tableLabel})`, head: [this.rowHead, ...this.columns], rows });
   }
 }
 
