@@ -219,7 +219,7 @@ def make_t5(bpe: Any, folder: Path) -> Path:
     shape = {"d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 2, "num_heads": 2}
     ends = {"pad_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 1}
     config = T5Config(vocab_size=len(tokenizer), **shape, **ends, relative_attention_num_buckets=8)
-    return save(T5ForConditionalGeneration(config), tokenizer, folder, 2.0)
+    return save(T5ForConditionalGeneration(config), tokenizer, folder, 1.0)
 
 
 def make_m2m100(bpe: Any, folder: Path) -> Path:
