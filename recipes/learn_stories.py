@@ -35,7 +35,7 @@ def main() -> None:
     )
     model = llmcli.ModelSpec(MODEL, device="cpu", dtype="float32", engine="torch")
     with llmcli.load(model) as loaded:
-        prompts = [""]  # nothing but the start of a text
+        prompts = [""]  # the start of a text alone
         written = list(llmcli.generate(prompts, model=loaded, options=drawn))
     weights = Path(resolve(model).path) / "model.safetensors"
     header = [

@@ -133,12 +133,29 @@ REMOVED: Rows = (
     ("name", "text", "The model, as it was named."),
     ("bytes", "integer", "Disk space that was freed."),
 )
+LEARN: Rows = (
+    ("text", "text", "The sentence, as it was given."),
+    (
+        "read_text",
+        "text",
+        "What the steps after the first look into: the sentence, or its translation where the "
+        "model cannot read it.",
+    ),
+    ("model", "text", "The language model."),
+    (
+        "steps",
+        "list of objects",
+        "Each step: `name`, `title`, `question`, `answer`, `commands`, all its `numbers`, and "
+        "`checks` of these against the model.",
+    ),
+)
 
 TABLES: dict[str, tuple[str, str, Rows]] = {
     "llmcli evaluate": ("Report", "How good the predictions of a model are.", EVALUATE),
     "llmcli compare": ("Comparison", "Two models on the same rows.", COMPARE),
     "llmcli finetune --dry-run": ("Estimate", "What a run takes.", DRY_RUN),
     "llmcli finetune --check": ("DataCheck", "What was found in the data of a run.", CHECK),
+    "llmcli learn": ("Tour", "A guided tour on one sentence.", LEARN),
     "llmcli bench": ("BenchReport", "How fast a model runs on a machine.", BENCH),
     "llmcli models path, pull and convert": ("", "", PATH),
     "llmcli models rm": ("", "", REMOVED),

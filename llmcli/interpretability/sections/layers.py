@@ -52,7 +52,7 @@ def reason_against(study: Study) -> str | None:
     if outcome_of(study).is_number:
         return "it gives a number, not a distribution"
     if output_stack(study.network) is None:
-        return "its layers cannot be told apart: it calls the same block several times"
+        return "its layers cannot be distinguished: it calls the same block several times"
     return None
 
 

@@ -70,7 +70,7 @@ class PartAttribution:
     mlp: Floats
     """(L,): of each layer's MLP."""
     heads: Floats
-    """(L, H): of the heads of self-attention; empty where they cannot be told apart."""
+    """(L, H): of the heads of self-attention; empty where they cannot be distinguished."""
     cross_heads: Floats
     """(L, H): of the heads of the attention to the source."""
     sum: float
