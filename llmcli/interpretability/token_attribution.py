@@ -19,6 +19,8 @@ class SideAttribution:
 
     side: SideName
     """Which sequence."""
+    names: tuple[str, ...]
+    """Readable names of its tokens, (T,)."""
     integrated_gradients: Floats
     """(T,): the mean gradient on the way from the baseline to the text, times the way."""
     gradient_x_input: Floats
@@ -79,7 +81,11 @@ def _of_number(
         error=error,
         holds=error <= CLOSE,
         sides=tuple(
-            SideAttribution(side.name, *(_floats(method[at][number]) for method in methods))
+            SideAttribution(
+                side.name,
+                tuple(token.name for token in side.tokens),
+                *(_floats(method[at][number]) for method in methods),
+            )
             for at, side in enumerate(study.sides)
         ),
     )

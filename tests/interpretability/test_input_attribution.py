@@ -44,7 +44,7 @@ def case(name, family_folder):
     return network, inputs, best, tuple(sides), run
 
 
-@pytest.mark.parametrize("name", ["gpt2", "gemma2", "bert", "roberta", "bart", "marian", "m2m100"])
+@pytest.mark.parametrize("name", ["gemma2", "bart"])
 def test_integrated_gradients_sum_to_the_difference(name, family_folder):
     *_, sides, run = case(name, family_folder)
     result = attribute_inputs(sides, run)

@@ -11,10 +11,10 @@ from llmcli.cli.tables import show_table
 
 def show(result: Any, view: View) -> None:
     """Show the answer, and for each token both of its scores and what it adds to the answer's."""
-    texts, out = view.words("answer-scores"), view.out
-    out.line(texts["lead"])
+    texts = view.words("answer-scores")
+    view.paragraph(texts["lead"])
     chance = probability(result.probability, 3)
-    out.line(texts["answer"].format(answer=result.answer, probability=chance))
+    view.paragraph(texts["answer"].format(answer=result.answer, probability=chance))
     numbers = [texts[name] for name in ("start_p", "end_p", "start_add", "end_add")]
     tokens = view.explanation.sides[-1].tokens
     first, end = result.content
@@ -35,10 +35,10 @@ def show(result: Any, view: View) -> None:
     show_table(["", texts["token"], *numbers], rows, right=frozenset(["", *numbers]))
     for name, edge in (("start", result.start), ("end", result.end)):
         token = quoted(tokens[edge.position].name)
-        out.line(texts["attributed"].format(token=token, edge=texts[name]))
+        view.paragraph(texts["attributed"].format(token=token, edge=texts[name]))
         show_sums(edge.tokens, texts, view)
     baseline = quoted(result.start.tokens.baseline)
     value = signed(result.start.tokens.baseline_value)
-    out.line(texts["baseline"].format(baseline=baseline, baseline_value=value))
-    out.line(texts["gradients_says"])
-    out.line(texts["attention_warning"])
+    view.paragraph(texts["baseline"].format(baseline=baseline, baseline_value=value))
+    view.paragraph(texts["gradients_says"])
+    view.paragraph(texts["attention_warning"])

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from llmcli.cli.explain_views import View
+from llmcli.cli.explain_views import WIDTH, View
 from llmcli.cli.output import quoted
 from llmcli.cli.tables import show_table
+from llmcli.cli.wrapping import wrapped
 
 MOST_ROWS = 24
 HALF = 6  # characters of a bar to each side
@@ -33,8 +34,8 @@ def show_tokens(tokens: Any, texts: Mapping[str, str], view: View) -> None:
         order = sorted(rows, key=lambda row: -abs(row[3].integrated_gradients[row[2]]))
         strongest = {(row[0], row[2]) for row in order[:MOST_ROWS]}
         rows = [row for row in rows if (row[0], row[2]) in strongest]
-        view.out.line(texts["strongest_tokens"].format(shown=MOST_ROWS, count=count))
-    methods = [texts[f"{name}_name"] for name in ("gradients", "input", "occlusion")]
+        view.paragraph(texts["strongest_tokens"].format(shown=MOST_ROWS, count=count))
+    methods = [texts[f"{name}_short"] for name in ("gradients", "input", "occlusion")]
     columns = [texts["token"], "", *methods]
     most = max((abs(row[3].integrated_gradients[row[2]]) for row in rows), default=1.0)
     cells = [
@@ -55,7 +56,7 @@ def show_sums(tokens: Any, texts: Mapping[str, str], view: View) -> None:
     """Write the sums beside the difference, and whether they agree."""
     gradients, by_input, occlusion = (signed(value) for value in tokens.sums)
     difference = signed(tokens.difference)
-    view.out.line(
+    view.paragraph(
         texts["sums"].format(
             gradients=gradients, input=by_input, occlusion=occlusion, difference=difference
         )
@@ -63,6 +64,7 @@ def show_sums(tokens: Any, texts: Mapping[str, str], view: View) -> None:
     text = texts["complete" if tokens.holds else "incomplete"].format(
         sum=gradients, difference=difference, nodes=tokens.nodes, error=f"{tokens.error:.1g}"
     )
+    text = "\n".join(wrapped(text, WIDTH))
     view.out.styled([(text, {} if tokens.holds else {"fg": "yellow", "bold": True}), ("\n", {})])
 
 

@@ -15,9 +15,9 @@ def show(result: Any, view: View) -> None:
     tokens = view.explanation.sides[-1].tokens
     if result.position is not None:
         token = quoted(tokens[result.position].name)
-        out.line(texts["lead_tagger"].format(token=token, position=result.position))
+        view.paragraph(texts["lead_tagger"].format(token=token, position=result.position))
         _show_tags(result, view)
-    out.line(texts["lead" if result.against else "lead_alone"])
+    view.paragraph(texts["lead" if result.against else "lead_alone"])
     rows = [
         [
             each.label,
@@ -29,17 +29,14 @@ def show(result: Any, view: View) -> None:
     ]
     numbers = [texts["probability"], texts["logit"], texts["gradients_sum"], texts["difference"]]
     show_table([texts["label"], *numbers], rows, right=frozenset(numbers))
-    left_out = len(result.names) - len(result.attributions)
-    if left_out:
-        out.line(texts["left_out"].format(count=left_out))
     first = result.attributions[0]
     out.line()
     out.styled([(texts["for_label"].format(label=first.label), {"bold": True}), ("\n", {})])
     baseline = quoted(first.tokens.baseline)
     value = signed(first.tokens.baseline_value)
-    out.line(texts["baseline"].format(baseline=baseline, baseline_value=value))
+    view.paragraph(texts["baseline"].format(baseline=baseline, baseline_value=value))
     show_tokens(first.tokens, texts, view)
-    out.line(texts["attention_warning"])
+    view.paragraph(texts["attention_warning"])
 
 
 def _show_tags(result: Any, view: View) -> None:

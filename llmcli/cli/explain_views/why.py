@@ -13,12 +13,11 @@ STRONGEST = 6
 
 def show(result: Any, view: View) -> None:
     """Show target and foil, then what parts and tokens add to the difference of their logits."""
-    texts, out = view.words("why"), view.out
+    texts = view.words("why")
     names = {"target": quoted(result.target.name), "foil": quoted(result.foil.name)}
-    masked = view.explanation.subject.kind == "masked"
     token = view.explanation.sides[-1].tokens[result.position].name
-    out.line(
-        texts["question_masked" if masked else "question"].format(
+    view.paragraph(
+        texts["question_masked" if result.masked else "question"].format(
             position=result.position,
             before=quoted(token),
             target_p=probability(result.target.probability, 3),
@@ -29,19 +28,19 @@ def show(result: Any, view: View) -> None:
     )
     _title(texts["parts_title"], view)
     if result.parts is None:
-        out.line(texts[f"no_parts.{result.no_parts}"])
+        view.paragraph(texts[f"no_parts.{result.no_parts}"])
     else:
         _show_parts(result.parts, view)
     _title(texts["tokens_title"], view)
-    out.line(texts["tokens_lead"])
+    view.paragraph(texts["tokens_lead"])
     baseline = quoted(result.tokens.baseline)
-    out.line(
+    view.paragraph(
         texts["baseline"].format(
             baseline=baseline, baseline_value=signed(result.tokens.baseline_value)
         )
     )
     show_tokens(result.tokens, texts, view)
-    out.line(texts["attention_warning"])
+    view.paragraph(texts["attention_warning"])
 
 
 def _title(text: str, view: View) -> None:
@@ -50,9 +49,9 @@ def _title(text: str, view: View) -> None:
 
 
 def _show_parts(parts: Any, view: View) -> None:
-    texts, out = view.words("why"), view.out
+    texts = view.words("why")
     is_head = parts.level == "head-input"
-    out.line(texts["parts_lead_head" if is_head else "parts_lead"])
+    view.paragraph(texts["parts_lead_head" if is_head else "parts_lead"])
     columns = {texts["attention"]: parts.attention}
     if len(parts.cross):
         columns[texts["cross"]] = parts.cross
@@ -76,11 +75,11 @@ def _show_parts(parts: Any, view: View) -> None:
         "total": parts.total,
     }
     key = "adds_up_cross" if len(parts.cross) else "adds_up"
-    out.line(texts[key].format(**{name: signed(value) for name, value in values.items()}))
+    view.paragraph(texts[key].format(**{name: signed(value) for name, value in values.items()}))
     strongest = _strongest(parts, view)
     if strongest:
-        out.line(f"{texts['strongest']}: {strongest}")
-    out.line(texts["parts_limits"])
+        view.paragraph(f"{texts['strongest']}: {strongest}")
+    view.paragraph(texts["parts_limits"])
 
 
 def _strongest(parts: Any, view: View) -> str:

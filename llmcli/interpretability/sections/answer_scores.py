@@ -16,6 +16,7 @@ from llmcli.interpretability.token_attribution import (
     attribute_tokens,
     sum_check,
 )
+from llmcli.interpretability.words import words
 from llmcli.spec.explain import ExplainOptions
 
 
@@ -51,7 +52,7 @@ class AnswerScoresResult(SectionResult):
 
 def reason_against(study: Study) -> str | None:
     """Why a study has no answer; None if it has one."""
-    return None if study.kind == "reader" else "it is no answer model"
+    return None if study.kind == "reader" else words("answer-scores")["en"]["reason"]
 
 
 def build(study: Study, options: ExplainOptions) -> AnswerScoresResult:

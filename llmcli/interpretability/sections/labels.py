@@ -16,6 +16,7 @@ from llmcli.interpretability.token_attribution import (
     attribute_tokens,
     sum_check,
 )
+from llmcli.interpretability.words import words
 from llmcli.spec.explain import ExplainOptions
 
 MOST = 6
@@ -59,7 +60,7 @@ def reason_against(study: Study) -> str | None:
     """Why a study has no labels; None if it has."""
     if study.kind in ("classifier", "tagger"):
         return None
-    return "it is no classifier and no tagger, and has no labels"
+    return words("labels")["en"]["reason"]
 
 
 def build(study: Study, options: ExplainOptions) -> LabelsResult:
@@ -109,7 +110,7 @@ def _chosen(outcome: Outcome, count: int) -> list[int]:
 def _left_out(number: int) -> tuple[str, ...]:
     if not number:
         return ()
-    return (f"labels: {number} less probable ones are not attributed; `target` takes one of them",)
+    return (words("labels")["en"]["left_out"].format(count=number),)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Layer by layer: what the model would predict after each layer, and how large its states are."""
 
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -17,11 +18,14 @@ from llmcli.interpretability.logit_lens import read_out, residual_stream
 from llmcli.interpretability.outcome import Outcome, outcome_of
 from llmcli.interpretability.sections import SectionResult
 from llmcli.interpretability.study import Study
+from llmcli.interpretability.words import words
 from llmcli.spec.explain import ExplainOptions
 
 SHOWN = 5
 """Candidates of each cell."""
 TOLERANCE = 1e-5
+OTHERS, EACH = 7, 4
+"""Bytes of a cell, compressed: of its numbers, and of each candidate."""
 AT_ONCE = 1 << 25  # logits of one pass, 128 MB
 
 
@@ -31,6 +35,12 @@ class LayersResult(SectionResult):
 
     whole: bool
     """True of a classifier: one prediction for the text, instead of one for each position."""
+    of_tokens: bool
+    """True of a language model; else the candidates are labels."""
+    tokens: tuple[str, ...]
+    """Readable names of the tokens that the model read, (T,)."""
+    rows: NDArray[np.int32]
+    """(1 + L,): 0 is the embedding, i + 1 layer i."""
     names: dict[int, str]
     """Readable names of the candidates, tokens or labels, by their ids."""
     top: NDArray[np.int32]
@@ -41,18 +51,18 @@ class LayersResult(SectionResult):
     """(1 + L, T): of the candidate that the last layer prefers."""
     divergence: Floats = field(metadata={"pack": "float16"})
     """(1 + L, T): Kullback-Leibler divergence from the last layer's distribution, in nats."""
-    norm: Floats = field(metadata={"pack": "float16"})
+    norm: Floats
     """(1 + L, T): length of the states, the residual stream, before the final norm."""
 
 
 def reason_against(study: Study) -> str | None:
     """Why a study has no lens; None if it has."""
     if study.kind in ("reader", "encoder"):
-        return "it has no distribution over tokens or labels that its layers could be read with"
+        return words("layers")["en"]["reason_distribution"]
     if outcome_of(study).is_number:
-        return "it gives a number, not a distribution"
+        return words("layers")["en"]["reason_number"]
     if output_stack(study.network) is None:
-        return "its layers cannot be distinguished: it calls the same block several times"
+        return words("layers")["en"]["reason_blocks"]
     return None
 
 
@@ -76,6 +86,9 @@ def build(study: Study, options: ExplainOptions) -> LayersResult:
     error = (last[0] - own).abs().max() / own.abs().max().clamp_min(1.0)
     return LayersResult(
         whole=study.kind == "classifier",
+        of_tokens=study.predicts_tokens,
+        tokens=tuple(token.name for token in study.side.tokens),
+        rows=np.arange(len(states), dtype=np.int32),
         names={int(entry): outcome.name(int(entry)) for entry in np.unique(top)},
         top=top.astype(np.int32),
         probability=probability,
@@ -83,6 +96,26 @@ def build(study: Study, options: ExplainOptions) -> LayersResult:
         divergence=divergence,
         norm=states.norm(dim=-1).cpu().numpy(),
         checks=(SelfCheck("layers.last", float(error), TOLERANCE),),
+    )
+
+
+def page_data(result: LayersResult, most: int) -> LayersResult:
+    """The result in at most about `most` bytes: fewer candidates, then only some of the layers."""
+    rows, tokens, count = result.top.shape
+    room = 0.6 * most / max(1, rows * tokens)  # bytes of a cell, before base64 and the names
+    fitting = max(1, min(count, int((room - OTHERS) / EACH)))
+    step = max(1, math.ceil((OTHERS + EACH) / room))
+    kept = sorted({*range(rows - 1, -1, -step), 0})
+    top = result.top[kept, :, :fitting]
+    return replace(
+        result,
+        rows=result.rows[kept],
+        names={int(entry): result.names[int(entry)] for entry in np.unique(top)},
+        top=top,
+        probability=result.probability[kept, :, :fitting],
+        final_probability=result.final_probability[kept],
+        divergence=result.divergence[kept],
+        norm=result.norm[kept],
     )
 
 

@@ -27,6 +27,7 @@ from llmcli.interpretability.token_attribution import (
     attribute_tokens,
     sum_check,
 )
+from llmcli.interpretability.words import words
 from llmcli.spec.explain import ExplainOptions
 
 HEADS_HOLD = 1e-5
@@ -83,6 +84,8 @@ class WhyResult(SectionResult):
 
     position: int
     """Where, in the text or target."""
+    masked: bool
+    """True of a masked model, which predicts the token at the position; else the one after it."""
     target: Candidate
     """What is explained."""
     foil: Candidate
@@ -101,10 +104,8 @@ def reason_against(study: Study) -> str | None:
     """Why there is no word to explain; None if there is one."""
     if study.predicts_tokens:
         return None
-    if study.kind == "encoder":
-        return "it has no head, so there is nothing that it predicts"
-    other = "answer-scores" if study.kind == "reader" else "labels"
-    return f"it predicts no words; section {other} has what its tokens add to each of its scores"
+    keys = {"encoder": "reason_head", "reader": "reason_answers"}
+    return words("why")["en"][keys.get(study.kind, "reason_labels")]
 
 
 def build(study: Study, options: ExplainOptions) -> WhyResult:
@@ -127,6 +128,7 @@ def build(study: Study, options: ExplainOptions) -> WhyResult:
     tokens = attribute_tokens(study, run)
     return WhyResult(
         position=outcome.position,
+        masked=study.kind == "masked",
         target=both[0],
         foil=both[1],
         difference=both[0].logit - both[1].logit,

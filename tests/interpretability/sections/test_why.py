@@ -10,10 +10,11 @@ from tests.interpretability.studies import study_of
 from tests.tiny_models import make_bert
 
 LEVELS = {"causal": "logits", "masked": "head-input", "seq2seq": "logits"}
+FRENCH = {"to_lang": "fr", "translation": "Le chat dort."}
 STARTERS = (
     ("gpt2-stories", "causal", "Once upon a time there was a little", {}),
     ("bert-en", "masked", "The cat sat on the [MASK].", {}),
-    ("marian-en-fr-zh", "seq2seq", "The black cat sleeps.", {"to_lang": "fr", "translation": None}),
+    ("marian-en-fr-zh", "seq2seq", "The cat sleeps.", FRENCH),
 )
 EN_FR = {"from_lang": "en", "to_lang": "fr"}
 LANGUAGES = {"t5": EN_FR, "m2m100": EN_FR}
