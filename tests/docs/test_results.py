@@ -17,7 +17,9 @@ from tests.docs.results import PAGE, PYTHON_ONLY, RECORDS, documented, page
 from tests.docs.tables import TABLES
 from tests.tiny_models import make_tagger
 
-OPTIONAL = {"pair", "logprobs", "predicted_tags", "capped", "source", "snippet"}
+OPTIONAL = {
+    *("pair", "logprobs", "trace", "tree", "predicted_tags", "capped", "source", "snippet"),
+}
 """Fields that a record has only if they were asked for, or if something happened."""
 SHORT = ("-n", "3", "-m", "gpt2-stories")
 ARGUMENTS = {
@@ -70,10 +72,16 @@ def test_what_a_command_prints_is_as_the_page_says(run, command, tmp_path):
         assert_is(record, RECORDS[command], command)
 
 
-def test_logprobs_and_pairs_are_as_the_page_says(run):
+def test_logprobs_traces_and_pairs_are_as_the_page_says(run):
     (record,) = json.loads(run("generate", "Once", *SHORT, "--logprobs", "2", "--json").stdout)
     assert_is(record, llmcli.Generation, "generate --logprobs")
     assert len(record["logprobs"]) == 3
+    sampled, beams = ("--top-k", "9", "--top-p", "0.9"), ("--num-beams", "2")
+    for settings in (sampled, beams):
+        traced = run("generate", "Once", *SHORT, "--trace", *settings, "--json")
+        (record,) = json.loads(traced.stdout)
+        assert_is(record, llmcli.Generation, "generate --trace")
+        assert ("tree" in record) == (settings is beams)
     (record,) = json.loads(run("classify", "good", "--text-pair", "bad", "--json").stdout)
     assert record["pair"] == "bad"
 
