@@ -29,6 +29,8 @@ def trace_lines(steps: Sequence[Record], say: Say) -> Iterator[Stretch]:
     names = (_name(each) for step in steps for each in step["candidates"])
     layout = _Layout(say, max(map(display_width, names), default=1), len(stages))
     for number, step in enumerate(steps, start=1):
+        if number > 1:
+            yield "", PLAIN
         yield from _step_lines(number, step, stages, layout)
 
 
@@ -79,7 +81,6 @@ def _step_lines(
             PLAIN,
         )
     yield from ((line, DIM) for line in _settings(step, say))
-    yield "", PLAIN
 
 
 def _facts(step: Record, stages: Sequence[str], say: Say) -> str:
