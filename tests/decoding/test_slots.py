@@ -82,6 +82,16 @@ def test_rows_that_take_turns_in_slots_get_the_tokens_that_they_get_alone(model,
     assert not loop.running
 
 
+def test_rows_in_slots_are_traced_as_they_are_alone(model):
+    options = Decoding(top_k=5, trace=3)
+    loop = ContinuousLoop(slots.SlotCausal(model, 2, 48), request_of(), options)
+    traces: list[list[int]] = [[] for _ in PROMPTS]
+    for step in loop:
+        traces[step.row].append(step.trace.id)
+    alone = reference(model, Decoding(top_k=5))
+    assert traces == [[token for token, _, _ in row] for row in alone]
+
+
 @pytest.mark.parametrize("width", [2, 4, 16])
 def test_a_step_may_read_fewer_positions_than_a_slot_has(model, width, monkeypatch):
     monkeypatch.setattr(slots, "WIDTHS", width)
