@@ -9,7 +9,7 @@ from typing import Any
 from llmcli.cli.output import Output
 from llmcli.cli.wrapping import wrapped
 from llmcli.interpretability.explanation import Explanation
-from llmcli.interpretability.words import words
+from llmcli.interpretability.words import in_all_languages, words
 from llmcli.spec.explain import Language, SectionName
 
 WIDTH = 80  # columns
@@ -92,4 +92,5 @@ def show_checks(view: View) -> None:
     if explanation.undefined:
         heading(view, texts["undefined"])
     for name, reason in explanation.undefined.items():
-        view.paragraph(f"{texts[f'section.{name}']}: {reason}")
+        said = in_all_languages(name, reason)[view.language]
+        view.paragraph(texts["not_defined"].format(section=texts[f"section.{name}"], reason=said))

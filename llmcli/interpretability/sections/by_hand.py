@@ -93,7 +93,9 @@ class ByHand(SectionResult):
 
 def reason_against(study: Study) -> str | None:
     """Why no head can be computed by hand."""
-    return None if study.has_heads else NO_HEADS
+    if study.has_heads:
+        return None
+    return NO_HEADS if study.attentions else "it has no attention"
 
 
 def build(study: Study, options: ExplainOptions) -> ByHand:
