@@ -8,7 +8,7 @@ import click
 from llmcli.cli.output import Output
 from llmcli.cli.output_path import is_stream, require_writable
 from llmcli.cli.row_command import RowCommand
-from llmcli.data.write_errors import write_errors_explained
+from llmcli.data.write_errors import whole_file
 from llmcli.errors import InputError
 
 if TYPE_CHECKING:
@@ -65,10 +65,8 @@ class ScoreFiles:
             self._write("png", self._picture.png(out.note), "", out)
 
     def _write(self, name: str, content: bytes, note: str, out: Output) -> None:
-        from llmcli.system import own_files
-
         path = Path(str(self._paths[name]))
-        with write_errors_explained(path), own_files.replacing(path.resolve()) as file:
+        with whole_file(path) as file:
             file.write(content)
         out.say(f"wrote {path}")
         if note:

@@ -12,12 +12,11 @@ from llmcli.cli.output import Output
 from llmcli.cli.output_path import is_stream, require_writable
 from llmcli.cli.trace_view import trace_lines
 from llmcli.data.records import Record
-from llmcli.data.write_errors import write_errors_explained
+from llmcli.data.write_errors import whole_file
 from llmcli.errors import InputError, RowsFailed
 from llmcli.interpretability.language import choose_language
 from llmcli.interpretability.trace_page import TracePage
 from llmcli.interpretability.words import words
-from llmcli.system.own_files import replacing
 
 if TYPE_CHECKING:
     from llmcli.engines.base import Loaded
@@ -74,7 +73,7 @@ class TraceOutput:
         if self._path is None:
             return
         text = self._page.html(self._choose())
-        with write_errors_explained(self._path), replacing(self._path) as file:
+        with whole_file(self._path) as file:
             file.write(text.encode())
         for note in self._page.notes("en"):
             self._out.note(note)

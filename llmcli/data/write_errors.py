@@ -1,10 +1,13 @@
 """What is said where a file cannot be written."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from llmcli.errors import in_one_line
+from llmcli.system import own_files
 from llmcli.system.resource_errors import is_of_system, write_error
 
 
@@ -21,3 +24,13 @@ def write_errors_explained(path: Path) -> Iterator[None]:
         if not is_of_system(error):
             raise
         raise write_error(error, f"cannot write {path}: {in_one_line(error)}") from None
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[IO[bytes]]:
+    """Write a file that appears complete, at the end of the block, or not at all.
+
+    A link stays, and what it leads to is written. Raises InputError, DiskFull.
+    """
+    with write_errors_explained(path), own_files.replacing(Path(os.path.realpath(path))) as file:
+        yield file

@@ -3,11 +3,11 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import IO
 
 import numpy as np
 
-from llmcli.data.write_errors import write_errors_explained
+from llmcli.data.write_errors import whole_file
 from llmcli.interpretability.explain_page import explanation_page
 from llmcli.interpretability.explanation import Explanation
 from llmcli.interpretability.pictures.explanation_picture import explanation_picture
@@ -19,40 +19,50 @@ from llmcli.spec.explain import Language
 def write_explanation(
     explanation: Explanation, path: Path, language: Language = "en", note: Note = ignore
 ) -> None:
-    """Write an explanation in the format that the file's name says, replacing the file.
+    """Write an explanation in the format that the file's name says, complete or not at all.
 
     language: of a page or picture. note: receives a line about what a picture leaves out. Raises
-    UsageError for another ending; InputError and DiskFull where the file cannot be written.
+    InputError and DiskFull where the file cannot be written.
     """
-    writer = WRITERS[path.suffix.lower()]
-    with write_errors_explained(path):
-        writer(explanation, path, language, note)
+    write = CONTENTS[path.suffix.lower()](explanation, language, note)
+    with whole_file(path) as file:
+        write(file)
 
 
-def _write_json(explanation: Explanation, path: Path, language: Language, note: Note) -> None:
-    path.write_text(json.dumps(explanation.to_dict(), ensure_ascii=False, indent=1) + "\n", "utf-8")
+Write = Callable[[IO[bytes]], object]
+"""Writes what was made of an explanation."""
 
 
-def _write_npz(explanation: Explanation, path: Path, language: Language, note: Note) -> None:
-    with path.open("wb") as file:
-        np.savez_compressed(file, **explanation.arrays())
+def _json(explanation: Explanation, language: Language, note: Note) -> Write:
+    text = json.dumps(explanation.to_dict(), ensure_ascii=False, indent=1) + "\n"
+    return lambda file: file.write(text.encode())
 
 
-def _write_html(explanation: Explanation, path: Path, language: Language, note: Note) -> None:
-    path.write_text(page_html(explanation_page(explanation, language)), "utf-8")
+def _npz(explanation: Explanation, language: Language, note: Note) -> Write:
+    arrays = explanation.arrays()
+    return lambda file: np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
-def _write_picture(explanation: Explanation, path: Path, language: Language, note: Note) -> None:
-    form: Literal["png", "svg"] = "png" if path.suffix.lower() == ".png" else "svg"
-    path.write_bytes(explanation_picture(explanation, form, language, note))
+def _html(explanation: Explanation, language: Language, note: Note) -> Write:
+    text = page_html(explanation_page(explanation, language))
+    return lambda file: file.write(text.encode())
 
 
-Writer = Callable[[Explanation, Path, Language, Note], None]
-WRITERS: dict[str, Writer] = {
-    ".json": _write_json,
-    ".npz": _write_npz,
-    ".html": _write_html,
-    ".png": _write_picture,
-    ".svg": _write_picture,
+def _png(explanation: Explanation, language: Language, note: Note) -> Write:
+    picture = explanation_picture(explanation, "png", language, note)
+    return lambda file: file.write(picture)
+
+
+def _svg(explanation: Explanation, language: Language, note: Note) -> Write:
+    picture = explanation_picture(explanation, "svg", language, note)
+    return lambda file: file.write(picture)
+
+
+CONTENTS: dict[str, Callable[[Explanation, Language, Note], Write]] = {
+    ".json": _json,
+    ".npz": _npz,
+    ".html": _html,
+    ".png": _png,
+    ".svg": _svg,
 }
 """By the ending of a file's name."""

@@ -5,7 +5,7 @@ import inspect
 import re
 import textwrap
 import types
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -13,6 +13,7 @@ import numpy as np
 
 import llmcli
 from llmcli.data.rows import Row
+from llmcli.interpretability.sections import SectionResult, available, section
 from llmcli.tasks.models import FileCheck, ModelDetails, ModelEntry
 from llmcli.tasks.tokenize import Count, Decoded
 from tests.docs.pages import DOCS
@@ -38,6 +39,9 @@ RECORDS = {
     "llmcli models verify": FileCheck,
 }
 """What each command's records are made from."""
+EXPLAIN = "llmcli explain"
+SECTION_RESULTS = {name: get_type_hints(section(name).build)["return"] for name in available()}
+"""What `sections` of an explanation holds, by name."""
 PYTHON_ONLY = {"row", "notes", "unknown", "seconds", "passes"}
 """Fields of the dataclasses that are no part of the record, or described in the introduction."""
 ROW = ("row", "integer", "The number of the row: its line in a file, from 1.")
@@ -67,6 +71,13 @@ choices that were made for the user, a line each. Positions in texts are counted
 characters (code points) from 0; an end is the position after the last character.
 
 """
+SECTIONS_SAY = """\
+`sections` has an object for each section that was computed. Beside the fields below, each has
+`checks` and `notes`. Arrays are lists of lists here and in `-o FILE.json`; in `-o FILE.npz` and in
+Python they are arrays of numpy, called `section/field`. Their shapes are in parentheses. A number
+that is not finite, such as the mask of a hidden key, is null.
+
+"""
 
 
 def page(versions: dict[tuple[str, str], str]) -> str:
@@ -74,6 +85,10 @@ def page(versions: dict[tuple[str, str], str]) -> str:
     parts, waiting, seen = [INTRODUCTION], [], set()
     for command, kind in RECORDS.items():
         parts.append(f"## {command}\n\n{_table(kind, versions, waiting, is_record=True)}")
+    parts.append(f"## {EXPLAIN}\n\n{_table(llmcli.Explanation, versions, waiting, is_record=True)}")
+    parts.append(SECTIONS_SAY)
+    for name, kind in SECTION_RESULTS.items():
+        parts.append(f"## Section {name}\n\n{_table(kind, versions, waiting, is_record=True)}")
     for command, (name, says, rows) in TABLES.items():
         head = f"In Python: `{name}`. {says}\n\n" if name else ""
         parts.append(f"## {command}\n\n{head}{_lines(name or command, rows, versions)}")
@@ -149,6 +164,10 @@ def _type(hint: Any, waiting: list[type]) -> str:
         return f"list of {_type(arguments[0], waiting)}"
     if origin is np.ndarray:
         return "list of number"
+    if origin in (dict, Mapping):
+        return f"object of {_type(arguments[1], waiting)}"
+    if hint is SectionResult:
+        return "section"
     if is_dataclass(hint) and hint is not Row:
         waiting.append(hint)
         return f"[{hint.__name__}](#{hint.__name__.lower()})"

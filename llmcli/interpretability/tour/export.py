@@ -5,7 +5,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from llmcli.data.write_errors import write_errors_explained
+from llmcli.data.write_errors import whole_file
 from llmcli.interpretability.tour.blocks import Formula
 from llmcli.interpretability.tour.formulas import FORMULAS
 from llmcli.interpretability.tour.step import STEPS, Step
@@ -16,7 +16,7 @@ from llmcli.spec.explain import Language
 
 
 def write_tour(tour: Tour, path: Path, language: Language) -> None:
-    """Write a tour as the file's name says, .html or .json, replacing the file.
+    """Write a tour as the file's name says, .html or .json, complete or not at all.
 
     language: the one that the page opens in. Raises InputError, DiskFull.
     """
@@ -24,8 +24,8 @@ def write_tour(tour: Tour, path: Path, language: Language) -> None:
         text = page_html(tour_page(tour, language))
     else:
         text = json.dumps(tour.to_dict(language), ensure_ascii=False, indent=1) + "\n"
-    with write_errors_explained(path):
-        path.write_text(text, "utf-8")
+    with whole_file(path) as file:
+        file.write(text.encode())
 
 
 def tour_page(tour: Tour, language: Language) -> Page:
