@@ -77,6 +77,10 @@ class ByHand(SectionResult):
     written: Floats | None
     """(T, 8) the first numbers of all heads side by side, times W^O: what the layer adds. None
     where the projection cannot be found."""
+    query_names: tuple[str, ...] = omitted(())
+    """T readable tokens that look."""
+    key_names: tuple[str, ...] = omitted(())
+    """S readable tokens that are looked at."""
     stored_layers: tuple[int, ...] = ()
     """N layers whose vectors follow: those of `layers`, or the layer of this head."""
     all_queries: Floats = omitted()
@@ -114,6 +118,8 @@ def build(study: Study, options: ExplainOptions) -> ByHand:
     queries, keys, values = (np.stack(parts) for parts in zip(*vectors, strict=True))
     result = replace(
         _of_head(study, kept[layer], head),
+        query_names=tuple(token.name for token in study.sides[-1].tokens),
+        key_names=tuple(token.name for token in study.sides[0].tokens),
         stored_layers=stored,
         all_queries=queries,
         all_keys=keys,

@@ -109,3 +109,13 @@ def test_the_terminal_shows_the_steps(run):
     (row,) = [line.split() for line in lines if line.startswith(" ' a'")]
     assert row[2:] == ["9.871", "1.234", "1.234", "1.0000", "0.6495"]
     assert max(map(len, lines)) <= 80
+
+
+def test_the_picture_has_the_weights_and_the_tokens(run, tmp_path):
+    path = tmp_path / "head.svg"
+    words = ("explain", "Once upon", "--section", "by-hand", "--layers", "1", "--heads", "3")
+    result = run(*words, "-o", path)
+    assert result.exit_code == 0, result.stderr
+    picture = path.read_text("utf-8")
+    for text in ("Layer 1, head 3: softmax(QKᵀ/√d)", ">Once<", "> upon<", ">1.00<"):
+        assert text in picture
