@@ -50,8 +50,8 @@ export function scrollBox(label, child) {
 }
 
 export function dataTable({ caption, head, rows, numeric = true }) {
-  const table = h(numeric ? "table.numbers" : "table", h("caption", caption), h("thead", h("tr", head.map((text) => h("th", { scope: "col" }, text)))),
-    h("tbody", rows.map(([first, ...cells]) => h("tr", h("th", { scope: "row" }, first), cells.map((cell) => h("td", cell))))));
+  const table = h(numeric ? "table.numbers" : "table", h("caption", caption), h("thead", h("tr", head.map((text) => (text ? h("th", { scope: "col" }, text) : h("td"))))),
+    h("tbody", rows.map(([first, ...cells]) => h("tr", first === "" ? h("td") : h("th", { scope: "row" }, first), cells.map((cell) => h("td", cell))))));
   return scrollBox(caption, table);
 }
 

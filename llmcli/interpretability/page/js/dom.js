@@ -32,7 +32,7 @@ export function h(spec, ...rest) {
 
 export const svg = (tag, ...rest) => build(document.createElementNS(SVG, tag), ...split(rest));
 export const math = (tag, ...rest) => build(document.createElementNS(MATH, tag), ...split(rest));
-export const formula = (...parts) => math("math", { display: "block" }, math("mrow", ...parts));
+export const formula = (...parts) => math("math", { display: "block", tabindex: 0 }, math("mrow", ...parts));
 
 export function number(value, digits = 3) {
   if (!Number.isFinite(value)) return value === Infinity ? "∞" : value === -Infinity ? "−∞" : "–";

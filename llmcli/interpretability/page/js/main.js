@@ -118,7 +118,7 @@ function section(page, entry) {
   }
   try {
     const made = page.modules[entry.module].render(entry.data, view);
-    if (made) element.append(...[made].flat());
+    element.append(...[made ?? []].flat(Infinity).filter((child) => child || child === 0));
     for (const note of entry.data?.notes ?? []) element.append(h("p.note", note[page.language] ?? note));
   } catch (error) {
     console.error(error);
