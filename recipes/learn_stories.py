@@ -23,7 +23,7 @@ LONGEST = 255  # tokens, as the stories that the model was trained on
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("output", type=Path)
-    parser.add_argument("--stories", type=int, default=400)
+    parser.add_argument("--stories", type=int, default=500)
     parser.add_argument("--seed", type=int, default=19)
     options = parser.parse_args()
 

@@ -29,7 +29,7 @@ BAR = 30  # columns of a bar for 1
 LABEL = 16  # columns of the name of a matrix's row
 CELL = 4  # columns of a weight
 TITLE: Style = {"bold": True}
-QUESTION: Style = {"fg": "blue", "bold": True}
+QUESTION: Style = {"fg": "bright_blue", "bold": True}
 COMMAND: Style = {"fg": "cyan"}
 WARNING: Style = {"fg": "yellow", "bold": True}
 
@@ -76,6 +76,12 @@ class Screen:
         """Write whether a guess is right; where that is not judged, what it was."""
         key = "right" if self.wording.is_right(guess, step) else "guessed"
         self._line(self.wording.of(key, guess=guess))
+
+    def prompt(self, key: str, **values: object) -> str:
+        """A prompt, which stands below an empty line."""
+        self._gap()
+        self._has_gap = False
+        return self.wording.of(key, **values)
 
     def say(self, key: str, **values: object) -> None:
         """Write a line of the tour as a whole."""

@@ -29,7 +29,8 @@ def walk(tour: Tour, screen: Screen, ask: Ask) -> None:
 
 def _visit(at: int, tour: Tour, screen: Screen, ask: Ask) -> int | None:
     """Show one step. Returns the next one to show; None to leave."""
-    step = tour.step(STEPS[at])
+    with screen.out.waiting("computing"):
+        step = tour.step(STEPS[at])
     screen.question(step)
     line = _asked(screen, ask, "prompt_guess")
     if _leads(line):
@@ -45,7 +46,7 @@ def _visit(at: int, tour: Tour, screen: Screen, ask: Ask) -> int | None:
 
 
 def _asked(screen: Screen, ask: Ask, prompt: str) -> str | None:
-    line = ask(screen.wording.of(prompt, count=len(STEPS)))
+    line = ask(screen.prompt(prompt, count=len(STEPS)))
     return None if line is None else line.strip()
 
 

@@ -159,6 +159,12 @@ def test_the_loss_is_the_mean_surprisal_of_forward_and_its_exponential_the_perpl
     assert loss.perplexity == pytest.approx(forward.perplexity, rel=1e-4)
 
 
+def test_the_loss_is_that_of_score_without_a_token_before_the_text(numbers):
+    scored = llmcli.score(ENGLISH, options=llmcli.ScoreOptions(bos=False))
+    assert numbers("loss").mean_nats == pytest.approx(scored.mean_surprisal, abs=1e-5)
+    assert "--no-bos" in article_tour().step("loss").commands[0]
+
+
 def test_ngrams_are_compared_on_the_same_tokens(numbers):
     ngrams, loss = numbers("ngrams"), numbers("loss")
     assert [each.token for each in ngrams.tokens] == [each.token for each in loss.tokens]

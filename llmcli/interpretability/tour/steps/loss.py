@@ -98,7 +98,7 @@ def step(course: Course) -> Step:
         ),
         after=table if greatest else (),
         commands=(
-            command_line("score", course.read, course),
+            command_line("score", course.read, course, "--no-bos"),
             command_line("forward", course.read, course),
         ),
         numbers=numbers,
