@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cache
-from typing import Any, ClassVar
+from operator import attrgetter
+from typing import Any, ClassVar, get_args, get_type_hints
 
 from llmcli.data.records import Record
 from llmcli.data.rows import Row
@@ -99,19 +100,31 @@ def plain(value: Any) -> Any:
     if value is None or type(value) in SCALARS:  # most values are
         return value
     if isinstance(value, (tuple, list)):
+        kinds: set[Any] = {type(item) for item in value}
+        if len(kinds) == 1 and (names := _flat_fields(kinds.pop())):
+            values = attrgetter(*names)  # a long text has thousands of tokens
+            return [dict(zip(names, values(item), strict=True)) for item in value]
         return [plain(item) for item in value]
     if is_dataclass(value) and not isinstance(value, type):
-        return {name: plain(getattr(value, name)) for name in _field_names(type(value))}
+        return {each.name: plain(getattr(value, each.name)) for each in fields(value)}
     return value
 
 
-SCALARS = frozenset((str, int, float, bool))
+SCALARS = frozenset((str, int, float, bool, type(None)))
 
 
 @cache
-def _field_names(kind: type[Any]) -> tuple[str, ...]:
-    """The fields of a dataclass; a record of a long text has thousands of the same kind."""
-    return tuple(each.name for each in fields(kind))
+def _flat_fields(kind: type[Any]) -> tuple[str, ...]:
+    """The names of the fields of a dataclass all of which are scalars; empty for other types.
+
+    Classes of one field are left out.
+    """
+    if not is_dataclass(kind):
+        return ()
+    hints = get_type_hints(kind)
+    flat = all(set(get_args(hint) or (hint,)) <= SCALARS for hint in hints.values())
+    names = tuple(each.name for each in fields(kind))
+    return names if flat and len(names) > 1 else ()
 
 
 OVERFLOW_WORDS: dict[Overflow, str] = {

@@ -92,7 +92,10 @@ def running_words(text: str) -> Words:
     """
     spans: list[tuple[int, int]] = []
     for match in _RUNNING.finditer(text):
-        spans += _parts(match[0], match.start())
+        if match[0].isalnum():  # most words, which have no punctuation
+            spans.append(match.span())
+        else:
+            spans += _parts(match[0], match.start())
     return Words(text, tuple(spans))
 
 

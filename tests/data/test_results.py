@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 
-from llmcli.data.results import Result
+from llmcli.data.results import Result, plain
 from llmcli.data.rows import Failure, Row
 from llmcli.errors import InputError
 
@@ -43,9 +43,9 @@ def test_a_text_that_the_result_has_is_not_there_twice():
 
 
 def test_notes_are_no_part_of_a_record_and_make_no_result_another():
-    plain, noted = (Counted(Row(1, "Hi"), "Hi", (), notes=notes) for notes in ((), ("a",)))
-    assert plain == noted
-    assert plain.to_dict() == noted.to_dict()
+    bare, noted = (Counted(Row(1, "Hi"), "Hi", (), notes=notes) for notes in ((), ("a",)))
+    assert bare == noted
+    assert bare.to_dict() == noted.to_dict()
     assert "notes" not in repr(noted)
 
 
@@ -57,3 +57,31 @@ def test_a_failure_keeps_the_rows_fields_beside_its_error():
         "row": 3,
         "error": "the text is empty",
     }
+
+
+@dataclass(frozen=True)
+class Flat:
+    """Scalars alone."""
+
+    name: str
+    value: float | None
+
+
+@dataclass(frozen=True)
+class Nested:
+    """One field that is no scalar."""
+
+    name: str
+    parts: tuple[Flat, ...]
+
+
+def test_lists_of_one_kind_are_as_those_of_several():
+    flat, nested = Flat("a", None), Nested("b", (Flat("c", 1.5),))
+    as_flat, as_nested = (
+        {"name": "a", "value": None},
+        {"name": "b", "parts": [{"name": "c", "value": 1.5}]},
+    )
+    assert plain((flat, flat)) == [as_flat, as_flat]
+    assert plain([nested]) == [as_nested]
+    assert plain((flat, nested, (flat,), 3, None)) == [as_flat, as_nested, [as_flat], 3, None]
+    assert plain(()) == []

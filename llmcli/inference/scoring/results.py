@@ -157,5 +157,7 @@ class Score(Result):
 
 def sum_of(amounts: Sequence[float | None]) -> float | None:
     """The sum over the tokens of a span; None if one has no surprisal."""
+    if len(amounts) == 1:
+        return amounts[0]
     known = [amount for amount in amounts if amount is not None]
     return sum(known, start=0.0) if len(known) == len(amounts) else None

@@ -91,8 +91,9 @@ def common_spans(text: str, *segmentations: Boundaries) -> list[Span]:
     [Span(start=0, end=2), Span(start=2, end=8)]
     """
     first, *others = segmentations
-    edges = [edge for edge in first if all(edge in other for other in others)]
-    return [Span(start, end) for start, end in pairwise(edges)]
+    for other in others:
+        first = {edge: number for edge, number in first.items() if edge in other}
+    return [Span(start, end) for start, end in pairwise(first)]
 
 
 def piece_offsets(pieces: Sequence[bytes], text: str) -> list[tuple[int, int]] | None:
