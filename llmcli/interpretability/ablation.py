@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from llmcli.interpretability.architecture import Stack, stacks
+from llmcli.interpretability.architecture import Stack, StackName, stacks
 from llmcli.interpretability.interventions import (
     Change,
     Head,
@@ -150,6 +150,8 @@ class Attended:
     """(H,): the position that has it."""
     chosen: tuple[int, ...] = ()
     """The numbers of the heads that are changed; empty: all."""
+    is_shared: bool = False
+    """True where one module is the attention of several layers."""
 
     @property
     def heads(self) -> tuple[int, ...]:
@@ -249,18 +251,21 @@ def _stack_effects(outcome: Outcome, stack: Stack, layers: Sequence[int]) -> Lay
     return LayerEffects(stack.name, tuple(chosen), kinds, *grids)
 
 
-def change_by_hook(outcome: Outcome, head: Head, count: int) -> float:
+def change_by_hook(outcome: Outcome, head: Head, count: int) -> float | None:
     """The change of log p without a head, computed another way: for the check of `head_effects`.
 
     The input of the attention's output projection is zeroed (or set to its mean) where the head's
     numbers stand, by a hook, with the attention function that the model has by itself. count: the
-    number of the attention's heads.
+    number of the attention's heads. None where the projection of this layer alone is not known, as
+    in models whose layers share their weights.
     """
     study = outcome.study
-    stack = stacks(study.network)["decoder" if head.site.part == "cross" else head.site.part]
+    owner: StackName = "decoder" if head.site.part == "cross" else head.site.part
     kind = "cross" if head.site.part == "cross" else "self"
-    part = stack.blocks[head.site.layer].part(kind)
-    assert part is not None  # the probe has seen this attention
+    stack = stacks(study.network).get(owner)
+    part = stack.blocks[head.site.layer].part(kind) if stack is not None else None
+    if part is None:
+        return None
     change = change_of(study, head.site.part)
 
     def hook(module: Any, args: Any) -> Any:

@@ -12,12 +12,13 @@ from llmcli.interpretability.ablation import attended, head_effects, idle_head, 
 from llmcli.interpretability.probe import Site
 from llmcli.interpretability.sections.what_if import build, rank_correlation
 from llmcli.spec.explain import ExplainOptions
-from tests.interpretability.families import FAMILIES, TEXT
+from tests.interpretability.families import FAMILIES, TEXT, save
 from tests.interpretability.predictions import outcome, settings_of, study_of
+from tests.tiny_models import MORE_WORDS, WORDS, make_bert, word_tokenizer
 
 PROJECTION = re.compile(
     r"attn\.c_proj$|o_proj$|out_proj$|attention\.dense$|attention\.output\.dense$|out_lin$"
-    r"|SelfAttention\.o$|EncDecAttention\.o$"
+    r"|SelfAttention\.o$|EncDecAttention\.o$|albert.*attention\.dense$"
 )
 """The output projections of the families, by the names in their files."""
 STORY = "Once upon a time, the little cat sat on the mat. One day the little"
@@ -160,6 +161,57 @@ def test_heads_that_cannot_be_taken_away_leave_the_layers(family_folder):
     result = build(study, study.options)
     assert (result.heads, result.without_heads, result.checks) == ((), "no_heads", ())
     assert result.layers[0].change.shape == (2, 2)
+
+
+def test_a_model_without_attention_is_said_to_have_none(family_folder):
+    study = study_of(family_folder("mamba"))
+    result = build(study, study.options)
+    assert (result.heads, result.layers, result.without_heads) == ((), (), "no_attention")
+
+
+def test_layers_that_share_their_weights_lose_a_head_together(tmp_path):
+    from transformers import AlbertConfig, AlbertForMaskedLM
+
+    tokenizer = word_tokenizer()
+    shape = {"hidden_size": 16, "embedding_size": 8, "num_attention_heads": 2}
+    config = AlbertConfig(vocab_size=len(tokenizer), intermediate_size=32, **shape)
+    config.num_hidden_layers = 3
+    folder = save(AlbertForMaskedLM(config), tokenizer, tmp_path / "albert", 3.0)
+    study = study_of(folder, "the cat sat")
+    result = build(study, study.options)
+    assert result.heads[0].change.shape == (1, 2) and result.checks == ()
+    assert result.notes == (
+        "the layers share their weights: a head is taken away in all of them at once",
+    )
+    of = outcome(folder, "the cat sat")
+    module = projections(study.network, "self")[0]
+
+    def hook(module, args):
+        return (without(1, 8, args[0]), *args[1:])
+
+    expected = change_by_hook(of, hook, module)
+    assert result.heads[0].change[0, 1] == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"num_labels": 1}, {"problem_type": "multi_label_classification"}]
+)
+def test_a_classifier_may_give_a_number_or_labels_that_hold_together(settings, tmp_path):
+    folder = make_bert(tmp_path / "m", "SequenceClassification", WORDS + MORE_WORDS, **settings)
+    study = study_of(folder, "the cat sat", swap=("cat", "dog"))
+    result = build(study, study.options)
+    logits = [
+        float(study_of(folder, text).outputs.logits[0, 0])
+        for text in ("the cat sat", "the dog sat")
+    ]
+    if "num_labels" in settings:
+        assert result.is_number and np.isnan(result.heads[0].divergence).all()
+        assert result.log_probability == pytest.approx(logits[0])
+        assert result.swap.best[0].after == pytest.approx(logits[1])
+    else:
+        by_name = {each.name: each for each in (*result.swap.gains, *result.swap.losses)}
+        assert by_name["LABEL_0"].after == pytest.approx(1 / (1 + np.exp(-logits[1])), abs=1e-6)
+    assert result.checks[0].holds
 
 
 def test_heads_that_would_take_too_long_are_left_out_and_said(family_folder, monkeypatch):

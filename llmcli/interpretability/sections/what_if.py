@@ -35,6 +35,9 @@ MOST_WORK = 1e13
 """Tokens in all passes, times weights of the model: some minutes on a processor."""
 
 
+SHARED = "the layers share their weights: a head is taken away in all of them at once"
+
+
 @dataclass(frozen=True, slots=True)
 class WhatIf(SectionResult):
     """What changes when something inside the model, or its text, is changed."""
@@ -51,8 +54,9 @@ class WhatIf(SectionResult):
     """What an ablated head or layer gives: zero, or its mean over the positions."""
     heads: tuple[HeadEffects, ...]
     """The effect of each head, by parts; empty where a model's heads cannot be changed."""
-    without_heads: Literal["no_heads", "left_out_heads"] | None
-    """Why there are no effects of heads: the model does not allow it; it would take too long."""
+    without_heads: Literal["no_attention", "no_heads", "left_out_heads"] | None
+    """Why there are no effects of heads: the model has none; they cannot be changed; it would take
+    too long."""
     layers: tuple[LayerEffects, ...]
     """The effect of each attention and MLP as a whole, by stacks."""
     idle: HeadRow | None
@@ -84,6 +88,7 @@ def build(study: Study, options: ExplainOptions) -> WhatIf:
     heads = head_effects(outcome, sites) if sites and affordable else ()
     patch_heads = [(each.site, each.heads) for each in sites]
     patch = options.patch_from and patch_from(outcome, options.patch_from, patch_heads)
+    layers = layer_effects(outcome, options.layers)
     scores = outcome.log_probabilities(outcome.baseline[None])[0]
     return WhatIf(
         target=outcome.name(outcome.target),
@@ -92,14 +97,24 @@ def build(study: Study, options: ExplainOptions) -> WhatIf:
         names=_names(outcome, heads),
         ablate=options.ablate,
         heads=heads,
-        without_heads=None if heads else "left_out_heads" if sites else "no_heads",
-        layers=layer_effects(outcome, options.layers),
+        without_heads=None if heads else _without_heads(sites, layers),
+        layers=layers,
         idle=idle_head(heads),
         correlation=rank_correlation(heads),
         swap=swap_word(outcome, *options.swap) if options.swap else None,
         patch=patch or None,
         checks=tuple(_checks(outcome, heads, sites, patch or None)),
+        notes=(SHARED,) if any(each.is_shared for each in sites) else (),
     )
+
+
+def _without_heads(
+    sites: Sequence[Attended], layers: Sequence[LayerEffects]
+) -> Literal["no_attention", "no_heads", "left_out_heads"]:
+    """Why there are no effects of heads."""
+    if sites:
+        return "left_out_heads"
+    return "no_heads" if layers else "no_attention"
 
 
 def _names(outcome: Outcome, heads: Sequence[HeadEffects]) -> dict[int, str]:
@@ -116,7 +131,9 @@ def _sites(study: Study) -> list[Attended]:
     if not study.has_heads:
         return []
     options = study.options
-    by_site = {each.site: each for each in attended(study)}
+    every = attended(study)
+    by_site = {each.site: each for each in every}
+    is_shared = len(by_site) < len(every)
     most = {"layers": 1 + max(site.layer for site in by_site)}
     most["heads"] = max(len(each.weight) for each in by_site.values())
     for name, count in most.items():
@@ -126,7 +143,11 @@ def _sites(study: Study) -> list[Attended]:
                     f"`{name}` {number} is not in the model, which has 0 to {count - 1}"
                 )
     return [
-        replace(each, chosen=tuple(head for head in options.heads if head < len(each.weight)))
+        replace(
+            each,
+            chosen=tuple(head for head in options.heads if head < len(each.weight)),
+            is_shared=is_shared,
+        )
         for each in by_site.values()
         if not options.layers or each.site.layer in options.layers
     ]
@@ -178,8 +199,9 @@ def _checks(
         row, head = np.unravel_index(int(np.abs(part.change).argmax()), part.change.shape)
         place = Head(Site(part.part, part.layers[int(row)]), part.numbers[int(head)])
         another = change_by_hook(outcome, place, counts[place.site])
-        error = abs(float(part.change[row, head]) - another)
-        checks.append(SelfCheck("what-if.hook", error, 1e-4))
+        if another is not None:
+            error = abs(float(part.change[row, head]) - another)
+            checks.append(SelfCheck("what-if.hook", error, 1e-4))
     if patch is not None and patch.streams:
         checks.append(SelfCheck("what-if.whole", patch.whole_error, 1e-4))
     return checks

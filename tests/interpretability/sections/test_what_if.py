@@ -85,7 +85,9 @@ def test_a_picture_has_both_sections(tmp_path):
     assert {"如果改变", "嵌入", "换一个词：“cat”换成“dog”", "cat"} <= texts
 
 
-def test_a_section_without_a_picture_is_refused(tmp_path):
+def test_a_section_without_a_picture_is_refused(tmp_path, monkeypatch):
+    module = "llmcli.interpretability.pictures.explanation_picture"
+    monkeypatch.setattr(f"{module}.drawing", lambda name: name != "by-hand" or None)
     arguments = ["explain", "The cat", "--section", "by-hand", "-o", str(tmp_path / "x.png")]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 2 and "--section 'by-hand' cannot be drawn" in result.stderr
