@@ -100,7 +100,7 @@ class Browser:
             page.on("pageerror", lambda error: tab.errors.append(str(error)))
             page.on("console", lambda message: _hear(tab, message))
             page.goto(address)
-            page.wait_for_selector("html[data-ready]", timeout=20_000)
+            page.wait_for_selector("html[data-ready]", timeout=60_000)
             yield tab
         finally:
             context.close()

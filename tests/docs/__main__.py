@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.docs.pages import PAGES, page_id
-from tests.docs.pictures import draw
 from tests.docs.reference import renew
 from tests.docs.transcripts import rewrite
 
@@ -42,7 +41,6 @@ def main() -> int:
         return 0
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         failures = [failure for page in pool.map(update, pages, texts) for failure in page]
-    draw()
     print("\n".join(failures), end="", file=sys.stderr)
     return bool(failures)
 

@@ -7,7 +7,6 @@ import pytest
 from llmcli.cli.aliases import speller
 from llmcli.cli.main import COMMANDS as SUMMARIES
 from tests.docs.pages import DOCS, PAGES, ROOT, by_id, page_id, without_code
-from tests.docs.pictures import FORWARD, characters_of, shown_step
 from tests.docs.reference import MARKED, renew
 from tests.docs.sessions import BLOCK, run_sessions
 from tests.docs.transcripts import steps
@@ -102,11 +101,6 @@ def test_files_that_the_pages_name_are_there():
         if not (ROOT / path).exists() and not EXAMPLES.search(path)
     }
     assert missing == set()
-
-
-def test_the_picture_shows_the_transcript():
-    shown = "".join(str(shown_step()).split())
-    assert characters_of(FORWARD.read_text("utf-8")) == shown
 
 
 CHINESE = "[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]"
