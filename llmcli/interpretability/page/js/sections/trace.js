@@ -88,7 +88,8 @@ export function render(section, page) {
   function draw() {
     chosen = texts[state.text];
     steps = chosen.steps;
-    firsts = [...steps.sizes.data].reduce((sums, size) => [...sums, sums[sums.length - 1] + size], [0]);
+    firsts = [0];
+    for (const size of steps.sizes.data) firsts.push(firsts[firsts.length - 1] + size);
     stages = shownStages(steps);
     if (!stages.includes(state.stage)) state.stage = stages[stages.length - 1];
     state.step = Math.min(state.step ?? 0, steps.token.data.length - 1);
