@@ -7,7 +7,7 @@ from llmcli.interpretability.explanation import Explanation
 from llmcli.interpretability.page_data import BUDGET, pack
 from llmcli.interpretability.sections import SectionResult, section
 from llmcli.interpretability.words import in_all_languages, words
-from llmcli.interpretability.write_page import Check, Page, Section, Side, has_module
+from llmcli.interpretability.write_page import Check, Page, Section, Side
 from llmcli.spec.explain import LANGUAGES, SECTIONS, Language, SectionName
 
 MOST_OF_TEXT = 60  # characters of the text in the title
@@ -59,7 +59,7 @@ def _facts(explanation: Explanation) -> Iterator[tuple[str, Any]]:
 
 
 def _sections(explanation: Explanation) -> Iterator[Section]:
-    for name in filter(has_module, SECTIONS):
+    for name in SECTIONS:
         title = ("explain", f"section.{name}")
         if name in explanation.sections:
             yield Section(name, _data(name, explanation.sections[name]), title=title)

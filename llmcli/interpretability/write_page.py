@@ -158,11 +158,6 @@ def _words(page: Page) -> dict[str, Any]:
     return {name: dict(words(name)) for name in dict.fromkeys(names) if has_words(name)}
 
 
-def has_module(name: str) -> bool:
-    """True if there is a module js/sections/NAME.js."""
-    return (SOURCES / "js" / "sections" / f"{name}.js").is_file()
-
-
 def module_sources(first: Iterable[str]) -> dict[str, str]:
     """The text of these modules of page/js/ and of all that they import, by name.
 

@@ -6,13 +6,12 @@ import pytest
 
 from llmcli.data.rows import Failure, Row
 from llmcli.interpretability.export import write_explanation
-from llmcli.interpretability.write_page import has_module
 from llmcli.spec import ModelSpec
 from llmcli.spec.explain import ExplainOptions
 from llmcli.tasks.explain import explain, load
 
 KINDS = {
-    "causal": ("tiny_gpt2", "the cat </script> 🙂 saw 我明天要去看电影。", {}),
+    "causal": ("tiny_gpt2", "the cat </script> 🙂我", {}),
     "masked": ("tiny_masked", "the cat [MASK] on mats", {}),
     "seq2seq": ("tiny_marian", "the cat sat", {"to_lang": "fr", "translation": "le chat"}),
     "classifier": ("tiny_classifier", "this is good", {}),
@@ -75,11 +74,10 @@ def test_every_section_is_drawn_and_used_without_a_request_or_an_error(browser, 
     with browser.open(path) as tab:
         page = tab.page
         shown = page.locator("section").evaluate_all("(all) => all.map((each) => each.id)")
-        known = [*explanation.sections, *explanation.undefined]
-        assert set(shown) == set(filter(has_module, known))
-        for name in set(shown) & set(explanation.undefined):
+        assert set(shown) == {*explanation.sections, *explanation.undefined}
+        for name in explanation.undefined:
             assert page.inner_text(f"section#{name} .reason")
-        for name in set(shown) & set(explanation.sections):
+        for name in explanation.sections:
             assert page.locator(f"section#{name} > *").count() > 1, name
             page.eval_on_selector(f"section#{name}", USE_ALL)
             assert page.locator(f"section#{name} .bad").count() == 0, name
