@@ -1,6 +1,8 @@
 """The attention of the parts of a model: the kinds of all heads, and the weights of some."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -54,6 +56,13 @@ class AttentionPart(Described):
     """Whether layers or heads were chosen by their numbers."""
     has_sinks: bool
     """Whether a part of each row's weight goes to no token."""
+
+    def named_arrays(self) -> Iterator[tuple[str, Any]]:
+        """The arrays with their names: `scores/broad`, `effects`, `layer3/weights`."""
+        yield "scores", self.scores
+        yield "effects", self.effects
+        for held in self.held:
+            yield f"layer{held.layer}", held
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import torch
 from torch import nn
 
 from llmcli.arrays import Floats
@@ -18,8 +19,8 @@ from llmcli.interpretability.study import Study
 
 HELD = 1 << 23
 """The most weights that are kept, of all parts together: 32 MB."""
-CHECKED = 1 << 23
-"""The most weights that are computed a second time."""
+CHECKED = 1 << 21
+"""The most weights of an attention that are computed a second time: of more, the first heads."""
 UNSEEN = -1e30
 """What is added to a score, at most, where a query cannot see a key."""
 
@@ -34,7 +35,6 @@ class Reader:
         self.errors: dict[str, float] = {}
         self._effects = effects(study)
         self._outputs = {site: output for site, (_, output) in outputs_of(study.network).items()}
-        self._checked = 0
 
     def visit(self, captured: Captured) -> None:
         """Score the heads of one attention, keep its weights if they are wanted, and check them."""
@@ -42,7 +42,7 @@ class Reader:
         if part not in self.parts:
             self.parts[part] = _PartReader(self.study, captured, self._effects)
         reader = self.parts[part]
-        layer = reader.number_of(captured.site)
+        layer = number_of(captured.site, reader.layers)
         reader.add(layer, captured, self._outputs.get(Site(part, layer)))
         self._check(captured, reader.is_causal)
 
@@ -56,14 +56,14 @@ class Reader:
     def _check(self, captured: Captured, is_causal: bool) -> None:
         weights = captured.weights[0]
         if captured.sinks is None:
-            self._note("rows", float((weights.double().sum(-1) - 1).abs().max()))
+            self._note("rows", float((weights.sum(-1, dtype=torch.float64) - 1).abs().max()))
         if is_causal:
             self._note("future", float(weights.triu(1).max()))
-        self._checked += weights.numel()
-        again = recomputed(captured) if self._checked <= CHECKED or not self.errors else None
+        heads = max(1, CHECKED // weights[0].numel())
+        again = recomputed(captured, heads)
         if again is not None and captured.output is not None:
-            self._note("weights", float(np.abs(weights.cpu().numpy() - again[0]).max()))
-            output = captured.output[0].cpu().numpy()
+            self._note("weights", float(np.abs(weights[:heads].cpu().numpy() - again[0]).max()))
+            output = captured.output[0, :, :heads].cpu().numpy()
             self._note("values", float(np.abs(output - again[1]).max()))
 
     def _note(self, name: str, error: float) -> None:
@@ -93,10 +93,6 @@ class _PartReader:
         self.same = self._same_tokens()
         count = len(study.sides)  # an encoder-decoder has three parts
         self.most = HELD // (1 if count == 1 else 3) // (len(self.heads) * queries * keys)
-
-    def number_of(self, site: Site) -> int:
-        """The layer's number: its own, or the next where one module is used for all layers."""
-        return site.layer if site.layer not in self.layers else self.layers[-1] + 1
 
     def add(self, layer: int, captured: Captured, output: nn.Module | None) -> None:
         weights = np.asarray(captured.weights[0].cpu().numpy(), np.float32)
@@ -148,6 +144,14 @@ class _PartReader:
             is_chosen=bool(self.study.options.layers or self.study.options.heads),
             has_sinks=self.has_sinks,
         )
+
+
+def number_of(site: Site, before: list[int]) -> int:
+    """The number of a layer: its own, or the next where one module is used for all layers.
+
+    before: the layers of the same part that came before.
+    """
+    return site.layer if site.layer not in before else before[-1] + 1
 
 
 def _sides(study: Study, part: Part) -> tuple[Side, Side]:

@@ -2,10 +2,13 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
+from numpy.typing import NDArray
 
 from llmcli.data.write_errors import whole_file
 from llmcli.interpretability.explain_page import explanation_page
@@ -21,7 +24,7 @@ def write_explanation(
 ) -> None:
     """Write an explanation in the format that the file's name says, complete or not at all.
 
-    language: of a page or picture. note: receives a line about what a picture leaves out. Raises
+    language: of a page or picture. note: receives a line about what these leave out. Raises
     InputError and DiskFull where the file cannot be written.
     """
     write = CONTENTS[path.suffix.lower()](explanation, language, note)
@@ -39,12 +42,31 @@ def _json(explanation: Explanation, language: Language, note: Note) -> Write:
 
 
 def _npz(explanation: Explanation, language: Language, note: Note) -> Write:
-    arrays = explanation.arrays()
-    return lambda file: np.savez_compressed(file, allow_pickle=False, **arrays)
+    return partial(_write_npz, explanation)
+
+
+def _write_npz(explanation: Explanation, file: IO[bytes]) -> None:
+    """Write all arrays, and those of layers that are not kept as the model computes them again."""
+    with ZipFile(file, "w", ZIP_DEFLATED) as archive:
+
+        def write(name: str, array: NDArray[Any]) -> None:
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
+
+        for name, array in explanation.arrays().items():
+            write(name, array)
+        for name, result in explanation.sections.items():
+            write_rest = getattr(result, "write_rest", None)
+            if write_rest is not None:
+                write_rest(lambda part, array, name=name: write(f"{name}/{part}", array))
 
 
 def _html(explanation: Explanation, language: Language, note: Note) -> Write:
-    text = page_html(explanation_page(explanation, language))
+    page = explanation_page(explanation, language)
+    text = page_html(page)
+    for section in page.sections:
+        for line in (section.data or {}).get("left_out", ()):
+            note(line)
     return lambda file: file.write(text.encode())
 
 

@@ -39,7 +39,10 @@ def listed_values(value: Any) -> Any:
 
 
 def arrays_of(value: Any, name: str = "") -> Iterator[tuple[str, NDArray[Any]]]:
-    """The arrays of a result with their names: `field`, `field/part`, `field/0/part`."""
+    """The arrays of a result with their names: `field`, `field/part`, `field/0/part`.
+
+    A dataclass with a method `named_arrays` gives the names of its parts itself.
+    """
     if isinstance(value, np.ndarray):
         yield name, value
     elif isinstance(value, (tuple, list)):
@@ -49,8 +52,10 @@ def arrays_of(value: Any, name: str = "") -> Iterator[tuple[str, NDArray[Any]]]:
         for key, item in value.items():
             yield from arrays_of(item, _joined(name, str(key)))
     elif is_dataclass(value) and not isinstance(value, type):
-        for each in fields(value):
-            yield from arrays_of(getattr(value, each.name), _joined(name, each.name))
+        own = getattr(value, "named_arrays", None)
+        named = ((each.name, getattr(value, each.name)) for each in fields(value))
+        for part, item in named if own is None else own():
+            yield from arrays_of(item, _joined(name, part))
 
 
 def _joined(name: str, part: str) -> str:

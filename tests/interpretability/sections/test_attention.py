@@ -1,5 +1,7 @@
 """The attention section: kinds of heads, the weights that are kept, and what is said of them."""
 
+import weakref
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,9 @@ from llmcli.cli.wrapping import cell_width
 from llmcli.errors import UsageError
 from llmcli.interpretability import attention_reader
 from llmcli.interpretability.attention_outputs import effects
+from llmcli.interpretability.explanation import explain_study
+from llmcli.interpretability.export import write_explanation
+from llmcli.interpretability.page_data import BUDGET
 from llmcli.interpretability.probe import Site
 from llmcli.interpretability.sections import attention
 from tests.interpretability.families import WITHOUT_INTERFACE
@@ -100,6 +105,50 @@ def test_beyond_the_limit_the_layers_of_the_greatest_effect_are_kept(family_fold
     (part,) = result.parts
     assert [held.layer for held in part.held] == [int(part.effects.argmax())]
     assert "the weights of 1 of 2 layers are kept" in result.notes[0]
+
+
+def test_a_file_has_the_weights_of_all_layers_though_few_are_kept(
+    family_folder, monkeypatch, tmp_path
+):
+    path = tmp_path / "numbers.npz"
+    study = study_of(family_folder("bart"), "seq2seq", sections=("attention",))
+    monkeypatch.setattr(attention_reader, "HELD", 1)
+    explanation = explain_study(study)
+    assert all(len(part.held) == 1 for part in explanation.sections["attention"].parts)
+    assert "write_rest" not in explanation.to_dict()["sections"]["attention"]
+    write_explanation(explanation, path)
+    arrays = np.load(path)
+    for captured in study.attentions:
+        site = captured.site
+        stored = arrays[f"attention/{site.part}/layer{site.layer}/weights"]
+        assert np.array_equal(stored, captured.weights[0])
+
+
+def test_weights_are_let_go_as_the_pass_goes_on(family_folder, monkeypatch):
+    monkeypatch.setattr(attention_reader, "HELD", 1)
+    study = study_of(family_folder("bart"), "seq2seq")
+    reader, alive, most = attention_reader.Reader(study), [], 0
+
+    def visit(captured):
+        nonlocal most
+        alive.append(weakref.ref(captured.weights))
+        most = max(most, sum(each() is not None for each in alive))
+        reader.visit(captured)
+
+    study.probed(visit)
+    assert len(alive) == 6 and most <= 2
+
+
+def test_a_page_of_a_long_text_says_which_layers_it_shows(
+    family_folder, monkeypatch, run, tmp_path
+):
+    monkeypatch.setitem(BUDGET, "attention", 100)
+    command = ("explain", "the cat sat", "-m", family_folder("gpt2"), "--section", "attention")
+    result = run(*command, "-o", tmp_path / "page.html")
+    assert "the page has room for the weights of these layers: " in result.stderr
+    assert "; --layers and --heads choose others" in result.stderr
+    result = run(*command, "-o", tmp_path / "page.html", "--layers", "0,1")
+    assert "the page has room" not in result.stderr
 
 
 def test_induction_is_measured_on_random_tokens_written_twice(family_folder):
