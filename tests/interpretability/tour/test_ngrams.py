@@ -1,9 +1,14 @@
 """N-grams of the stories, against nltk's through evaluation/ngrams.py."""
 
+import gzip
+
 import numpy as np
 
 from llmcli.evaluation.ngrams import Ngrams
 from llmcli.interpretability.tour.ngrams import STORIES, Trigrams, read_stories
+from llmcli.models.hub import resolve
+from llmcli.spec import ModelSpec
+from llmcli.system.hashes import hash_file
 
 TEXTS = [[1, 2, 3, 1, 2, 4], [1, 2, 3, 2, 2, 3, 4], [4, 4, 1, 2], [2], []]
 
@@ -38,3 +43,8 @@ def test_the_stories_are_some_hundreds_and_say_how_they_were_made():
     assert 300 <= len(stories) <= 600
     assert all(story and not story.startswith("#") for story in stories)
     assert STORIES.stat().st_size <= 200_000
+    with gzip.open(STORIES, "rt", encoding="utf-8") as file:
+        header = [line for line in file if line.startswith("#")]
+    assert header[0].startswith(f"# {len(stories)} stories")
+    assert "seed 19" in header[2] and "recipes/learn_stories.py" in header[1]
+    assert hash_file(resolve(ModelSpec("gpt2-stories")).path / "model.safetensors") in header[3]
