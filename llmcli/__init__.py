@@ -88,7 +88,7 @@ if TYPE_CHECKING:
     from llmcli.interpretability.explanation import Explanation as Explanation
     from llmcli.interpretability.explanation import Subject as Subject
     from llmcli.interpretability.reading import Side as Side
-    from llmcli.interpretability.tour.step import Step as Step
+    from llmcli.interpretability.tour.step import TourStep as TourStep
     from llmcli.interpretability.tour.tour import Tour as Tour
     from llmcli.spec import BatchOptions as BatchOptions
     from llmcli.spec import Chat as Chat
@@ -162,7 +162,7 @@ _NAMES = {
     "interpretability.checks": "SelfCheck",
     "interpretability.explanation": "Explanation Subject",
     "interpretability.reading": "Side",
-    "interpretability.tour.step": "Step",
+    "interpretability.tour.step": "TourStep",
     "interpretability.tour.tour": "Tour",
     "spec": "BatchOptions Chat Decoding FileOptions ModelSpec",
     "spec.evaluation": "EvaluateOptions PerplexityOptions",

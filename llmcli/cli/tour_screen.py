@@ -19,7 +19,7 @@ from llmcli.interpretability.tour.blocks import (
     quoted,
 )
 from llmcli.interpretability.tour.formulas import FORMULAS
-from llmcli.interpretability.tour.step import Step
+from llmcli.interpretability.tour.step import TourStep
 from llmcli.interpretability.tour.wording import Wording
 from llmcli.spec.explain import Language
 
@@ -48,7 +48,7 @@ class Screen:
         self._line(self.wording.of("title"), TITLE)
         self._text(self.wording.of("intro", model=model_id))
 
-    def question(self, step: Step) -> None:
+    def question(self, step: TourStep) -> None:
         """Write the first half of a step: what is explained, and the question."""
         title = self.wording.title(step)
         self._gap()
@@ -58,7 +58,7 @@ class Screen:
         asked = self.wording.fill(step.question.text, step.values)
         self._text(self.wording.of("guess", question=asked), style=QUESTION)
 
-    def answer(self, step: Step) -> None:
+    def answer(self, step: TourStep) -> None:
         """Write the second half: the answer, what shows it, the checks and the commands."""
         self._text(self.wording.fill(step.question.answer, step.values), style=TITLE)
         self._blocks(step.after, step)
@@ -72,7 +72,7 @@ class Screen:
             for part in command_lines(command, self._width):
                 self._line(part, COMMAND)
 
-    def verdict(self, guess: str, step: Step) -> None:
+    def verdict(self, guess: str, step: TourStep) -> None:
         """Write whether a guess is right; where that is not judged, what it was."""
         key = "right" if self.wording.is_right(guess, step) else "guessed"
         self._line(self.wording.of(key, guess=guess))
@@ -87,7 +87,7 @@ class Screen:
         """Write a line of the tour as a whole."""
         self._line(self.wording.of(key, **values))
 
-    def _blocks(self, blocks: Sequence[Block], step: Step) -> None:
+    def _blocks(self, blocks: Sequence[Block], step: TourStep) -> None:
         before = ""
         for block in blocks:
             if isinstance(block, Text):
@@ -127,19 +127,19 @@ class Screen:
             start = indent if number == 0 else " " * len(indent)
             self._line(f"{start}{line}", WARNING if kind == "warning" else style)
 
-    def _table(self, table: Table, step: Step) -> None:
+    def _table(self, table: Table, step: TourStep) -> None:
         names = [self.wording.fill(column, step.values) for column in table.columns]
         show_table(names, [list(row) for row in table.rows], right=frozenset(names[table.left :]))
         self._has_gap = True  # below the table
 
-    def _bars(self, bars: Bars, step: Step) -> None:
+    def _bars(self, bars: Bars, step: TourStep) -> None:
         self._text(self.wording.fill(bars.title, step.values))
         width = max(cell_width(label) for label, _ in bars.rows)
         for label, share in bars.rows:
             bar = "█" * round(BAR * max(0.0, share))
             self._line(f"    {padded(label, width)}  {percent(share):>6}  {bar}".rstrip())
 
-    def _matrix(self, matrix: Matrix, step: Step) -> None:
+    def _matrix(self, matrix: Matrix, step: TourStep) -> None:
         """Weights in percent, the columns by number; a dot where the mask hides a token."""
         self._text(self.wording.fill(matrix.title, step.values))
         columns = matrix.columns[: (self._width - LABEL) // CELL]

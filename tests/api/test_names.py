@@ -13,7 +13,18 @@ import llmcli
 
 FUNCTIONS = {
     *("answer", "classify", "compare", "embed", "evaluate", "explain", "fill", "finetune"),
-    *("forward", "generate", "load", "rows", "score", "search", "stream", "tag", "tokenize"),
+    *(
+        "forward",
+        "generate",
+        "learn",
+        "load",
+        "rows",
+        "score",
+        "search",
+        "stream",
+        "tag",
+        "tokenize",
+    ),
     "translate",
 }
 OPTIONS = {
@@ -40,7 +51,7 @@ PARTS = {
     *("Sentence", "Token", "TokenChance", "TokenStep", "Change", "ClassScore", "Curves"),
     *("Details", "Difference", "McnemarTest", "Measure", "Mistake", "Note", "Progress"),
     *("Beside", "BesideSpan", "RowFailure", "SelfCheck", "Side", "Slice", "SpanScore"),
-    *("Subject", "TokenScore"),
+    *("Subject", "TokenScore", "Tour", "TourStep"),
 }
 ERRORS = {
     "DiskFull",

@@ -8,7 +8,7 @@ from typing import Any
 from llmcli.data.write_errors import whole_file
 from llmcli.interpretability.tour.blocks import Formula
 from llmcli.interpretability.tour.formulas import FORMULAS
-from llmcli.interpretability.tour.step import STEPS, Step
+from llmcli.interpretability.tour.step import STEPS, TourStep
 from llmcli.interpretability.tour.tour import Tour
 from llmcli.interpretability.words import words
 from llmcli.interpretability.write_page import Check, Page, Section, page_html
@@ -45,7 +45,7 @@ def tour_page(tour: Tour, language: Language) -> Page:
     )
 
 
-def _section(step: Step) -> Section:
+def _section(step: TourStep) -> Section:
     data: dict[str, Any] = {
         each.name: getattr(step, each.name) for each in fields(step) if each.name != "numbers"
     }

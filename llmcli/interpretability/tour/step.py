@@ -24,7 +24,7 @@ STEPS: tuple[StepName, ...] = get_args(StepName)
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class TourStep:
     """One step of the tour, in no language: its texts are keys of words/learn.json."""
 
     name: StepName

@@ -6,7 +6,7 @@ from typing import Any
 from llmcli.engines.base import Loaded
 from llmcli.interpretability.numbers import listed_values
 from llmcli.interpretability.tour.course import Course
-from llmcli.interpretability.tour.step import STEPS, Step, StepName
+from llmcli.interpretability.tour.step import STEPS, StepName, TourStep
 from llmcli.interpretability.tour.wording import Wording
 from llmcli.spec.explain import Language
 
@@ -17,7 +17,7 @@ class Tour:
     def __init__(self, text: str, subject: Loaded) -> None:
         """text: the sentence. subject: a causal model on torch. Raises as `Course` does."""
         self.course = Course(text, subject)
-        self._steps: dict[StepName, Step] = {}
+        self._steps: dict[StepName, TourStep] = {}
 
     @property
     def text(self) -> str:
@@ -35,7 +35,7 @@ class Tour:
         """The language model that reads it."""
         return self.course.model_id
 
-    def step(self, name: StepName) -> Step:
+    def step(self, name: StepName) -> TourStep:
         """One step: `numbers` is its own dataclass, `checks` says how far they are from the
         model's."""
         if name not in self._steps:
@@ -44,7 +44,7 @@ class Tour:
         return self._steps[name]
 
     @property
-    def steps(self) -> tuple[Step, ...]:
+    def steps(self) -> tuple[TourStep, ...]:
         """All ten steps, in their order."""
         return tuple(self.step(name) for name in STEPS)
 
@@ -62,7 +62,7 @@ class Tour:
         }
 
 
-def _record(step: Step, wording: Wording) -> dict[str, Any]:
+def _record(step: TourStep, wording: Wording) -> dict[str, Any]:
     return {
         "name": step.name,
         "title": wording.title(step),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from llmcli.interpretability.checks import SelfCheck
 from llmcli.interpretability.tour.blocks import Text
-from llmcli.interpretability.tour.step import STEPS, Step
+from llmcli.interpretability.tour.step import STEPS, TourStep
 from llmcli.interpretability.words import words
 from llmcli.spec.explain import Language
 
@@ -24,7 +24,7 @@ class Wording:
         """A text of a step. values: the step's."""
         return self._texts[text.key].format(**{**values, **text.values})
 
-    def title(self, step: Step) -> str:
+    def title(self, step: TourStep) -> str:
         """The heading of a step."""
         title = self._texts[f"{step.name}_title"]
         return self.of("step_heading", number=step.number, count=len(STEPS), title=title)
@@ -39,7 +39,7 @@ class Wording:
             verdict=self.of("holds" if check.holds else "fails"),
         )
 
-    def is_right(self, guess: str, step: Step) -> bool | None:
+    def is_right(self, guess: str, step: TourStep) -> bool | None:
         """Whether a guess is right, capitals and spaces aside; None where that is not judged."""
         accepted = [
             self.fill(each, step.values) if isinstance(each, Text) else each

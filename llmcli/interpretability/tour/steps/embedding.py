@@ -20,7 +20,7 @@ from llmcli.interpretability.tour.blocks import (
 )
 from llmcli.interpretability.tour.command_lines import command_line
 from llmcli.interpretability.tour.course import Course
-from llmcli.interpretability.tour.step import Step
+from llmcli.interpretability.tour.step import TourStep
 
 SHOWN = 6  # numbers of a vector
 NEIGHBOURS = 5
@@ -132,7 +132,7 @@ def _neighbours(course: Course, table: Tensor, token: int) -> tuple[Neighbour, .
     return tuple(Neighbour(course.study.name(other), cosine) for other, cosine in pairs)
 
 
-def step(course: Course) -> Step:
+def step(course: Course) -> TourStep:
     """The step with its texts."""
     numbers, checks = build(course)
     best = numbers.neighbours[0]
@@ -150,7 +150,7 @@ def step(course: Course) -> Step:
     formula: tuple[Block, ...] = (Formula("embedding"),) if adds else ()
     kind = "embedding_position" if adds else "embedding_rotary"
     neighbours = tuple((quoted(each.token), each.cosine) for each in numbers.neighbours)
-    return Step(
+    return TourStep(
         "embedding",
         before=(Text("embedding_intro"), Text(kind), *formula),
         question=Question(

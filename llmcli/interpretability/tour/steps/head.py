@@ -20,7 +20,7 @@ from llmcli.interpretability.tour.blocks import (
 from llmcli.interpretability.tour.command_lines import command_line
 from llmcli.interpretability.tour.course import Course
 from llmcli.interpretability.tour.softmax import Doubles
-from llmcli.interpretability.tour.step import Step
+from llmcli.interpretability.tour.step import TourStep
 
 MOST = 14  # keys in the table
 SHOWN = 4  # numbers of a vector
@@ -109,7 +109,7 @@ def scores_of(result: ByHand) -> Doubles:
     return with_bias
 
 
-def step(course: Course) -> Step:
+def step(course: Course) -> TourStep:
     """The step with its texts."""
     numbers = build(course)
     best = max(numbers.keys, key=lambda key: key.weight)
@@ -127,7 +127,7 @@ def step(course: Course) -> Step:
         "left_out": str(max(0, len(numbers.keys) - MOST)),
     }
     rest = (Text("head_left_out"),) if len(numbers.keys) > MOST else ()
-    return Step(
+    return TourStep(
         "head",
         before=(Text("head_intro"), Formula("attention"), Text("head_chosen")),
         question=Question(Text("head_question"), Text("head_answer"), (best.token,)),

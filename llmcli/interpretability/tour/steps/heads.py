@@ -26,7 +26,7 @@ from llmcli.interpretability.tour.blocks import (
 )
 from llmcli.interpretability.tour.command_lines import command_line
 from llmcli.interpretability.tour.course import Course
-from llmcli.interpretability.tour.step import Step
+from llmcli.interpretability.tour.step import TourStep
 
 MOST_HEADS, MOST_LAYERS = 4, 12  # in the table
 TOLERANCE = 1e-4
@@ -133,7 +133,7 @@ def _projected(projection: nn.Module, joined: Tensor) -> Tensor:
         return result if bias is None else result + bias.double()
 
 
-def step(course: Course) -> Step:
+def step(course: Course) -> TourStep:
     """The step with its texts."""
     numbers, checks = build(course)
     values = {
@@ -151,7 +151,7 @@ def step(course: Course) -> Step:
         Text(f"heads_kind_{kind}", {"count": str(count), "all": values["all"]}, "item")
         for kind, count in numbers.kinds.items()
     )
-    return Step(
+    return TourStep(
         "heads",
         before=(Text("heads_intro"), Formula("multi_head")),
         question=Question(Text("heads_question"), Text("heads_answer"), (numbers.favourite,)),

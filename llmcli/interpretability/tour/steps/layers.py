@@ -19,7 +19,7 @@ from llmcli.interpretability.tour.blocks import (
 )
 from llmcli.interpretability.tour.command_lines import command_line
 from llmcli.interpretability.tour.course import Course
-from llmcli.interpretability.tour.step import Step
+from llmcli.interpretability.tour.step import TourStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def build(course: Course) -> tuple[Layers, tuple[SelfCheck, ...]]:
     return numbers, result.checks
 
 
-def step(course: Course) -> Step:
+def step(course: Course) -> TourStep:
     """The step with its texts."""
     numbers, checks = build(course)
     count = len(numbers.layers) - 1
@@ -99,7 +99,7 @@ def step(course: Course) -> Step:
         for layer in numbers.layers
     )
     columns = titles("column_layer", "column_best", "column_probability")
-    return Step(
+    return TourStep(
         "layers",
         before=(Text("layers_intro"), Formula("layer"), Text("layers_lens")),
         question=Question(

@@ -20,7 +20,7 @@ from llmcli.interpretability.tour.blocks import (
 )
 from llmcli.interpretability.tour.command_lines import command_line
 from llmcli.interpretability.tour.course import Course
-from llmcli.interpretability.tour.step import Step
+from llmcli.interpretability.tour.step import TourStep
 
 MOST = 24  # rows of the table
 TOLERANCE = 1e-5
@@ -74,7 +74,7 @@ def surprisals(study: Study) -> list[float]:
     return values
 
 
-def step(course: Course) -> Step:
+def step(course: Course) -> TourStep:
     """The step with its texts. A sentence of one token has nothing to predict, and says so."""
     numbers, checks = build(course)
     greatest = max(numbers.tokens, key=lambda each: each.nats, default=None)
@@ -88,7 +88,7 @@ def step(course: Course) -> Step:
         Text("loss_perplexity"),
         Text("loss_training"),
     )
-    return Step(
+    return TourStep(
         "loss",
         before=(Text("loss_intro"), Formula("cross_entropy")),
         question=Question(

@@ -12,7 +12,7 @@ from llmcli.interpretability.tour.blocks import Bars, Block, Matrix, Question, T
 from llmcli.interpretability.tour.command_lines import quoted_word
 from llmcli.interpretability.tour.course import Course, Origin, study_of
 from llmcli.interpretability.tour.softmax import chances_of
-from llmcli.interpretability.tour.step import Step
+from llmcli.interpretability.tour.step import TourStep
 from llmcli.interpretability.tour.steps.head import scores_of
 from llmcli.models.starters import ENCODER
 
@@ -114,7 +114,7 @@ def _guesses(study: Study) -> tuple[Guess, ...]:
     )
 
 
-def step(course: Course) -> Step:
+def step(course: Course) -> TourStep:
     """The step with its texts."""
     numbers = build(course)
     values = {
@@ -138,7 +138,7 @@ def step(course: Course) -> Step:
     guesses.append(_bars("masks_encoder", numbers.encoder))
     sentence = quoted_word(numbers.sentence)
     fill = f"llmcli fill {sentence}"
-    return Step(
+    return TourStep(
         "masks",
         before=(
             Text("masks_intro"),

@@ -16,7 +16,7 @@ from llmcli.interpretability.tour.blocks import (
 )
 from llmcli.interpretability.tour.course import Course
 from llmcli.interpretability.tour.ngrams import Trigrams, read_stories
-from llmcli.interpretability.tour.step import Step
+from llmcli.interpretability.tour.step import TourStep
 from llmcli.interpretability.tour.steps.loss import surprisals
 
 MOST = 24  # rows of the table
@@ -85,7 +85,7 @@ def build(course: Course) -> NGrams:
     )
 
 
-def step(course: Course) -> Step:
+def step(course: Course) -> TourStep:
     """The step with its texts."""
     numbers = build(course)
     better = "transformer" if numbers.model_mean < numbers.ngram_mean else "ngrams"
@@ -104,7 +104,7 @@ def step(course: Course) -> Step:
         Text("ngrams_means"),
         Text("ngrams_why"),
     )
-    return Step(
+    return TourStep(
         "ngrams",
         before=(
             Text("ngrams_intro"),

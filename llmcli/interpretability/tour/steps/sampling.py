@@ -25,7 +25,7 @@ from llmcli.interpretability.tour.blocks import (
 from llmcli.interpretability.tour.command_lines import command_line
 from llmcli.interpretability.tour.course import Course
 from llmcli.interpretability.tour.softmax import chances_of
-from llmcli.interpretability.tour.step import Step
+from llmcli.interpretability.tour.step import TourStep
 from llmcli.spec import Chat, Decoding
 
 TOP = 6
@@ -121,11 +121,11 @@ def continuation(course: Course, options: Decoding) -> str:
     return generator.run([prompt])[0][0].text
 
 
-def step(course: Course) -> Step:
+def step(course: Course) -> TourStep:
     """The step with its texts."""
     numbers, checks = build(course)
     drawn = f"--temperature 0.8 --seed {SEEDS[0]} -n {NEW_TOKENS}"
-    return Step(
+    return TourStep(
         "sampling",
         before=(Text("sampling_intro"), Formula("softmax"), Text("sampling_heat")),
         question=Question(

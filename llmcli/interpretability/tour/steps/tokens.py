@@ -8,7 +8,7 @@ from llmcli.interpretability.study import Study
 from llmcli.interpretability.tour.blocks import Block, Question, Table, Text, listed, titles
 from llmcli.interpretability.tour.command_lines import command_line
 from llmcli.interpretability.tour.course import Course
-from llmcli.interpretability.tour.step import Step
+from llmcli.interpretability.tour.step import TourStep
 from llmcli.models.starters import TRANSLATOR
 
 MOST = 24  # rows of a table
@@ -83,7 +83,7 @@ def _piece(text: str, group: list[Token]) -> Piece:
     return Piece(own, names, tuple(token.id for token in group))
 
 
-def step(course: Course) -> Step:
+def step(course: Course) -> TourStep:
     """The step with its texts."""
     numbers = build(course)
     comparison = _comparison(numbers.count, numbers.characters)
@@ -103,7 +103,7 @@ def step(course: Course) -> Step:
         Text(f"tokens_{comparison}"),
         (Text(f"guess_{comparison}"),),
     )
-    return Step(
+    return TourStep(
         "tokens",
         before=(Text("tokens_intro"), Text("tokens_sentence", kind="quote")),
         question=question,

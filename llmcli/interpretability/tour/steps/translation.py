@@ -10,7 +10,7 @@ from llmcli.interpretability.study import Study
 from llmcli.interpretability.tour.blocks import Matrix, Question, Text, quoted
 from llmcli.interpretability.tour.command_lines import quoted_word
 from llmcli.interpretability.tour.course import Course, Origin
-from llmcli.interpretability.tour.step import Step
+from llmcli.interpretability.tour.step import TourStep
 from llmcli.interpretability.word_alignment import without_special
 
 MOST = 16  # tokens of each side
@@ -74,7 +74,7 @@ def _written(study: Study) -> tuple[list[int], list[int]]:
     return [at for at, _ in pairs], [token for _, token in pairs]
 
 
-def step(course: Course) -> Step:
+def step(course: Course) -> TourStep:
     """The step with its texts."""
     numbers = build(course)
     token, source, weight = _question(numbers)
@@ -87,7 +87,7 @@ def step(course: Course) -> Step:
         "weight": f"{weight:.0%}",
         "special": f"{numbers.special:.0%}",
     }
-    return Step(
+    return TourStep(
         "translation",
         before=(
             Text("translation_intro"),
