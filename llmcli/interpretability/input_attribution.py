@@ -18,6 +18,8 @@ from llmcli.arrays import Doubles
 Run = Callable[[int], Tensor]
 """Runs the network on B copies of the inputs, and gives the numbers (B, K) that are explained."""
 FIRST_NODES, MOST_NODES = 64, 512
+MOST_TOKENS = 1 << 16
+"""Tokens of an integral, all nodes together: a long text has fewer nodes, but 64 at least."""
 CLOSE = 0.01
 """Of a difference, how far the sum of integrated gradients may be from it."""
 FLOOR = 1e-3
@@ -91,6 +93,7 @@ def attribute_inputs(sides: Sequence[InputSide], run: Run) -> InputAttribution:
         (gradient[0] * point[0]).sum(-1) for gradient, point in zip(gradients, text, strict=True)
     )
     occlusion = _occlusion(sides, run, text, nothing, value[0])
+    tokens = sum(len(side.ids) for side in sides)
     nodes = FIRST_NODES
     while True:
         integrated = _integrated_gradients(sides, run, text, nothing, nodes)
@@ -102,7 +105,8 @@ def attribute_inputs(sides: Sequence[InputSide], run: Run) -> InputAttribution:
             occlusion,
             nodes,
         )
-        if nodes >= MOST_NODES or (result.error <= CLOSE).all():
+        is_last = 2 * nodes > MOST_NODES or 2 * nodes * tokens > MOST_TOKENS
+        if is_last or (result.error <= CLOSE).all():
             return result
         nodes *= 2
 

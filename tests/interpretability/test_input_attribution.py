@@ -136,3 +136,20 @@ def test_a_sum_of_squares_is_attributed_by_hand():
     assert result.gradient_x_input[0][0] == pytest.approx([18.0, 18.0])
     assert result.occlusion[0][0] == pytest.approx([8.0, 0.0])
     assert (result.value[0], result.baseline[0], result.nodes) == (18.0, 10.0, 64)
+
+
+def test_a_long_text_has_fewer_nodes(monkeypatch):
+    import torch
+
+    from llmcli.interpretability import input_attribution
+
+    monkeypatch.setattr(input_attribution, "MOST_TOKENS", 256)
+    embedding = torch.nn.Embedding.from_pretrained(torch.tensor([[0.0], [1.0]]))
+
+    def run(copies):
+        values = embedding(torch.ones(copies, 2, dtype=torch.long))[:, :, 0]
+        return (values > 0.5).float().sum(1, keepdim=True) + 0.0 * values.sum(1, keepdim=True)
+
+    side = InputSide((1, 1), embedding, None, 0, (False, False))
+    result = attribute_inputs((side,), run)
+    assert (result.nodes, result.error.tolist()) == (128, [1.0])
