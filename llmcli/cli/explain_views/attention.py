@@ -39,6 +39,8 @@ def _part(part: "AttentionPart", say: Say, *, has_legend: bool) -> Iterator[str]
     yield from wrapped(say("lead", layers=layers, heads=heads), WIDTH)
     start = visible(part.queries[0])
     yield from wrapped(say(f"rows_{_view_of(part)}", start=start), WIDTH)
+    if part.has_sinks:
+        yield from wrapped(say("sink"), WIDTH)
     yield ""
     yield from _grid(part, say)
     yield ""

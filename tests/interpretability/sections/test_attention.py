@@ -16,6 +16,7 @@ from llmcli.interpretability.probe import Site
 from llmcli.interpretability.sections import attention
 from tests.interpretability.families import WITHOUT_INTERFACE
 from tests.interpretability.studies import study_of
+from tests.tiny_models import make_causal
 
 
 def built(model, kind, **choices):
@@ -173,3 +174,15 @@ def test_the_terminal_shows_kinds_and_weights_in_80_columns(run, family_folder, 
     assert result.exit_code == 0, result.stderr
     assert title in result.stdout
     assert max(map(cell_width, result.stdout.splitlines())) <= 80
+
+
+def test_a_head_with_a_sink_says_that_rows_sum_to_less(run, bpe, tmp_path):
+    shape = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "head_dim": 8}
+    heads = {"num_attention_heads": 2, "num_key_value_heads": 1, "max_position_embeddings": 64}
+    experts = {"num_local_experts": 2, "num_experts_per_tok": 1, "model_type": "gpt_oss"}
+    folder = make_causal(bpe, tmp_path / "sinks", **shape, **heads, **experts)
+    study, result = built(folder, "causal")
+    assert result.parts[0].has_sinks and all(check.holds for check in result.checks)
+    assert result.parts[0].held[0].weights.sum(-1).max() < 0.99
+    shown = run("explain", "the cat sat", "-m", folder, "--section", "attention", "--lang", "en")
+    assert "Rows sum to less than 1" in shown.stdout
