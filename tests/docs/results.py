@@ -42,7 +42,7 @@ RECORDS = {
 EXPLAIN = "llmcli explain"
 SECTION_RESULTS = {name: get_type_hints(section(name).build)["return"] for name in available()}
 """What `sections` of an explanation holds, by name."""
-PYTHON_ONLY = {"row", "notes", "unknown", "seconds", "passes"}
+PYTHON_ONLY = {"write_rest", "row", "notes", "unknown", "seconds", "passes"}
 """Fields of the dataclasses that are no part of the record, or described in the introduction."""
 ROW = ("row", "integer", "The number of the row: its line in a file, from 1.")
 INTRODUCTION = """\
