@@ -15,7 +15,7 @@ from tests.tiny_models import MORE_WORDS, WORDS, labels, make_bert, make_tagger
 
 HOSTILE = "\x1b]0;t\x07\x9b2J\u202e"
 SHOWN = "\\x1b]0;t\\x07\\x9b2J\\u202e"
-OWN = re.compile(r"\x1b\[(?:0|1|2|4|3[1-6])m|\r\x1b\[K")
+OWN = re.compile(r"\x1b\[(?:0|1|2|4|3[1-6]|[34]8;5;\d+)m|\r\x1b\[K")
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]")
 
 
@@ -64,8 +64,6 @@ CASES = [
     ("embed", "-i", "rows.jsonl", "--query", TEXT, "-m", "classifier"),
     ("answer", "-i", "questions.jsonl", "-m", "reader", "--format", "csv"),
     ("generate", TEXT, "-m", "causal", "-n", "2"),
-    ("score", TEXT, "-m", "causal"),
-    ("score", TEXT, "-m", "causal", "--beside", "causal"),
     ("generate", "-i", "rows.jsonl", "-m", "causal", "-n", "2", "--format", "table"),
     ("generate", "hi", "-m", "chat", "--chat"),
     ("translate", TEXT, "-m", "marian", "-n", "2", "--num-beams", "1", "--json"),
@@ -93,6 +91,8 @@ CASES = [
 
 
 OTHERS = [
+    ("score", TEXT, "-m", "causal"),
+    ("score", TEXT, "-m", "causal", "--beside", "causal"),
     ("tokenize", TEXT, "-m", "causal"),
     ("embed", TEXT, "a dog", "-m", "classifier"),
     ("answer", f"who {HOSTILE} sat", "--context", TEXT, "-m", "reader"),
