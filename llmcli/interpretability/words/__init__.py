@@ -33,11 +33,24 @@ def in_all_languages(name: str, text: str) -> dict[str, str]:
     '位置 3：cat'
     """
     for key, template in words(name)["en"].items():
-        pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+)", re.escape(template))
-        match = re.fullmatch(pattern, text, re.DOTALL)
+        match = re.fullmatch(_pattern(template), text, re.DOTALL)
         if match is not None:
             return {
                 language: texts[key].format(**match.groupdict())
                 for language, texts in words(name).items()
             }
     return dict.fromkeys(LANGUAGES, text)
+
+
+def _pattern(template: str) -> str:
+    """A regular expression of a text with its values; a value that comes twice is the same."""
+    seen: set[str] = set()
+
+    def group(match: re.Match[str]) -> str:
+        name = match[1]
+        if name in seen:
+            return f"(?P={name})"
+        seen.add(name)
+        return f"(?P<{name}>.+)"
+
+    return re.sub(r"\\{(\w+)\\}", group, re.escape(template))
