@@ -15,7 +15,7 @@ from tests.tiny_models import MORE_WORDS, WORDS, labels, make_bert, make_tagger
 
 HOSTILE = "\x1b]0;t\x07\x9b2J\u202e"
 SHOWN = "\\x1b]0;t\\x07\\x9b2J\\u202e"
-OWN = re.compile(r"\x1b\[(?:0|1|2|4|3[1-6]|[34]8;5;\d+)m|\r\x1b\[K")
+OWN = re.compile(r"\x1b\[(?:0|1|2|4|3[0-6]|9[0-6]|[34]8;5;\d+)m|\r\x1b\[K")
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]")
 
 
@@ -91,6 +91,10 @@ CASES = [
 
 
 OTHERS = [
+    ("explain", TEXT, "-m", "causal", "--section", "tokens,attention,layers,why,next-word"),
+    ("explain", "the cat", "-m", "classifier", "--section", "labels"),
+    ("learn", TEXT, "-m", "causal", "--lang", "en"),
+    ("generate", TEXT, "-m", "causal", "-n", "2", "--trace"),
     ("score", TEXT, "-m", "causal"),
     ("score", TEXT, "-m", "causal", "--beside", "causal"),
     ("tokenize", TEXT, "-m", "causal"),
