@@ -96,7 +96,7 @@ def explain_study(
             continue
         reason = section(name).reason_against(study)
         if reason is not None and asked:
-            raise ModelUnsuitable(f"`section` {name} of {study.model_id}: {reason}")
+            raise ModelUnsuitable(f"`sections` {name} of {study.model_id}: {reason}")
         if reason is not None:
             undefined[name] = reason
             continue

@@ -23,7 +23,7 @@ from llmcli.models.starters import (
     ignore,
 )
 from llmcli.spec import ModelSpec
-from llmcli.spec.explain import ExplainOptions, ExplainTask
+from llmcli.spec.explain import SECTIONS_OF_SETTINGS, ExplainOptions, ExplainTask
 
 KIND_OF_TASK: dict[ExplainTask, Kind] = {
     "causal-lm": "causal",
@@ -56,6 +56,7 @@ def load_subject(model: AnyModel, options: ExplainOptions, *, note: Note = ignor
     spec = model.spec if isinstance(model, Model) else model
     _require_plain(spec or ModelSpec())
     wanted = wanted_kinds(options)
+    _require_effect(options)
 
     def load_network(spec: ModelSpec) -> Loaded:
         return _load(replace(spec, dtype="float32", engine="torch"), wanted, note)
@@ -96,6 +97,16 @@ def wanted_kinds(options: ExplainOptions) -> tuple[Kind, ...]:
         names = [names[0] for names in by_setting.values()]
         raise UsageError(f"`{names[0]}` and `{names[1]}` are for different models: give one")
     return tuple(by_setting) or tuple(DEFAULTS)
+
+
+def _require_effect(options: ExplainOptions) -> None:
+    """Raise UsageError for a setting that none of the chosen sections obeys."""
+    for name, sections in SECTIONS_OF_SETTINGS.items():
+        is_set = getattr(options, name) != getattr(ExplainOptions(), name)
+        if is_set and options.sections and not set(sections) & set(options.sections):
+            raise UsageError(
+                f"`{name}` has no effect on these `sections`: add {' or '.join(sections)}"
+            )
 
 
 SETTINGS_OF_KINDS: dict[str, Kind] = {

@@ -71,8 +71,7 @@ class Study:
         if asked is not None:
             if not -count <= asked < count:
                 raise InputError(
-                    f"`position` {asked} is not in the text, whose {count} tokens are 0 to "
-                    f"{count - 1}"
+                    f"`position` {asked} is not in the text, which has 0 to {count - 1}"
                 )
             return asked % count
         if self.kind == "masked":

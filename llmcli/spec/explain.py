@@ -23,6 +23,19 @@ SectionName = Literal[
 SECTIONS: tuple[SectionName, ...] = get_args(SectionName)
 """All sections, in the order of a page."""
 
+_PREDICTED: tuple[SectionName, ...] = ("layers", "why", "what-if", "labels", "answer-scores")
+_BY_HEAD: tuple[SectionName, ...] = ("attention", "by-hand", "what-if")
+SECTIONS_OF_SETTINGS: dict[str, tuple[SectionName, ...]] = {
+    "target": _PREDICTED,
+    "foil": _PREDICTED,
+    "layers": _BY_HEAD,
+    "heads": _BY_HEAD,
+    "ablate": ("what-if",),
+    "swap": ("what-if",),
+    "patch_from": ("what-if",),
+}
+"""Settings that only some sections obey."""
+
 ExplainTask = Literal[
     "causal-lm",
     "masked-lm",

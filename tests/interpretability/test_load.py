@@ -15,6 +15,9 @@ from llmcli.spec.explain import ExplainOptions
         (ModelSpec(dtype="int8"), {}, "`dtype` int8 .* leave it out"),
         (ModelSpec(dtype="bfloat16"), {}, "`dtype` bfloat16 .* leave it out"),
         (None, {"task": "causal-lm", "question": "who?"}, "`question` has no effect with `task`"),
+        (None, {"sections": ("tokens",), "swap": ("a", "b")}, "`swap` has no effect .* what-if"),
+        (None, {"sections": ("tokens",), "layers": (1,)}, "`layers` has no effect .* attention or"),
+        (None, {"sections": ("tokens",), "ablate": "mean"}, "`ablate` has no effect .* what-if"),
         (None, {"to_lang": "fr", "question": "who?"}, "`question` and `to_lang` are for different"),
     ],
 )

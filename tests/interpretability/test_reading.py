@@ -101,5 +101,7 @@ def test_texts_that_cannot_be_read(load, model, text, choices, error, message):
 def test_a_position_outside_the_text_is_refused(load, position):
     loaded, _ = load("gpt2-stories")
     options = ExplainOptions(position=position)
-    with pytest.raises(InputError, match=f"`position` {position} is not in the text, whose 4"):
+    with pytest.raises(
+        InputError, match=f"`position` {position} is not in the text, which has 0 to 3"
+    ):
         Study(loaded, Row(1, "Once upon a time"), options)
