@@ -105,6 +105,10 @@ def test_perplexity_without_nltk_leaves_the_baseline_out(run, without, tiny_gpt2
 COMMAND_LINES = [
     ("gpt2", "generate 'Once upon' -n 3"),
     ("gpt2", "forward 'Once upon'"),
+    ("gpt2", "score 'Once upon'"),
+    ("gpt2", "explain 'Once upon' --section tokens,attention"),
+    ("gpt2", "learn 'Once upon' --lang en"),
+    ("gpt2", "generate 'Once upon' -n 3 --trace"),
     ("gpt2", "tokenize 'Once upon'"),
     ("classifier", "classify 'the cat'"),
     ("marian", "translate 'the cat'"),
