@@ -70,3 +70,10 @@ def test_commands_of_a_page_share_a_folder_and_see_no_settings(monkeypatch):
     monkeypatch.setenv("LLMCLI_MODEL", "gpt2")
     printed = list(run(["echo hello > file", "cat file; ls", "echo $LLMCLI_MODEL$HF_HUB_OFFLINE"]))
     assert printed == ["", "hello\nfile\n", "1\n"]
+
+
+def test_errors_of_rounding_are_small_whatever_their_exponent():
+    step = Step("llmcli explain", "against the model: 5.7e-08, holds (error 3e-08)\n")
+    assert step.matches("against the model: 1.2e-07, holds (error 9e-09)\n")
+    assert not step.matches("against the model: 5.7e-01, holds (error 3e-08)\n")
+    assert not step.matches("against the model: 5.7e-08, FAILS (error 3e-08)\n")

@@ -19,7 +19,7 @@ import pytest
 from tests.docs.pages import ROOT
 
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.DOTALL | re.MULTILINE)
-DECIMAL = re.compile(r"-?\d+\.\d+")
+DECIMAL = re.compile(r"-?\d+\.\d+(?:e[-+]?\d+)?|-?\d+e-\d+")
 FAILURES = (
     "Traceback (most recent call last)",
     "command not found",
