@@ -23,7 +23,7 @@ def wrapped(text: str, width: int) -> list[str]:
     comma, nor after an opening one.
 
     >>> wrapped("one two three", 8), wrapped("我明天去，看电影", 10)
-    (['one two', 'three'], ['我明天', '去，看电', '影'])
+    (['one two', 'three'], ['我明天去，', '看电影'])
     """
     lines, line = [], ""
     for part in _parts(text):
