@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from llmcli.cli.plain_tables import _width
+from llmcli.cli.plain_tables import display_width
 from tests.tiny_models import STORY
 
 ZH = "我明天要去看电影。"
@@ -48,7 +48,7 @@ def test_the_text_is_coloured_from_blue_to_orange_where_there_are_colours(run, m
 
 def test_80_columns_are_enough_for_chinese(run):
     shown = run("score", f"{ZH} The little girl", "-q").stdout
-    assert max(map(_width, shown.splitlines())) <= 80
+    assert max(map(display_width, shown.splitlines())) <= 80
 
 
 def test_two_models_are_shown_side_by_side(run, tiny_gpt2):
