@@ -13,8 +13,9 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
+from llmcli.interpretability.probe import CROSS
+
 StackName = Literal["self", "encoder", "decoder"]
-CROSS = re.compile(r"encoder_attn|EncDecAttention|cross_?attention|enc_attn", re.IGNORECASE)
 EXPERTS = re.compile(r"expert|moe", re.IGNORECASE)
 NORM = re.compile(r"norm", re.IGNORECASE)
 

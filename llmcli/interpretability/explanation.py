@@ -10,11 +10,11 @@ from llmcli.errors import ModelUnsuitable
 from llmcli.interpretability.checks import SelfCheck
 from llmcli.interpretability.numbers import arrays_of, listed_values
 from llmcli.interpretability.reading import Side
-from llmcli.interpretability.sections import SectionResult, available, section
+from llmcli.interpretability.sections import SectionResult, section
 from llmcli.interpretability.study import Study
 from llmcli.models.architectures import Kind
 from llmcli.models.starters import Note, ignore
-from llmcli.spec.explain import SectionName
+from llmcli.spec.explain import SECTIONS, SectionName
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ def explain_study(
     asked = study.options.sections
     results: dict[SectionName, SectionResult] = study.results
     undefined: dict[SectionName, str] = {}
-    for name in available():
+    for name in SECTIONS:
         if asked and name not in asked:
             continue
         reason = section(name).reason_against(study)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from llmcli.data.rows import Row
 from llmcli.engines.base import Loaded
+from llmcli.engines.checked import LANGUAGE_MODELS
 from llmcli.errors import InputError, ModelUnsuitable
 from llmcli.interpretability import probe
 from llmcli.interpretability.checks import SelfCheck, largest_difference
@@ -18,8 +19,6 @@ from llmcli.models.architectures import Kind
 from llmcli.spec.explain import ExplainOptions, SectionName
 from llmcli.tokenization.text_stream import token_namer
 
-LANGUAGE_MODELS: tuple[Kind, ...] = ("causal", "masked", "seq2seq")
-"""Models that predict tokens."""
 OTHER_KERNEL = 1e-4
 """How far logits may be apart that two kernels compute."""
 MOST_KEPT = 1 << 26  # numbers of recorded attention that are kept in memory, 256 MB

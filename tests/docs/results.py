@@ -13,7 +13,8 @@ import numpy as np
 
 import llmcli
 from llmcli.data.rows import Row
-from llmcli.interpretability.sections import SectionResult, available, section
+from llmcli.interpretability.sections import SectionResult, section
+from llmcli.spec.explain import SECTIONS
 from llmcli.tasks.models import FileCheck, ModelDetails, ModelEntry
 from llmcli.tasks.tokenize import Count, Decoded
 from tests.docs.pages import DOCS
@@ -40,7 +41,7 @@ RECORDS = {
 }
 """What each command's records are made from."""
 EXPLAIN = "llmcli explain"
-SECTION_RESULTS = {name: get_type_hints(section(name).build)["return"] for name in available()}
+SECTION_RESULTS = {name: get_type_hints(section(name).build)["return"] for name in SECTIONS}
 """What `sections` of an explanation holds, by name."""
 PYTHON_ONLY = {"write_rest", "row", "notes", "unknown", "seconds", "passes"}
 """Fields of the dataclasses that are no part of the record, or described in the introduction."""

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 from llmcli.cli.output import Output
@@ -45,8 +44,6 @@ Show = Callable[[Any, View], None]
 def show_section(name: SectionName, view: View) -> None:
     """Show what a section found, below its title."""
     module = f"{__name__}.{name.replace('-', '_')}"
-    if find_spec(module) is None:
-        return
     show: Show = import_module(module).show
     heading(view, view.words("explain")[f"section.{name}"])
     show(view.explanation.sections[name], view)

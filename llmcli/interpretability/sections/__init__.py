@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass, field
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any, Protocol
 
 from llmcli.interpretability.checks import SelfCheck
 from llmcli.interpretability.numbers import listed_values
 from llmcli.interpretability.study import Study
-from llmcli.spec.explain import SECTIONS, ExplainOptions, SectionName
+from llmcli.spec.explain import ExplainOptions, SectionName
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +49,3 @@ def section(name: SectionName) -> Section:
 def module_name(name: SectionName) -> str:
     """The full name of a section's module."""
     return f"{__name__}.{name.replace('-', '_')}"
-
-
-def available() -> tuple[SectionName, ...]:
-    """The names of all sections, in the order of a page."""
-    return tuple(name for name in SECTIONS if find_spec(module_name(name)) is not None)

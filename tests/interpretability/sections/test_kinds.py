@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from llmcli.interpretability.sections import available, section
+from llmcli.interpretability.sections import section
+from llmcli.spec.explain import SECTIONS
 from tests.interpretability.studies import study_of
 from tests.tiny_models import MORE_WORDS, WORDS, make_bert
 
@@ -57,7 +58,7 @@ def test_the_manual_says_which_model_has_which_section(studies):
             kind: "no" if section(name).reason_against(study) else "yes"
             for kind, study in studies.items()
         }
-        for name in available()
+        for name in SECTIONS
         if name != "data"
     }
     assert found == table_of_sections()
