@@ -97,6 +97,7 @@ def test_every_command_can_be_resumed_anywhere(run, request, tmp_path, monkeypat
     columns = ["question", "context"] if command == "answer" else ["context"]
     words = [command, "-m", request.getfixturevalue(MODELS[command]), "-i", source]
     words += ["--batch-size", 1, *(word for name in columns for word in ("--column", name))]
+    words += ["-n", 8] if command == "translate" else []
     with monkeypatch.context() as patch:
         keep_journal(patch, "whole.jsonl.part.journal", tmp_path / "journal")
         assert run(*words, "-o", whole).exit_code == 0
