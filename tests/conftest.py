@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from llmcli.system import calibration
 from tests.browser import Browser, run_browser
 from tests.tiny_models import (
     GPT2,
@@ -26,14 +27,16 @@ from tests.tiny_models import (
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores: two threads each are slower
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ["LLMCLI_ENGINE"] = "torch"  # of fixtures that outlive a test, too
+os.environ.update(
+    LLMCLI_ENGINE="torch", LLMCLI_CALIBRATION="fixed"
+)  # of fixtures that outlive a test, too
 
 
 @pytest.fixture(autouse=True)
 def _own_settings_stay_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A developer's own config file, variables and cache do not reach the tests.
 
-    Models run on torch, the reference, unless a test says otherwise.
+    Models run on torch, the reference, and nothing is measured, unless a test says otherwise.
     """
     for name in list(os.environ):
         if name.startswith("LLMCLI_"):
@@ -41,6 +44,8 @@ def _own_settings_stay_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "no-config"))
     monkeypatch.setenv("LLMCLI_CACHE", f"{tmp_path}-cache")  # tests list what is in their folder
     monkeypatch.setenv("LLMCLI_ENGINE", "torch")
+    monkeypatch.setenv("LLMCLI_CALIBRATION", "fixed")
+    calibration.forget()
 
 
 @pytest.fixture

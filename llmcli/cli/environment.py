@@ -12,7 +12,7 @@ import click
 
 from llmcli.errors import UsageError
 
-OF_THE_PROGRAM = ("LLMCLI_CACHE", "LLMCLI_DEBUG")
+OF_THE_PROGRAM = ("LLMCLI_CACHE", "LLMCLI_DEBUG", "LLMCLI_CALIBRATION")
 """Variables that are read without an option."""
 
 

@@ -18,6 +18,7 @@ from llmcli.models.checkpoint import Checkpoint, read_config, weight_files
 from llmcli.models.sound_weights import require_sound
 from llmcli.models.starters import Note, ignore
 from llmcli.spec import Decoding, ModelSpec
+from llmcli.system import calibration
 from llmcli.system.machine import describe, has_fast_bfloat16, has_int8_products
 
 # Bytes of text times bytes of weights from which torch in bfloat16 gains more than loading torch
@@ -57,6 +58,8 @@ def load(model: ModelSpec, purpose: Purpose, note: Note = ignore) -> Loaded:
     Raises ModelNotFound; ModelUnsuitable if the model is of another kind or is damaged, or if
     the requested engine cannot run it; UsageError if that engine cannot do the purpose.
     """
+    if purpose.file_bytes is not None:
+        calibration.allow_measuring()
     reason = "asked for"
     if model.engine != "torch":
         try:

@@ -106,6 +106,15 @@ def physical_cores() -> int:
     return len(cores) or os.cpu_count() or 1
 
 
+def usable_threads() -> int:
+    """Threads that compute a model: OMP_NUM_THREADS, else one for each physical core.
+
+    Two threads of one core share its multipliers and only disturb each other.
+    """
+    setting = os.environ.get("OMP_NUM_THREADS", "")
+    return int(setting) if setting.isdigit() and int(setting) else physical_cores()
+
+
 def peak_memory() -> int | None:
     """The most bytes that this process has had in memory; None if the system does not say."""
     peak = re.search(r"VmHWM:\s*(\d+) kB", _read(Path("/proc/self/status")))

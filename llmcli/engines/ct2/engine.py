@@ -1,7 +1,6 @@
 """The engine that runs converted models with CTranslate2."""
 
 import logging
-import os
 import queue
 import weakref
 from collections.abc import Iterator, Sequence
@@ -19,7 +18,7 @@ from llmcli.engines.ct2.waiting import PAUSE, call_apart, wait_for
 from llmcli.models.architectures import Kind
 from llmcli.spec import Decoding, EngineName
 from llmcli.system.extras import load_extra
-from llmcli.system.machine import physical_cores
+from llmcli.system.machine import usable_threads
 
 CLASSES: dict[Kind, str] = {"causal": "Generator", "seq2seq": "Translator"}
 SPREAD = 8  # tokens by which the prompts of a group may differ in length
@@ -46,7 +45,7 @@ class Ct2Engine:
         ctranslate2 = load_extra("ctranslate2", "the ct2 engine")
         ctranslate2.set_log_level(logging.ERROR)  # its warnings are not for our users
         model_class = getattr(ctranslate2, CLASSES.get(kind, "Encoder"))
-        model = model_class(str(folder), device="cpu", intra_threads=threads())
+        model = model_class(str(folder), device="cpu", intra_threads=usable_threads())
         # It must be freed before Python exits: a callback that it still holds would crash then.
         self._held = [model]
         weakref.finalize(self, self._held.clear)
@@ -269,12 +268,3 @@ def _excluded(request: Request) -> list[list[str]] | None:
 def _words(ids: Sequence[int]) -> list[str]:
     """The tokens of a converted model, which are ids in digits."""
     return [str(token) for token in ids]
-
-
-def threads() -> int:
-    """Number of threads of a model: OMP_NUM_THREADS, else the number of physical cores.
-
-    Two threads of one core share its multipliers and only disturb each other.
-    """
-    setting = os.environ.get("OMP_NUM_THREADS", "")
-    return int(setting) if setting.isdigit() and int(setting) else physical_cores()

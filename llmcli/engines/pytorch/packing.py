@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from transformers.activations import NewGELUActivation
 from transformers.pytorch_utils import Conv1D
 
-from llmcli.engines.pytorch.attention import use_matrix_products
+from llmcli.engines.pytorch.attention import use_fastest_attention
 from llmcli.errors import ModelUnsuitable
 from llmcli.system.machine import available_memory
 from llmcli.system.memory import forget
@@ -103,10 +103,12 @@ def pack(network: nn.Module) -> None:
     if not dtypes or not 0 < size <= (available_memory() or 0) / 2:
         return
     _replace_layers(network, PackedLinear, dtypes)
-    if all(weight.dtype == torch.float32 for weight in parameters):
+    kept = {weight.dtype for weight in parameters}
+    if kept == {torch.float32}:
         _fuse_gelu(network)
-    elif torch.bfloat16 in dtypes:
-        use_matrix_products()
+    config = getattr(network, "config", None)
+    if kept <= set(dtypes) and getattr(config, "_attn_implementation", None) == "sdpa":
+        use_fastest_attention(torch.bfloat16 if torch.bfloat16 in kept else torch.float32)
 
 
 def quantize(network: nn.Module) -> None:
