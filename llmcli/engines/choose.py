@@ -113,16 +113,19 @@ def load_on_torch(model: ModelSpec, kinds: tuple[Kind, ...] = ()) -> Loaded:
     kinds: what it may be; empty: any kind, without its head. Raises as `load` does.
     """
     from llmcli.engines.pytorch import loading
+    from llmcli.engines.pytorch.encoders.install import speed_up
     from llmcli.engines.pytorch.packing import pack, quantize
 
     rounds = model.dtype == "int8"
     if rounds:
         model = replace(model, dtype="float32", device="cpu")
     loaded = loading.load(model, kinds) if kinds else loading.load_encoder(model)
+    is_replaced = speed_up(loaded, is_int8=rounds)
     if not rounds:
         pack(loaded.network)
         return loaded
-    quantize(loaded.network)
+    if not is_replaced:
+        quantize(loaded.network)
     return replace(loaded, placement=Placement("cpu", "int8", f"cpu, {INT8}"))
 
 

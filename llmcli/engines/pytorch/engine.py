@@ -18,6 +18,7 @@ from llmcli.decoding.steps import Hypothesis, StepStream
 from llmcli.decoding.text_config import text_setting
 from llmcli.decoding.unpadded import causal_state
 from llmcli.engines.base import Inputs, Outputs
+from llmcli.engines.pytorch.encoders.rows import only, selects_tokens
 from llmcli.engines.pytorch.end_pooling import by_ends, pools_ends
 from llmcli.spec import Decoding, EngineName
 
@@ -47,7 +48,9 @@ class TorchEngine:
     def _forward(self, inputs: Inputs, positions: Bools | None) -> Outputs:
         device = self._network.device
         tensors = {name: torch.from_numpy(ids).to(device) for name, ids in inputs.items()}
-        out = self._network(**tensors)
+        selects = positions is not None and selects_tokens(self._network)
+        with only(torch.from_numpy(positions) if selects else None):
+            out = self._network(**tensors)
 
         def array(name: str, mask: Bools | None = None) -> Any:
             values = getattr(out, name, None)
@@ -58,7 +61,7 @@ class TorchEngine:
             return values.float().cpu().numpy()
 
         return Outputs(
-            logits=array("logits", positions),
+            logits=array("logits", None if selects else positions),
             hidden=array("last_hidden_state"),
             starts=array("start_logits"),
             ends=array("end_logits"),
