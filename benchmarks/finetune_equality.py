@@ -105,9 +105,14 @@ def cross_entropy(logits, labels, smoothing=0.0, weights=None):
 
 
 def causal(model, row, smoothing):
-    ids = torch.tensor([row])
-    logits = model(input_ids=ids).logits[0, :-1]
-    return cross_entropy(logits, ids[0, 1:], smoothing), len(row) - 1
+    """Each text of a block by itself, from the end of the one before it to its own end."""
+    ends = [at for at, id in enumerate(row) if id == 3 and 0 < at < len(row) - 1]
+    total = torch.zeros(())
+    for start, stop in zip([0, *ends], [*ends, len(row) - 1], strict=True):
+        ids = torch.tensor(row[start : stop + 1])
+        logits = model(input_ids=ids[None, :-1]).logits[0]
+        total = total + cross_entropy(logits, ids[1:], smoothing)
+    return total, len(row) - 1
 
 
 def seq2seq(model, row, smoothing):

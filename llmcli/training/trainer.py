@@ -19,6 +19,7 @@ from llmcli.training.checkpoint_damage import damage_explained, require_whole_we
 from llmcli.training.example_order import LengthGroupedSampler, WithFillers
 from llmcli.training.examples import Batch, Feature
 from llmcli.training.joint.objective import JointModel
+from llmcli.training.kernels.replaced import FasterFunctions
 from llmcli.training.preparation import Prepared
 from llmcli.training.resume import best_step, checkpoint_root, keep_newest, move_into_place
 
@@ -94,7 +95,8 @@ class ObjectiveTrainer(Trainer):
         is_filler = "is_filler" in inputs
         inputs = {name: value for name, value in inputs.items() if name != "is_filler"}
         self.seen_tokens += 0 if is_filler else self.objective.tokens(inputs)
-        with self.accelerator.autocast():  # parts of a model that its wrapper does not call, too
+        # Autocast is for parts of a model that its wrapper does not call, too.
+        with self.accelerator.autocast(), FasterFunctions():
             total, outputs = self.objective.loss(model, inputs)
             total = total * 0 if is_filler else total
         loss = total / num_items_in_batch * self.accelerator.num_processes

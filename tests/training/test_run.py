@@ -57,15 +57,23 @@ def test_the_perplexity_is_that_of_the_saved_model_on_the_held_out_text(
 
 
 def held_out_perplexity(model, folder, data):
-    """By transformers' own loss, block by block of as many tokens as the model takes."""
+    """By transformers' own loss, of each text in each block by itself."""
     tokenizer = AutoTokenizer.from_pretrained(folder)
     table = Table("the model", len(tokenizer), len(tokenizer), tokenizer)
     text = Training((data,), "", columns=("text",), seed=42)
     _, held = encode_files(table, text.train, text, held_out=0.1)
     blocks = Blocks(held, model.config.n_positions)
-    with torch.no_grad():
-        ids = torch.stack([torch.tensor(blocks[at]["input_ids"]) for at in range(len(blocks))])
-        return math.exp(model(ids, labels=ids).loss.item())
+    total, count = 0.0, 0
+    for at in range(len(blocks)):
+        ids = torch.tensor(blocks[at]["input_ids"])
+        ends = [end for end in (ids == tokenizer.eos_token_id).nonzero()[:, 0].tolist() if end]
+        for start, stop in zip([0, *ends], [*ends, len(ids) - 1], strict=True):
+            if start < stop:
+                text = ids[None, start : stop + 1]
+                with torch.no_grad():
+                    total += model(text, labels=text).loss.item() * (stop - start)
+                count += stop - start
+    return math.exp(total / count)
 
 
 def test_the_learning_rate_rises_then_falls_as_a_cosine(options):

@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 from torch.nn import functional
 
 from llmcli.data.rows import Row
 from llmcli.errors import InputError, ModelUnsuitable
 from llmcli.spec.training import Training
+from llmcli.system.processes import world_size
 from llmcli.tokenization.chat_template import DEFAULT, choose_template, named_templates
 from llmcli.tokenization.typed_text import encode_typed
 from llmcli.training.base import Data, Defaults, Objective, TrainingTask
@@ -28,6 +30,9 @@ from llmcli.training.examples import (
     summed_loss,
     without_labels,
 )
+from llmcli.training.kernels.segments import keeps_apart, segment_inputs
+from llmcli.training.kernels.vocabulary_loss import plain_head, vocabulary_loss
+from llmcli.training.lora import without_adapters
 from llmcli.training.model_card import perplexity_line
 from llmcli.training.results import Notify
 from llmcli.training.rows import RowObjective, RowTask
@@ -52,6 +57,8 @@ class CausalObjective(Objective):
     """Cross-entropy of each token given those before it."""
 
     loss_is_per_token = True
+    _head: nn.Linear | None = None
+    _is_tried = False
 
     def collate(self, features: Sequence[Feature]) -> Batch:
         batch = model_inputs(features, self.pad)
@@ -62,11 +69,31 @@ class CausalObjective(Objective):
         return count
 
     def loss(self, model: Any, batch: Batch) -> tuple[Tensor, Any]:
-        inputs = without_labels(batch)
-        outputs = model(**inputs, use_cache=False)
-        # The labels move, not the logits, of which a part would be copied: they are by far larger.
+        inputs = {**without_labels(batch), **self.apart(batch), "use_cache": False}
+        # The labels move, not the scores, of which a part would be copied: they are by far larger.
         next_ids = functional.pad(batch["labels"][:, 1:], (0, 1), value=NO_LABEL)  # (B, T)
-        return summed_loss(outputs.logits, next_ids, self.smoothing_of(model)), outputs
+        head = self._head_of(model, inputs)
+        if head is None:
+            outputs = model(**inputs)
+            return summed_loss(outputs.logits, next_ids, self.smoothing_of(model)), None
+        hidden = self.model.base_model(**inputs).last_hidden_state  # (B, T, D)
+        return vocabulary_loss(hidden, head, next_ids, self.smoothing_of(model)), None
+
+    def apart(self, batch: Batch) -> Batch:
+        """Inputs that keep texts apart which share a row; none where each has its own."""
+        return {}
+
+    def _head_of(self, model: Any, inputs: Batch) -> nn.Linear | None:
+        """The head that `vocabulary_loss` takes; None where the model itself is to compute scores.
+
+        That is so in a wrapper of several processes. A model is tried with its first batch, which
+        it gets in evaluation (training/preparation.py).
+        """
+        if without_adapters(model) is not self.model or world_size() > 1:
+            return None
+        if not self._is_tried:
+            self._head, self._is_tried = plain_head(self.model, inputs), True
+        return self._head
 
 
 class PackedText(CausalTask):
@@ -84,7 +111,7 @@ class PackedText(CausalTask):
         return BlockObjective(self, model, tokenizer)
 
     def datasets(
-        self, objective: Objective, data: Data, note: Notify
+        self, objective: "BlockObjective", data: Data, note: Notify
     ) -> tuple[Dataset, Dataset | None]:
         options, size, table = self.options, objective.limit, objective.table()
         fraction = 0.0 if options.eval else options.eval_fraction or 0.0
@@ -95,6 +122,7 @@ class PackedText(CausalTask):
             objective.limit = size = shrunk_block(len(train))
             note(f"the training text is short: one block of {size} tokens holds it")
         blocks, validation = Blocks(train, size), Blocks(held_out, size)
+        objective.keep_apart(blocks, note)
         note(
             f"data: {len(blocks) * size:,} tokens to train on and {len(validation) * size:,} to "
             f"validate, in blocks of {size}"
@@ -108,11 +136,33 @@ class PackedText(CausalTask):
 
 
 class BlockObjective(CausalObjective):
-    """The loss is on all tokens of a block but its first."""
+    """The loss is on all tokens of a block but its first; each text sees itself alone."""
 
     def __init__(self, task: PackedText, model: Any, tokenizer: Any) -> None:
         super().__init__(model, tokenizer, task.limit(model))
         self.smoothing = task.options.label_smoothing
+        self._end = int(tokenizer.eos_token_id)
+        self._keeps_apart = False
+
+    def keep_apart(self, blocks: Blocks, note: Notify) -> None:
+        """Keep the texts of a block apart, if there are several and the model can; say so."""
+        if not (blocks.ids[1:] == self._end).any():
+            return
+        self.model.eval()
+        row = torch.as_tensor(blocks[0]["input_ids"])[None]  # (1, T)
+        self._keeps_apart = keeps_apart(self.model, row, self._end)
+        if self._keeps_apart:
+            note("texts that share a block do not see one another")
+        else:
+            note("the model cannot keep texts apart that share a block: each sees those before it")
+
+    def collate(self, features: Sequence[Feature]) -> Batch:
+        """Blocks are all full: they need no mask."""
+        ids = torch.stack([torch.as_tensor(feature["input_ids"]) for feature in features])  # (B, T)
+        return {"input_ids": ids, "labels": ids}
+
+    def apart(self, batch: Batch) -> Batch:
+        return segment_inputs(batch["input_ids"], self._end) if self._keeps_apart else {}
 
 
 class Conversations(CausalTask, RowTask):
