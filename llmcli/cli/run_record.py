@@ -16,7 +16,8 @@ def is_run_record(values: Any) -> bool:
 def settings_of_record(values: dict[str, Any], where: Path) -> dict[str, Any]:
     """The recorded settings by the names of finetune's options, without those that are not set.
 
-    Raises InputError if a data file is not of its recorded size: the run would be another one.
+    Where `dtype` is auto, the run computes in what the recorded one did. Raises InputError if a
+    data file is not of its recorded size: the run would be another one.
     """
     for path, size in values["bytes"].items():
         file = Path(path)
@@ -28,7 +29,12 @@ def settings_of_record(values: dict[str, Any], where: Path) -> dict[str, Any]:
     model_id, revision = values["base"] or (None, None)
     parts = {**values["adapters"], **values.get("files", {})}
     settings = {**values, **parts, "model_id": model_id, "revision": revision}
-    left_out = ("base", "bytes", "adapters", "files")
+    if values.get("arithmetic") in ("float32", "bfloat16"):
+        from llmcli.spec.training import STEP_CONTEST
+        from llmcli.system import calibration
+
+        calibration.resume({STEP_CONTEST: values["arithmetic"]})
+    left_out = ("base", "bytes", "adapters", "files", "arithmetic")
     return {
         name: value
         for name, value in settings.items()

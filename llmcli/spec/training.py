@@ -6,6 +6,8 @@ from typing import Literal
 from llmcli.spec import Dtype, FileOptions
 
 Schedule = Literal["cosine", "linear", "constant"]
+STEP_CONTEST = "training on the processor"
+"""What is measured to choose the dtype of a step (llmcli/system/calibration.py)."""
 SCHEDULES: tuple[Schedule, ...] = ("cosine", "linear", "constant")
 
 

@@ -34,6 +34,7 @@ from llmcli.training.results import Finetuned
 from llmcli.training.resume import checkpoint_root
 
 SETTINGS = "training.json"
+ARITHMETIC = "arithmetic"  # its name in SETTINGS
 METRICS = "metrics.jsonl"
 CURVE = "loss.png"
 DECIDE_NOTHING = ("output", "resume", "device", "log_steps", "save_steps", "save_total_limit")
@@ -67,11 +68,23 @@ def check_output(options: Training, base: ModelSpec | None) -> None:
         raise UsageError(f"`output` {folder} is not empty: {cure}")
 
 
+def arithmetic_of(options: Training) -> str | None:
+    """The dtype that a run which is resumed has computed in so far; None if that is not known."""
+    settings = Path(options.output) / SETTINGS
+    if not options.resume or not settings.exists():
+        return None
+    began = Metadata(settings, cure="start a new run in another `output`").json().get(ARITHMETIC)
+    return began if began in ("float32", "bfloat16") else None
+
+
 @contextmanager
-def claimed(options: Training, base: ModelSpec | None, tokenizer: Any) -> Iterator[None]:
+def claimed(
+    options: Training, base: ModelSpec | None, tokenizer: Any, arithmetic: str
+) -> Iterator[None]:
     """Make the folder, with the settings and, for a resumed run to find it, the tokenizer.
 
-    No other run can work in it meanwhile. Raises UsageError where one does already.
+    arithmetic: the dtype of the steps. No other run can work in the folder meanwhile. Raises
+    UsageError where one does already.
     """
     if not is_first():
         yield
@@ -81,7 +94,8 @@ def claimed(options: Training, base: ModelSpec | None, tokenizer: Any) -> Iterat
     with locked(root / "lock", f"`output` {options.output}: another run is at work there"):
         with write_errors_explained(kept_tokenizer(options)):
             tokenizer.save_pretrained(kept_tokenizer(options))
-        write_json(Path(options.output) / SETTINGS, settings_of(options, base))
+        settings = {**settings_of(options, base), ARITHMETIC: arithmetic}
+        write_json(Path(options.output) / SETTINGS, settings)
         yield
 
 

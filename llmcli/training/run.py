@@ -12,7 +12,7 @@ from llmcli.engines.pytorch.device import choose_device, training_dtype
 from llmcli.errors import InputError, Interrupted, UsageError
 from llmcli.spec import ModelSpec
 from llmcli.spec.training import Training
-from llmcli.system import own_files
+from llmcli.system import calibration, own_files
 from llmcli.system.extras import is_installed, missing
 from llmcli.system.processes import is_first
 from llmcli.training.base import TrainingTask
@@ -25,6 +25,7 @@ from llmcli.training.objectives import load_task
 from llmcli.training.output_folder import (
     CURVE,
     METRICS,
+    arithmetic_of,
     check_output,
     claimed,
     disk_errors_explained,
@@ -52,6 +53,7 @@ def train(
     should_stop: Callable[[], bool],
 ) -> Finetuned:
     """Train, and write the model's folder. Raises as tasks/finetune.py says."""
+    calibration.allow_measuring()
     note = _notes_to(on_event)
     if options.max_steps and options.epochs:
         note("`max_steps` is given: `epochs` has no effect")
@@ -68,7 +70,9 @@ def train(
     result = _result_so_far(options, prepared)
     trainer = _trainer(options, prepared, note)
     trainer.add_callback(Monitor(trainer, _recorded(options, on_event), should_stop))
-    with disk_errors_explained(options.output), claimed(options, base, prepared.tokenizer):
+    arithmetic = "bfloat16" if trainer.args.bf16 else "float32"
+    claim = claimed(options, base, prepared.tokenizer, arithmetic)
+    with disk_errors_explained(options.output), claim:
         steps, best = _train(options, trainer, note)
         result = replace(result, steps=steps, best_step=best)
         model = trainer.whole_model(model_class)
@@ -82,6 +86,7 @@ def train(
 
 def estimate(options: Training, base: ModelSpec | None, on_event: OnEvent) -> Estimate:
     """Take a few steps in a temporary folder, and estimate what the whole run takes."""
+    calibration.allow_measuring()
     note = _notes_to(on_event)
     task = load_task(replace(options, resume=False))
     options = task.options
@@ -122,7 +127,9 @@ def _trainer(options: Training, prepared: Prepared, note: Notify) -> ObjectiveTr
         raise UsageError(f"`device` {device}: name it cuda, and the GPU in CUDA_VISIBLE_DEVICES")
     if options.fsdp and device.type == "cpu":
         raise UsageError("`fsdp` divides weights among GPUs: leave it out on a CPU")
-    dtype, reason = training_dtype(device, options.dtype)
+    began = arithmetic_of(options) if options.dtype == "auto" else None
+    dtype, reason = training_dtype(device, began or options.dtype)
+    reason = "as the run began" if began else reason
     note(f"device: {device} ({why}); arithmetic: {str(dtype)[6:]} ({reason})")
     is_bf16 = str(dtype) == "torch.bfloat16"
     return make_trainer(prepared, options, bf16=is_bf16, on_cpu=device.type == "cpu")

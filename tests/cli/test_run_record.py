@@ -4,7 +4,10 @@ import json
 import shutil
 
 import pytest
+import torch
 
+from llmcli.cli.run_record import settings_of_record
+from llmcli.engines.pytorch.device import training_dtype
 from llmcli.system.hashes import hash_file
 from tests.tiny_data import moods, write_rows
 
@@ -31,6 +34,12 @@ def test_a_replayed_run_gives_the_same_weights(run, recorded, tmp_path):
     assert json.loads((tmp_path / "second" / "training.json").read_text()) == json.loads(
         record.read_text()
     )
+
+
+def test_a_replayed_run_computes_in_what_the_recorded_one_did(recorded):
+    values = json.loads((recorded / "training.json").read_text())
+    settings_of_record({**values, "arithmetic": "bfloat16"}, recorded)
+    assert training_dtype(torch.device("cpu"), "auto") == (torch.bfloat16, "resumed")
 
 
 def test_a_flag_overrides_the_record(run, recorded, tmp_path):

@@ -11,12 +11,14 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from llmcli.engines.pytorch.from_scratch import new_model
-from llmcli.errors import InputError, ModelUnsuitable, UsageError
+from llmcli.errors import InputError, Interrupted, ModelUnsuitable, UsageError
+from llmcli.system import calibration
 from llmcli.system.hashes import write_sums
 from llmcli.tasks.finetune import finetune
 from llmcli.training.curves import read_curves
+from llmcli.training.results import Note
 from llmcli.training.resume import best_step, checkpoint_root, last_whole, lower_is_better
-from tests.training.conftest import FinishedRun
+from tests.training.conftest import FinishedRun, stop_after
 
 
 def weights(folder):
@@ -186,3 +188,17 @@ def test_damaged_metrics_are_one_line_but_an_incomplete_last_one_is_none(tmp_pat
     path.write_text(f'{{"step": 1, "loss": NaN}}\n{line}\n')
     with pytest.raises(InputError, match="metrics.jsonl:2: "):
         read_curves(path)
+
+
+def test_a_resumed_run_computes_in_what_it_began_with(options, monkeypatch):
+    """Whatever is faster on the machine where it goes on."""
+    settings = {"dtype": "auto", "max_steps": 4, "eval_fraction": 0.0}
+    monkeypatch.setenv("LLMCLI_CALIBRATION", "training on the processor=bfloat16")
+    with pytest.raises(Interrupted):
+        finetune(options(**settings), should_stop=stop_after(2))
+    calibration.forget()
+    monkeypatch.setenv("LLMCLI_CALIBRATION", "training on the processor=float32")
+    events = []
+    finetune(options(**settings, resume=True), on_event=events.append)
+    notes = [event.text for event in events if isinstance(event, Note)]
+    assert any("arithmetic: bfloat16 (as the run began)" in note for note in notes)

@@ -172,7 +172,8 @@ CHECKPOINTS: list[Option] = [
     _setting("--device", "auto, cpu, cuda or mps.", envvar="LLMCLI_DEVICE"),
     _setting(
         "--dtype",
-        "Number format of the computation; auto is bfloat16 if the processor supports it.",
+        "Number format of the computation; auto is bfloat16 where that is faster (on a CPU, as "
+        "measured).",
         type=DtypeChoice(DTYPES),
     ),
     _setting(

@@ -79,5 +79,7 @@ def keeps_apart(network: Any, row: Tensor, end: int) -> bool:
     ids[:, half] = end
     with torch.no_grad():
         together = network(input_ids=ids, **segment_inputs(ids, end), use_cache=False).logits
-        apart = [network(input_ids=each, use_cache=False).logits for each in torch.split(ids, half, 1)]
+        apart = [
+            network(input_ids=each, use_cache=False).logits for each in torch.split(ids, half, 1)
+        ]
     return torch.allclose(together, torch.cat(apart, 1), 1e-3, 1e-3)

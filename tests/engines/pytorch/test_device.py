@@ -1,9 +1,10 @@
 import pytest
 import torch
 
-from llmcli.engines.pytorch.device import choose_device, place, training_dtype
+from llmcli.engines.pytorch.device import TRAINING, choose_device, place, training_dtype
 from llmcli.errors import UsageError
-from llmcli.system import machine
+from llmcli.system import calibration, machine
+from llmcli.system.races import Watch
 
 CPU = torch.device("cpu")
 
@@ -38,11 +39,27 @@ def test_a_device_that_is_not_there_is_a_usage_error(device):
 
 
 @pytest.mark.parametrize("name", ["avx512_bf16", "amx_bf16"])
-def test_training_is_in_bfloat16_where_the_processor_has_it(monkeypatch, name):
+def test_without_measuring_training_is_in_bfloat16_where_the_processor_has_it(monkeypatch, name):
     monkeypatch.setattr(machine, "_read", lambda path: f"flags : fpu avx2 {name}\n")
+    calibration.forget()
     assert training_dtype(CPU, "auto")[0] is torch.bfloat16
     monkeypatch.setattr(machine, "_read", lambda path: "flags : fpu avx2\n")
+    calibration.forget()
     assert training_dtype(CPU, "auto")[0] is torch.float32
+
+
+@pytest.mark.parametrize("name", ["float32", "bfloat16"])
+def test_what_was_measured_decides_what_training_is_in(monkeypatch, name):
+    monkeypatch.setenv("LLMCLI_CALIBRATION", f"training on the processor={name}")
+    assert training_dtype(CPU, "auto") == (getattr(torch, name), "forced")
+
+
+def test_a_step_is_timed_in_both_dtypes_with_the_same_result():
+    clock = iter(range(10**6))
+    steady = Watch(lambda: float(next(clock)), lambda: 1e9 * next(clock), lambda: 0.0)
+    before = torch.get_rng_state()
+    assert set(TRAINING.measure(steady)) >= {"float32"}
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_training_in_float16_is_refused():
