@@ -162,6 +162,31 @@ def _entropy_terms(logits: Tensor) -> Tensor:
     return -(logprobs.exp() * logprobs).nan_to_num(0.0)
 
 
+STRETCH = 256  # logits whose highest is found by a fast instruction, before the place of one
+
+
+def likeliest(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """The most probable token of each row, the first of equals; and its logit, NaN if any is.
+
+    On a CPU the place of a maximum takes 10 times as long as the maximum, so it is looked for in
+    the stretch of logits alone in which that is.
+    """
+    stretches = logits.shape[-1] // STRETCH
+    if logits.device.type != "cpu" or stretches < 2:
+        return logits.argmax(-1), logits.amax(-1)
+    whole = stretches * STRETCH
+    parts = logits[:, :whole].unflatten(-1, (stretches, STRETCH))  # (B, N, 256)
+    best, at = parts.amax(-1).max(-1)  # (B,)
+    rows = torch.arange(len(logits))
+    ids = at * STRETCH + parts[rows, at].argmax(-1)
+    if whole < logits.shape[-1]:
+        rest, place = logits[:, whole:].max(-1)
+        is_later = (rest > best) | rest.isnan()
+        ids = torch.where(is_later, whole + place, ids)
+        best = torch.where(is_later, rest, best)
+    return ids, best
+
+
 def draw(logits: Tensor, uniforms: Sequence[float]) -> list[int]:
     """Sample one token a row: the first whose cumulative probability exceeds the row's number.
 

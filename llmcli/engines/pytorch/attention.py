@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
+from llmcli.decoding.ragged_cache import NOW
 from llmcli.system.calibration import Contest, choice
 from llmcli.system.machine import describe
 from llmcli.system.races import Watch, race
@@ -28,6 +29,11 @@ def use_fastest_attention(dtype: torch.dtype) -> None:
         AttentionInterface.register("sdpa", attend)
 
 
+def use_ragged_attention() -> None:
+    """Let models of transformers whose attention is "sdpa" read texts of several lengths."""
+    AttentionInterface.register("sdpa", attend)
+
+
 def attend(
     module: nn.Module,
     query: Tensor,
@@ -44,6 +50,10 @@ def attend(
     On a CPU, without gradients, CONTESTS choose the way; everything else, and what would take much
     memory, transformers computes. The parameters are those that transformers passes.
     """
+    now = NOW.get()
+    if now is not None:
+        how = {"dropout": dropout, "scaling": scaling, "is_causal": is_causal, **more}
+        return now.attend(lambda *inputs: attend(module, *inputs, **how)[0], query, key, value), None
     causal = getattr(module, "is_causal", True) if is_causal is None else is_causal
     hides_later = causal and attention_mask is None and query.shape[2] > 1
     extras = [more.get(name) for name in UNKNOWN]

@@ -12,12 +12,14 @@ from llmcli.decoding.beam_search import beam_search
 from llmcli.decoding.continuous import ContinuousLoop
 from llmcli.decoding.encoder_decoder import CachedSeq2Seq
 from llmcli.decoding.loop import DecodingLoop, DecodingState
+from llmcli.decoding.ragged import RaggedCausal, takes_rows
 from llmcli.decoding.request import Request
 from llmcli.decoding.slots import SlotCausal, takes_slots
 from llmcli.decoding.steps import Hypothesis, StepStream
 from llmcli.decoding.text_config import text_setting
 from llmcli.decoding.unpadded import causal_state
 from llmcli.engines.base import Inputs, Outputs
+from llmcli.engines.pytorch.attention import use_ragged_attention
 from llmcli.engines.pytorch.encoders.rows import only, selects_tokens
 from llmcli.engines.pytorch.end_pooling import by_ends, pools_ends
 from llmcli.spec import Decoding, EngineName
@@ -72,6 +74,9 @@ class TorchEngine:
         """Greedy decoding or sampling, as `Engine.decode` describes it."""
         if self.schedules and request.sources is None:
             return ContinuousLoop(SlotCausal.fitting(self._network, request), request, options)
+        if len(request.prompts) > 1 and request.sources is None and takes_rows(self._network):
+            use_ragged_attention()
+            return ContinuousLoop(RaggedCausal.fitting(self._network, request), request, options)
         return DecodingLoop(self._state(request), request, options)
 
     @torch.inference_mode()

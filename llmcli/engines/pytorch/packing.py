@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import math
 import platform
 from collections.abc import Iterator, Sequence
 from itertools import chain
@@ -149,7 +150,24 @@ def _fuse_gelu(network: nn.Module) -> None:
     for parent in network.modules():
         for name, child in parent.named_children():
             if type(child) is NewGELUActivation:
-                setattr(parent, name, nn.GELU(approximate="tanh"))
+                setattr(parent, name, SigmoidGelu())
+
+
+class SigmoidGelu(nn.Module):
+    """The tanh form of GELU on a CPU, as x sigmoid(2 u), which is the same and half as long.
+
+    (1 + tanh u) / 2 = sigmoid(2 u), with u = sqrt(2 / pi) (x + 0.044715 x^3).
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._first = torch.tensor(2 * math.sqrt(2 / math.pi))
+        self._third = 0.044715 * self._first.item()
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """inputs: of any shape."""
+        square = torch.addcmul(self._first, inputs, inputs, value=self._third)
+        return square.mul_(inputs).sigmoid_().mul_(inputs)
 
 
 def _packable_dtypes() -> list[torch.dtype]:
