@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from llmcli.arrays import NotFinite
+from llmcli.decoding.generation_config import Rules
 from llmcli.decoding.loop import DecodingLoop, DecodingState
+from llmcli.decoding.processors import Processors
 from llmcli.decoding.request import Request
 from llmcli.decoding.steps import Step
 from llmcli.spec import Decoding
@@ -27,6 +29,12 @@ class SlotState(DecodingState, Protocol):
         """The most probable next token of each row; and whether those of all are finite."""
 
 
+def is_plain(options: Decoding, rules: Rules, ends: frozenset[int]) -> bool:
+    """True if the most probable token is taken, and nothing else about it is asked for."""
+    changes = Processors(options, rules, ends).are_needed
+    return not (options.samples or options.logprobs or options.trace or changes)
+
+
 ADMIT_SHARE = 8  # a prompt waits until this share of the slots is free, to be read with others
 
 
@@ -45,9 +53,7 @@ class ContinuousLoop(DecodingLoop):
         rows = [row for row, limit in enumerate(request.limits) if limit > 0]
         self._waiting = sorted(rows, key=lambda row: request.limits[row])
         self._rows = []
-        self._is_plain = not (
-            options.samples or options.logprobs or options.trace or self._processors.are_needed
-        )
+        self._is_plain = is_plain(options, request.rules, request.end_tokens)
 
     @property
     def running(self) -> bool:

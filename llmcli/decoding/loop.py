@@ -11,7 +11,7 @@ from llmcli.arrays import require_choice
 from llmcli.decoding.processors import Processors, Written
 from llmcli.decoding.recorder import Recorder
 from llmcli.decoding.request import Request
-from llmcli.decoding.sampling import draw, filters
+from llmcli.decoding.sampling import draw, filters, likeliest
 from llmcli.decoding.steps import Step, TokenLogprob
 from llmcli.spec import Decoding
 
@@ -109,7 +109,7 @@ class DecodingLoop:
             rows = [self._written(row) for row in self._rows]
             logits = self._processors.apply(logits, rows, watch)
         if not self._options.samples:
-            best: list[int] = logits.argmax(-1).tolist()
+            best: list[int] = likeliest(logits)[0].tolist()
             return best
         for name, change in self._filters:
             logits = change(logits)

@@ -9,6 +9,7 @@ import inspect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
@@ -23,6 +24,8 @@ from llmcli.decoding.text_config import text_config, text_setting
 
 READ_AT_ONCE = 512  # tokens of prompts in a pass: its activations stay in a processor's cache
 MOST_ROWS, FEW_ROWS = 32, 4
+SMALL_CACHE = 1 << 24  # numbers, 64 MB in float32, that keys and values may take in any model
+LARGEST_DIFFERENCE, LARGEST_HALF_DIFFERENCE = 1e-3, 0.1  # as a share of the largest logit
 CHANGING_POSITIONS = ("dynamic", "longrope")
 """Rotary positions that depend on the longest text of a batch."""
 
@@ -37,6 +40,40 @@ def takes_rows(network: Any) -> bool:
         and takes_slots(network)
         and rope.get("rope_type") not in CHANGING_POSITIONS
     )
+
+
+_TRIED: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
+
+
+def reads_rows(network: Any) -> bool:
+    """True if a model that takes rows gives the same logits by RaggedCausal as alone; tried once.
+
+    Its code may compute attention otherwise than by the function that transformers registers.
+    """
+    if network not in _TRIED:
+        try:
+            _TRIED[network] = _reads_alike(network)
+        except (RuntimeError, TypeError, ValueError, IndexError, AttributeError):
+            _TRIED[network] = False
+    return _TRIED[network]
+
+
+@torch.inference_mode()
+def _reads_alike(network: Any) -> bool:
+    texts, new = [[1, 2, 3], [3, 1, 4, 1, 5]], [2, 0]
+    state = RaggedCausal(network, len(texts), 6)
+    state.admit(texts)
+    together = [state.logits()]
+    state.feed(new)
+    together.append(state.logits())
+    most = LARGEST_DIFFERENCE if network.dtype is torch.float32 else LARGEST_HALF_DIFFERENCE
+    for row, text in enumerate(texts):
+        ids = torch.tensor([[*text, new[row]]])
+        alone = network(input_ids=ids, use_cache=False, logits_to_keep=2).logits[0].float()
+        for logits, expected in zip(together, alone, strict=True):
+            if not (logits[row] - expected).abs().amax() <= most * expected.abs().amax():
+                return False
+    return True
 
 
 @dataclass(slots=True)
@@ -164,7 +201,7 @@ class RaggedCausal:
 def _rows_by_memory(config: Any, length: int) -> int:
     """Texts of a length whose keys and values take as much memory as the model's weights.
 
-    Its weights are estimated by 12 D^2 a layer and V D (Kaplan et al. 2020, section 2.1).
+    The weights are counted as 12 D^2 a layer and V D (Kaplan et al. 2020, section 2.1).
     """
     width, layers, vocabulary, heads = (
         text_setting(config, name)
@@ -173,4 +210,4 @@ def _rows_by_memory(config: Any, length: int) -> int:
     head = text_setting(config, "head_dim") or width // heads
     shared = text_setting(config, "num_key_value_heads") or heads
     weights = 12 * layers * width * width + vocabulary * width
-    return int(weights // (2 * layers * shared * head * length))
+    return int(max(SMALL_CACHE, weights) // (2 * layers * shared * head * length))

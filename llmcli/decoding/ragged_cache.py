@@ -50,7 +50,9 @@ class Pass:
     """The layer that was written last: the one that attends now."""
 
     @classmethod
-    def of(cls, slots: Sequence[int], lengths: Sequence[int], prompts: Sequence[tuple[int, int]]):
+    def of(
+        cls, slots: Sequence[int], lengths: Sequence[int], prompts: Sequence[tuple[int, int]]
+    ) -> "Pass":
         """slots: ascending. lengths: tokens in them so far. prompts: slot and length of each."""
         places, begin = [], len(slots)
         for slot, length in prompts:
@@ -72,18 +74,17 @@ class Pass:
 
     def _attended(self, plain: Attend, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         layer = self.layer
-        assert layer is not None
+        if layer is None:
+            raise RuntimeError("the model attends before it has written keys and values")
         _, heads, count, _ = query.shape
         attended = query.new_empty(1, count, heads, value.shape[-1])
         for run in self.runs:
             own = query[0, :, run.tokens].transpose(0, 1)[:, :, None]  # (b, H, 1, D)
-            keys, values = (
-                held[run.slots, :, : run.width] for held in (layer.keys, layer.values)
-            )
+            keys, values = (held[run.slots, :, : run.width] for held in layer.rooms)
             attended[0, run.tokens] = plain(own, keys, values, run.mask)[:, 0]
         for _, tokens in self.prompts:
-            parts = (states[:, :, tokens] for states in (query, key, value))
-            attended[:, tokens] = plain(*parts, None)
+            own, keys, values = (states[:, :, tokens] for states in (query, key, value))
+            attended[:, tokens] = plain(own, keys, values, None)
         return attended
 
 
@@ -127,18 +128,21 @@ class SlotsLayer(DynamicLayer):
     def __init__(self, slots: int, length: int) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._shape = slots, length
+        self.rooms: list[Tensor] = []
+        """Keys and values, once some were written."""
 
     def update(
         self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any
     ) -> tuple[Tensor, Tensor]:
         """Write the keys and values (1, H, N, D) of a pass into their slots; return them."""
-        if not self.is_initialized:
-            rooms = [self._room(states) for states in (key_states, value_states)]
-            self.lazy_initialization(*rooms)
-            self.keys, self.values = rooms
+        if not self.rooms:
+            self.rooms = [self._room(states) for states in (key_states, value_states)]
+            self.lazy_initialization(*self.rooms)
+            self.keys, self.values = self.rooms
         now = NOW.get()
-        assert now is not None
-        for held, new in ((self.keys, key_states[0]), (self.values, value_states[0])):
+        if now is None:
+            raise RuntimeError("keys and values in slots are written by passes alone")
+        for held, new in zip(self.rooms, (key_states[0], value_states[0]), strict=True):
             if now.runs:
                 held[now.slots, :, now.positions] = new[:, : len(now.slots)].transpose(0, 1)
             for slot, tokens in now.prompts:

@@ -175,7 +175,7 @@ def likeliest(logits: Tensor) -> tuple[Tensor, Tensor]:
     if logits.device.type != "cpu" or stretches < 2:
         return logits.argmax(-1), logits.amax(-1)
     whole = stretches * STRETCH
-    parts = logits[:, :whole].unflatten(-1, (stretches, STRETCH))  # (B, N, 256)
+    parts = logits[:, :whole].reshape(len(logits), stretches, STRETCH)  # (B, N, 256)
     best, at = parts.amax(-1).max(-1)  # (B,)
     rows = torch.arange(len(logits))
     ids = at * STRETCH + parts[rows, at].argmax(-1)

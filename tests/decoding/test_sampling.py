@@ -128,3 +128,17 @@ def test_drawn_tokens_come_as_often_as_they_are_probable():
 )
 def test_a_sampling_flag_turns_sampling_on_and_temperature_0_is_greedy(spec, samples):
     assert spec.samples is samples
+
+
+def test_the_first_of_equal_logits_is_the_likeliest():
+    draw = torch.Generator().manual_seed(0)
+    for size in (5, 512, 1000, 1024):
+        logits = torch.randint(0, 9, (7, size), generator=draw).float()  # many are equal
+        logits[0, -1] = logits[1, 300 % size] = 50.0
+        tokens, best = filters.likeliest(logits)
+        assert tokens.tolist() == [row.tolist().index(max(row.tolist())) for row in logits]
+        assert best.tolist() == [max(row.tolist()) for row in logits]
+        logits[2, -1] = logits[3, 0] = float("nan")
+        assert (
+            filters.likeliest(logits)[1].isnan().tolist() == [False] * 2 + [True] * 2 + [False] * 3
+        )

@@ -53,7 +53,9 @@ def attend(
     now = NOW.get()
     if now is not None:
         how = {"dropout": dropout, "scaling": scaling, "is_causal": is_causal, **more}
-        return now.attend(lambda *inputs: attend(module, *inputs, **how)[0], query, key, value), None
+        return now.attend(
+            lambda *inputs: attend(module, *inputs, **how)[0], query, key, value
+        ), None
     causal = getattr(module, "is_causal", True) if is_causal is None else is_causal
     hides_later = causal and attention_mask is None and query.shape[2] > 1
     extras = [more.get(name) for name in UNKNOWN]

@@ -12,7 +12,7 @@ from llmcli.decoding.beam_search import beam_search
 from llmcli.decoding.continuous import ContinuousLoop
 from llmcli.decoding.encoder_decoder import CachedSeq2Seq
 from llmcli.decoding.loop import DecodingLoop, DecodingState
-from llmcli.decoding.ragged import RaggedCausal, takes_rows
+from llmcli.decoding.ragged import RaggedCausal, reads_rows, takes_rows
 from llmcli.decoding.request import Request
 from llmcli.decoding.slots import SlotCausal, takes_slots
 from llmcli.decoding.steps import Hypothesis, StepStream
@@ -74,10 +74,18 @@ class TorchEngine:
         """Greedy decoding or sampling, as `Engine.decode` describes it."""
         if self.schedules and request.sources is None:
             return ContinuousLoop(SlotCausal.fitting(self._network, request), request, options)
-        if len(request.prompts) > 1 and request.sources is None and takes_rows(self._network):
-            use_ragged_attention()
+        if self._reads_rows(request):
             return ContinuousLoop(RaggedCausal.fitting(self._network, request), request, options)
         return DecodingLoop(self._state(request), request, options)
+
+    def _reads_rows(self, request: Request) -> bool:
+        """True if a CPU continues several prompts without padding."""
+        if len(request.prompts) < 2 or request.sources is not None:
+            return False
+        if not takes_rows(self._network):
+            return False
+        use_ragged_attention()
+        return reads_rows(self._network)
 
     @torch.inference_mode()
     def search(self, request: Request, options: Decoding) -> list[list[Hypothesis]]:

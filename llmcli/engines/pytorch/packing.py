@@ -146,7 +146,7 @@ def _replace_layers(
 
 
 def _fuse_gelu(network: nn.Module) -> None:
-    """Compute the tanh form of GELU in one pass; for some models, transformers takes eight."""
+    """Compute the tanh form of GELU in four passes; for some models, transformers takes eight."""
     for parent in network.modules():
         for name, child in parent.named_children():
             if type(child) is NewGELUActivation:
@@ -154,7 +154,7 @@ def _fuse_gelu(network: nn.Module) -> None:
 
 
 class SigmoidGelu(nn.Module):
-    """The tanh form of GELU on a CPU, as x sigmoid(2 u), which is the same and half as long.
+    """The tanh form of GELU on a CPU, as x sigmoid(2 u), which takes half as long.
 
     (1 + tanh u) / 2 = sigmoid(2 u), with u = sqrt(2 / pi) (x + 0.044715 x^3).
     """
