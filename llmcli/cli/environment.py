@@ -12,7 +12,10 @@ import click
 
 from llmcli.errors import UsageError
 
-OF_THE_PROGRAM = ("LLMCLI_CACHE", "LLMCLI_DEBUG", "LLMCLI_CALIBRATION")
+OF_THE_PROGRAM = (
+    *("LLMCLI_API_KEY", "LLMCLI_CACHE", "LLMCLI_CALIBRATION"),
+    *("LLMCLI_DATA", "LLMCLI_DEBUG"),
+)
 """Variables that are read without an option."""
 
 
@@ -50,7 +53,7 @@ def require_known(command: click.Command, prefix: str, commands: list[str]) -> N
 
 SHARED = (
     *("LLMCLI_MODEL", "LLMCLI_DEVICE", "LLMCLI_ENGINE", "LLMCLI_DTYPE"),
-    *("LLMCLI_OFFLINE", "LLMCLI_CONFIG"),
+    *("LLMCLI_OFFLINE", "LLMCLI_CONFIG", "LLMCLI_URL"),
 )
 """Variables for all commands that have the option."""
 

@@ -24,7 +24,6 @@ def _with_model(words: list[str], *more: str) -> list[str]:
 
 LINES: dict[str, Callable[[list[str]], list[str]]] = {
     "run": lambda words: _with_model(words),
-    "chat": lambda words: _with_model(words, "--chat"),
     "search": lambda words: ["embed", "-i", "FILE", "--query", *(words or [TEXT])],
     "similar": lambda words: ["embed", "-i", "FILE", "--query", *(words or [TEXT])],
     "pos": lambda words: ["tag", "-m", MODEL, *(words or [TEXT])],
@@ -194,8 +193,8 @@ FLAGS: dict[str, str | tuple[str, ...]] = {
     "stream": "text is shown while it is generated",
     "option": "each option is a flag: --temperature 0.7",
     "continue": "llmcli keeps no history: give the whole text, or messages in a file",
-    "conversation": "--chat answers one message; a file may have conversations",
-    "interactive": "one TEXT is answered at a time: llmcli generate --chat TEXT",
+    "conversation": "--chat answers one message; llmcli chat holds a conversation",
+    "interactive": "llmcli chat holds a conversation",
     "num-samples": "--num-return-sequences texts for each prompt; --limit rows of a file",
     "samples": "--limit N takes the first rows",
     "num-examples": "--limit N takes the first rows",

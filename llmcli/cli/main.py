@@ -14,6 +14,7 @@ from llmcli.cli.failures import failures_shown, shown
 # The summaries that --help prints, so that it need not import the commands.
 COMMANDS = {
     "generate": "Continue TEXT with a causal language model.",
+    "chat": "Talk with a chat model; with another causal model, write a text together.",
     "classify": "Classify TEXT: each label with its probability.",
     "tag": "Tag TEXT: named entities, or whatever a token-classification model was trained on.",
     "translate": "Translate TEXT from one language to another.",

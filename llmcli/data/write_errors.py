@@ -27,10 +27,12 @@ def write_errors_explained(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[IO[bytes]]:
+def whole_file(path: Path, mode: int | None = None) -> Iterator[IO[bytes]]:
     """Write a file that appears complete, at the end of the block, or not at all.
 
-    A link stays, and what it leads to is written. Raises InputError, DiskFull.
+    A link stays, and what it leads to is written. mode: the permissions; None: those of the file
+    that it replaces, else what the umask leaves. Raises InputError, DiskFull.
     """
-    with write_errors_explained(path), own_files.replacing(Path(os.path.realpath(path))) as file:
+    target = Path(os.path.realpath(path))
+    with write_errors_explained(path), own_files.replacing(target, mode=mode) as file:
         yield file

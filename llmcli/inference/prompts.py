@@ -1,10 +1,12 @@
 """From text to the ids that a causal model goes on from."""
 
+from collections.abc import Sequence
+
 from llmcli.decoding.validation import DEFAULT_NEW_TOKENS
 from llmcli.engines.base import Loaded
 from llmcli.errors import InputError, ModelUnsuitable
 from llmcli.spec import Chat, Decoding
-from llmcli.tokenization.chat_template import choose_template
+from llmcli.tokenization.chat_template import Message, choose_template
 from llmcli.tokenization.typed_text import encode_text, encode_typed
 
 # How a model that writes is asked a question about a text.
@@ -34,9 +36,20 @@ def encode_prompt(loaded: Loaded, text: str, chat: Chat) -> list[int]:
 
 
 def _encode_chat(loaded: Loaded, text: str, chat: Chat) -> list[int]:
-    template = choose_template(loaded.tokenizer, chat.chat_template, loaded.checkpoint.model_id)
     messages = [] if chat.system is None else [{"role": "system", "content": chat.system}]
     messages.append({"role": "user", "content": text})
+    return encode_messages(loaded, messages, chat.chat_template)
+
+
+def encode_messages(
+    loaded: Loaded, messages: Sequence[Message], chat_template: str | None = None
+) -> list[int]:
+    """Turn a conversation into the ids (T,) that an answer goes on from.
+
+    chat_template: as in `Chat`. Raises ModelUnsuitable where the model has no chat template, or its
+    template refuses or leaves nothing.
+    """
+    template = choose_template(loaded.tokenizer, chat_template, loaded.checkpoint.model_id)
     written = template.text(messages, prompts=True)
     encoded = encode_typed(loaded.tokenizer, written, has_controls=True, add_special_tokens=False)
     ids: list[int] = encoded["input_ids"]

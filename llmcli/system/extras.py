@@ -15,6 +15,7 @@ PIP_NAMES = {
     "nltk": "llmcli[ngrams]",
     "opencc": "llmcli[chinese]",
     "peft": "llmcli[lora]",
+    "prompt_toolkit": "llmcli[chat]",
     "pyarrow": "llmcli[parquet]",
     "sacrebleu": "llmcli[bleu]",
     "protobuf": "llmcli[tokenizers]",

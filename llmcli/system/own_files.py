@@ -116,18 +116,19 @@ def name_aside(path: Path, token: str) -> Path:
 
 
 @contextmanager
-def replacing(path: Path, token: str | None = None) -> Iterator[IO[bytes]]:
+def replacing(path: Path, token: str | None = None, mode: int | None = None) -> Iterator[IO[bytes]]:
     """Write a file aside; it takes the name `path` when the block ends, whole or not at all.
 
     It keeps the mode, and where permitted the owner, of the file that it replaces. A link with that
-    name is replaced, not followed. token: None: one is drawn.
+    name is replaced, not followed. token: None: one is drawn. mode: the permissions, if they do not
+    depend on that file.
     """
     aside = name_aside(path, token or os.urandom(4).hex())
-    file = create(aside, mode_for(path) | stat.S_IWUSR)
+    file = create(aside, (mode_for(path) if mode is None else mode) | stat.S_IWUSR)
     try:
         yield file
         file.flush()
-        settle(file, path)
+        settle(file, path, mode)
         file.close()
         os.replace(aside, path)
     except BaseException:
@@ -137,12 +138,15 @@ def replacing(path: Path, token: str | None = None) -> Iterator[IO[bytes]]:
         raise
 
 
-def settle(file: IO[bytes], path: Path) -> None:
-    """Give a finished file the mode and owner of the file at `path`, and flush it to the disk."""
+def settle(file: IO[bytes], path: Path, mode: int | None = None) -> None:
+    """Give a finished file the mode and owner of the file at `path`, and flush it to the disk.
+
+    mode: the permissions, if they do not depend on that file.
+    """
     with suppress(OSError):
         status = os.stat(path)
         if stat.S_ISREG(status.st_mode) and hasattr(os, "fchown"):
             os.fchown(file.fileno(), status.st_uid, status.st_gid)
     with suppress(OSError, AttributeError):  # Windows: no fchmod before 3.13
-        os.fchmod(file.fileno(), mode_for(path))
+        os.fchmod(file.fileno(), mode_for(path) if mode is None else mode)
     os.fsync(file.fileno())

@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, NoReturn
@@ -87,12 +87,14 @@ def last_words(words: Callable[[], str]) -> Iterator[None]:
 
 
 @contextmanager
-def asking(ask: Callable[[int], None], is_wanted: Callable[[], bool]) -> Iterator[None]:
+def asking(
+    ask: Callable[[int], None], is_wanted: Callable[[], bool], numbers: Sequence[int] = NUMBERS
+) -> Iterator[None]:
     """Within the context, a signal only calls `ask` with its number, while `is_wanted` says so.
 
-    It works without `take_over` as well.
+    numbers: of those signals alone. It works without `take_over` as well.
     """
-    asker = _Asker(ask, is_wanted)
+    asker = _Asker(ask, is_wanted, numbers)
     before = {number: signal.getsignal(number) for number in NUMBERS}
     _askers.append(asker)
     for number, handler in before.items():
@@ -109,13 +111,17 @@ def asking(ask: Callable[[int], None], is_wanted: Callable[[], bool]) -> Iterato
 class _Asker:
     """Takes signals that do not end the process. Both threads hear of each signal."""
 
-    def __init__(self, ask: Callable[[int], None], is_wanted: Callable[[], bool]) -> None:
+    def __init__(
+        self, ask: Callable[[int], None], is_wanted: Callable[[], bool], numbers: Sequence[int]
+    ) -> None:
         self.ask = ask
-        self._is_wanted = is_wanted
+        self._is_wanted, self._numbers = is_wanted, numbers
         self._last = -TOGETHER
 
-    def takes(self) -> bool:
+    def takes(self, number: int) -> bool:
         """True for a signal that is wanted, and for what comes at the same time."""
+        if number not in self._numbers:
+            return False
         now = time.monotonic()
         if self._is_wanted():
             self._last = now
@@ -124,7 +130,7 @@ class _Asker:
 
 def _on_signal(number: int, frame: FrameType | None) -> None:
     global _received
-    if _askers and _askers[-1].takes():
+    if _askers and _askers[-1].takes(number):
         _askers[-1].ask(number)
     elif _received is None:
         _received = number
@@ -135,7 +141,7 @@ def _watch(reader: int) -> None:
     """Wait for a signal that ends the process, and end it if the main thread does not."""
     while True:
         for number in os.read(reader, 64):
-            if number not in NUMBERS or any(asker.takes() for asker in _askers[-1:]):
+            if number not in NUMBERS or any(asker.takes(number) for asker in _askers[-1:]):
                 continue
             time.sleep(GRACE)
             _end(_received or number)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from llmcli.data.rows import Failure, Row, failed
 from llmcli.decoding.generation_config import read_rules, with_config
+from llmcli.decoding.seeds import with_seed as with_seed  # the CLI takes it from here
 from llmcli.decoding.validation import check_decoding
 from llmcli.engines.base import Loaded
 from llmcli.engines.choose import Purpose, load_on_torch
@@ -78,17 +79,6 @@ def check_options(options: Decoding, chat: Chat, batch: BatchOptions) -> None:
         )
     if options.assist and (batch.batch_size or 1) > 1:
         raise UsageError("`assist` decodes one text at a time: leave out `batch_size`")
-
-
-def with_seed(options: Decoding, seed: int | None = None) -> Decoding:
-    """The settings with a seed, if they sample: their own, else `seed`, else one that is drawn."""
-    if not options.samples or options.seed is not None:
-        return options
-    if seed is None:
-        import secrets  # takes some milliseconds
-
-        seed = secrets.randbits(31)
-    return replace(options, seed=seed)
 
 
 def generate(

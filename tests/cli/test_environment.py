@@ -54,5 +54,5 @@ def test_variables_of_another_command_are_left_alone(run, monkeypatch):
 
 def test_all_variables_that_the_program_reads_are_known():
     text = "".join(path.read_text("utf-8") for path in SOURCE.rglob("*.py"))
-    named = set(re.findall(r'"(LLMCLI_[A-Z]+)"', text))
+    named = set(re.findall(r'"(LLMCLI_[A-Z_]+)"', text))
     assert named == {*SHARED, *OF_THE_PROGRAM}

@@ -27,8 +27,6 @@ FLAGS = [
     [
         (["run", "gpt2", "Hello there"], "llmcli generate -m gpt2 'Hello there'"),
         (["run", "gpt2"], "llmcli generate -m gpt2 TEXT"),
-        (["chat", "-m", "gpt2", "hi", "-n", "5"], "llmcli generate --chat -m gpt2 hi -n 5"),
-        (["chat"], "llmcli generate --chat -m MODEL TEXT"),
         (["search", "my login"], "llmcli embed -i FILE --query 'my login'"),
         (["summarize", "a b"], "-s 'Summarize the text.' 'a b'"),
         (["serve", "--port", "8"], "there is no server"),

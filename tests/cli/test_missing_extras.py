@@ -15,6 +15,8 @@ INPUT, UNSUITABLE = 3, 5
 @pytest.fixture
 def without(monkeypatch):
     """without(PACKAGE): as if it were not installed, until the test ends."""
+    # transformers' trainer imports some of them, and pyarrow cannot be imported a second time
+    import transformers.trainer  # noqa: F401
 
     def hide(package):
         for name in list(sys.modules):
@@ -73,7 +75,7 @@ def test_what_needs_an_extra_says_so_in_one_line(
     result = run(*words.format(**places).split())
     pip = f"pip install '{PIP_NAMES[package]}'"
     expected = f"Error: {user.format(**places)} needs the {package} package: {pip}"
-    assert (result.exit_code, last_line(result)) == (code, expected)
+    assert (result.exit_code, last_line(result)) == (code, expected), result.stderr
     assert result.stdout == ""
 
 
@@ -163,5 +165,5 @@ def test_the_verbose_note_says_why_torch_runs(run, without, monkeypatch, tiny_gp
 def test_no_command_is_forgotten_here():
     tested = {words.split()[0] for _, words in COMMAND_LINES}
     assert set(COMMANDS) - tested == {
-        "models", "evaluate", "compare", "finetune", "bench", "tag",
+        "models", "evaluate", "compare", "finetune", "bench", "tag", "chat",
     }  # fmt: skip

@@ -55,19 +55,29 @@ sampling_options: list[Option] = [
     ),
 ]
 
+length_option: Option = click.option(
+    "-n",
+    "--max-new-tokens",
+    "--max-tokens",
+    type=OrOff(click.IntRange(min=1), (-1,)),
+    metavar="N",
+    help="Generate at most N tokens; -1: as many as fit.  [default: the model's own, else "
+    "256, or what fits]",
+)
+stop_option: Option = click.option(
+    "--stop", multiple=True, metavar="TEXT", help="End before TEXT. May be repeated."
+)
+seed_option: Option = click.option(
+    "--seed",
+    type=OrOff(click.IntRange(0, 2**63 - 1), (-1,)),
+    metavar="N",
+    help="Seed for sampling: the same seed gives the same text. -1 is another each time.",
+)
 _decoding_options = gather(
     Decoding,
     "decoding",
     [
-        click.option(
-            "-n",
-            "--max-new-tokens",
-            "--max-tokens",
-            type=OrOff(click.IntRange(min=1), (-1,)),
-            metavar="N",
-            help="Generate at most N tokens; -1: as many as fit.  [default: the model's own, else "
-            "256, or what fits]",
-        ),
+        length_option,
         click.option(
             "--strict",
             is_flag=True,
@@ -81,9 +91,7 @@ _decoding_options = gather(
             help="Beam search with N beams; 1 is none.  [default: the model's own, else 1]",
         ),
         *repetition_options,
-        click.option(
-            "--stop", multiple=True, metavar="TEXT", help="End before TEXT. May be repeated."
-        ),
+        stop_option,
         click.option(
             "--num-return-sequences",
             type=POSITIVE,
@@ -91,12 +99,7 @@ _decoding_options = gather(
             metavar="N",
             help="Generate N texts for each prompt.",
         ),
-        click.option(
-            "--seed",
-            type=OrOff(click.IntRange(0, 2**63 - 1), (-1,)),
-            metavar="N",
-            help="Seed for sampling: the same seed gives the same text. -1 is another each time.",
-        ),
+        seed_option,
         click.option(
             "--logprobs",
             type=click.IntRange(min=0),

@@ -1,0 +1,1 @@
+"""What `chat` shows and reads: the screen, the line editor, the commands that begin with /."""
