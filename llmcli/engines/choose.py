@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from llmcli.decoding.generation_config import Rules
-from llmcli.engines.base import INT8, Loaded, Placement
+from llmcli.engines.base import ERRORS, INT8, Loaded, Placement
 from llmcli.engines.ct2.support import UnsupportedByCt2, group_of, reason_against_decoding
 from llmcli.errors import InputError, ModelUnsuitable, UsageError
 from llmcli.models import hub
@@ -17,9 +17,9 @@ from llmcli.models.architectures import Kind, choose_kind
 from llmcli.models.checkpoint import Checkpoint, read_config, weight_files
 from llmcli.models.sound_weights import require_sound
 from llmcli.models.starters import Note, ignore
-from llmcli.spec import Decoding, ModelSpec
+from llmcli.spec import Decoding, Dtype, ModelSpec
 from llmcli.system import calibration
-from llmcli.system.machine import describe, has_fast_bfloat16, has_int8_products
+from llmcli.system.machine import describe, has_int8_products
 
 # Bytes of text times bytes of weights from which torch in bfloat16 gains more than loading torch
 # costs: 400 kB for an encoder of six layers, 384 wide, whose file has 90 MB.
@@ -73,8 +73,11 @@ def load(model: ModelSpec, purpose: Purpose, note: Note = ignore) -> Loaded:
                 raise UsageError(f"{setting} cannot do this: {reason}") from None
     elif model.dtype == "int8" and (refusal := _reason_against_int8(model)) is not None:
         raise UsageError(f"`dtype`=int8 {refusal}")
-    load_it = _in_bfloat16 if reason == BFLOAT16 else load_on_torch
-    return replace(load_it(model, purpose.kinds), engine_reason=reason)
+    if reason in FASTER:
+        loaded = _rounded(replace(model, dtype=FASTER[reason]), purpose.kinds)
+    else:
+        loaded = load_on_torch(model, purpose.kinds)
+    return replace(loaded, engine_reason=reason)
 
 
 def _asks_for_ct2(model: ModelSpec) -> bool:
@@ -88,8 +91,11 @@ def _reason_against_int8(model: ModelSpec) -> str | None:
     if model.device not in ("auto", "cpu"):
         return f"runs on CPUs only, and `device`={model.device} was asked for"
     if not has_int8_products():
-        return "with `engine`=torch needs a CPU with VNNI: leave out `engine`"
+        return NEEDS_VNNI
     return None
+
+
+NEEDS_VNNI = "with `engine`=torch needs a CPU with VNNI: leave out `engine`"
 
 
 def suits(loaded: Loaded, purpose: Purpose) -> bool:
@@ -124,24 +130,36 @@ def load_on_torch(model: ModelSpec, kinds: tuple[Kind, ...] = ()) -> Loaded:
     if not rounds:
         pack(loaded.network)
         return loaded
+    if not is_replaced and not has_int8_products():
+        raise ModelUnsuitable(f"`dtype`=int8 {NEEDS_VNNI}")
     if not is_replaced:
         quantize(loaded.network)
     return replace(loaded, placement=Placement("cpu", "int8", f"cpu, {INT8}"))
 
 
-def _in_bfloat16(model: ModelSpec, kinds: tuple[Kind, ...]) -> Loaded:
-    """Load an encoder in bfloat16 although nobody asked for it: labels stay those of float32."""
-    loaded = load_on_torch(replace(model, dtype="bfloat16"), kinds)
-    exact, reason = None, "fast here"
-    if loaded.kind == "classifier":
+def _rounded(model: ModelSpec, kinds: tuple[Kind, ...]) -> Loaded:
+    """Load an encoder in the dtype that is fastest, if nobody asked for one: labels stay those of
+    float32."""
+    try:
+        loaded = load_on_torch(model, kinds)
+    except ModelUnsuitable:  # a variant of an encoder without a layer of ours
+        model = replace(model, dtype="float32")
+        loaded = load_on_torch(model, kinds)
+    exact, reason, dtype = None, "fast here", str(model.dtype)
+    if loaded.kind == "classifier" and dtype in ERRORS:
         exact = load_on_torch(replace(model, dtype="float32"), kinds).engine
         reason = "fast here; close labels in float32"
-    placement = replace(loaded.placement, reason=f"cpu, bfloat16 ({reason})")
-    return replace(loaded, exact=exact, placement=placement)
+    placement = replace(loaded.placement, reason=f"cpu, {dtype} ({reason})")
+    error = ERRORS.get(dtype, 0.0)
+    return replace(loaded, exact=exact, exact_error=error, placement=placement)
 
 
 PACKED = "on a large file, torch packs the weights once for all steps"
-BFLOAT16 = "on a large file, torch in bfloat16 is faster on this processor"
+FASTER: dict[str, Dtype] = {
+    f"on a large file, torch in {dtype} is faster on this processor": dtype
+    for dtype in ("float32", "bfloat16", "int8")
+}
+"""Reasons for torch, and the dtype that each is about."""
 
 
 def _load_ct2(model: ModelSpec, purpose: Purpose, note: Callable[[str], None]) -> Loaded:
@@ -160,7 +178,7 @@ def _load_ct2(model: ModelSpec, purpose: Purpose, note: Callable[[str], None]) -
     kind = choose_kind(model.model_id, settings, kinds) if kinds else "encoder"
     reason = purpose.on_torch.get(kind) or _reason_by_decoding(purpose, (kind,))
     if reason is None and model.engine == "auto":
-        reason = _reason_by_hardware(model, purpose, checkpoint, kind)
+        reason = _reason_by_hardware(model, purpose, checkpoint, kind, settings)
     if reason is not None:
         raise UnsupportedByCt2(reason)
     from llmcli.engines.ct2.loading import generation_config, load_converted
@@ -206,7 +224,11 @@ def _reason_by_decoding(purpose: Purpose, kinds: tuple[Kind, ...]) -> str | None
 
 
 def _reason_by_hardware(
-    model: ModelSpec, purpose: Purpose, checkpoint: Checkpoint, kind: Kind
+    model: ModelSpec,
+    purpose: Purpose,
+    checkpoint: Checkpoint,
+    kind: Kind,
+    settings: Mapping[str, Any],
 ) -> str | None:
     """Why torch is faster than ct2 at what both could do."""
     size = sum(path.stat().st_size for path in weight_files(checkpoint))
@@ -224,10 +246,19 @@ def _reason_by_hardware(
             return "the model is large and not converted yet; `engine`=ct2 converts it"
     gains = group_of(kind) == "encoder" and kind != "tagger"  # whose tags would change
     if gains and not purpose.needs_exact and work >= LARGE_WORK and model.dtype == "auto":
-        return BFLOAT16 if has_fast_bfloat16() else None
+        fastest = calibration.choice(_contest(kind, settings))
+        return next((reason for reason, dtype in FASTER.items() if dtype == fastest), None)
     if writes_much and "avx512" in describe().instructions:
         return PACKED
     return None
+
+
+def _contest(kind: Kind, settings: Mapping[str, Any]) -> calibration.Contest:
+    """What decides between engines and dtypes for an encoder."""
+    from llmcli.engines.encoder_race import FITTING, LABELS, VECTORS
+
+    has_labels = kind == "classifier" and settings.get("problem_type") != "regression"
+    return LABELS if has_labels and settings.get("model_type") in FITTING else VECTORS
 
 
 def has_gpu() -> bool:

@@ -81,6 +81,19 @@ class Work(Protocol[J, U_contra, O, R_co]):
         """Combine the outputs of a job's units. If it raises LlmcliError, the row fails."""
 
 
+class Rechecks(Protocol):
+    """The attribute `recheck` of a task that may compute some outputs again, more exactly."""
+
+    def begin(self) -> None:
+        """A window begins."""
+
+    def watch(self, units: Sequence[Any], outputs: Sequence[Any]) -> None:
+        """See what a batch gave, computed now or by an earlier run."""
+
+    def settle(self, jobs: Sequence[Any], outputs: Sequence[list[Any]]) -> list[list[Any]]:
+        """The outputs of each job, some of them computed again."""
+
+
 def process(
     work: Work[J, U_contra, O, R_co], rows: Iterable[Row], spec: BatchOptions
 ) -> Iterator[R_co | Failure]:
@@ -167,10 +180,13 @@ def _results(
 
     if spec.store is not None:
         spec.store.begin(prepared[0].row.number)
-    outputs = _Window(work, prepared, size, spec.store).outputs(report)
-    remaining = iter(outputs)
+    jobs = [job for job in prepared if not isinstance(job, Failure)]
+    remaining = iter(_Window(work, jobs, size, spec.store).outputs(report))
+    outputs = [[next(remaining) for _ in job.units] for job in jobs]
+    recheck: Rechecks | None = getattr(work, "recheck", None)
+    settled = iter(outputs if recheck is None else recheck.settle(jobs, outputs))
     for job in prepared:
-        job_outputs = [] if isinstance(job, Failure) else [next(remaining) for _ in job.units]
+        job_outputs = [] if isinstance(job, Failure) else next(settled)
         if job.row.number <= spec.after:
             continue
         if isinstance(job, Failure):
@@ -219,11 +235,10 @@ class _Window(Generic[J, U_contra, O, R_co]):
     def __init__(
         self,
         work: Work[J, U_contra, O, R_co],
-        prepared: list[J | Failure],
+        jobs: list[J],
         size: "_BatchSize",
         store: BatchStore | None,
     ) -> None:
-        jobs = [job for job in prepared if not isinstance(job, Failure)]
         self._work, self._size, self._store = work, size, store
         self._units: list[U_contra] = [unit for job in jobs for unit in job.units]
         self._rows = [job.row for job in jobs for _ in job.units]
@@ -239,9 +254,14 @@ class _Window(Generic[J, U_contra, O, R_co]):
         outputs: dict[int, O | LlmcliError] = {}
         tokens = 0
         whole = sum(unit.size for unit in units) or 1
+        recheck: Rechecks | None = getattr(self._work, "recheck", None)
+        if recheck is not None:
+            recheck.begin()
         while len(outputs) < len(order):
             batch = self._kept(len(outputs)) or self._run(len(outputs))
             outputs.update(batch)
+            if recheck is not None:
+                recheck.watch([units[index] for index in batch], list(batch.values()))
             tokens += sum(units[index].size for index in batch)
             report(tokens / whole)
             self._size.heap.release()

@@ -13,7 +13,7 @@ from llmcli.data.rows import Failure, Row
 from llmcli.engines.base import Loaded
 from llmcli.errors import UsageError
 from llmcli.inference.batches import Job
-from llmcli.inference.close_labels import exact_logits, is_close_sigmoid, is_close_softmax
+from llmcli.inference.close_labels import Recheck, is_close_sigmoid, is_close_softmax
 from llmcli.inference.encoding import Fitting, Window, collate, encode_rows, input_limit, pad_token
 from llmcli.spec import Overflow
 from llmcli.spec.tasks import ClassifyOptions
@@ -63,7 +63,7 @@ class HeadClassifier:
 
     def __init__(self, loaded: Loaded, options: ClassifyOptions, on_overflow: Overflow) -> None:
         self._loaded, self._top = loaded, options.top
-        self._pad = pad_token(loaded)
+        self.recheck = Recheck(loaded, pad_token(loaded), self._is_close, self._is_unit_close)
         self._fitting = Fitting(input_limit(loaded), on_overflow)
         self._names = label_names(loaded)
         self._activation = activation(loaded, options.multi_label)
@@ -74,29 +74,34 @@ class HeadClassifier:
         return encode_rows(self._loaded.tokenizer, rows, texts, self._fitting)
 
     def run(self, units: Sequence[Window]) -> list[Floats]:
-        """Scores (L,) of each window."""
-        return list(self._activation(class_logits(self._loaded, units, self._pad)))
+        """Logits (L,) of each window."""
+        return list(self.recheck.logits(units))
 
     def finish(self, job: Job[Window], outputs: Sequence[Floats]) -> list[Classification]:
         """The mean of the windows' scores, weighted by their numbers of tokens."""
         sizes = [unit.size for unit in job.units]
-        if self._loaded.exact is not None and self._is_close(np.stack(outputs), sizes):
-            logits = exact_logits(self._loaded, job.units, self._pad)
-            outputs = list(self._activation(np.stack(logits)))
-        scores = weighted_mean(outputs, sizes)
+        scores = weighted_mean(list(self._activation(np.stack(outputs))), sizes)
         return [make_classification(job, self._names, scores, self._top)]
 
-    def _is_close(self, scores: Floats, sizes: Sequence[float]) -> bool:
-        """Whether bfloat16 may have changed a label of a row. scores: (W, L)."""
+    def _is_close(self, job: Job[Window], outputs: Sequence[Floats], error: float) -> bool:
+        """Whether rounding may have changed a label of a row. outputs: as of `run`."""
+        return self._are_close(np.stack(outputs), [unit.size for unit in job.units], error)
+
+    def _is_unit_close(self, logits: Floats, error: float) -> bool:
+        return self._are_close(logits[None], [1], error)
+
+    def _are_close(self, logits: Floats, sizes: Sequence[float], error: float) -> bool:
+        """logits: (W, L)."""
+        scores = self._activation(logits)
         if self._activation is softmax:
-            return is_close_softmax(scores, sizes)
-        return self._activation is sigmoid and is_close_sigmoid(scores, sizes)
+            return is_close_softmax(scores, sizes, error)
+        return self._activation is sigmoid and is_close_sigmoid(scores, sizes, error)
 
 
 def class_logits(loaded: Loaded, units: Sequence[Window], pad: int) -> Floats:
-    """Logits (B, L) of a classifier."""
+    """Logits of a classifier (B, L), or of a tagger (B, T, L)."""
     logits = loaded.engine.forward(collate(units, pad)).logits
-    assert logits is not None  # a classifier has them
+    assert logits is not None  # these models have them
     return logits
 
 

@@ -13,11 +13,10 @@ from llmcli.inference.batches import Job
 from llmcli.inference.classification import (
     BUDGET,
     Classification,
-    class_logits,
     label_names,
     make_classification,
 )
-from llmcli.inference.close_labels import exact_logits, is_close_sigmoid, is_close_softmax
+from llmcli.inference.close_labels import Recheck, is_close_sigmoid, is_close_softmax
 from llmcli.inference.encoding import Encoded, Fitting, Window, encode, input_limit, pad_token
 from llmcli.inference.likelihood import Ending, Likelihood
 from llmcli.spec import Overflow
@@ -49,7 +48,7 @@ class EntailmentClassifier:
 
     def __init__(self, loaded: Loaded, options: ClassifyOptions, on_overflow: Overflow) -> None:
         self._loaded, self._options = loaded, options
-        self._pad = pad_token(loaded)
+        self.recheck = Recheck(loaded, pad_token(loaded), self._is_close)
         self._fitting = Fitting(input_limit(loaded), on_overflow, cut=0)
         self._entails, self._contradicts = _entailment_classes(loaded)
         self.copies = len(options.labels)
@@ -77,15 +76,12 @@ class EntailmentClassifier:
 
     def run(self, units: Sequence[Hypothesis]) -> list[Floats]:
         """Logits (L,) of each pair, over the classes of the NLI model."""
-        return list(class_logits(self._loaded, [unit.window for unit in units], self._pad))
+        return list(self.recheck.logits([unit.window for unit in units]))
 
     def finish(self, job: Job[Hypothesis], outputs: Sequence[Floats]) -> list[Classification]:
         """The probability of each label: on its own with `multi_label`, else of them together."""
         options = self._options
         scores = self._scores(job, outputs)
-        if self._loaded.exact is not None and self._is_close(scores[None]):
-            windows = [unit.window for unit in job.units]
-            scores = self._scores(job, exact_logits(self._loaded, windows, self._pad))
         return [make_classification(job, options.labels, scores, options.top)]
 
     def _scores(self, job: Job[Hypothesis], outputs: Sequence[Floats]) -> Floats:
@@ -96,11 +92,12 @@ class EntailmentClassifier:
             return softmax(both)[:, 1]
         return softmax(logits[:, self._entails])
 
-    def _is_close(self, scores: Floats) -> bool:
-        """Whether bfloat16 may have changed a label of a row. scores: (1, L)."""
+    def _is_close(self, job: Job[Hypothesis], outputs: Sequence[Floats], error: float) -> bool:
+        """Whether rounding may have changed a label of a row. outputs: as of `run`."""
+        scores = self._scores(job, outputs)[None]  # (1, L)
         if self._options.multi_label:  # each score is made of two logits
-            return is_close_sigmoid(scores, [1], logits=2)
-        return is_close_softmax(scores, [1])
+            return is_close_sigmoid(scores, [1], error, logits=2)
+        return is_close_softmax(scores, [1], error)
 
     @staticmethod
     def _mean(job: Job[Hypothesis], outputs: Sequence[Floats], label: int) -> Floats:

@@ -6,9 +6,14 @@ import sys
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from llmcli.engines import choose as engines
+from llmcli.engines import encoder_race
 from llmcli.engines.pytorch import packing
+from llmcli.engines.pytorch.encoders.architectures import ARCHITECTURES
+from llmcli.system import calibration
+from llmcli.system.races import Watch
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +183,7 @@ def test_hardware_decides_what_both_could_do(
     rows.write_text("the cat sat on the mats .\n" * 50)
     embed = ("embed", "-i", rows, "-m", tiny_encoder, "-v", "--engine", "auto")
     monkeypatch.setattr(engines, "has_gpu", lambda: False)
-    monkeypatch.setattr(engines, "has_fast_bfloat16", lambda: True)
+    monkeypatch.setattr(encoder_race, "has_fast_bfloat16", lambda: True)
     assert "by ct2" in run(*embed).stderr
     monkeypatch.setattr(engines, "LARGE_WORK", 1000)
     assert "bfloat16" in run(*embed).stderr
@@ -187,6 +192,15 @@ def test_hardware_decides_what_both_could_do(
     assert "bfloat16 (fast here; close labels in float32)" in in_half.stderr
     exact = run(*classify, "--json", "--engine", "torch", "--dtype", "float32")
     assert_same_but_last_digits(json.loads(in_half.stdout), json.loads(exact.stdout))
+    for forced, told in (("int8", "int8 (fast here; close"), ("float32", "float32 (fast here)")):
+        monkeypatch.setenv("LLMCLI_CALIBRATION", f"fixed;encoder, labels={forced}")
+        calibration.forget()
+        shown = run(*classify, "--json", "--engine", "auto")
+        assert told in shown.stderr, shown.stderr
+        labels = [record["label"] for record in json.loads(shown.stdout)]
+        assert labels == [record["label"] for record in json.loads(exact.stdout)]
+    monkeypatch.setenv("LLMCLI_CALIBRATION", "fixed")
+    calibration.forget()
     assert "by ct2" in run(*embed, "--dtype", "float32").stderr
     monkeypatch.setattr(engines, "has_gpu", lambda: True)
     assert "there is a GPU" in run(*embed).stderr
@@ -209,6 +223,28 @@ def test_hardware_decides_what_both_could_do(
         assert told in run(*generate, "-n", "2", "--dtype", "int8").stderr
     monkeypatch.setattr(engines, "has_gpu", lambda: True)
     assert "by ct2" in run("generate", "a", "-m", tiny_gpt2, "-v", "--engine", "auto").stderr
+
+
+def test_int8_is_for_encoders_with_layers_of_our_own():
+    assert encoder_race.FITTING == tuple(ARCHITECTURES)
+    bert, bart = ({"model_type": name} for name in ("bert", "bart"))
+    assert engines._contest("classifier", bert) is encoder_race.LABELS
+    assert engines._contest("classifier", bart) is encoder_race.VECTORS
+    assert engines._contest("encoder", bert) is encoder_race.VECTORS
+    numbers = {**bert, "problem_type": "regression"}
+    assert engines._contest("classifier", numbers) is encoder_race.VECTORS
+
+
+def test_engines_are_timed_by_a_layer_of_each(monkeypatch):
+    monkeypatch.setattr(encoder_race, "TEXTS", 1)
+    monkeypatch.setattr(encoder_race, "LENGTH", 4)
+    monkeypatch.setattr(encoder_race, "has_fast_bfloat16", lambda: True)
+    monkeypatch.setattr(encoder_race, "race", lambda works, watch: works)
+    works = encoder_race._measure(encoder_race.LABELS.candidates, Watch())
+    assert list(works) == ["ct2", "float32", "bfloat16", "int8"]
+    with torch.inference_mode():
+        shapes = [tuple(work().shape)[-1] for work in works.values()]
+    assert shapes == [encoder_race.WIDTH] * 4
 
 
 def test_streams_let_their_models_go(run, tiny_gpt2):

@@ -70,7 +70,7 @@ class Fixed:
 def labels(model, in_half, exact, text, **options):
     loaded = load(ModelSpec(str(model), engine="torch"), Purpose(("classifier",)))
     engines = Fixed(in_half), Fixed(exact)
-    loaded = replace(loaded, engine=engines[0], exact=engines[1])
+    loaded = replace(loaded, engine=engines[0], exact=engines[1], exact_error=ERROR)
     batch = BatchOptions(batch_size=1, on_overflow="window")
     (result,) = classify(loaded, [Row(1, text)], ClassifyOptions(**options), batch)
     return result, engines
@@ -102,3 +102,52 @@ def test_zero_shot_labels_are_compared_with_one_another(tiny_nli, multi_label):
     assert (result.label, engines[1].asked) == ("good", 2)
     result, engines = labels(tiny_nli, [[-1, 0, 2.0], [-1, 0, 3.0]], exact, "the cat", **options)
     assert (result.label, engines[1].asked) == ("bad", 0)
+
+
+class Known:
+    """An engine whose logits are those of the number of tokens of each row."""
+
+    name = "torch"
+    schedules = False
+
+    def __init__(self, logits):
+        self.logits, self.sizes = logits, []
+
+    def forward(self, inputs, positions=None):
+        """Logits by the lengths of the rows."""
+        sizes = inputs["attention_mask"].sum(1).tolist()
+        self.sizes += sizes
+        return Outputs(logits=np.array([self.logits(size) for size in sizes], np.float32))
+
+
+def classified(model, rounded, exact, sizes, batch_size=2):
+    """Labels of texts of some sizes, and the sizes that each engine read, in that order."""
+    loaded = load(ModelSpec(str(model), engine="torch"), Purpose(("classifier",)))
+    first, second = list(loaded.config.id2label.values())[:2]
+    others = [-99.0] * (len(loaded.config.id2label) - 2)
+    engines = [Known(lambda size, side=side: [side(size), 0, *others]) for side in (rounded, exact)]
+    loaded = replace(loaded, engine=engines[0], exact=engines[1], exact_error=ERROR)
+    texts = ["cat " * (size - 2) for size in sizes]
+    rows = [Row(at + 1, text) for at, text in enumerate(texts)]
+    batch = BatchOptions(batch_size=batch_size)
+    results = classify(loaded, rows, ClassifyOptions(), batch)
+    labels = [{first: 1, second: 0}[result.label] for result in results]
+    return labels, engines[0].sizes, engines[1].sizes
+
+
+def test_a_window_of_unsure_texts_is_computed_in_float32_from_its_second_batch(tiny_classifier):
+    sizes = [10, 9, 8, 7, 6, 5]
+    unsure = classified(tiny_classifier, lambda size: 0.01, lambda size: -0.01, sizes)
+    assert unsure == ([0] * 6, [10, 9], [8, 7, 6, 5, 10, 9])
+    sure = classified(tiny_classifier, lambda size: 3.0, lambda size: 3.0, sizes)
+    assert sure == ([1] * 6, sizes, [])
+    late = classified(tiny_classifier, lambda s: 3.0 if s > 6 else 0.01, lambda s: -0.01, sizes)
+    assert late == ([1, 1, 1, 1, 0, 0], sizes, [6, 5])
+
+
+def test_larger_errors_than_known_make_more_texts_close(tiny_classifier):
+    # The text of 5 tokens is off by 0.3, so a lead of 0.7 is not sure, and one of 3 is.
+    rounded = {7: 3.0, 6: 0.7, 5: 0.01}.__getitem__
+    exact = {7: -1.0, 6: -0.1, 5: 0.31}.__getitem__
+    labels, first, second = classified(tiny_classifier, rounded, exact, [7, 6, 5], batch_size=3)
+    assert (labels, first, second) == ([1, 0, 1], [7, 6, 5], [5, 6])

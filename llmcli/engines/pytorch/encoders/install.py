@@ -22,7 +22,7 @@ DTYPES = (torch.float32, torch.bfloat16)
 def speed_up(loaded: Loaded, *, is_int8: bool = False) -> bool:
     """Compute a model's layers with the fastest kernels of this machine, if they fit."""
     network = loaded.network
-    if getattr(network, "device", None) != torch.device("cpu"):
+    if network.device.type != "cpu" or network.dtype not in DTYPES:
         return False
     return install(network, loaded.kind, kernels_for(network.dtype, is_int8=is_int8))
 

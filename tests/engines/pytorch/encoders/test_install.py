@@ -17,7 +17,7 @@ from transformers import (
 from llmcli.engines.pytorch.encoders.architectures import ARCHITECTURES
 from llmcli.engines.pytorch.encoders.attention import KERNELS
 from llmcli.engines.pytorch.encoders.install import install
-from llmcli.engines.pytorch.encoders.kernels import Kernels, has_onednn
+from llmcli.engines.pytorch.encoders.kernels import Kernels, packs
 from llmcli.engines.pytorch.encoders.linear import Int8Linear, PackedLinear, PlainLinear
 from llmcli.engines.pytorch.encoders.rows import only
 from llmcli.models.architectures import Kind
@@ -132,7 +132,7 @@ def test_every_kernel_of_attention_and_packed_weights_give_the_same(
     monkeypatch.setattr("llmcli.engines.pytorch.encoders.attention.CHUNK", 600)
     network, batch = tiny(name), inputs()
     is_token = batch["attention_mask"] == 1
-    linear = PackedLinear if has_onednn() else PlainLinear
+    linear = PackedLinear if packs(torch.float32) else PlainLinear
     ours = replaced(network, "encoder", Kernels(linear, KERNELS[attention], copies=True))
     states = ours(**batch).last_hidden_state[is_token]
     expected = network(**batch).last_hidden_state[is_token]
@@ -150,7 +150,7 @@ def test_int8_and_bfloat16_stay_close(name: str) -> None:
     network, batch = tiny(name), inputs()
     is_token = batch["attention_mask"] == 1
     expected = network(**batch).last_hidden_state[is_token]
-    for largest in SAFE_WEIGHTS if has_onednn() else ():
+    for largest in SAFE_WEIGHTS if packs(torch.float32) else ():
         linear = partial(Int8Linear, largest=largest)
         kernels = Kernels(linear, KERNELS["sdpa"], copies=True, is_int8=True)
         ours = replaced(network, "encoder", kernels)(**batch).last_hidden_state[is_token]
@@ -161,7 +161,7 @@ def test_int8_and_bfloat16_stay_close(name: str) -> None:
 
 
 def test_int8_sums_do_not_overflow() -> None:
-    if not has_onednn():
+    if not packs(torch.float32):
         pytest.skip("oneDNN multiplies here in another way")
     # Largest weights and activations everywhere: the worst case of adding in 16 bits.
     weight, rows = torch.full((16, 64), 2.0), torch.full((4, 64), 5.0)

@@ -1,0 +1,113 @@
+"""What reads a large file with an encoder fastest here: ct2, or torch in one of its dtypes."""
+
+import tempfile
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from llmcli.arrays import Floats
+from llmcli.system.calibration import Contest
+from llmcli.system.machine import has_fast_bfloat16, usable_threads
+from llmcli.system.races import Watch, race
+
+WIDTH, HEADS, WIDER = 384, 12, 1536
+"""The shape of MiniLM."""
+TEXTS, LENGTH = 2, 128
+"""What is read: it takes about 5 ms a candidate."""
+
+FITTING = (
+    "bert",
+    "roberta",
+    "xlm-roberta",
+    "camembert",
+    "electra",
+    "distilbert",
+    "mpnet",
+    "modernbert",
+)
+"""Values of `model_type` with layers of our own, which int8 needs: those of
+engines/pytorch/encoders/architectures.py, which imports torch."""
+
+
+def default() -> str:
+    """Where nothing is measured: bfloat16 where the processor multiplies it in hardware."""
+    return "bfloat16" if has_fast_bfloat16() else "ct2"
+
+
+def _measure(candidates: tuple[str, ...], watch: Watch) -> Mapping[str, float]:
+    """Time one layer of random weights with each candidate."""
+    import torch
+
+    with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
+        works = {"ct2": _layer_of_ct2(Path(folder))}
+        for name in candidates[1:]:
+            if name != "bfloat16" or has_fast_bfloat16():  # else it takes seconds
+                works[name] = _layer_of_torch(name)
+        return race(works, watch)
+
+
+def _layer_of_ct2(folder: Path) -> Callable[[], object]:
+    import ctranslate2
+    from ctranslate2.specs import TransformerEncoderModelSpec, TransformerEncoderSpec
+
+    encoder = TransformerEncoderSpec(
+        1, HEADS, pre_norm=False, activation=ctranslate2.specs.Activation.GELU
+    )
+    spec = TransformerEncoderModelSpec(encoder)
+    layer = encoder.layer[0]
+    encoder.scale_embeddings = False
+    encoder.embeddings[0].weight = _random(8, WIDTH)
+    encoder.position_encodings.encodings = _random(LENGTH, WIDTH)
+    attention, feed = layer.self_attention, layer.ffn
+    for norm in (attention.layer_norm, feed.layer_norm):
+        norm.gamma, norm.beta = np.ones(WIDTH, np.float32), np.zeros(WIDTH, np.float32)
+    shapes = (
+        (attention.linear[0], 3 * WIDTH, WIDTH),
+        (attention.linear[1], WIDTH, WIDTH),
+        (feed.linear_0, WIDER, WIDTH),
+        (feed.linear_1, WIDTH, WIDER),
+    )
+    for linear, rows, columns in shapes:
+        linear.weight, linear.bias = _random(rows, columns), np.zeros(rows, np.float32)
+    spec.register_vocabulary([f"w{n}" for n in range(8)])
+    spec.validate()
+    spec.save(str(folder))
+    model = ctranslate2.Encoder(str(folder), device="cpu", intra_threads=usable_threads())
+    ids = ctranslate2.StorageView.from_array(np.ones((TEXTS, LENGTH), np.int32))
+    lengths = ctranslate2.StorageView.from_array(np.full(TEXTS, LENGTH, np.int32))
+    return lambda: np.array(model.forward_batch(ids, lengths).last_hidden_state)
+
+
+def _layer_of_torch(name: str) -> Callable[[], object]:
+    import torch
+
+    from llmcli.engines.pytorch.encoders.kernels import random_layer
+
+    dtype = torch.bfloat16 if name == "bfloat16" else torch.float32
+    layer = random_layer(WIDTH, HEADS, WIDER, dtype, is_int8=name == "int8")
+    rows = torch.randn(TEXTS * LENGTH, WIDTH, dtype=dtype)
+    return lambda: layer(rows, [LENGTH] * TEXTS)
+
+
+def _random(*shape: int) -> Floats:
+    values: Floats = np.random.default_rng(0).standard_normal(shape, np.float32)
+    values /= 20
+    return values
+
+
+def _contest(name: str, candidates: tuple[str, ...]) -> Contest:
+    return Contest(
+        f"encoder, {name}",
+        default,
+        candidates,
+        partial(_measure, candidates),
+        libraries=("torch", "ctranslate2"),
+    )
+
+
+VECTORS = _contest("vectors", ("ct2", "float32", "bfloat16"))
+"""Where the numbers of a text count, up to what bfloat16 rounds away."""
+LABELS = _contest("labels", ("ct2", "float32", "bfloat16", "int8"))
+"""Where only the largest score counts, and close ones are computed again in float32."""
