@@ -192,15 +192,6 @@ def test_hardware_decides_what_both_could_do(
     assert "bfloat16 (fast here; close labels in float32)" in in_half.stderr
     exact = run(*classify, "--json", "--engine", "torch", "--dtype", "float32")
     assert_same_but_last_digits(json.loads(in_half.stdout), json.loads(exact.stdout))
-    for forced, told in (("int8", "int8 (fast here; close"), ("float32", "float32 (fast here)")):
-        monkeypatch.setenv("LLMCLI_CALIBRATION", f"fixed;encoder, labels={forced}")
-        calibration.forget()
-        shown = run(*classify, "--json", "--engine", "auto")
-        assert told in shown.stderr, shown.stderr
-        labels = [record["label"] for record in json.loads(shown.stdout)]
-        assert labels == [record["label"] for record in json.loads(exact.stdout)]
-    monkeypatch.setenv("LLMCLI_CALIBRATION", "fixed")
-    calibration.forget()
     assert "by ct2" in run(*embed, "--dtype", "float32").stderr
     monkeypatch.setattr(engines, "has_gpu", lambda: True)
     assert "there is a GPU" in run(*embed).stderr
@@ -223,6 +214,27 @@ def test_hardware_decides_what_both_could_do(
         assert told in run(*generate, "-n", "2", "--dtype", "int8").stderr
     monkeypatch.setattr(engines, "has_gpu", lambda: True)
     assert "by ct2" in run("generate", "a", "-m", tiny_gpt2, "-v", "--engine", "auto").stderr
+
+
+@pytest.mark.parametrize(
+    ("fastest", "told"),
+    [("int8", "int8 (fast here; close labels in float32)"), ("float32", "float32 (fast here)")],
+)
+def test_labels_are_those_of_float32_in_every_dtype(
+    run, tiny_classifier, tmp_path, monkeypatch, fastest, told
+):
+    rows = tmp_path / "rows.txt"
+    rows.write_text("".join(f"the {'cat ' * (n % 9)}sat .\n" for n in range(50)))
+    monkeypatch.setattr(engines, "LARGE_WORK", 1000)
+    monkeypatch.setattr(engines, "has_gpu", lambda: False)
+    monkeypatch.setenv("LLMCLI_CALIBRATION", f"fixed;encoder, labels={fastest}")
+    calibration.forget()
+    classify = ("classify", "-i", rows, "-m", tiny_classifier, "-v", "--json")
+    shown = run(*classify, "--engine", "auto")
+    assert told in shown.stderr
+    exact = run(*classify, "--engine", "torch", "--dtype", "float32")
+    calibration.forget()
+    assert_same_but_last_digits(json.loads(shown.stdout), json.loads(exact.stdout))
 
 
 def test_int8_is_for_encoders_with_layers_of_our_own():
