@@ -81,7 +81,7 @@ def main() -> None:
         work = [encoder_work(folder, some) for some in (sizes, padded(sizes, 32))]
         jobs.append((f"{job}, {len(reviews)} reviews, {name}, after loading", *work))
     sizes = tokens_of(gpt2, texts, 1024 - new)
-    work = [decoder_work(gpt2, some, new) for some in (sizes, padded(sizes, 8))]
+    work = [decoder_work(gpt2, some, new) for some in (sizes, padded(sizes, 32))]
     claim = f"{len(texts)} prompts, up to {new} tokens each, GPT-2 124M, float32, after loading"
     jobs.append((claim, *work))
     measured = {one["claim"]: one for one in json.loads((common.HERE / "results.json").read_text())}

@@ -24,10 +24,12 @@ from transformers import AutoModelForCausalLM
 
 from llmcli.decoding.beam_search import beam_search
 from llmcli.decoding.loop import DecodingLoop
+from llmcli.decoding.ragged import reads_rows, takes_rows
 from llmcli.decoding.request import Request
 from llmcli.decoding.unpadded import causal_state, takes_padding
 from llmcli.engines.base import end_tokens
 from llmcli.engines.pytorch import loading
+from llmcli.engines.pytorch.engine import TorchEngine
 from llmcli.errors import ModelUnsuitable
 from llmcli.spec import Decoding, ModelSpec
 
@@ -92,6 +94,15 @@ def ours(model, prompts, tokens, ends, **settings):
     return [trimmed(row, ends) for row in rows]
 
 
+def in_slots(model, prompts, tokens, ends, **settings):
+    """The rows of the engine, which continues several prompts without padding where it can."""
+    request = Request(prompts, [tokens] * len(prompts), ends)
+    rows = [[] for _ in prompts]
+    for step in TorchEngine(model).decode(request, Decoding(**settings)):
+        rows[step.row].append(step.token)
+    return [trimmed(row, ends) for row in rows]
+
+
 def searched(model, prompts, spec, tokens, ends):
     """The best hypothesis of each prompt."""
     request = Request(prompts, [tokens] * len(prompts), ends)
@@ -113,6 +124,9 @@ def compare(name, tokens):
         else:
             found = [ours(model, [prompt], tokens, ends, **settings)[0] for prompt in prompts]
             batched = ours(model, prompts, tokens, ends, **settings)
+            slots = in_slots(model, prompts, tokens, ends, **settings)
+            good &= slots == expected
+            print(f"{name}  {settings or 'greedy'}: by the engine {_equal(slots, expected)}")
         alone = sum(a == b for a, b in zip(found, expected, strict=True))
         together = sum(a == b for a, b in zip(batched, expected, strict=True))
         total = sum(map(len, expected))
@@ -168,13 +182,18 @@ def compare_architecture(name):
     generated = rows_of(lambda: [theirs(model, each, NEW_TOKENS, ends) for each in prompts])
     alone = rows_of(lambda: [ours(model, [each], NEW_TOKENS, ends)[0] for each in prompts])
     batched = rows_of(lambda: ours(model, prompts, NEW_TOKENS, ends))
+    slots = rows_of(lambda: in_slots(model, prompts, NEW_TOKENS, ends))
     equal = [_equal(alone, expected), _equal(batched, expected), _equal(generated, expected)]
     how = "padded" if takes_padding(model) else "each length by itself"
+    how += ", and in slots" if takes_rows(model) and reads_rows(model) else ""
     print(
         f"{name}: {equal[0]} alone, {equal[1]} in one batch ({how}), {equal[2]} by generate; "
         f"least lead {lead:.1e}",
         flush=True,
     )
+    if slots != batched:
+        print(f"{name}: {_equal(slots, batched)} by the engine", flush=True)
+        return "different"
     if alone == batched == expected:
         return "equal" if generated == expected else "equal, but generate differs"
     if alone != batched or alone != generated:

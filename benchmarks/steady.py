@@ -14,6 +14,9 @@ import json
 
 import common
 
+from llmcli.system.machine import describe
+from llmcli.system.roofline import DecoderSizes, bytes_per_token
+
 THEIRS = """
 import json, sys
 import torch
@@ -29,6 +32,19 @@ text = tokenizer.decode(new, skip_special_tokens=True)
 print(json.dumps([{"text": text, "new_tokens": len(new)}]))
 """
 PEER = "transformers generate, float32"
+READING = """
+import time
+import torch
+
+numbers = torch.ones(1 << 27)
+seconds = []
+for _ in range(12):
+    began = time.perf_counter()
+    numbers.sum()
+    seconds.append(time.perf_counter() - began)
+print(numbers.nbytes / min(seconds))
+"""
+LIMIT = "reading the weights alone, at the rate of a large array"
 TEXT = "One day, a girl named Lily went to the park with her mother and saw a big dog."
 
 
@@ -45,11 +61,14 @@ def main() -> None:
             words = ("generate", TEXT, "-m", folder, "-n", count, "-q", "--json", *dtype)
             commands[f"llmcli {name}, {count}"] = common.llmcli(options, *words)
         commands[f"{PEER}, {count}"] = common.script(THEIRS, folder, TEXT, count)
+    commands[LIMIT] = common.script(READING)
     sides = common.measure_for(options, commands)
     short, long = lengths
     theirs = common.less(sides[f"{PEER}, {long}"], sides[f"{PEER}, {short}"])
     rows = []
-    for name, needed, share in (("float32", 1.2, 1.0), ("int8", 2.7, None)):
+    has_amx = any(name.startswith("amx") for name in describe().instructions)
+    exact, rounded = (1.7, 3.5) if has_amx else (2.0, 3.2)
+    for name, needed, share in (("float32", exact, 1.0), ("int8", rounded, None)):
         long_side, short_side = (sides[f"llmcli {name}, {count}"] for count in (long, short))
         ours = common.less(long_side, short_side)
 
@@ -68,7 +87,23 @@ def main() -> None:
                 check=check,
             )
         )
+        if name == "float32":
+            limit = least(sides[LIMIT], folder, short, long)
+            claim = f"steady decoding, GPT-2 124M, {name}, beside its limit"
+            size = {"amount": long - short, "unit": "tokens"}
+            rows.append(common.row(claim, LIMIT, ours, limit, needed=0.9, **size))
     common.finish(options, rows)
+
+
+def least(reading, folder, short, long) -> common.Side:
+    """The seconds of reading weights, keys and values for the tokens, at each round's rate."""
+    about = json.loads((folder / "config.json").read_text())
+    width, layers, vocabulary = (about[name] for name in ("n_embd", "n_layer", "vocab_size"))
+    model = DecoderSizes(12 * layers * width * width, vocabulary * width, layers, width, width)
+    prompt = len(TEXT.split())  # about its tokens
+    read = sum(bytes_per_token(model, "float32", prompt + at) for at in range(short, long))
+    runs = [common.Run(read / float(run.stdout), 0.0, "") for run in reading.runs]
+    return common.Side(runs, reading.error)
 
 
 def checked(ours, ours_short, theirs, long, short, share) -> common.Check:
