@@ -13,6 +13,8 @@ names. To make one that shares this environment's torch:
     python -c "import site; print(site.getsitepackages()[0])" > PEERS/lib/python3.*/site-packages/here.pth
     pip --python PEERS/bin/python install --no-deps sentence-transformers
 
+To translate, CTranslate2 by hand searches as long as llmcli does, so that both find the same texts.
+
 argos-translate needs a package of its own for a language pair, installed for it: with another
 model than ours, so that only its speed and memory compare.
 """  # noqa: E501
@@ -67,14 +69,14 @@ import json, sys
 import ctranslate2
 import sentencepiece
 
-converted, folder, source, target, kind, threads = sys.argv[1:]
+converted, folder, source, target, kind, threads, patience = sys.argv[1:]
 texts = [json.loads(line)["text"] for line in open(source, encoding="utf-8")]
 before = sentencepiece.SentencePieceProcessor(model_file=f"{folder}/source.spm")
 after = sentencepiece.SentencePieceProcessor(model_file=f"{folder}/target.spm")
 translator = ctranslate2.Translator(converted, compute_type=kind, intra_threads=int(threads))
 tokens = [[*pieces, "</s>"] for pieces in before.encode(texts, out_type=str)]
 results = translator.translate_batch(
-    tokens, beam_size=4, max_batch_size=2048, batch_type="tokens"
+    tokens, beam_size=4, max_batch_size=2048, batch_type="tokens", patience=float(patience)
 )
 with open(target, "w", encoding="utf-8") as file:
     for one in results:
@@ -211,9 +213,9 @@ def jobs(options: argparse.Namespace, folder: Path) -> dict[str, Job]:
         "classify": encoder("classify", models / "polarity", encode.same_labels),
         "embed": encoder("embed", models / "minilm", encode.same_vectors),
         "translate": Job(
-            "translate, 4 beams",
+            f"translate, 4 beams, patience {options.patience:g}",
             ("translate", "-m", marian, "--num-beams", 4, "--no-split-sentences"),
-            *(marian, TRANSLATE, (), (), lines, "jsonl", translation),
+            *(marian, TRANSLATE, (), (options.patience,), lines, "jsonl", translation),
             {"argostranslate": ARGOS},
         ),
     }
@@ -307,6 +309,13 @@ def main() -> None:
     parser.add_argument("--prompts", type=int, default=200)
     parser.add_argument("--limit", type=int, default=4000, help="reviews")
     parser.add_argument("--lines", type=int, default=2000, help="to be translated")
+    parser.add_argument(
+        "--patience",
+        type=float,
+        default=2,
+        help="of translate by hand; by itself 1, which ends sooner, with other texts than "
+        "transformers in 8%%  [default: 2, as in llmcli]",
+    )
     peers = Path(os.environ.get("PEERS", sys.executable))
     parser.add_argument("--peers", type=Path, default=peers, metavar="PYTHON", help="or $PEERS")
     parser.add_argument(

@@ -45,6 +45,8 @@ class Engine(Protocol):
     name: EngineName
     schedules: bool
     """`decode` takes any number of prompts, and continues as many at a time as fit."""
+    streams: int
+    """Parts of a batch that `search` computes at the same time."""
 
     def forward(self, inputs: Inputs, positions: Bools | None = None) -> Outputs:
         """Run one forward pass over a batch: an encoder with its head, or a language model.

@@ -32,11 +32,12 @@ class CheckedEngine:
 
     name: EngineName
     schedules: bool
+    streams: int
 
     def __init__(self, engine: Engine, kind: Kind, table: Table | None, types: int = 0) -> None:
         """table: None if the model looks ids up in another way. types: of tokens; 0: any."""
         self.engine, self.name, self._table, self._types = engine, engine.name, table, types
-        self.schedules = engine.schedules
+        self.schedules, self.streams = engine.schedules, engine.streams
         self._is_language_model = kind in LANGUAGE_MODELS
 
     def forward(self, inputs: Inputs, positions: Bools | None = None) -> Outputs:

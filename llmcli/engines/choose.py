@@ -181,12 +181,13 @@ def _load_ct2(model: ModelSpec, purpose: Purpose, note: Callable[[str], None]) -
         reason = _reason_by_hardware(model, purpose, checkpoint, kind, settings)
     if reason is not None:
         raise UnsupportedByCt2(reason)
-    from llmcli.engines.ct2.loading import generation_config, load_converted
+    from llmcli.engines.ct2.loading import Source, generation_config, load_converted
 
     if purpose.decoding_by is not None:
         _require_decoding(kind, *purpose.decoding_by(generation_config(checkpoint, settings)))
     try:
-        loaded = load_converted(model, checkpoint, kind, settings, note)
+        source = Source(checkpoint, kind, settings, purpose.file_bytes is not None)
+        loaded = load_converted(model, source, note)
     except InputError as error:  # the cache cannot be written
         if _asks_for_ct2(model):
             raise

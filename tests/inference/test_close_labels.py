@@ -55,6 +55,7 @@ class Fixed:
 
     name = "torch"
     schedules = False
+    streams = 1
 
     def __init__(self, logits):
         self.logits, self.asked = logits, 0

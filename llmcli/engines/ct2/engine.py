@@ -14,6 +14,7 @@ from llmcli.decoding.request import Request
 from llmcli.decoding.steps import Hypothesis, Step, StepStream
 from llmcli.engines.base import Inputs, Outputs
 from llmcli.engines.ct2.heads import Head
+from llmcli.engines.ct2.search import excluded, search, streams_of, words
 from llmcli.engines.ct2.waiting import PAUSE, call_apart, wait_for
 from llmcli.models.architectures import Kind
 from llmcli.spec import Decoding, EngineName
@@ -23,10 +24,6 @@ from llmcli.system.machine import usable_threads
 CLASSES: dict[Kind, str] = {"causal": "Generator", "seq2seq": "Translator"}
 SPREAD = 8  # tokens by which the prompts of a group may differ in length
 ENOUGH = 16  # rows of a group to which more are not added at the cost of more steps
-# CTranslate2 stops a search when as many hypotheses as beams have ended, transformers when no open
-# one can be better: of 300 translations by opus-mt-en-fr, 274 were the same with a patience of 1,
-# 298 with 1.5, and all with 2.
-PATIENCE = 2
 
 
 class Ct2Engine:
@@ -40,12 +37,24 @@ class Ct2Engine:
     name: EngineName = "ct2"
     schedules = False
 
-    def __init__(self, folder: Path, kind: Kind, head: Head | None = None) -> None:
-        """folder: of a conversion. head: of an encoder. Raises InputError without ctranslate2."""
+    def __init__(
+        self, folder: Path, kind: Kind, head: Head | None = None, *, reads_file: bool = False
+    ) -> None:
+        """folder: of a conversion. head: of an encoder. reads_file: many texts are to come.
+
+        Raises InputError without ctranslate2.
+        """
         ctranslate2 = load_extra("ctranslate2", "the ct2 engine")
         ctranslate2.set_log_level(logging.ERROR)  # its warnings are not for our users
         model_class = getattr(ctranslate2, CLASSES.get(kind, "Encoder"))
-        model = model_class(str(folder), device="cpu", intra_threads=usable_threads())
+        threads = usable_threads()
+        self.streams = streams_of(threads) if reads_file and kind == "seq2seq" else 1
+        model = model_class(
+            str(folder),
+            device="cpu",
+            inter_threads=self.streams,
+            intra_threads=threads // self.streams,
+        )
         # It must be freed before Python exits: a callback that it still holds would crash then.
         self._held = [model]
         weakref.finalize(self, self._held.clear)
@@ -80,50 +89,12 @@ class Ct2Engine:
 
     def search(self, request: Request, options: Decoding) -> list[list[Hypothesis]]:
         """Beam search with a sequence-to-sequence model, as `Engine.search` describes it."""
-        rules, ends = request.rules, request.end_tokens
-        # If the last token is forced, one token less is searched for.
-        forced = len(rules.forced_last[:1])
-        submitted = []
-        for limit in sorted(set(request.limits)):
-            rows = [row for row, own in enumerate(request.limits) if own == limit]
-            if limit > forced:
-                results = self._submit(request, options, rows, limit - forced)
-                submitted.append(
-                    (rows, results, ((limit - forced) / limit) ** rules.length_penalty)
-                )
-        found = [[Hypothesis((), 0.0, False)] for _ in request.limits]
-        for rows, results, scale in submitted:
-            for row, result in zip(rows, wait_for(results, self.model), strict=True):
-                found[row] = _hypotheses(result, ends, scale, rules.forced_last[:1])
-        return found
-
-    def _submit(
-        self, request: Request, options: Decoding, rows: Sequence[int], limit: int
-    ) -> Sequence[Any]:
-        """Begin to translate some rows, with this many new tokens at most."""
-        rules, sources = request.rules, request.sources or ()
-        results: Sequence[Any] = self.model.translate_batch(
-            [_words(sources[row]) for row in rows],
-            beam_size=options.beams,
-            num_hypotheses=options.num_return_sequences,
-            patience=1 if rules.early_stopping is True else PATIENCE,
-            length_penalty=rules.length_penalty,
-            no_repeat_ngram_size=options.no_repeat_ngram_size or 0,
-            suppress_sequences=_excluded(request),
-            end_token=sorted(request.end_tokens),
-            return_end_token=True,
-            return_scores=True,
-            max_input_length=0,
-            max_decoding_length=limit,
-            min_decoding_length=0,
-            asynchronous=True,
-        )
-        return results
+        return search(self.model, self.streams, request, options)
 
     def score(self, rows: Sequence[Sequence[int]], counts: Sequence[int]) -> list[Floats]:
         """Log-probabilities of tokens by a causal model, as `Engine.score` describes it."""
         results = self.model.score_batch(
-            [_words(row) for row in rows], max_input_length=0, asynchronous=True
+            [words(row) for row in rows], max_input_length=0, asynchronous=True
         )
         return [
             np.array(result.log_probs[-count:], np.float32)
@@ -141,7 +112,7 @@ class _Greedy:
     def __init__(self, engine: Ct2Engine, request: Request) -> None:
         self._engine, self._live = engine, request.live
         self._prompts, self._limits = request.prompts, request.limits
-        self._excluded = _excluded(request)
+        self._excluded = excluded(request)
         self._ends = request.end_tokens
         self._stopped: set[int] = set()
 
@@ -196,7 +167,7 @@ class _Greedy:
             return rows[result.batch_id] in stopped
 
         results = self._engine.model.generate_batch(
-            [_words(self._prompts[row]) for row in rows],
+            [words(self._prompts[row]) for row in rows],
             max_length=self._limits[rows[0]],
             end_token=sorted(self._ends),
             suppress_sequences=self._excluded,
@@ -224,24 +195,6 @@ class _Greedy:
         return Step(row, token, token in self._ends, 0.0)
 
 
-def _hypotheses(
-    result: Any, ends: frozenset[int], scale: float, forced: tuple[int, ...]
-) -> list[Hypothesis]:
-    """What a search has found. scale: of the score of one that is cut.
-
-    forced: the token that it is forced to end with, which counts as one, and is certain.
-    """
-    last = tuple(token for token in forced if token not in ends)
-    hypotheses = []
-    for words, score in zip(result.hypotheses, result.scores, strict=True):
-        tokens = tuple(map(int, words))
-        if tokens and tokens[-1] in ends:
-            hypotheses.append(Hypothesis(tokens[:-1], score, True))
-        else:
-            hypotheses.append(Hypothesis(tokens + last, score * scale, False))
-    return hypotheses
-
-
 def _as_they_arrive(
     results: Sequence[Any], arrived: "queue.SimpleQueue[tuple[int, int]]"
 ) -> Iterator[tuple[int, int]]:
@@ -258,13 +211,3 @@ def _finite(results: list[Any]) -> list[Any]:
     """The same results. Raises ModelUnsuitable if the score of one is not finite."""
     require_finite(np.array([result.scores[0] for result in results]))
     return results
-
-
-def _excluded(request: Request) -> list[list[str]] | None:
-    """The sequences of tokens that are never generated."""
-    return [_words(sequence) for sequence in request.rules.excluded] or None
-
-
-def _words(ids: Sequence[int]) -> list[str]:
-    """The tokens of a converted model, which are ids in digits."""
-    return [str(token) for token in ids]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,27 +37,34 @@ class Settings:
         return None
 
 
-def load_converted(
-    model: ModelSpec,
-    checkpoint: Checkpoint,
-    kind: Kind,
-    settings: dict[str, Any],
-    note: Callable[[str], None],
-) -> Loaded:
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A checkpoint to convert and load, and what for."""
+
+    checkpoint: Checkpoint
+    kind: Kind
+    settings: dict[str, Any]
+    """The contents of its config.json."""
+    reads_file: bool = False
+    """It gets the texts of a file, not a text or two."""
+
+
+def load_converted(model: ModelSpec, source: Source, note: Callable[[str], None]) -> Loaded:
     """Load a model, and convert it first unless the cache has a conversion.
 
-    settings: the contents of its config.json. note: receives a line before a long conversion.
+    note: receives a line before a long conversion.
     Raises UnsupportedByCt2 if torch must run the model; InputError without ctranslate2, or if the
     conversion cannot be stored; ModelNotFound for an incomplete download.
     """
     require_extra("ctranslate2", "the ct2 engine")
+    checkpoint, kind, settings = source.checkpoint, source.kind, source.settings
     reason = reason_against(settings, kind) or _unstated(settings)
     if reason is not None:
         raise UnsupportedByCt2(reason)
     dtype: Dtype = "int8" if model.dtype == "int8" else "float32"
     full = with_defaults(settings)
     try:
-        engine, tokenizer = _open(checkpoint, kind, full, dtype, note)
+        engine, tokenizer = _open(replace(source, settings=full), dtype, note)
     except UnsupportedTokenizer as error:
         raise UnsupportedByCt2(str(error)) from None
     except ModelUnsuitable as error:
@@ -88,16 +96,13 @@ def _unstated(settings: dict[str, Any]) -> str | None:
 
 
 def _open(
-    checkpoint: Checkpoint,
-    kind: Kind,
-    full: dict[str, Any],
-    dtype: Dtype,
-    note: Callable[[str], None],
+    source: Source, dtype: Dtype, note: Callable[[str], None]
 ) -> tuple[Ct2Engine, LightTokenizer]:
     """Read weights and tokenizer at the same time: a large vocabulary takes a third as long."""
+    checkpoint, kind = source.checkpoint, source.kind
     with ThreadPoolExecutor(1) as pool:
         reading = pool.submit(load_tokenizer, checkpoint)
-        head = read_head(checkpoint, kind, full) if group_of(kind) == "encoder" else None
+        head = read_head(checkpoint, kind, source.settings) if group_of(kind) == "encoder" else None
         folder = conversion_of(checkpoint, kind, dtype)
         if folder is None:
             reading.result()  # raises before a conversion that would be useless
@@ -105,13 +110,13 @@ def _open(
                 note(f"converting {checkpoint.model_id} for the ct2 engine: once, into the cache")
             folder = converted(checkpoint, kind, dtype)
         make_ready((folder / "model.bin").stat().st_size)
-        return _engine(folder, kind, head), reading.result()
+        return _engine(folder, source, head), reading.result()
 
 
-def _engine(folder: Path, kind: Kind, head: Head | None) -> Ct2Engine:
+def _engine(folder: Path, source: Source, head: Head | None) -> Ct2Engine:
     """The engine of a conversion. Raises ModelUnsuitable if CTranslate2 cannot read it."""
     try:
-        return Ct2Engine(folder, kind, head)
+        return Ct2Engine(folder, source.kind, head, reads_file=source.reads_file)
     except (RuntimeError, ValueError) as error:
         reason = ModelUnsuitable(f"the conversion {folder} is damaged: {error}; remove that folder")
         raise scarce_resource(error) or reason from None

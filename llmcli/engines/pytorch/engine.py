@@ -31,6 +31,7 @@ class TorchEngine:
     """Runs a torch module of transformers, on the device that it is on. Implements `Engine`."""
 
     name: EngineName = "torch"
+    streams = 1
 
     def __init__(self, network: Any) -> None:
         """network: in evaluation mode."""

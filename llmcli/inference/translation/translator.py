@@ -71,14 +71,15 @@ class Translator:
     options: with language tags, as `find_language` gives them. Raises as `route_of` does.
     """
 
-    window_rows = 256
-    budget = 8192  # tokens of sources and translations, times beams
+    window_rows = 512
+    budget = 8192  # tokens of sources and translations, times beams, for each stream
     needs_text = False
     copies = 1
 
     def __init__(self, loaded: Loaded, options: TranslateOptions, on_overflow: Overflow) -> None:
         config = loaded.generation_config
         self._loaded, self._options = loaded, options
+        self.budget *= loaded.engine.streams
         self.route = way = route_of(loaded, options)
         self._reader = SourceReader(loaded, options, way, on_overflow)
         self._ends = end_tokens(loaded)
