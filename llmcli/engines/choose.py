@@ -24,7 +24,8 @@ from llmcli.system.machine import describe, has_int8_products
 # Bytes of text times bytes of weights from which torch in bfloat16 gains more than loading torch
 # costs: 400 kB for an encoder of six layers, 384 wide, whose file has 90 MB.
 LARGE_WORK = 1 << 45
-# The same for a file of prompts, where torch packs the weights once, and ct2 at each step: 35 kB
+SMALL_GAIN = 4  # times as much where the processor does not multiply bfloat16
+# The same as LARGE_WORK for a file of prompts, where torch packs the weights once, and ct2 at each step: 35 kB
 # for GPT-2 with 124 million parameters. Translating gains too little for the memory it takes.
 LARGE_WRITING = 1 << 44
 LARGE_MODEL = 4 << 30  # bytes of float32 weights that are converted only on request
@@ -247,11 +248,20 @@ def _reason_by_hardware(
             return "the model is large and not converted yet; `engine`=ct2 converts it"
     gains = group_of(kind) == "encoder" and kind != "tagger"  # whose tags would change
     if gains and not purpose.needs_exact and work >= LARGE_WORK and model.dtype == "auto":
-        fastest = calibration.choice(_contest(kind, settings))
-        return next((reason for reason, dtype in FASTER.items() if dtype == fastest), None)
+        return _reason_by_race(work, kind, settings)
     if writes_much and "avx512" in describe().instructions:
         return PACKED
     return None
+
+
+def _reason_by_race(work: int, kind: Kind, settings: Mapping[str, Any]) -> str | None:
+    """Why torch reads a large file faster with an encoder."""
+    from llmcli.engines.encoder_race import default
+
+    if default() == "ct2" and work < SMALL_GAIN * LARGE_WORK:
+        return None
+    fastest = calibration.choice(_contest(kind, settings))
+    return next((reason for reason, dtype in FASTER.items() if dtype == fastest), None)
 
 
 def _contest(kind: Kind, settings: Mapping[str, Any]) -> calibration.Contest:
