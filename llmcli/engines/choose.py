@@ -25,8 +25,9 @@ from llmcli.system.machine import describe, has_int8_products
 # costs: 400 kB for an encoder of six layers, 384 wide, whose file has 90 MB.
 LARGE_WORK = 1 << 45
 SMALL_GAIN = 4  # times as much where the processor does not multiply bfloat16
-# The same as LARGE_WORK for a file of prompts, where torch packs the weights once, and ct2 at each step: 35 kB
-# for GPT-2 with 124 million parameters. Translating gains too little for the memory it takes.
+# What LARGE_WORK is, for a file of prompts, where torch packs the weights once, and ct2 at each
+# step: 35 kB for GPT-2 with 124 million parameters. Translating gains too little for the memory it
+# takes.
 LARGE_WRITING = 1 << 44
 LARGE_MODEL = 4 << 30  # bytes of float32 weights that are converted only on request
 SMALL_MODEL = 200 << 20  # bytes of weights that are fast enough on the CPU even if there is a GPU
