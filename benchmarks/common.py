@@ -256,6 +256,8 @@ def row(
         "ratio": None,
         "ratios": [],
         "needed": needed,
+        "agrees": None,
+        "memory": memory,
         "our_peak_mb": ours.peak,
         "their_peak_mb": theirs.peak,
         "rounds": min(len(ours.runs), len(theirs.runs)),
@@ -269,18 +271,25 @@ def row(
         found["ratios"] = ratios
         checked = check() if check is not None else Check("none")
         found["outputs"] = checked.told
-        verdicts = [checked.good]
-        if needed is not None:
-            verdicts.append(found["ratio"] >= needed)
-        if memory and ours.peak is not None and theirs.peak is not None:
-            verdicts.append(ours.peak <= theirs.peak)
-        known = [one for one in verdicts if one is not None]
-        found["holds"] = all(known) if known else None
+        found["agrees"] = checked.good
+        found["holds"] = holds(found)
     else:
         side, error = ("llmcli", ours.error) if ours.error else (peer, theirs.error)
         found["outputs"] = f"not run: {side}: {error}"
         found["holds"] = None
     return found
+
+
+def holds(found: Mapping[str, Any]) -> bool | None:
+    """Whether a row with a ratio is as it should be; None if nothing was asked of it."""
+    verdicts = [found["agrees"]]
+    if found["needed"] is not None:
+        verdicts.append(found["ratio"] >= found["needed"])
+    peaks = found["our_peak_mb"], found["their_peak_mb"]
+    if found["memory"] and None not in peaks:
+        verdicts.append(peaks[0] <= peaks[1])
+    known = [one for one in verdicts if one is not None]
+    return all(known) if known else None
 
 
 def _values(side: Side, amount: float | None) -> list[float]:

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
+import claims  # noqa: E402
 import common  # noqa: E402
+import old_new  # noqa: E402
 
 ABOUT = {
     **{"cpu": "A", "cores": 2, "instructions": ["avx2"], "memory": None, "commit": None},
@@ -100,3 +102,66 @@ def test_new_rows_take_the_place_of_those_of_the_same_script_only(tmp_path):
     text = (tmp_path / "results.md").read_text()
     assert "| a \\| new | p | 1 s | 2 s | 2.00 (2.00-2.00) | 1 | yes | none |" in text
     assert text.count("A, 2 cores, avx2") == 1
+
+
+def test_a_claim_is_judged_by_what_this_kind_of_machine_needs():
+    (claim,) = (each for each in claims.CLAIMS if each.name == "classify, auto")
+    row = common.row(
+        "classify, 4 reviews, m, whole process", "transformers pipeline", side(1), side(5)
+    )
+    other = common.row(
+        "embed, 4 reviews, m, whole process", "transformers pipeline", side(1), side(9)
+    )
+    (here,) = claims.judged(claim, [row, other], has_amx=False)
+    (there,) = claims.judged(claim, [row, other], has_amx=True)
+    assert (here["needed"], here["holds"], there["needed"], there["holds"]) == (4, True, 6, False)
+    said, holds = claims.line(claim, there, "")
+    assert not holds and "too slow" in said
+    greedy = common.row(
+        "classify, 4 reviews, m, whole process", "pipeline", side(1, peak=9), side(9, peak=8)
+    )
+    said, holds = claims.line(claim, claims.judged(claim, [greedy], has_amx=True)[0], "")
+    assert not holds and "more memory" in said
+
+
+def test_a_claim_that_was_not_measured_does_not_hold():
+    for row, why in (
+        (None, "stopped after 3 minutes"),
+        (common.row("", "", common.Side(error="no such peer"), side(1)), ""),
+    ):
+        said, holds = claims.line(claims.CLAIMS[0], row, why)
+        assert not holds and "not run" in said and (why or "no such peer") in said
+
+
+def test_each_claim_names_a_script_that_is_run():
+    for claim in claims.CLAIMS:
+        assert set(claim.script.split("|")) <= set(claims.SCRIPTS), claim.name
+
+
+def test_two_trees_run_the_same_command_with_a_cache_each(tmp_path):
+    command = old_new.Command(("generate", "a", "-n", 3), ".jsonl", "text")
+    words = old_new.of_tree(tmp_path, tmp_path / "cache", command, tmp_path / "out.jsonl")
+    assert words[:3] == ["env", f"PYTHONPATH={tmp_path}", f"LLMCLI_CACHE={tmp_path / 'cache'}"]
+    assert words[4:] == [
+        "-m",
+        "llmcli",
+        "generate",
+        "a",
+        "-n",
+        "3",
+        "-o",
+        str(tmp_path / "out.jsonl"),
+        "-q",
+    ]
+
+
+def test_texts_of_two_trees_must_be_the_same_in_float32(tmp_path):
+    paths = [
+        common.write_rows(tmp_path / f"{at}.jsonl", texts)
+        for at, texts in enumerate((["a", "b"], ["a", "c"]))
+    ]
+    outputs = [("", path) for path in paths]
+    exact = old_new.same(old_new.Command((), ".jsonl", "text"), *outputs)
+    rounded = old_new.same(old_new.Command((), ".jsonl", "text", is_exact=False), *outputs)
+    assert (exact.good, rounded.good) == (False, None)
+    assert exact.told == rounded.told == "1 of 2 texts the same"

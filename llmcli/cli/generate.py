@@ -116,7 +116,7 @@ def _generate(command: RowCommand, decoding: Decoding, chat: Chat, screen: "_Scr
         for result in run.follow(screen.written(events)):
             screen.count(result)
             run.write(result)
-    if decoding.assist and not streams:
+    if decoding.drafter and not streams:
         out.detail(f"all texts: {_rate(screen.new_tokens, screen.passes)}")
 
 
@@ -124,8 +124,8 @@ def _load_draft(command: RowCommand, decoding: Decoding) -> "Loaded | None":
     """Load the smaller model that --assist names, if it names one, and report it."""
     from llmcli.tasks.generate import load_draft
 
-    if decoding.assist is not None:
-        command.out.detail(f"assisted by {decoding.assist}: texts are continued one by one")
+    if decoding.drafter is not None:
+        command.out.detail(f"assisted by {decoding.drafter}: texts are continued one by one")
     draft = load_draft(command.model, decoding)
     if draft is not None:
         command.out.describe(draft)
@@ -218,4 +218,5 @@ def _summary(result: "Generation") -> str:
 
 def _rate(tokens: int, passes: int) -> str:
     each = tokens / passes if passes else 0.0
-    return f"{passes} passes of the model, {each:.2f} tokens each"
+    saved = max(0, tokens - passes)
+    return f"{passes} passes of the model, {each:.2f} tokens each, {saved} saved by guesses"

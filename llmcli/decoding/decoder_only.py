@@ -37,6 +37,7 @@ class CachedCausal:
         for row, pad in enumerate(padding):
             self._mask[row, :pad] = 0
         self._is_padded = any(padding)
+        self._unread = width  # tokens at the end that are not in the cache
 
     def logits(self) -> Tensor:
         """Next-token logits (B, V) in float32."""
@@ -63,7 +64,7 @@ class CachedCausal:
             if not is_joinable(part._cache):
                 return None
             caches.append(part._cache)
-        self._cache = joined(caches, parts, self._ids.shape[1])
+        self._cache, self._unread = joined(caches, parts, self._ids.shape[1]), 0
         order = torch.tensor([row for rows in parts for row in rows])
         return torch.cat(logits)[order.argsort()]
 
@@ -76,15 +77,15 @@ class CachedCausal:
                 inputs["position_ids"] = (self._mask.cumsum(-1) - 1).clamp(min=0)
         ids = self._ids
         if self._cache is not None:
-            ids = ids[:, -1:]  # (B, 1)
+            ids = ids[:, -self._unread :]  # (B, t)
             inputs[self._cache_name] = self._cache
             if "position_ids" in inputs:
-                inputs["position_ids"] = inputs["position_ids"][:, -1:]
+                inputs["position_ids"] = inputs["position_ids"][:, -self._unread :]
         if self._takes_last_only:
             inputs["logits_to_keep"] = count
         out = self._network(input_ids=ids, use_cache=bool(self._cache_name), **inputs)
         # Without a cache, all tokens are read again at each step.
-        self._cache = with_room(getattr(out, self._cache_name, None))
+        self._cache, self._unread = with_room(getattr(out, self._cache_name, None)), 0
         last: Tensor = out.logits[:, -count:].float()
         return last
 
@@ -98,6 +99,7 @@ class CachedCausal:
         column = torch.tensor(tokens, device=self._ids.device)[:, None]  # (B, 1)
         self._ids = torch.cat([self._ids, column], dim=1)
         self._mask = torch.cat([self._mask, torch.ones_like(column)], dim=1)
+        self._unread += 1
 
     def keep(self, rows: Sequence[int]) -> None:
         """Continue with these rows, in this order; a row may occur more than once."""

@@ -73,6 +73,13 @@ class RoomyLayer(DynamicLayer):
         self._last.clear()
         super().reorder_cache(beam_idx)
 
+    def crop(self, tokens_to_remove: int) -> None:
+        """Forget the last tokens, of which there are `-tokens_to_remove`; their room stays."""
+        super().crop(tokens_to_remove)
+        for name, held in (("keys", self.keys), ("values", self.values)):
+            if name in self._last and held is not None:
+                self._last[name] = (self._last[name][0], held)
+
     def reset(self) -> None:
         """Forget all tokens."""
         self._last.clear()

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from llmcli.arrays import require_choice
-from llmcli.decoding.processors import Processors, Written
+from llmcli.decoding.processors import Processors, Watch, Written
 from llmcli.decoding.recorder import Recorder
 from llmcli.decoding.request import Request
 from llmcli.decoding.sampling import draw, filters, likeliest
@@ -105,9 +105,7 @@ class DecodingLoop:
     def _choose(self, logits: Tensor, recorder: Recorder | None = None) -> list[int]:
         """A token for each row of logits (B, V); the recorder is told of each change to them."""
         watch = None if recorder is None else recorder.watch
-        if self._processors.are_needed:  # the steps report the model's own logits
-            rows = [self._written(row) for row in self._rows]
-            logits = self._processors.apply(logits, rows, watch)
+        logits = self._processed(logits, watch)  # the steps report the model's own logits
         if not self._options.samples:
             best: list[int] = likeliest(logits)[0].tolist()
             return best
@@ -122,6 +120,12 @@ class DecodingLoop:
         if recorder is not None:
             recorder.uniforms = uniforms
         return draw(logits, uniforms)
+
+    def _processed(self, logits: Tensor, watch: Watch | None) -> Tensor:
+        """Logits (B, V) after penalties, and what the checkpoint forces and forbids."""
+        if not self._processors.are_needed:
+            return logits
+        return self._processors.apply(logits, [self._written(row) for row in self._rows], watch)
 
     def _written(self, row: int) -> Written:
         is_last = self._left[row] == 1

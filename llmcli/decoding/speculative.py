@@ -17,7 +17,6 @@ from llmcli.decoding.kv_cache import cache_name
 from llmcli.errors import ModelUnsuitable
 
 LOOKUP = "lookup"
-LONGEST_NGRAM = 3  # length of the n-grams that are looked up
 FIRST_DRAFT, LONGEST_DRAFT = 10, 20  # tokens
 
 
@@ -26,33 +25,6 @@ class Drafter(Protocol):
 
     def draft(self, ids: Sequence[int], most: int) -> list[int]:
         """At most `most` tokens that may follow `ids`, a text that only grows at its end."""
-
-
-class PromptLookup:
-    """Drafts what followed the last occurrence of the same n-gram in the text."""
-
-    def __init__(self) -> None:
-        self._after: dict[tuple[int, ...], int] = {}  # n-gram: position after its last occurrence
-        self._known = 0
-
-    def draft(self, ids: Sequence[int], most: int) -> list[int]:
-        """What followed the last 3 tokens, else 2, else 1; a repetition is continued.
-
-        >>> PromptLookup().draft([7, 8, 9, 5, 7, 8], most=3)
-        [9, 5, 7]
-        >>> PromptLookup().draft([7, 8, 9], most=3)
-        []
-        """
-        for at in range(max(1, self._known), len(ids)):
-            for size in range(1, min(LONGEST_NGRAM, at) + 1):
-                self._after[tuple(ids[at - size : at])] = at
-        self._known = len(ids)
-        for size in range(min(LONGEST_NGRAM, len(ids)), 0, -1):
-            start = self._after.get(tuple(ids[-size:]))
-            if start is not None:
-                period = len(ids) - start
-                return [ids[start + n % period] for n in range(most)]
-        return []
 
 
 class RewindableModel:

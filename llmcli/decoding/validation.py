@@ -62,7 +62,9 @@ def check_decoding(options: Decoding) -> None:
 
 def _check_assist(options: Decoding) -> None:
     if not options.assist:
-        raise UsageError("`assist` takes lookup, or the name of a smaller model")
+        raise UsageError("`assist` takes lookup, none, or the name of a smaller model")
+    if options.drafter is None:
+        return
     if options.samples or options.beams > 1 or options.num_return_sequences > 1:
         raise UsageError(
             f"`assist` needs greedy decoding: leave out {SAMPLING}, `num_beams` and "

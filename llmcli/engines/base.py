@@ -112,7 +112,11 @@ class Loaded:
         return None
 
     def batch(self, batch: BatchOptions) -> BatchOptions:
-        """The options as given, or with one text a batch if padding would change a result."""
+        """The options as given, or with one text a batch if padding would change a result.
+
+        An encoder on a GPU reads many times as many tokens in a pass: it needs less time for a
+        layer of a small batch than a processor needs to start its kernels.
+        """
         config = self.config
         is_unpaddable = config.model_type in UNPADDABLE
         if self.kind == "classifier" and config.is_encoder_decoder:
@@ -120,7 +124,10 @@ class Loaded:
             is_unpaddable |= self.pad_token_id == config.eos_token_id
         elif self.kind == "classifier":
             is_unpaddable |= self.pad_token_id is None
-        return replace(batch, batch_size=1) if is_unpaddable else batch
+        if is_unpaddable:
+            return replace(batch, batch_size=1)
+        on_gpu = str(self.placement.device).startswith("cuda")
+        return replace(batch, scale=GPU_SCALE) if on_gpu and self.kind in ENCODERS else batch
 
     def read_as_text(self, texts: Sequence[str], *, fills: bool = False) -> list[str]:
         """The special tokens that are typed in some texts, if they are read as text.
@@ -157,6 +164,10 @@ LIBRARIES: dict[EngineName, tuple[str, ...]] = {
     "ct2": ("ctranslate2", "tokenizers"),
 }
 """The libraries that each engine computes with."""
+
+GPU_SCALE = 16
+ENCODERS: tuple[Kind, ...] = ("encoder", "classifier", "tagger", "reader")
+"""Kinds whose passes give little for each token."""
 
 # RWKV reads padding as text; XLNet classifies by the last position, even if it is padding.
 UNPADDABLE = ("rwkv", "xlnet")

@@ -102,8 +102,8 @@ def process(
     A batch that does not fit in memory is split in half and run again, and later batches are
     smaller. A batch that raises LlmcliError is split in half until the failing row is isolated.
     """
-    size = _BatchSize(spec.batch_size, work.budget)
-    max_rows = _max_window_rows(work.window_rows, spec.batch_size)
+    size = _BatchSize(spec.batch_size, work.budget * spec.scale)
+    max_rows = _max_window_rows(work.window_rows * spec.scale, spec.batch_size)
     windows = _windows(rows, max_rows, WINDOW_CHARS // work.copies)
     unfinished = (window for window in windows if window[-1].number > spec.after)
     for prepared in prefetched(list(_prepared(work, window)) for window in unfinished):

@@ -83,7 +83,7 @@ class Generator:
         self._loaded, self._options, self._chat = loaded, with_config(options, config), chat
         self._rules = read_rules(config, end_tokens(loaded))
         self._on_overflow = on_overflow
-        if options.assist:
+        if options.drafter:
             from llmcli.engines.pytorch.assistant import AssistedEngine
 
             self._loaded = checked(replace(loaded, engine=AssistedEngine(loaded, draft)))

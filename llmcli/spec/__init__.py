@@ -82,13 +82,19 @@ class Decoding:
     trace: int = 0
     """How many candidates to report for each step, with what each setting did to them; 0 is off."""
     assist: str | None = None
-    """Speculative decoding: tokens are guessed by `lookup` in the text, or by a smaller model."""
+    """Speculative decoding: tokens are guessed by `lookup` in the text, or by a smaller model; by
+    `none`. None: by lookup where torch continues one text greedily in float32 on a CPU."""
 
     def __post_init__(self) -> None:
         """Replace the values that switch a setting off."""
         for name, (values, off) in SWITCHED_OFF.items():
             if getattr(self, name) in values:
                 object.__setattr__(self, name, off)
+
+    @property
+    def drafter(self) -> str | None:
+        """`lookup`, or the model that guesses tokens, if one of them is asked for."""
+        return None if self.assist == "none" else self.assist
 
     @property
     def beams(self) -> int:
@@ -164,6 +170,9 @@ class BatchOptions:
     rows of this window are done, how many it has, and how much of the file was read with it."""
     store: BatchStore | None = None
     """Keeps the outputs of finished batches for a run that resumes this one."""
+    scale: int = 1
+    """How many times as many tokens as usual are read in a pass, and rows are sorted together; the
+    model's device decides."""
 
 
 AUTO_BATCH = BatchOptions()

@@ -60,7 +60,7 @@ def load_draft(model: AnyModel, options: Decoding) -> Loaded | None:
 
     model: the larger one, whose device, dtype and so on it shares.
     """
-    name = options.assist
+    name = options.drafter
     if name is None or name == "lookup":
         return None
 
@@ -77,7 +77,7 @@ def check_options(options: Decoding, chat: Chat, batch: BatchOptions) -> None:
         raise UsageError(
             "`on_overflow`=truncate would cut the chat template: shorten the text instead"
         )
-    if options.assist and (batch.batch_size or 1) > 1:
+    if options.drafter and (batch.batch_size or 1) > 1:
         raise UsageError("`assist` decodes one text at a time: leave out `batch_size`")
 
 
@@ -99,7 +99,7 @@ def generate(
     """
     check_options(options, chat, batch)
     options = with_seed(options, batch.seed)
-    if options.assist:
+    if options.drafter:
         batch = replace(batch, batch_size=1)
     generator = Generator(loaded, options, chat, batch.on_overflow, draft)
     return with_unknown(process(generator, rows, loaded.batch(batch)), loaded.tokenizer)

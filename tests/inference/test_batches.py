@@ -69,6 +69,15 @@ def shown(results):
     return [one.error if isinstance(one, Failure) else one.text for one in results]
 
 
+def test_a_scale_reads_more_tokens_in_a_pass_and_sorts_more_rows_together():
+    texts = ("aaaa", "bb", "cccc", "dd", "eeee", "ff")
+    plain, scaled = Upper(), Upper()
+    expected = shown(process(plain, rows(*texts), BatchOptions()))
+    assert shown(process(scaled, rows(*texts), BatchOptions(scale=2))) == expected
+    assert plain.batches == [["aaaa", "cccc", "bb"], ["dd"], ["eeee", "ff"]]
+    assert scaled.batches == [["aaaa", "cccc", "eeee", "bb", "dd", "ff"]]
+
+
 TEXTS = ["a", "bbbb cc", "", "dddddd", "e ee eee", "f"]
 UPPER = ["A", "BBBB CC", "the text is empty", "DDDDDD", "E EE EEE", "F"]
 

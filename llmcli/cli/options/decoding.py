@@ -110,9 +110,10 @@ _decoding_options = gather(
         click.option(
             "--assist",
             type=INPUT_PATH,
-            metavar="lookup|MODEL",
+            metavar="lookup|MODEL|none",
             help="Speculative decoding: the same greedy text, faster. Tokens are guessed from the "
-            "text itself (lookup), or by a smaller MODEL.",
+            "text itself (lookup), by a smaller MODEL, or not at all (none). Left out, torch looks "
+            "tokens up by itself where that is faster.",
         ),
     ],
 )

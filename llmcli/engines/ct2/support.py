@@ -212,7 +212,7 @@ def reason_against_decoding(kind: Kind, options: Decoding, rules: Rules = NO_RUL
     """
     is_causal, has_beams = kind == "causal", options.beams > 1
     asked = {
-        "it does no speculative decoding": options.assist is not None,
+        "it does no speculative decoding": options.drafter is not None,
         "it does not sample with a seed for each row": options.samples,
         "it returns no log-probabilities of tokens": options.logprobs > 0,
         "it returns no distributions, which a trace shows": options.trace > 0,

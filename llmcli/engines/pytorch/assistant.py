@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 
+from llmcli.decoding.lookup_state import takes_lookup
 from llmcli.decoding.loop import DecodingLoop
+from llmcli.decoding.prompt_lookup import PromptLookup
 from llmcli.decoding.request import Request
-from llmcli.decoding.speculative import AssistedState, PromptLookup, RewindableModel
+from llmcli.decoding.speculative import AssistedState, RewindableModel
 from llmcli.decoding.steps import StepStream
 from llmcli.engines.base import Loaded
 from llmcli.engines.pytorch.engine import TorchEngine
@@ -69,6 +71,8 @@ class AssistedEngine(TorchEngine):
 
     def decode(self, request: Request, options: Decoding) -> StepStream:
         """Continue the one prompt of a request."""
+        if self._draft is None and takes_lookup(self._network):
+            return self._with_lookup(request, options)
         (prompt,), (limit,) = request.prompts, request.limits
         return DecodingLoop(self.state(prompt, limit), request, options)
 

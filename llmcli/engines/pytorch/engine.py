@@ -11,7 +11,9 @@ from llmcli.arrays import Bools, Floats, require_choice
 from llmcli.decoding.beam_search import beam_search
 from llmcli.decoding.continuous import ContinuousLoop
 from llmcli.decoding.encoder_decoder import CachedSeq2Seq
+from llmcli.decoding.lookup_state import LookupLoop, LookupState, takes_lookup
 from llmcli.decoding.loop import DecodingLoop, DecodingState
+from llmcli.decoding.pace import Pace
 from llmcli.decoding.ragged import RaggedCausal, reads_rows, takes_rows
 from llmcli.decoding.request import Request
 from llmcli.decoding.slots import SlotCausal, takes_slots
@@ -22,6 +24,7 @@ from llmcli.engines.base import Inputs, Outputs
 from llmcli.engines.pytorch.attention import use_ragged_attention
 from llmcli.engines.pytorch.encoders.rows import only, selects_tokens
 from llmcli.engines.pytorch.end_pooling import by_ends, pools_ends
+from llmcli.engines.pytorch.packing import is_quantized
 from llmcli.spec import Decoding, EngineName
 
 LOGITS = 1 << 26  # how many logits are held at a time
@@ -36,6 +39,7 @@ class TorchEngine:
     def __init__(self, network: Any) -> None:
         """network: in evaluation mode."""
         self._network = network
+        self._pace: Pace | None = None
         self.schedules = network.device.type == "cuda" and takes_slots(network)
 
     @torch.inference_mode()
@@ -77,6 +81,8 @@ class TorchEngine:
             return ContinuousLoop(SlotCausal.fitting(self._network, request), request, options)
         if self._reads_rows(request):
             return ContinuousLoop(RaggedCausal.fitting(self._network, request), request, options)
+        if self._gains_by_lookup(request, options):
+            return self._with_lookup(request, options)
         return DecodingLoop(self._state(request), request, options)
 
     def _reads_rows(self, request: Request) -> bool:
@@ -87,6 +93,33 @@ class TorchEngine:
             return False
         use_ragged_attention()
         return reads_rows(self._network)
+
+    def _gains_by_lookup(self, request: Request, options: Decoding) -> bool:
+        """True if prompt lookup gives the text of plain decoding, perhaps sooner."""
+        rules = request.rules
+        return (
+            len(request.prompts) == 1
+            and request.sources is None
+            and options.assist is None
+            and not (options.samples or options.logprobs or options.trace)
+            and not (rules.decay or rules.encoder_repetition_penalty != 1.0)
+            and takes_lookup(self._network)
+            and self.pace.is_exact
+        )
+
+    def _with_lookup(self, request: Request, options: Decoding) -> StepStream:
+        (prompt,), (limit,) = request.prompts, request.limits
+        is_asked = options.assist is not None
+        state = LookupState(self._network, prompt, limit, self.pace, counts_passes=is_asked)
+        return LookupLoop(state, request, options)
+
+    @property
+    def pace(self) -> Pace:
+        """How long passes of the model take, and how often drafts are right."""
+        if self._pace is None:
+            is_exact = self._network.dtype is torch.float32 and not is_quantized(self._network)
+            self._pace = Pace(is_exact=is_exact)
+        return self._pace
 
     @torch.inference_mode()
     def search(self, request: Request, options: Decoding) -> list[list[Hypothesis]]:

@@ -123,6 +123,11 @@ def quantize(network: nn.Module) -> None:
     _fuse_gelu(network)
 
 
+def is_quantized(network: nn.Module) -> bool:
+    """True if `quantize` has replaced layers of a network."""
+    return any(type(module) is Int8Linear for module in network.modules())
+
+
 def _replace_layers(
     network: nn.Module, new: "type[PackedLinear | Int8Linear]", dtypes: Sequence[torch.dtype]
 ) -> int:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from llmcli.engines.base import Loaded
 from llmcli.engines.pytorch.encoders.architectures import ARCHITECTURES, Architecture
-from llmcli.engines.pytorch.encoders.kernels import Kernels, kernels_for
+from llmcli.engines.pytorch.encoders.kernels import Kernels, gpu_kernels, kernels_for
 from llmcli.engines.pytorch.encoders.layer import Layer
 from llmcli.engines.pytorch.encoders.parts import Parts
 from llmcli.engines.pytorch.encoders.rows import select_tokens
@@ -22,6 +22,12 @@ DTYPES = (torch.float32, torch.bfloat16)
 def speed_up(loaded: Loaded, *, is_int8: bool = False) -> bool:
     """Compute a model's layers with the fastest kernels of this machine, if they fit."""
     network = loaded.network
+    if network.device.type == "cuda":
+        heads, width = (
+            getattr(network.config, name, 0) for name in ("num_attention_heads", "hidden_size")
+        )
+        kernels = gpu_kernels(network.dtype, width // heads) if heads and width else None
+        return kernels is not None and install(network, loaded.kind, kernels)
     if network.device.type != "cpu" or network.dtype not in DTYPES:
         return False
     return install(network, loaded.kind, kernels_for(network.dtype, is_int8=is_int8))
@@ -38,6 +44,8 @@ def install(network: nn.Module, kind: Kind, kernels: Kernels) -> bool:
     architecture = ARCHITECTURES.get(getattr(body.config, "model_type", ""))
     if architecture is None or not _fits(body, architecture, kernels):
         return False
+    if kernels.varlen is not None and architecture.positions_of is not None:
+        return False  # its scores depend on where tokens are, of which the kernel knows nothing
     config, layers = body.config, body.get_submodule(architecture.layers)
     shape, kinds = architecture.shape(config), architecture.kinds(config, len(layers))
     positions_of = architecture.positions_of
@@ -45,7 +53,7 @@ def install(network: nn.Module, kind: Kind, kernels: Kernels) -> bool:
     made, released = [], True
     for at in range(count):
         parts = architecture.names.parts(layers[0])
-        made.append(Layer(parts, shape, kernels.linear, kernels.attend, is_last=at == count - 1))
+        made.append(Layer(parts, shape, kernels, is_last=at == count - 1))
         del layers[0]
         released &= _release(parts, kernels)
     layers.append(
@@ -88,8 +96,8 @@ def _is_plain(parts: Parts, kernels: Kernels) -> bool:
     norms = [norm for norm in (parts.attention_norm, parts.feed_norm) if _is_norm(norm)]
     return len(norms) == 2 and all(
         type(layer) is nn.Linear
-        and layer.weight.device.type == "cpu"
-        and layer.weight.dtype in DTYPES
+        and layer.weight.device.type == kernels.device
+        and (layer.weight.dtype in DTYPES or kernels.varlen is not None)
         and kernels.takes(layer.weight)
         for layer in linear
     )
@@ -102,6 +110,8 @@ def _is_norm(module: nn.Module) -> bool:
 def _release(parts: Parts, kernels: Kernels) -> bool:
     """Free the weights of a layer that were copied, if they are mapped from a file."""
     released = True
+    if kernels.device != "cpu":
+        return released
     for layer in (*parts.queries, parts.out, parts.up, parts.down):
         if kernels.copies or layer in parts.queries and len(parts.queries) > 1:
             released &= forget(layer.weight.data_ptr(), layer.weight.nbytes)

@@ -4,6 +4,7 @@ import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from llmcli.engines.pytorch.encoders.layer import Layer, MakeLinear
 from llmcli.engines.pytorch.encoders.linear import Int8Linear, PackedLinear, PlainLinear
 from llmcli.engines.pytorch.encoders.parts import Parts, Shape
 from llmcli.engines.pytorch.encoders.rows import Layout, groups_of
+from llmcli.engines.pytorch.encoders.varlen import Varlen, fits, varlen_kernel
 from llmcli.system.calibration import Contest, choice
 from llmcli.system.machine import has_int8_products
 from llmcli.system.races import Watch, race
@@ -29,6 +31,10 @@ class Kernels:
     copies: bool
     """The linear layers hold copies of the weights."""
     is_int8: bool = False
+    varlen: Varlen | None = None
+    """Attention within all texts of a batch at once, in place of `attend`."""
+    device: str = "cpu"
+    """The kind of device that they are for."""
 
     def takes(self, weight: Tensor) -> bool:
         """Whether a linear layer of these weights (M, K) can be computed."""
@@ -49,6 +55,14 @@ def kernels_for(dtype: torch.dtype, *, is_int8: bool = False) -> Kernels:
     if packs(dtype) and choice(LINEAR[dtype]) == "packed":
         return Kernels(PackedLinear, attend, copies=True)
     return Kernels(PlainLinear, attend, copies=False)
+
+
+def gpu_kernels(dtype: torch.dtype, head_width: int) -> Kernels | None:
+    """The kernels for an NVIDIA GPU; None if attention without padding does not take this."""
+    varlen = varlen_kernel()
+    if varlen is None or not fits(dtype, head_width):
+        return None
+    return Kernels(PlainLinear, KERNELS["sdpa"], copies=False, varlen=varlen, device="cuda")
 
 
 def packs(dtype: torch.dtype) -> bool:
@@ -114,10 +128,11 @@ def random_layer(
         activation=nn.GELU(),
     )
     kernels = kernels_for(dtype, is_int8=is_int8)
-    layer = Layer(parts, Shape(heads), kernels.linear, kernels.attend, is_last=False)
+    layer = Layer(parts, Shape(heads), kernels, is_last=False)
 
     def compute(rows: Tensor, lengths: list[int]) -> Tensor:
-        layout = Layout(groups_of(lengths), None, len(lengths), lengths[0])
+        ends = torch.tensor([0, *accumulate(lengths)], dtype=torch.int32)
+        layout = Layout(groups_of(lengths), None, len(lengths), lengths[0], ends)
         return layer(rows, layout, Positions(), None)
 
     return compute

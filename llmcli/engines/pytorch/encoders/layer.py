@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -11,12 +11,29 @@ from llmcli.engines.pytorch.encoders.attention import Attend, Positions, attenti
 from llmcli.engines.pytorch.encoders.linear import Linear, in_place
 from llmcli.engines.pytorch.encoders.parts import Activation, Parts, Shape
 from llmcli.engines.pytorch.encoders.rows import Layout
+from llmcli.engines.pytorch.encoders.varlen import Varlen, attention_of_texts
 
 MakeLinear = Callable[[Tensor, "Tensor | None", "Activation | None"], Linear]
 """A linear layer of a weight (M, K), a bias (M,) and an activation."""
 
 CHUNK = 1024
-"""Rows of the feed-forward network at a time: its states, the widest, stay in the cache."""
+"""Rows of the feed-forward network at a time on a CPU: its states, the widest, fit its cache."""
+
+
+class LayerKernels(Protocol):
+    """What computes linear layers and attention."""
+
+    @property
+    def linear(self) -> MakeLinear:
+        """Makes a linear layer."""
+
+    @property
+    def attend(self) -> Attend:
+        """Attention within texts of the same length."""
+
+    @property
+    def varlen(self) -> Varlen | None:
+        """In place of `attend`: attention within all texts of a batch at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +49,11 @@ class Wanted:
 class Layer:
     """A layer with its weights laid out for products: queries, keys and values in one."""
 
-    def __init__(
-        self, parts: Parts, shape: Shape, make: MakeLinear, attend: Attend, *, is_last: bool
-    ) -> None:
-        """make: a linear layer of weight, bias and activation. is_last: it may be asked for some
-        rows alone, and then computes the queries of these alone."""
-        self._shape, self._attend = shape, attend
+    def __init__(self, parts: Parts, shape: Shape, kernels: LayerKernels, *, is_last: bool) -> None:
+        """is_last: it may be asked for some rows alone, and then computes the queries of these
+        alone."""
+        make = kernels.linear
+        self._shape, self._attend, self._varlen = shape, kernels.attend, kernels.varlen
         weight, biases = _side_by_side(parts)
         width = weight.shape[1]
         cuts = [slice(0, width), slice(width, None)] if is_last else [slice(None)]
@@ -58,7 +74,7 @@ class Layer:
         first, second = self._norms
         inputs = first(rows) if self._shape.norms_first else rows
         split = self._states(inputs, wanted)
-        attended = attention(split, layout.groups, self._shape.heads, positions, self._attend)
+        attended = self._attended(split, layout, positions)
         del split
         if wanted is not None:
             rows = rows[wanted.rows]
@@ -71,6 +87,14 @@ class Layer:
         summed = first(summed)
         outputs: Tensor = second(self._feed(summed, summed))
         return outputs
+
+    def _attended(
+        self, split: tuple[Tensor, Tensor, Tensor], layout: Layout, positions: Positions
+    ) -> Tensor:
+        heads = self._shape.heads
+        if self._varlen is None:
+            return attention(split, layout.groups, heads, positions, self._attend)
+        return attention_of_texts(split, layout, heads, self._varlen)
 
     def _states(self, inputs: Tensor, wanted: Wanted | None) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values; of the queries only those of first tokens, if wanted."""
@@ -85,12 +109,13 @@ class Layer:
 
     def _feed(self, inputs: Tensor, residual: Tensor) -> Tensor:
         """The feed-forward network with its residual sum, which takes the place of `residual`."""
-        for at in range(0, len(inputs), CHUNK):
-            part = self._up(inputs[at : at + CHUNK])
+        chunk = CHUNK if inputs.device.type == "cpu" else len(inputs)
+        for at in range(0, len(inputs), chunk):
+            part = self._up(inputs[at : at + chunk])
             if self._shape.is_gated:
                 values, gates = part.chunk(2, 1)
                 part = self._activate(values.contiguous()).mul_(gates)
-            residual[at : at + CHUNK].add_(self._down(part))
+            residual[at : at + chunk].add_(self._down(part))
         return residual
 
 

@@ -6,6 +6,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from itertools import groupby
 
+import torch
 from torch import Tensor, nn
 
 WANTED: ContextVar[Tensor | None] = ContextVar("WANTED", default=None)
@@ -79,6 +80,8 @@ class Layout:
     """Indices (N,) of the rows among the B x T places; None if no place is padding."""
     batch: int
     width: int
+    ends: Tensor
+    """(B + 1,) in int32: the row where each text begins, and that after the last one."""
 
     def rows(self, hidden: Tensor) -> Tensor:
         """hidden (B, T, D) without padding, (N, D)."""
@@ -108,11 +111,15 @@ def layout_of(hidden: Tensor, mask: Tensor | None) -> Layout:
     of numbers that are added to the scores; or (B, T) as it was; None without padding.
     """
     batch, width = hidden.shape[:2]
+    whole = torch.arange(0, (batch + 1) * width, width, dtype=torch.int32, device=hidden.device)
     if mask is None:
-        return Layout([TextGroup(0, batch, width)], None, batch, width)
+        return Layout([TextGroup(0, batch, width)], None, batch, width, whole)
     keys = mask[:, 0, -1] if mask.dim() == 4 else mask  # (B, T)
     is_token = keys == 0 if keys.is_floating_point() and mask.dim() == 4 else keys.bool()
-    lengths: list[int] = is_token.sum(1).tolist()
+    counts = is_token.sum(1)
+    lengths: list[int] = counts.tolist()
     if min(lengths) == width:
-        return Layout([TextGroup(0, batch, width)], None, batch, width)
-    return Layout(groups_of(lengths), is_token.reshape(-1).nonzero()[:, 0], batch, width)
+        return Layout([TextGroup(0, batch, width)], None, batch, width, whole)
+    ends = nn.functional.pad(counts.cumsum(0, dtype=torch.int32), (1, 0))
+    places = is_token.reshape(-1).nonzero()[:, 0]
+    return Layout(groups_of(lengths), places, batch, width, ends)

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from llmcli.engines.pytorch.encoders.attention import Positions
@@ -66,7 +65,7 @@ class Stack(nn.Module):
             for text in range(group.texts)
         ]
         if self._only_first:
-            return Wanted(torch.tensor(firsts), are_first=True)
+            return Wanted(layout.ends[:-1].long(), are_first=True)
         mask = WANTED.get()
         if mask is None:
             return None

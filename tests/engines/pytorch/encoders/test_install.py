@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -17,9 +18,10 @@ from transformers import (
 from llmcli.engines.pytorch.encoders.architectures import ARCHITECTURES
 from llmcli.engines.pytorch.encoders.attention import KERNELS
 from llmcli.engines.pytorch.encoders.install import install
-from llmcli.engines.pytorch.encoders.kernels import Kernels, packs
+from llmcli.engines.pytorch.encoders.kernels import Kernels, gpu_kernels, packs
 from llmcli.engines.pytorch.encoders.linear import Int8Linear, PackedLinear, PlainLinear
 from llmcli.engines.pytorch.encoders.rows import only
+from llmcli.engines.pytorch.encoders.varlen import fits
 from llmcli.models.architectures import Kind
 from llmcli.system.machine import has_int8_products
 
@@ -113,6 +115,46 @@ def test_logits_of_masked_tokens_are_computed_alone(name: str, several: bool) ->
         logits = ours(**batch).logits
     assert logits.shape == (int(positions.sum()), 60)
     torch.testing.assert_close(logits, network(**batch).logits[positions], atol=1e-5, rtol=0)
+
+
+def varlen(query, key, value, own_ends, ends, own_longest, longest):
+    """What torch.nn.attention.varlen.varlen_attn computes, text by text."""
+    assert own_ends.dtype == ends.dtype == torch.int32 and len(own_ends) == len(ends)
+    texts = []
+    for at in range(len(ends) - 1):
+        own, other = slice(own_ends[at], own_ends[at + 1]), slice(ends[at], ends[at + 1])
+        assert len(query[own]) <= own_longest and len(key[other]) <= longest
+        rows = (tokens.transpose(0, 1) for tokens in (query[own], key[other], value[other]))
+        texts.append(torch.nn.functional.scaled_dot_product_attention(*rows).transpose(0, 1))
+    return torch.cat(texts)
+
+
+VARLEN = replace(PLAIN, varlen=varlen)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("name", ["bert", "roberta", "distilbert", "electra"])
+def test_attention_within_all_texts_at_once_gives_the_same(name: str) -> None:
+    for kind in ("encoder", "classifier"):
+        network, batch = tiny(name, kind), inputs()
+        ours = replaced(network, kind, VARLEN)
+        is_token = batch["attention_mask"] == 1
+        for given in (batch, {"input_ids": batch["input_ids"][:2]}):
+            outputs, expected = ours(**given)[0], network(**given)[0]
+            if kind == "encoder" and given is batch:
+                outputs, expected = outputs[is_token], expected[is_token]
+            torch.testing.assert_close(outputs, expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["mpnet", "modernbert"])
+def test_scores_that_depend_on_places_are_left_to_transformers_there(name: str) -> None:
+    assert not install(tiny(name), "encoder", VARLEN)
+
+
+def test_the_kernel_of_a_gpu_takes_half_precision_and_heads_of_certain_widths() -> None:
+    assert fits(torch.bfloat16, 32) and fits(torch.float16, 256)
+    assert not fits(torch.float32, 32) and not fits(torch.bfloat16, 36)
+    assert gpu_kernels(torch.float32, 64) is None
 
 
 @torch.inference_mode()
