@@ -15,6 +15,10 @@ def run_program() -> None:
     from llmcli.system.resource_errors import scarce_resource
 
     try:
+        from llmcli.cli import root_help
+
+        if root_help.is_asked_for(sys.argv[1:]):
+            os._exit(root_help.write_help())
         from llmcli.cli import main
     except (OSError, ImportError, MemoryError) as error:
         scarce = scarce_resource(error)

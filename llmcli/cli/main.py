@@ -10,28 +10,8 @@ from llmcli.cli.aliases import expanded, speller
 from llmcli.cli.config import config_option, user_defaults
 from llmcli.cli.environment import bind_variables, require_known
 from llmcli.cli.failures import failures_shown, shown
-
-# The summaries that --help prints, so that it need not import the commands.
-COMMANDS = {
-    "generate": "Continue TEXT with a causal language model.",
-    "chat": "Talk with a chat model; with another causal model, write a text together.",
-    "classify": "Classify TEXT: each label with its probability.",
-    "tag": "Tag TEXT: named entities, or whatever a token-classification model was trained on.",
-    "translate": "Translate TEXT from one language to another.",
-    "answer": "Answer questions about a text, or about many.",
-    "fill": "Fill the gaps of a text with a masked language model.",
-    "embed": "Turn texts into vectors, or rank them by similarity.",
-    "explain": "Show what happens inside a model when it reads TEXT, section by section.",
-    "learn": "Take a guided tour of how a language model works, on TEXT or the article's sentence.",
-    "forward": "Run a model once over TEXT and show what it predicts at each position.",
-    "score": "Show how surprising each token of TEXT is to a model, or to two.",
-    "tokenize": "Show the tokens of TEXT.",
-    "models": "List, inspect, download, verify and remove models.",
-    "finetune": "Train a model on your files: from a checkpoint (-m), or --from-scratch.",
-    "evaluate": "Measure how good a model is on rows whose expected values are known.",
-    "compare": "Compare two models, or two files of predictions, on the same rows.",
-    "bench": "Time a model on this machine, by engine and dtype.",
-}
+from llmcli.cli.root_help import COMMANDS as COMMANDS
+from llmcli.cli.root_help import DESCRIPTION
 
 
 class Root(click.Group):
@@ -103,6 +83,7 @@ def _prepare(command: click.Command, prefix: str) -> None:
 
 @click.group(
     cls=Root,
+    help=DESCRIPTION,
     context_settings={
         "auto_envvar_prefix": "LLMCLI",
         "help_option_names": ["-h", "--help"],
@@ -112,21 +93,7 @@ def _prepare(command: click.Command, prefix: str) -> None:
 @click.version_option(package_name="llmcli")
 @click.pass_context
 def main(ctx: click.Context) -> None:
-    """Run, understand and fine-tune transformers from a terminal.
-
-    Small starter models are included, so every command works at once, offline; -m names a model of
-    your own, or one from the Hugging Face Hub:
-
-    \b
-      llmcli generate "Once upon a time"
-      llmcli translate -t en "我明天要去看电影。"
-      llmcli classify "What a wonderful film!"
-      llmcli generate -m gpt2 "The capital of France is"
-
-    Exit codes: 0 done, 1 some rows failed, 2 usage, 3 bad input, 4 model not found or
-    unreachable, 5 model unsuitable or unsafe, 6 out of memory, 7 disk full, 70 a fault in llmcli,
-    130 interrupted, 143 terminated.
-    """
+    """Prepare the command that runs: the defaults of the user's config file, its variables."""
     asks_for_help = bool(ctx.obj)
     if not asks_for_help:  # help works even if the user's config file is wrong
         ctx.default_map = user_defaults(main)

@@ -1,37 +1,27 @@
 """Outputs of models as JSON, from which exactly the same outputs are made again.
 
 Arrays keep their bytes, numbers all their digits, tuples stay tuples. Dataclasses are read again if
-they are `storable`: nothing that is read can make another object, or run code.
+they are `storable`: nothing that is read can make another object, or run code. numpy is imported
+where there are arrays.
 """
 
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
-from typing import Any, TypeVar
-
-import numpy as np
+from typing import Any
 
 from llmcli.data.rows import Row
-
-KINDS: dict[str, type] = {}
-"""The dataclasses that can be stored, by their names."""
-C = TypeVar("C", bound=type)
-
-
-def storable(kind: C) -> C:
-    """Mark a dataclass as one that outputs may hold."""
-    KINDS[kind.__name__] = kind
-    return kind
+from llmcli.data.storable import KINDS
 
 
 def to_stored(outputs: Sequence[Any]) -> Any:
     """Outputs as JSON has them. Raises TypeError for an object of an unknown kind."""
-    first = outputs[0] if outputs else None
-    if isinstance(first, np.ndarray) and all(
-        isinstance(output, np.ndarray)
-        and output.shape == first.shape
-        and output.dtype == first.dtype
+    first: Any = outputs[0] if outputs else None
+    if getattr(first, "ndim", 0) and all(
+        getattr(output, "shape", None) == first.shape and output.dtype == first.dtype
         for output in outputs
     ):
+        import numpy as np
+
         return {"each": _stored(np.stack(outputs))}
     return [_stored(output) for output in outputs]
 
@@ -46,10 +36,12 @@ def from_stored(stored: Any, rows: Sequence[Row]) -> list[Any]:
 def _stored(value: Any) -> Any:
     if value is None or isinstance(value, (bool, str)) or type(value) in (int, float):
         return value
-    if isinstance(value, (np.ndarray, np.generic)):
-        array = np.ascontiguousarray(value)
+    if hasattr(value, "dtype"):  # an array, or a number of numpy
         import base64
 
+        import numpy as np
+
+        array = np.ascontiguousarray(value)
         numbers = base64.b64encode(array.tobytes()).decode("ascii")
         return {"array": numbers, "dtype": array.dtype.str, "shape": np.shape(value)}
     if isinstance(value, Row):
@@ -71,6 +63,8 @@ def _restored(value: Any, row: Row | None) -> Any:
         return value
     if "array" in value:
         import base64
+
+        import numpy as np
 
         numbers = base64.b64decode(value["array"])
         array = np.frombuffer(numbers, np.dtype(value["dtype"])).reshape(value["shape"])

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 from llmcli.arrays import Bools, Floats, Integers
@@ -141,13 +142,11 @@ class Loaded:
 
     def identity(self) -> dict[str, str]:
         """What the results depend on: the model's files, device, dtype and library versions."""
-        from importlib.metadata import version
-
         from llmcli.models.hub import fingerprint
 
         return {
             "libraries": ", ".join(
-                f"{name} {version(name)}" for name in LIBRARIES[self.engine.name]
+                f"{name} {import_module(name).__version__}" for name in LIBRARIES[self.engine.name]
             ),
             "device": f"{self.placement.device} {self.placement.dtype}",
             "model": fingerprint(self.checkpoint),

@@ -7,9 +7,7 @@ each step, where a token is chosen (decoding/loop.py).
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
-from llmcli.arrays import Bools, Floats, Integers, require_finite
+from llmcli.arrays import Bools, Floats, Integers, require_finite, require_finite_numbers
 from llmcli.decoding.generation_config import Rules
 from llmcli.decoding.request import Request
 from llmcli.decoding.steps import Hypothesis, StepStream
@@ -42,6 +40,8 @@ class CheckedEngine:
 
     def forward(self, inputs: Inputs, positions: Bools | None = None) -> Outputs:
         """As `Engine.forward`."""
+        import numpy as np
+
         if self._table is not None:
             names = [name for name in ("input_ids", "decoder_input_ids") if name in inputs]
             self._table.require(max(int(np.max(inputs[name], initial=-1)) for name in names))
@@ -53,6 +53,8 @@ class CheckedEngine:
 
     def _require_finite(self, out: Outputs, mask: Integers | None) -> None:
         """Check what a forward pass returned; at padding, of which nothing is used, all may be."""
+        import numpy as np
+
         for values in (out.hidden, out.starts, out.ends, out.logits):
             if values is None:
                 continue
@@ -70,7 +72,7 @@ class CheckedEngine:
     def search(self, request: Request, options: Decoding) -> list[list[Hypothesis]]:
         """As `Engine.search`."""
         results = self.engine.search(self._checked(request), options)
-        require_finite(np.array([best.score for hypotheses in results for best in hypotheses[:1]]))
+        require_finite_numbers(best.score for hypotheses in results for best in hypotheses[:1])
         return results
 
     def score(self, rows: Sequence[Sequence[int]], counts: Sequence[int]) -> list[Floats]:

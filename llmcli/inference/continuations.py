@@ -5,7 +5,7 @@ from typing import Literal
 
 from llmcli.data.records import Record
 from llmcli.data.results import Result, record_of
-from llmcli.data.stored_values import storable
+from llmcli.data.storable import storable
 from llmcli.decoding.traces import (
     BeamNode,
     BeamTree,

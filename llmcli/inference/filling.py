@@ -9,7 +9,7 @@ import numpy as np
 from llmcli.arrays import Floats, top
 from llmcli.data.results import Result
 from llmcli.data.rows import Failure, Row
-from llmcli.data.stored_values import storable
+from llmcli.data.storable import storable
 from llmcli.engines.base import Loaded
 from llmcli.errors import InputError
 from llmcli.inference.encoding import Fitting, Window, collate, encode, input_limit, pad_token

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from llmcli.arrays import Floats, top
-from llmcli.data.stored_values import storable
+from llmcli.data.storable import storable
 from llmcli.engines.base import GAPS
 from llmcli.errors import InputError
 from llmcli.inference.encoding import Window

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from llmcli.data.rows import Failure, Row
-from llmcli.data.stored_values import storable
+from llmcli.data.storable import storable
 from llmcli.decoding.generation_config import read_rules, with_config
 from llmcli.decoding.request import Request
 from llmcli.engines.base import Loaded, decoder_start, end_tokens

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from llmcli.arrays import Floats, top
-from llmcli.data.stored_values import storable
+from llmcli.data.storable import storable
 from llmcli.inference.encoding import Window
 
 

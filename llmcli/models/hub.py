@@ -24,7 +24,7 @@ from llmcli.models.modules import located
 from llmcli.models.progress_bar import progress_bar
 from llmcli.models.suggestions import did_you_mean, nearest_starter
 from llmcli.spec import ModelSpec
-from llmcli.system.hashes import hash_file
+from llmcli.system.hashes import known_hash
 
 WANTED = ["*.json", "*.safetensors", "*.model", "*.spm", "*.txt", "*.jinja", "*.tiktoken", "*.md"]
 # Folders with other formats, but not 1_Pooling of sentence-transformers; second copies.
@@ -132,10 +132,10 @@ def _own_fingerprint(checkpoint: Checkpoint) -> str:
     if checkpoint.revision is not None:
         return checkpoint.revision
     if checkpoint.gguf_file is not None:
-        return hash_file(checkpoint.path)
+        return known_hash(checkpoint.path)
     paths = {path for pattern in WANTED for path in checkpoint.root.glob(pattern)}
     paths |= set(checkpoint.root.glob("[0-9]*_*/*"))
-    hashes = [f"{path.name} {hash_file(path)}" for path in sorted(paths) if path.suffix != ".md"]
+    hashes = [f"{path.name} {known_hash(path)}" for path in sorted(paths) if path.suffix != ".md"]
     return hashlib.sha256("\n".join(hashes).encode()).hexdigest()
 
 

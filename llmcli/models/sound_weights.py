@@ -9,7 +9,14 @@ import re
 from pathlib import Path
 
 from llmcli.errors import ModelUnsuitable
-from llmcli.models.checkpoint import Checkpoint, adapter_weights, check, weight_files
+from llmcli.models.checkpoint import (
+    Checkpoint,
+    adapter_weights,
+    check,
+    check_safetensors,
+    read_config,
+    weight_files,
+)
 from llmcli.system.cache import is_known, remember, state_of
 
 FINITE = "finite"
@@ -22,15 +29,22 @@ def require_sound(checkpoint: Checkpoint) -> None:
 
     Of a GGUF file, whose weights are packed, the beginning alone is checked.
     """
-    check(checkpoint)
     if checkpoint.gguf_file is not None:
+        check(checkpoint)
         return
+    read_config(checkpoint)
     if checkpoint.base is not None:
         require_sound(checkpoint.base)
-        require_finite(checkpoint.model_id, adapter_weights(checkpoint))
-        return
-    for path in weight_files(checkpoint):
-        require_finite(checkpoint.model_id, path)
+    paths = weight_files(checkpoint) if checkpoint.base is None else [adapter_weights(checkpoint)]
+    for path in paths:  # what was found finite was read to its end, and is not damaged
+        if not _is_finite(path):
+            check_safetensors(checkpoint, path)
+            require_finite(checkpoint.model_id, path)
+
+
+def _is_finite(path: Path) -> bool:
+    """Whether a file is known to hold finite numbers only."""
+    return is_known(FINITE, path, state_of([path]))
 
 
 def require_finite(model_id: str, path: Path) -> None:

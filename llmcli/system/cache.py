@@ -33,23 +33,29 @@ def state_of(paths: Iterable[Path]) -> str:
 
 def is_known(fact: str, path: Path, state: str) -> bool:
     """True if a fact was remembered of a file in this state. fact: a name for a folder."""
+    return recall(fact, path, state) is not None
+
+
+def recall(fact: str, path: Path, state: str) -> str | None:
+    """The value that was remembered with a fact of a file in this state; None if none was."""
     try:
-        return _place(fact, path).read_text(encoding="ascii") == state
+        known, _, value = _place(fact, path).read_text(encoding="ascii").partition(" ")
     except (OSError, ValueError):
-        return False
+        return None
+    return value if known == state else None
 
 
-def remember(fact: str, path: Path, state: str) -> None:
+def remember(fact: str, path: Path, state: str, value: str = "") -> None:
     """Remember a fact of a file for as long as it is in a state; of each file, the last one.
 
-    state: as `state_of` gave it before the file was examined. A cache that cannot be written to
-    remembers nothing.
+    state: as `state_of` gave it before the file was examined. value: in ASCII. A cache that cannot
+    be written to remembers nothing.
     """
     place = _place(fact, path)
     with suppress(OSError):
         place.parent.mkdir(parents=True, exist_ok=True)
         with own_files.replacing(place) as file:
-            file.write(state.encode("ascii"))
+            file.write(f"{state} {value}".rstrip().encode("ascii"))
 
 
 def _place(fact: str, path: Path) -> Path:

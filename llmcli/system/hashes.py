@@ -2,15 +2,19 @@
 
 import hashlib
 import re
+import time
 from pathlib import Path
 
 from llmcli.errors import InputError, LlmcliError
+from llmcli.system.cache import recall, remember, state_of
 from llmcli.system.metadata import Metadata
 
 SUMS = "SHA256SUMS"  # beside a model's files, in the format of sha256sum
 LINE = re.compile(r"([0-9a-f]{64}) [ *]([^/\\\0][^\\\0]*)")
 CHUNK = 1 << 20
 SHA256 = "0" * 64  # any SHA-256 digest, for its length
+LARGE = 4 << 20  # bytes of a file whose hash is worth remembering
+SETTLED = 2.0  # seconds after which another change gives a file another time
 
 
 def read_sums(folder: Path, error: type[LlmcliError] = InputError) -> dict[str, str]:
@@ -61,3 +65,22 @@ def hash_file(path: Path, like: str = SHA256) -> str:
         while chunk := file.read(CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def known_hash(path: Path) -> str:
+    """The SHA-256 hash of a file; that of a large file is remembered until the file changes.
+
+    A file that is replaced or written has another time of its last change of any kind, which no
+    program can set. One that was changed a moment ago is hashed each time.
+    """
+    status = path.stat()
+    if status.st_size < LARGE:
+        return hash_file(path)
+    state = f"{state_of([path])}-{status.st_ino:x}-{status.st_ctime_ns:x}"
+    known = recall("sha256", path, state)
+    if known is not None:
+        return known
+    digest = hash_file(path)
+    if time.time() - max(status.st_mtime, status.st_ctime) > SETTLED:
+        remember("sha256", path, state, digest)
+    return digest

@@ -9,10 +9,14 @@ import io
 import os
 import sys
 from contextlib import suppress
-from typing import Any
 
 from llmcli.system.resource_errors import write_error
 from llmcli.system.terminal import guarded
+
+TYPE_CHECKING = False  # as type checkers know it: the import of typing takes long for --help
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def prepare() -> None:
@@ -42,7 +46,7 @@ def _occupy(number: int, mode: int) -> None:
         os.close(opened)
 
 
-def _stream(number: int, stream: Any, kind: "type[Results | Messages]") -> Any:
+def _stream(number: int, stream: "Any", kind: "type[Results | Messages]") -> "Any":
     """A stream in the place of one of Python's; one that is not Python's own is returned as is."""
     if stream is not None and not isinstance(stream, io.TextIOWrapper):
         return stream
@@ -68,7 +72,7 @@ class Results(io.RawIOBase):
         self._kept = stream  # it would be closed
         self._raw: Any = getattr(stream.buffer, "raw", stream.buffer)  # python -u has no buffer
 
-    def write(self, data: Any) -> int:
+    def write(self, data: "Any") -> int:
         """Write bytes, and wait where the reader of a pipe is slow."""
         try:
             while (count := self._raw.write(data)) is None:
@@ -100,7 +104,7 @@ class Messages(Results):
 
     name = "<stderr>"
 
-    def write(self, data: Any) -> int:
+    def write(self, data: "Any") -> int:
         """Write bytes; whatever happens, they count as written."""
         with suppress(Exception):
             return super().write(data)

@@ -10,7 +10,11 @@ import io
 import re
 import sys
 from functools import cache
-from typing import TextIO
+
+TYPE_CHECKING = False  # as type checkers know it: the import of typing takes long for --help
+
+if TYPE_CHECKING:
+    from typing import TextIO
 
 _HIDDEN = (
     "\x00-\x08\x0b-\x1f\x7f"  # C0 without tab and newline, DEL
@@ -64,7 +68,7 @@ class Terminal(io.TextIOWrapper):
         return len(text)
 
 
-def guarded(stream: TextIO) -> TextIO:
+def guarded(stream: "TextIO") -> "TextIO":
     """A stream for text of any origin: the same one, unless it goes to a terminal."""
     is_terminal = isinstance(stream, io.TextIOWrapper) and stream.isatty()
     if isinstance(stream, Terminal) or not is_terminal:
@@ -73,7 +77,7 @@ def guarded(stream: TextIO) -> TextIO:
     return Terminal(stream)
 
 
-def own_channel(stream: TextIO) -> TextIO:
+def own_channel(stream: "TextIO") -> "TextIO":
     """Where this program writes its colours and moves the cursor: nothing is escaped.
 
     Text of others must be `escaped` first where the stream is a Terminal.

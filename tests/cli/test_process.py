@@ -138,6 +138,12 @@ def test_tokenizing_with_a_starter_loads_neither_torch_nor_transformers_nor_nump
     assert not loaded_by(*words) & {"torch", "transformers", "numpy"}
 
 
+def test_generating_with_a_starter_loads_no_numpy():
+    words = ("generate", "-m", "gpt2-stories", "-n", "2", "hi", "-q")
+    loaded_by(*words)  # converts it
+    assert not loaded_by(*words) & {"torch", "transformers", "numpy", "huggingface_hub", "yaml"}
+
+
 def test_showing_a_script_loads_no_model():
     assert "torch" not in loaded_by("models", "path", "gpt2-stories")
 

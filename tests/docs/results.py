@@ -12,6 +12,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import numpy as np
 
 import llmcli
+from llmcli.arrays import Floats
 from llmcli.data.rows import Row
 from llmcli.interpretability.sections import SectionResult, section
 from llmcli.spec.explain import SECTIONS
@@ -163,7 +164,7 @@ def _type(hint: Any, waiting: list[type]) -> str:
         return ", ".join(f"`{each}`" for each in arguments)
     if origin is tuple:
         return f"list of {_type(arguments[0], waiting)}"
-    if origin is np.ndarray:
+    if origin is np.ndarray or hint is Floats:
         return "list of number"
     if origin in (dict, Mapping):
         return f"object of {_type(arguments[1], waiting)}"

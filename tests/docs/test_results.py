@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import llmcli
+from llmcli.arrays import Floats
 from llmcli.spec.tasks import BenchOptions
 from llmcli.system.machine import describe
 from llmcli.system.measure import Machine
@@ -149,7 +150,7 @@ def assert_is(value, hint, where):
     elif origin is tuple:
         for item in value:
             assert_is(item, arguments[0], where)
-    elif origin is np.ndarray:
+    elif origin is np.ndarray or hint is Floats:
         assert all(isinstance(number, float) for number in value), where
     elif is_dataclass(hint):
         assert_has_the_fields(value, hint, where)

@@ -23,7 +23,7 @@ from llmcli.models.architectures import Kind
 from llmcli.models.checkpoint import Checkpoint, weight_files
 from llmcli.system import own_files
 from llmcli.system.cache import cache_root, state_of
-from llmcli.system.hashes import hash_file
+from llmcli.system.hashes import known_hash
 from llmcli.system.metadata import Metadata
 from llmcli.system.resource_errors import write_error
 from llmcli.system.shapes import TEXT, Between, Object
@@ -111,7 +111,7 @@ def content_of(checkpoint: Checkpoint) -> str:
         return known
     # Before the files are read, in case they change during that.
     state = state_of(sources(checkpoint))
-    lines = [f"{hash_file(path)} {path.name}\n" for path in sources(checkpoint)]
+    lines = [f"{known_hash(path)} {path.name}\n" for path in sources(checkpoint)]
     content = hashlib.sha256("".join(lines).encode()).hexdigest()[:40]
     with suppress(OSError):  # a read-only cache may have the conversion nevertheless
         path = cache_folder() / KNOWN / state

@@ -5,21 +5,21 @@ import queue
 import weakref
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from llmcli.arrays import Bools, Floats, Integers, require_finite
+from llmcli.arrays import Bools, Floats, Integers, require_finite_numbers
 from llmcli.decoding.request import Request
 from llmcli.decoding.steps import Hypothesis, Step, StepStream
 from llmcli.engines.base import Inputs, Outputs
-from llmcli.engines.ct2.heads import Head
 from llmcli.engines.ct2.search import excluded, search, streams_of, words
 from llmcli.engines.ct2.waiting import PAUSE, call_apart, wait_for
 from llmcli.models.architectures import Kind
 from llmcli.spec import Decoding, EngineName
 from llmcli.system.extras import load_extra
 from llmcli.system.machine import usable_threads
+
+if TYPE_CHECKING:
+    from llmcli.engines.ct2.heads import Head
 
 CLASSES: dict[Kind, str] = {"causal": "Generator", "seq2seq": "Translator"}
 SPREAD = 8  # tokens by which the prompts of a group may differ in length
@@ -38,7 +38,7 @@ class Ct2Engine:
     schedules = False
 
     def __init__(
-        self, folder: Path, kind: Kind, head: Head | None = None, *, reads_file: bool = False
+        self, folder: Path, kind: Kind, head: "Head | None" = None, *, reads_file: bool = False
     ) -> None:
         """folder: of a conversion. head: of an encoder. reads_file: many texts are to come.
 
@@ -68,6 +68,7 @@ class Ct2Engine:
     def forward(self, inputs: Inputs, positions: Bools | None = None) -> Outputs:
         """One forward pass of an encoder or a causal model, as `Engine.forward` describes it."""
         import ctranslate2
+        import numpy as np
 
         def view(values: Integers) -> Any:
             return ctranslate2.StorageView.from_array(np.ascontiguousarray(values, np.int32))
@@ -93,6 +94,8 @@ class Ct2Engine:
 
     def score(self, rows: Sequence[Sequence[int]], counts: Sequence[int]) -> list[Floats]:
         """Log-probabilities of tokens by a causal model, as `Engine.score` describes it."""
+        import numpy as np
+
         results = self.model.score_batch(
             [words(row) for row in rows], max_input_length=0, asynchronous=True
         )
@@ -209,5 +212,5 @@ def _as_they_arrive(
 
 def _finite(results: list[Any]) -> list[Any]:
     """The same results. Raises ModelUnsuitable if the score of one is not finite."""
-    require_finite(np.array([result.scores[0] for result in results]))
+    require_finite_numbers(result.scores[0] for result in results)
     return results

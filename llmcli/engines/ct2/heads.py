@@ -8,7 +8,7 @@ import numpy as np
 
 from llmcli.arrays import Bools, Floats
 from llmcli.engines.base import Outputs
-from llmcli.engines.ct2.support import WIDTHS, UnsupportedByCt2
+from llmcli.engines.ct2.support import WIDTHS, UnsupportedByCt2, label_count
 from llmcli.errors import ModelUnsuitable
 from llmcli.models.architectures import DESCRIPTIONS, Kind
 from llmcli.models.checkpoint import Checkpoint, weight_files
@@ -36,12 +36,6 @@ def read_head(checkpoint: Checkpoint, kind: Kind, settings: dict[str, Any]) -> H
         return build(Tensors(weight_files(checkpoint)), settings)
     except KeyError as error:
         raise ModelUnsuitable(f"{checkpoint.model_id} has no weights {error}") from None
-
-
-def label_count(settings: dict[str, Any]) -> int:
-    """The number of labels that a config.json states; 2 if it states none, as in transformers."""
-    names = settings.get("id2label")
-    return len(names) if isinstance(names, dict) else int(settings.get("num_labels") or 2)
 
 
 def _linear(weights: Tensors, settings: dict[str, Any], name: str, rows: int | None = None) -> Step:

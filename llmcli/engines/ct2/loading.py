@@ -4,14 +4,19 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llmcli.engines.base import INT8, Loaded, Placement
 from llmcli.engines.checked import checked
 from llmcli.engines.ct2.conversion import Dtype, conversion_of, converted
 from llmcli.engines.ct2.engine import Ct2Engine
-from llmcli.engines.ct2.heads import Head, label_count, read_head
-from llmcli.engines.ct2.support import UnsupportedByCt2, group_of, reason_against, with_defaults
+from llmcli.engines.ct2.support import (
+    UnsupportedByCt2,
+    group_of,
+    label_count,
+    reason_against,
+    with_defaults,
+)
 from llmcli.errors import ModelUnsuitable
 from llmcli.models.architectures import Kind, context_length
 from llmcli.models.checkpoint import Checkpoint, read_json, weight_files
@@ -21,6 +26,9 @@ from llmcli.system.memory import make_ready
 from llmcli.system.resource_errors import scarce_resource
 from llmcli.tokenization.base import LightTokenizer, UnsupportedTokenizer
 from llmcli.tokenization.load import load_tokenizer
+
+if TYPE_CHECKING:
+    from llmcli.engines.ct2.heads import Head
 
 NOTABLE = 100 << 20  # bytes of weights whose conversion takes more than a moment
 
@@ -102,7 +110,7 @@ def _open(
     checkpoint, kind = source.checkpoint, source.kind
     with ThreadPoolExecutor(1) as pool:
         reading = pool.submit(load_tokenizer, checkpoint)
-        head = read_head(checkpoint, kind, source.settings) if group_of(kind) == "encoder" else None
+        head = _head(source) if group_of(kind) == "encoder" else None
         folder = conversion_of(checkpoint, kind, dtype)
         if folder is None:
             reading.result()  # raises before a conversion that would be useless
@@ -113,7 +121,13 @@ def _open(
         return _engine(folder, source, head), reading.result()
 
 
-def _engine(folder: Path, source: Source, head: Head | None) -> Ct2Engine:
+def _head(source: Source) -> "Head":
+    from llmcli.engines.ct2.heads import read_head  # imports numpy, which others do not need
+
+    return read_head(source.checkpoint, source.kind, source.settings)
+
+
+def _engine(folder: Path, source: Source, head: "Head | None") -> Ct2Engine:
     """The engine of a conversion. Raises ModelUnsuitable if CTranslate2 cannot read it."""
     try:
         return Ct2Engine(folder, source.kind, head, reads_file=source.reads_file)

@@ -316,3 +316,9 @@ def _reason_by_type(full: dict[str, Any]) -> str | None:
         if full["d_model"] % 2:
             return "it does not support an odd number of dimensions"
     return None
+
+
+def label_count(settings: dict[str, Any]) -> int:
+    """The number of labels that a config.json states; 2 if it states none, as in transformers."""
+    names = settings.get("id2label")
+    return len(names) if isinstance(names, dict) else int(settings.get("num_labels") or 2)

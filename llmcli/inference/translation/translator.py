@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from llmcli.data.rows import Failure, Row
-from llmcli.data.stored_values import storable
+from llmcli.data.storable import storable
 from llmcli.decoding.generation_config import Rules, read_rules
 from llmcli.decoding.request import Request
 from llmcli.decoding.steps import Hypothesis
