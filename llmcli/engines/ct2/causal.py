@@ -1,12 +1,13 @@
 """Causal language models as CTranslate2's specifications."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 from ctranslate2.specs import RotaryScalingType, TransformerDecoderModelSpec
 
-from llmcli.arrays import Floats
 from llmcli.engines.ct2.layers import activation_of, set_linear, set_norm
+from llmcli.engines.ct2.stored import Stored
 from llmcli.engines.ct2.support import rope
 from llmcli.engines.ct2.weights import Weights
 
@@ -41,10 +42,10 @@ def gpt2(weights: Weights, full: dict[str, Any]) -> Any:
     return spec
 
 
-def _embeddings(weights: Weights, full: dict[str, Any], name: str) -> Floats:
+def _embeddings(weights: Weights, full: dict[str, Any], name: str) -> Stored:
     """The embeddings, of which a file may hold the output layer alone where the two are tied."""
     tied = ["lm_head.weight"] if full["tie_word_embeddings"] else []
-    return weights.take(f"{name}.weight", *tied)
+    return weights.later(f"{name}.weight", *tied)
 
 
 def _set_output(
@@ -57,7 +58,7 @@ def _set_output(
     names = [f"{output}.weight"]
     if full["tie_word_embeddings"]:
         names.append(f"{embedding}.weight")
-    decoder.projection.weight = weights.take(*names)
+    decoder.projection.weight = weights.later(*names)
 
 
 def llama(weights: Weights, full: dict[str, Any]) -> Any:
@@ -141,7 +142,7 @@ def gpt_neox(weights: Weights, full: dict[str, Any]) -> Any:
     body = weights.prefix("gpt_neox.")
     decoder = spec.decoder
     decoder.scale_embeddings = False
-    decoder.embeddings.weight = weights.take(f"{body}embed_in.weight")
+    decoder.embeddings.weight = weights.later(f"{body}embed_in.weight")
     set_norm(decoder.layer_norm, weights, f"{body}final_layer_norm")
     for at, layer in enumerate(decoder.layer):
         name = f"{body}layers.{at}"
@@ -152,7 +153,7 @@ def gpt_neox(weights: Weights, full: dict[str, Any]) -> Any:
         set_norm(second, weights, f"{name}.post_attention_layernorm")
         fused = layer.self_attention.linear[0]
         set_linear(fused, weights, f"{name}.attention.query_key_value", bias=has_bias)
-        fused.weight = _unfused(fused.weight, heads)
+        fused.weight = fused.weight.changed(partial(_unfused, heads=heads), "unfused")
         if fused.has_bias():
             fused.bias = _unfused(fused.bias, heads)
         dense = f"{name}.attention.dense"

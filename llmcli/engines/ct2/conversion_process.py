@@ -28,6 +28,7 @@ def convert(checkpoint: Checkpoint, target: Path, dtype: str) -> None:
     # ctranslate2.specs would import torch to accept its tensors, which do not occur here.
     sys.modules.setdefault("torch", None)  # type: ignore[arg-type]
     from llmcli.engines.ct2 import causal, encoders, seq2seq
+    from llmcli.engines.ct2.stored import quantize
     from llmcli.engines.ct2.weights import Weights
 
     builders: dict[str, Callable[[Weights, dict[str, Any]], Any]] = {
@@ -56,7 +57,9 @@ def convert(checkpoint: Checkpoint, target: Path, dtype: str) -> None:
         spec.register_vocabulary(_ids(embeddings))
     require_shapes(checkpoint.model_id, spec, full)
     spec.validate()
-    spec.optimize(quantization=dtype)
+    spec.optimize()  # weights with the same numbers are stored once
+    if dtype == "int8":
+        quantize(spec)
     spec.save(str(target))
 
 
@@ -68,7 +71,7 @@ def _stored_tokens(checkpoint: Checkpoint) -> dict[str, Any]:
 
 
 def _ids(embeddings: Any) -> list[str]:
-    return [str(at) for at in range(len(embeddings.weight))]
+    return [str(at) for at in range(embeddings.weight.shape[0])]
 
 
 def _set_tokens(config: Any, settings: dict[str, Any], *more: str) -> None:

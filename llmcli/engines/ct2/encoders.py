@@ -32,7 +32,7 @@ def bert(weights: Weights, full: dict[str, Any]) -> Any:
     weights.leave_out(*pooler)
     encoder.scale_embeddings = False
     names = f"{body}embeddings"
-    encoder.embeddings[0].weight = weights.take(f"{names}.word_embeddings.weight")
+    encoder.embeddings[0].weight = weights.later(f"{names}.word_embeddings.weight")
     encoder.embeddings[1].weight = weights.take(f"{names}.token_type_embeddings.weight")
     positions = weights.take(f"{names}.position_embeddings.weight")
     if full["model_type"] != "bert":  # RoBERTa's start after the padding token's id
@@ -67,7 +67,7 @@ def distilbert(weights: Weights, full: dict[str, Any]) -> Any:
     body = weights.prefix(*BODIES)
     encoder.scale_embeddings = False
     names = f"{body}embeddings"
-    encoder.embeddings[0].weight = weights.take(f"{names}.word_embeddings.weight")
+    encoder.embeddings[0].weight = weights.later(f"{names}.word_embeddings.weight")
     encoder.position_encodings.encodings = weights.take(f"{names}.position_embeddings.weight")
     set_norm(encoder.layernorm_embedding, weights, f"{names}.LayerNorm")
     for at, layer in enumerate(encoder.layer):

@@ -24,9 +24,7 @@ def set_linear(
     bias: whether the architecture has one; a stored one that it does not have is not taken.
     Raises ModelUnsuitable for a weight that is missing, or of another number of dimensions.
     """
-    parts = [weights.take(f"{name}.weight") for name in names]
-    spec.weight = np.concatenate([part.T if transposed else part for part in parts])
-    spec.weight = np.ascontiguousarray(spec.weight)
+    spec.weight = weights.joined([f"{name}.weight" for name in names], transposed=transposed)
     if bias:
         spec.bias = np.concatenate([weights.take(f"{name}.bias") for name in names])
 

@@ -52,7 +52,7 @@ def bart(weights: Weights, full: dict[str, Any]) -> Any:
     ):
         name = f"{body}{side}"
         half.scale_embeddings = math.sqrt(full["d_model"]) if full["scale_embedding"] else 1.0
-        embeddings.weight = weights.take(f"{name}.embed_tokens.weight", *tied, "lm_head.weight")
+        embeddings.weight = weights.later(f"{name}.embed_tokens.weight", *tied, "lm_head.weight")
         half.position_encodings.encodings = _positions(weights, full, f"{name}.embed_positions")
         if style.embedding_norm:
             set_norm(half.layernorm_embedding, weights, f"{name}.layernorm_embedding")
@@ -60,7 +60,7 @@ def bart(weights: Weights, full: dict[str, Any]) -> Any:
             set_norm(half.layer_norm, weights, f"{name}.layer_norm")
         for at, layer in enumerate(half.layer):
             _set_layer(layer, weights, f"{name}.layers.{at}")
-    decoder.projection.weight = weights.take("lm_head.weight", *tied)
+    decoder.projection.weight = weights.later("lm_head.weight", *tied)
     if "final_logits_bias" in weights:
         bias = weights.take("final_logits_bias").reshape(-1)
         if bias.any():
@@ -138,10 +138,10 @@ def t5(weights: Weights, full: dict[str, Any]) -> Any:
         ("decoder", decoder, decoder.embeddings),
     ):
         half.scale_embeddings = False
-        embeddings.weight = weights.take(f"{side}.embed_tokens.weight", *tied, *output)
+        embeddings.weight = weights.later(f"{side}.embed_tokens.weight", *tied, *output)
         set_norm(half.layer_norm, weights, f"{side}.final_layer_norm", is_rms=True)
         _set_t5_layers(half.layer, weights, f"{side}.block", full)
-    decoder.projection.weight = weights.take("lm_head.weight", *(tied if is_tied else []))
+    decoder.projection.weight = weights.later("lm_head.weight", *(tied if is_tied else []))
     scales = full.get("scale_decoder_outputs", is_tied)
     if scales and full["model_type"] == "t5":  # 1.0 only; T5Config derives it from the tie
         decoder.scale_outputs = full["d_model"] ** -0.5
