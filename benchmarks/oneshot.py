@@ -32,8 +32,8 @@ def main() -> None:
     options = parser.parse_args()
     count = options.new_tokens
     cases = [
-        ("gpt2-stories", "gpt2-stories", common.starter("gpt2-stories"), "Once upon a time", 12),
-        ("GPT-2 124M", *2 * [common.gpt2_124m(options.models)], "我明天要去看电影。", 6),
+        ("gpt2-stories", "gpt2-stories", common.starter("gpt2-stories"), "Once upon a time", 22),
+        ("GPT-2 124M", *2 * [common.gpt2_124m(options.models)], "我明天要去看电影。", 7),
     ]
     rows = []
     for name, model, folder, text, needed in cases:

@@ -72,6 +72,7 @@ def write_help() -> int:
         return 0
     except LlmcliError as error:
         sys.stderr.write(f"Error: {error}\n")
+        sys.stderr.flush()
         return error.exit_code
     return 0
 

@@ -25,27 +25,16 @@ def convert(checkpoint: Checkpoint, target: Path, dtype: str) -> None:
     conversion nor the engine needs a tokenizer. dtype: float32 or int8.
     Raises ModelNotFound, ModelUnsuitable; UnsupportedByCt2 for weights that it does not know.
     """
-    # ctranslate2.specs would import torch to accept its tensors, which do not occur here.
-    sys.modules.setdefault("torch", None)  # type: ignore[arg-type]
-    from llmcli.engines.ct2 import causal, encoders, seq2seq
+    builders = _builders()
+    from llmcli.engines.ct2.encoders import BODIES
     from llmcli.engines.ct2.stored import quantize
     from llmcli.engines.ct2.weights import Weights
 
-    builders: dict[str, Callable[[Weights, dict[str, Any]], Any]] = {
-        "gpt2": causal.gpt2,
-        "gpt_neox": causal.gpt_neox,
-        "opt": causal.opt,
-        **dict.fromkeys(("llama", "mistral", "qwen2", "qwen3"), causal.llama),
-        **dict.fromkeys(("bert", "roberta", "xlm-roberta", "camembert"), encoders.bert),
-        "distilbert": encoders.distilbert,
-        **dict.fromkeys(seq2seq.STYLES, seq2seq.bart),
-        **dict.fromkeys(("t5", "mt5"), seq2seq.t5),
-    }
     full = with_defaults(read_config(checkpoint))
     group = GROUPS[full["model_type"]]
     weights = Weights(checkpoint)
     spec = builders[full["model_type"]](weights, full)
-    weights.require_all_taken(weights.prefix(*encoders.BODIES) if group == "encoder" else "")
+    weights.require_all_taken(weights.prefix(*BODIES) if group == "encoder" else "")
     tokens = {**full, **_stored_tokens(checkpoint)}
     embeddings = spec.decoder.embeddings if group == "causal" else spec.encoder.embeddings[0]
     if group == "seq2seq":
@@ -61,6 +50,24 @@ def convert(checkpoint: Checkpoint, target: Path, dtype: str) -> None:
     if dtype == "int8":
         quantize(spec)
     spec.save(str(target))
+
+
+def _builders() -> dict[str, Callable[[Any, dict[str, Any]], Any]]:
+    """What makes the specification of each model type of its weights and settings."""
+    # ctranslate2.specs would import torch to accept its tensors, which do not occur here.
+    sys.modules.setdefault("torch", None)  # type: ignore[arg-type]
+    from llmcli.engines.ct2 import causal, encoders, seq2seq
+
+    return {
+        "gpt2": causal.gpt2,
+        "gpt_neox": causal.gpt_neox,
+        "opt": causal.opt,
+        **dict.fromkeys(("llama", "mistral", "qwen2", "qwen3"), causal.llama),
+        **dict.fromkeys(("bert", "roberta", "xlm-roberta", "camembert"), encoders.bert),
+        "distilbert": encoders.distilbert,
+        **dict.fromkeys(seq2seq.STYLES, seq2seq.bart),
+        **dict.fromkeys(("t5", "mt5"), seq2seq.t5),
+    }
 
 
 def _stored_tokens(checkpoint: Checkpoint) -> dict[str, Any]:
