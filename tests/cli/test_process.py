@@ -139,7 +139,7 @@ def test_tokenizing_with_a_starter_loads_neither_torch_nor_transformers_nor_nump
 
 
 def test_generating_with_a_starter_loads_no_numpy():
-    words = ("generate", "-m", "gpt2-stories", "-n", "2", "hi", "-q")
+    words = ("generate", "-m", "gpt2-stories", "-n", "2", "hi", "-q", "--engine", "ct2")
     loaded_by(*words)  # converts it
     assert not loaded_by(*words) & {"torch", "transformers", "numpy", "huggingface_hub", "yaml"}
 
