@@ -1,5 +1,6 @@
 """The program `llmcli`, which `python -m llmcli` is as well."""
 
+import gc
 import os
 import signal
 import sys
@@ -19,6 +20,7 @@ def run_program() -> None:
 
         if root_help.is_asked_for(sys.argv[1:]):
             os._exit(root_help.write_help())
+        gc.disable()  # until `process.set_up`: imports make many objects and drop none
         from llmcli.cli import main
     except (OSError, ImportError, MemoryError) as error:
         scarce = scarce_resource(error)

@@ -32,6 +32,7 @@ def set_up() -> None:
     if not sys.warnoptions:  # those of libraries
         warnings.simplefilter("ignore")
     gc.set_threshold(NEW_OBJECTS, YOUNG, OLD)
+    gc.enable()
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # spin 2^4 cycles, then sleep
     if sys.platform.startswith("linux") and not _chosen_by_user():
         from llmcli.system.memory import keep_freed

@@ -221,3 +221,21 @@ def test_the_program_waits_for_threads_and_prints_its_last_message():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (1, "late\n", "a message\n")
+
+
+def test_the_start_looks_for_reference_cycles_only_when_all_is_imported():
+    code = (
+        "import gc, os, runpy, sys\n"
+        "starts, leave = [], os._exit\n"
+        "gc.callbacks.append(lambda phase, about: starts.append(phase))\n"
+        "def end(status):\n"
+        "    os.write(2, f'{starts.count(\"start\")} {gc.isenabled()}'.encode())\n"
+        "    leave(status)\n"
+        "os._exit = end\n"
+        "sys.argv = ['llmcli', 'generate', '--nonsense']\n"
+        "runpy.run_module('llmcli', run_name='__main__')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    count, is_enabled = done.stderr.splitlines()[-1].split()
+    assert (done.returncode, is_enabled) == (2, "True")
+    assert int(count) <= 4  # 16 if Python looked as often as it does by itself
