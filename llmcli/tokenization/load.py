@@ -7,6 +7,7 @@ which special tokens it adds, and which components of tokenizer.json it replaces
 
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -113,6 +114,10 @@ def load_tokenizer(checkpoint: Checkpoint) -> "FastTokenizer | MarianTokenizer":
         return _load_fast(checkpoint, name, settings, tokens)
     except FAULTS as error:
         raise UnsupportedTokenizer(f"its tokenizer has unusual settings: {error}") from None
+
+
+ADDED = re.compile(rb'"added_tokens"\s*:\s*')
+BEGINNING = 64 << 10  # bytes of tokenizer.json that hold the added tokens of most models
 
 
 @dataclass(slots=True)
@@ -247,7 +252,7 @@ def _check_added(checkpoint: Checkpoint, backend: "Tokenizer", settings: Setting
     states = {token_id: token.__getstate__() for token_id, token in added.items()}
     ids = {state["content"]: token_id for token_id, state in states.items()}
     path = checkpoint.folder / "tokenizer.json"
-    stored = _stored_tokens(path.read_text(encoding="utf-8")) if path.is_file() else []
+    stored = stored_tokens(path) if path.is_file() else []
     agree = all(ids.get(token["content"]) == token["id"] for token in stored)
     if "added_tokens_decoder" in settings:
         decoder = settings["added_tokens_decoder"].items()
@@ -258,10 +263,25 @@ def _check_added(checkpoint: Checkpoint, backend: "Tokenizer", settings: Setting
         raise UnsupportedTokenizer("its added tokens are not those of its tokenizer.json")
 
 
-def _stored_tokens(text: str) -> list[Any]:
-    """The added tokens in a tokenizer.json, which come before its long vocabulary."""
-    key = re.search(r'"added_tokens"\s*:\s*', text)
-    return json.JSONDecoder().raw_decode(text, key.end())[0] if key else []
+def stored_tokens(path: Path) -> list[Any]:
+    """The added tokens in a tokenizer.json, which mostly come before its long vocabulary.
+
+    Raises OSError, ValueError.
+    """
+    with path.open("rb") as file:
+        beginning = file.read(BEGINNING)
+        key = ADDED.search(beginning)
+        if key is not None:
+            with suppress(ValueError):  # the list goes on beyond these bytes
+                return _first_list(beginning[key.end() :].decode("utf-8", "ignore"))
+        whole = beginning + file.read()
+    key = ADDED.search(whole)
+    return _first_list(whole[key.end() :].decode("utf-8")) if key else []
+
+
+def _first_list(text: str) -> list[Any]:
+    values: list[Any] = json.JSONDecoder().raw_decode(text)[0]
+    return values
 
 
 MARIAN_FILES = {"source.spm", "target.spm", "vocab.json"}

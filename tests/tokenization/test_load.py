@@ -13,7 +13,7 @@ from llmcli.errors import ModelUnsuitable
 from llmcli.models.checkpoint import STARTERS, Checkpoint
 from llmcli.spec import ModelSpec
 from llmcli.tokenization.base import UnsupportedTokenizer
-from llmcli.tokenization.load import REGISTERED, load_tokenizer
+from llmcli.tokenization.load import REGISTERED, load_tokenizer, stored_tokens
 from tests.tiny_models import make_marian
 from tests.tokenization.comparison import assert_equal, checkpoint
 from tests.tokenization.folders import CONFIG, FILE, KINDS, PIECES, Edit, change, edited, make
@@ -283,3 +283,13 @@ assert not {"torch", "transformers", "numpy"} & {*sys.modules}, sys.modules.keys
         [sys.executable, "-c", program, *folders], capture_output=True, text=True, check=False
     )
     assert (done.stdout.split(), done.stderr) == (["True"] * 6, "")
+
+
+@pytest.mark.parametrize("count", [0, 3, 3000])  # of the last, the list is longer than 64 kB
+@pytest.mark.parametrize("before", ["", "é" * 70_000])
+def test_added_tokens_are_found_wherever_they_are(count: int, before: str, tmp_path: Path) -> None:
+    tokens = [{"id": at, "content": f"<é{at}>"} for at in range(count)]
+    path = tmp_path / "tokenizer.json"
+    content = {"before": before, "added_tokens": tokens, "model": {}}
+    path.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+    assert stored_tokens(path) == tokens
