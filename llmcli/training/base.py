@@ -20,7 +20,7 @@ from llmcli.models.architectures import Kind, context_length
 from llmcli.spec.training import Training
 from llmcli.tokenization.typed_text import know_table
 from llmcli.training.examples import NO_LABEL, Batch, Dataset, Feature, moved
-from llmcli.training.kernels.replaced import FasterFunctions
+from llmcli.training.kernels.replaced import faster_functions
 from llmcli.training.model_card import figures_line
 from llmcli.training.results import Notify
 
@@ -210,7 +210,7 @@ class Objective(ABC):
         for start in range(0, len(order), batch_size):
             features = [data[index] for index in order[start : start + batch_size]]
             batch = moved(self.collate(features), self.model.device)
-            with FasterFunctions():
+            with faster_functions(self.model.device):
                 loss, outputs = self.loss(model, batch)
             total += float(loss)
             count += int(self.weight(batch))

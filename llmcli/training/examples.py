@@ -82,10 +82,10 @@ def padded(rows: Sequence[Sequence[int]], value: int) -> Tensor:
 def model_inputs(features: Sequence[Feature], pad: int) -> Batch:
     """ids and mask (B, T), and token types where the features have them."""
     ids = [feature["input_ids"] for feature in features]
-    batch = {
-        "input_ids": padded(ids, pad),
-        "attention_mask": padded([[1] * len(row) for row in ids], 0),
-    }
+    filled = padded(ids, pad)
+    lengths = torch.tensor([len(row) for row in ids])
+    mask = (torch.arange(filled.shape[1]) < lengths[:, None]).long()
+    batch = {"input_ids": filled, "attention_mask": mask}
     if "token_type_ids" in features[0]:
         batch["token_type_ids"] = padded([feature["token_type_ids"] for feature in features], 0)
     return batch

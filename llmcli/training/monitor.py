@@ -38,9 +38,10 @@ class Monitor(TrainerCallback):
         """Report the last step; stop, with a checkpoint, where the user asks for it."""
         if state.global_step == state.max_steps:
             control.should_log = True
-        stop = torch.tensor(int(self.should_stop()), device=self.trainer.accelerator.device)
+        stop = self.should_stop()
         if args.world_size > 1:  # a process that stopped alone would leave the others waiting
-            stop = self.trainer.accelerator.reduce(stop, "sum")
+            asked = torch.tensor(int(stop), device=self.trainer.accelerator.device)
+            stop = bool(self.trainer.accelerator.reduce(asked, "sum"))
         if stop:
             control.should_training_stop = True
             control.should_save = control.should_log = True

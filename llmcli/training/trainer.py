@@ -19,10 +19,11 @@ from llmcli.training.checkpoint_damage import damage_explained, require_whole_we
 from llmcli.training.example_order import LengthGroupedSampler, WithFillers
 from llmcli.training.examples import Batch, Feature
 from llmcli.training.joint.objective import JointModel
-from llmcli.training.kernels.replaced import FasterFunctions
+from llmcli.training.kernels.replaced import faster_functions
 from llmcli.training.preparation import Prepared
 from llmcli.training.resume import best_step, checkpoint_root, keep_newest, move_into_place
 
+TOKENS = "tokens"  # how many a batch has without padding: its name beside the model's inputs
 SCHEDULERS = {
     "cosine": "cosine",
     "linear": "linear",
@@ -68,6 +69,8 @@ class ObjectiveTrainer(Trainer):
         """A batch without fillers; of fillers alone, one of them, which counts for nothing."""
         examples = [feature for feature in features if "is_filler" not in feature]
         batch = self.objective.collate(examples or features[:1])
+        # Counted here: on a GPU, counting would wait for all that it has left to do.
+        batch[TOKENS] = self.objective.tokens(batch) if examples else 0
         return batch if examples else {**batch, "is_filler": torch.tensor(True)}
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> torch.Tensor:
@@ -93,10 +96,10 @@ class ObjectiveTrainer(Trainer):
         Gradients of several processes are averaged: their number makes that a sum again.
         """
         is_filler = "is_filler" in inputs
-        inputs = {name: value for name, value in inputs.items() if name != "is_filler"}
-        self.seen_tokens += 0 if is_filler else self.objective.tokens(inputs)
+        self.seen_tokens += inputs[TOKENS]
+        inputs = {name: inputs[name] for name in inputs if name not in ("is_filler", TOKENS)}
         # Autocast is for parts of a model that its wrapper does not call, too.
-        with self.accelerator.autocast(), FasterFunctions():
+        with self.accelerator.autocast(), faster_functions(self.args.device):
             total, outputs = self.objective.loss(model, inputs)
             total = total * 0 if is_filler else total
         loss = total / num_items_in_batch * self.accelerator.num_processes
@@ -222,6 +225,7 @@ def make_trainer(
         ddp_backend="gloo" if on_cpu and world_size() > 1 else None,
         ddp_find_unused_parameters=False,
         dataloader_pin_memory=not on_cpu,
+        accelerator_config={"non_blocking": not on_cpu and torch.cuda.is_available()},
         seed=options.seed,
         remove_unused_columns=False,
     )

@@ -1,6 +1,7 @@
 """A model that computes attention or dropout on a CPU gets the faster functions of this folder."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -36,6 +37,11 @@ class FasterFunctions(TorchFunctionMode):
         elif func is functional.scaled_dot_product_attention:
             replaced = _attention(*args, **named)
         return func(*args, **named) if replaced is None else replaced
+
+
+def faster_functions(device: torch.device) -> AbstractContextManager[Any]:
+    """A context in which a model computes on a device: that of a CPU replaces functions."""
+    return FasterFunctions() if device.type == "cpu" else nullcontext()
 
 
 def _fits(tensor: Tensor, probability: float) -> bool:
