@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from transformers.modeling_outputs import BaseModelOutput
 
-from llmcli.decoding.kv_cache import cache_name
+from llmcli.decoding.kv_cache import cache_name, with_room
 
 
 class CachedSeq2Seq:
@@ -47,6 +47,7 @@ class CachedSeq2Seq:
             use_cache=True,
         )
         self._cache = getattr(out, self._cache_name)
+        with_room(self._cache.self_attention_cache)
         last: Tensor = out.logits[:, -1].float()
         return last
 

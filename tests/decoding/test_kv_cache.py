@@ -4,10 +4,12 @@ import weakref
 
 import pytest
 import torch
+from transformers import AutoConfig, AutoModelForSeq2SeqLM
 from transformers.cache_utils import DynamicCache, DynamicLayer
 
 from llmcli.decoding import decoder_only
 from llmcli.decoding.decoder_only import CachedCausal
+from llmcli.decoding.encoder_decoder import CachedSeq2Seq
 from llmcli.decoding.kv_cache import ROOM, RoomyLayer, joined, with_room
 from llmcli.engines.pytorch.loading import load
 from llmcli.spec import ModelSpec
@@ -132,3 +134,28 @@ def test_a_model_decodes_into_room(gpt2):
             cached.feed([token, token])
             cached.logits()
     assert all(type(one) is RoomyLayer for one in cached._cache.layers)
+
+
+@pytest.mark.parametrize("model_type", ["t5", "bart"])
+def test_the_decoder_of_a_pair_appends_tokens_in_place(model_type):
+    shape = {"d_model": 16, "vocab_size": 40, "pad_token_id": 0, "decoder_start_token_id": 0}
+    sizes = {"num_layers": 2, "num_heads": 2, "d_kv": 8, "d_ff": 32} if model_type == "t5" else {}
+    config = AutoConfig.for_model(model_type, **shape, **sizes)
+    if model_type == "bart":
+        config.encoder_layers = config.decoder_layers = 2
+        config.encoder_attention_heads = config.decoder_attention_heads = 2
+        config.encoder_ffn_dim = config.decoder_ffn_dim = 32
+    torch.manual_seed(0)
+    network = AutoModelForSeq2SeqLM.from_config(config).eval()
+    sources, fed = [[5, 6, 7], [8, 9, 10]], [[3, 4], [11, 12], [13, 14]]
+    with torch.inference_mode():
+        state = CachedSeq2Seq(network, sources, [0], 0)
+        logits = [state.logits()]
+        for tokens in fed:
+            state.feed(tokens)
+            logits.append(state.logits())
+        ids = torch.tensor([[0, 3, 11, 13], [0, 4, 12, 14]])
+        whole = network(input_ids=torch.tensor(sources), decoder_input_ids=ids).logits
+    torch.testing.assert_close(torch.stack(logits, 1), whole, rtol=1e-4, atol=1e-4)
+    layers = state._cache.self_attention_cache.layers
+    assert all(type(layer) is RoomyLayer for layer in layers)

@@ -1,5 +1,7 @@
 """Rows of several lengths in one pass: the same tokens as alone, whatever rows share the model."""
 
+import copy
+
 import pytest
 from torch import nn
 from transformers import AutoModelForCausalLM, GPT2Config
@@ -14,6 +16,7 @@ from llmcli.engines.pytorch.attention import use_ragged_attention
 from llmcli.engines.pytorch.engine import TorchEngine
 from llmcli.errors import ModelUnsuitable
 from llmcli.spec import Decoding
+from llmcli.system import calibration
 from tests.decoding.test_slots import (
     END,
     GQA_NEOX,
@@ -26,6 +29,8 @@ from tests.decoding.test_slots import (
     rows_of,
 )
 from tests.tiny_models import BLOOM, GPT2, LLAMA, MAMBA, make_causal
+
+DTYPES = ("float32", "bfloat16")
 
 
 @pytest.fixture(scope="module", params=[GPT2, LLAMA, GQA_NEOX, OPT], ids=lambda c: c["model_type"])
@@ -143,3 +148,15 @@ def test_texts_with_own_settings_join_and_leave_an_open_batch(model):
         expected = alone(model, text)
         got = tokens.get(row, [])
         assert got == (expected[: len(got)] if row in (0, 8) else expected)
+
+
+@pytest.mark.parametrize("way", ["sdpa", "products"])
+def test_each_way_of_attention_gives_the_same_tokens(model, way, monkeypatch):
+    names = ("attention", "attention of one token")
+    forced = ";".join(f"{name}, {dtype}={way}" for name in names for dtype in DTYPES)
+    monkeypatch.setenv("LLMCLI_CALIBRATION", forced)
+    calibration.forget()
+    loop = ContinuousLoop(ragged.RaggedCausal(model, 3, 48), request_of(), Decoding())
+    assert rows_of(loop, len(PROMPTS)) == reference(model, Decoding())
+    ragged._TRIED.clear()
+    assert ragged.reads_rows(copy.deepcopy(model).bfloat16())
