@@ -11,6 +11,7 @@ import torch
 from llmcli.engines import choose as engines
 from llmcli.engines import encoder_race
 from llmcli.engines.pytorch import packing
+from llmcli.engines.pytorch.encoders import linear
 from llmcli.engines.pytorch.encoders.architectures import ARCHITECTURES
 from llmcli.system import calibration
 from llmcli.system.races import Watch
@@ -260,6 +261,18 @@ def test_engines_are_timed_by_a_layer_of_each(monkeypatch):
     with torch.inference_mode():
         shapes = [tuple(work().shape)[-1] for work in works.values()]
     assert shapes == [encoder_race.WIDTH] * 4
+
+    def fails(*values, **more):
+        raise RuntimeError("this build has no such operator")
+
+    monkeypatch.setattr(linear.Int8Linear, "__call__", fails)
+    works = encoder_race._measure(encoder_race.LABELS.candidates, Watch())
+    assert list(works) == ["ct2", "float32", "bfloat16"]
+    monkeypatch.setattr(
+        linear.Int8Linear, "__call__", lambda layer, rows: rows.new_ones(4, layer._zeros.numel())
+    )
+    works = encoder_race._measure(encoder_race.LABELS.candidates, Watch())
+    assert list(works) == ["ct2", "float32", "bfloat16"]  # another result
 
 
 def test_streams_let_their_models_go(run, tiny_gpt2):

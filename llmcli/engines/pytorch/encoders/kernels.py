@@ -116,7 +116,7 @@ def random_layer(
     to rows (N, D)."""
 
     def linear(rows: int, columns: int) -> nn.Linear:
-        return nn.Linear(columns, rows, dtype=dtype)
+        return nn.Linear(columns, rows).to(dtype)
 
     parts = Parts(
         queries=(linear(3 * width, width),),
