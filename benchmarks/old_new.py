@@ -99,7 +99,6 @@ def commands(options: argparse.Namespace, folder: Path) -> dict[str, Command]:
         found[f"embed, {name}"] = Command(words, ".npy", is_exact=exact)
     found |= {
         "score": Command(("score", "-i", stories), ".jsonl", "perplexity"),
-        "tag": Command(("tag", "-i", lines), ".jsonl", "entities"),
         "fill": Command(("fill", "The [MASK] sat on the mat.", "-q")),
         "answer": Command(("answer", "Who sat?", "--context", "The cat sat.", "-q")),
     }
