@@ -104,7 +104,14 @@ def _text(record: Record) -> str:
         for row in record["rows"]
         if row["error"]
     ]
-    return "\n\n".join([head, table, *errors])
+    return "\n\n".join([head, table, *_choices(record), *errors])
+
+
+def _choices(record: Record) -> list[str]:
+    """How the rows were computed, each choice once: the first row may measure for the others."""
+    lines = [line for row in record["rows"] for line in (row["speeds"] or {}).get("chosen", ())]
+    first = {line.partition(" (")[0]: line for line in reversed(lines)}
+    return ["\n".join(sorted(first.values()))] if lines else []
 
 
 def _cells(kind: str, row: Record) -> list[str]:

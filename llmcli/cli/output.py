@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from llmcli.data.run_journal import Identity
     from llmcli.engines.base import Loaded
 
+CHOICES = "choices"  # the key of what was chosen by measuring, in a journal
 PATIENCE = 0.5  # seconds without a sign
 CLEAR = "\r\x1b[K"  # moves to the start of the line and empties it
 
@@ -90,10 +91,12 @@ class Output:
     def _check_part(self, path: Path, options: OutputOptions) -> None:
         """Find out before any work whether it would drop the rows of an earlier run."""
         if not is_stream(path):
-            from llmcli.data.part_files import require_no_rows
+            from llmcli.data.part_files import drawn_of, require_no_rows
+            from llmcli.system import calibration
 
             target = Path(os.path.realpath(path))
             require_no_rows(target, options.restart, options.can_resume, resume=options.resume)
+            calibration.resume(drawn_of(target).get(CHOICES, {}) if options.resume else {})
 
     @property
     def is_for_reading(self) -> bool:
@@ -193,6 +196,11 @@ class Output:
         self.detail(f"model: {loaded.checkpoint.path}; running on {loaded.placement.reason}")
         if loaded.engine_reason:
             self.detail(f"engine: {loaded.engine.name}, not ct2: {loaded.engine_reason}")
+        if self.verbose:
+            from llmcli.system import calibration
+
+            for made in calibration.chosen():
+                self.detail(f"chosen: {made}")
 
     def text(self, text: str, *, dim: bool = False) -> None:
         """Write a stretch of text to stdout at once, for streaming."""

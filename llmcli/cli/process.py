@@ -12,6 +12,9 @@ from llmcli.cli.failures import failure_of
 from llmcli.errors import LlmcliError
 from llmcli.system import limits, signals, streams
 
+WAITING = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY", "GOMP_CPU_AFFINITY", "OMP_PROC_BIND")
+"""Variables by which a user says how the threads of OpenMP wait, or where they run."""
+SPINS = "1000"
 NEW_OBJECTS, YOUNG, OLD = 20_000, 50, 50  # Python's own: 700 (2,000 since 3.13), 10, 10
 
 
@@ -23,7 +26,9 @@ def set_up() -> None:
     drops none.
 
     The matrices that numpy multiplies here are small, but its threads would keep spinning on the
-    cores that CTranslate2 or torch need. For the allocator, see `keep_freed`.
+    cores that CTranslate2 or torch need. So would those of torch, for the others of its threads
+    that a neighbour keeps from running: they spin for a moment, then sleep. For the allocator, see
+    `keep_freed`.
     """
     streams.prepare()
     signals.take_over()
@@ -34,6 +39,8 @@ def set_up() -> None:
     gc.set_threshold(NEW_OBJECTS, YOUNG, OLD)
     gc.enable()
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # spin 2^4 cycles, then sleep
+    if not any(name in os.environ for name in WAITING):
+        os.environ["GOMP_SPINCOUNT"] = SPINS
     if sys.platform.startswith("linux") and not _chosen_by_user():
         from llmcli.system.memory import keep_freed
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
 from llmcli.cli.error_limit import ErrorLimit
 from llmcli.cli.file_names import missing_files
 from llmcli.cli.inputs import only_text, rows_of
-from llmcli.cli.output import Output
+from llmcli.cli.output import CHOICES, Output
 from llmcli.cli.progress import Progress
 from llmcli.cli.records import Records
 from llmcli.cli.run_identity import identity_of
@@ -117,9 +117,12 @@ class RowCommand:
 
     def _run_into(self, records: Records, errors: ErrorLimit) -> Run:
         """A run whose results become records; it continues an interrupted one."""
+        from llmcli.system import calibration  # help and usage errors do without it
+
         progress = Progress(self.out, limit=self._count(), done=records.done)
         seed = records.drawn.get("seed", self.batch.seed)
-        records.remember({"seed": seed})
+        choices = {made.contest: made.candidate for made in calibration.chosen()}
+        records.remember({"seed": seed, CHOICES: choices})
         batch = replace(
             self.batch,
             after=records.after,

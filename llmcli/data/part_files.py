@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 from llmcli.data.run_journal import Journal, journal_of, open_journal
 from llmcli.data.write_errors import write_errors_explained
@@ -47,6 +48,20 @@ def require_no_rows(
         cure = f"`resume` continues that run, {cure}" if can_resume else cure
         noun = "row" if rows == 1 else "rows"
         raise UsageError(f"{path} holds {rows:,} finished {noun} of an earlier run: {cure}")
+
+
+def drawn_of(target: Path) -> dict[str, Any]:
+    """What the run whose rows are in the part of an output drew and chose; empty without a part.
+
+    Raises InputError if a file with its name is not ours, or another run is writing it.
+    """
+    path = part_of(target)
+    with write_errors_explained(path):
+        journal = open_journal(journal_of(path))
+        if journal is None:
+            return {}
+        journal.close()
+        return journal.drawn
 
 
 def _rows_of(path: Path, journal: Journal) -> int:

@@ -3,7 +3,7 @@
     llmcli journal 1                         the first line
     DIGEST {"run": {...}, "token": "..."}    command, settings, hashes of the input and the model
     DIGEST {"part": 1234}                    the number (inode) of the file with the rows
-    DIGEST {"drawn": {"seed": 5}}            what was drawn at random
+    DIGEST {"drawn": {"seed": 5, ...}}       what was drawn at random, or chosen by measuring
     DIGEST {"rows": [[3, 412, "..."], ...]}  after row 3, the file has 412 bytes, of this hash
 
 Lines are only added. A digest covers the number of its line as well: what follows a line that is
@@ -51,6 +51,7 @@ class Journal:
     run: Identity | None = None
     """None: the run cannot be resumed."""
     drawn: dict[str, Any] = field(default_factory=dict)
+    """What was drawn at random, or chosen by measuring."""
     parts: set[int] = field(default_factory=set)
     marks: list[Mark] = field(default_factory=list)
     changed: str = ""

@@ -19,7 +19,7 @@ from llmcli.models.sound_weights import require_sound
 from llmcli.models.starters import Note, ignore
 from llmcli.spec import Decoding, Dtype, ModelSpec
 from llmcli.system import calibration
-from llmcli.system.machine import describe, has_int8_products
+from llmcli.system.machine import describe, has_int8_products, usable_threads
 
 # Bytes of text times bytes of weights from which torch in bfloat16 gains more than loading torch
 # costs: 400 kB for an encoder of six layers, 384 wide, whose file has 90 MB.
@@ -60,6 +60,7 @@ def load(model: ModelSpec, purpose: Purpose, note: Note = ignore) -> Loaded:
     Raises ModelNotFound; ModelUnsuitable if the model is of another kind or is damaged, or if
     the requested engine cannot run it; UsageError if that engine cannot do the purpose.
     """
+    os.environ.setdefault("RAYON_NUM_THREADS", str(usable_threads()))  # of tokenizers
     if purpose.file_bytes is not None:
         calibration.allow_measuring()
     reason = "asked for"
@@ -183,10 +184,12 @@ def _load_ct2(model: ModelSpec, purpose: Purpose, note: Callable[[str], None]) -
         reason = _reason_by_hardware(model, purpose, checkpoint, kind, settings)
     if reason is not None:
         raise UnsupportedByCt2(reason)
+    from llmcli.engines.ct2.library import choose_library
     from llmcli.engines.ct2.loading import Source, generation_config, load_converted
 
     if purpose.decoding_by is not None:
         _require_decoding(kind, *purpose.decoding_by(generation_config(checkpoint, settings)))
+    choose_library(model.dtype, reads_file=purpose.file_bytes is not None)
     try:
         source = Source(checkpoint, kind, settings, purpose.file_bytes is not None)
         loaded = load_converted(model, source, note)

@@ -16,6 +16,7 @@ from llmcli.decoding.request import Request
 from llmcli.errors import LlmcliError
 from llmcli.spec import Decoding, ModelSpec
 from llmcli.spec.tasks import BenchOptions
+from llmcli.system import calibration
 from llmcli.system.machine import peak_memory
 from llmcli.system.measure import median_seconds
 
@@ -49,18 +50,22 @@ class Speeds:
     """Tokens/s of `batch_size` texts at once: new tokens; of an encoder, input tokens."""
     memory: int | None
     """Peak memory of the process in bytes; None if the system does not say."""
+    chosen: tuple[str, ...] = ()
+    """How it was computed, a line for each choice, with the reason."""
 
 
 def run(trial: Trial, began: float) -> Speeds:
     """Load a model and time it. began: when the process started. Raises as `load` does."""
     from llmcli.engines.choose import Purpose, load
 
+    calibration.allow_measuring()
     kinds: Any = (trial.kind,) if trial.kind != "encoder" else ()
     loaded = load(trial.model, Purpose(kinds))
     seconds = time.time() - began
     time_it = _time_encoder if trial.kind == "encoder" else _time_decoder
     first, prefill, decode, batch = time_it(loaded, trial)
-    return Speeds(seconds, first, prefill, decode, batch, peak_memory())
+    chosen = tuple(str(made) for made in calibration.chosen())
+    return Speeds(seconds, first, prefill, decode, batch, peak_memory(), chosen)
 
 
 def _median(work: Callable[[], int], repeats: int) -> tuple[float, int]:

@@ -40,7 +40,7 @@ class Contest:
     name: str
     """What is computed, and in which dtype."""
     default: str | Callable[[], str]
-    """The candidate that is taken where nothing is measured."""
+    """The candidate that is taken where nothing is measured; it works."""
     candidates: tuple[str, ...]
     measure: Callable[[Watch], Mapping[str, float]]
     """Times the candidates, in seconds, as `race` does.
@@ -51,6 +51,8 @@ class Contest:
     """The engine whose budget it uses."""
     libraries: tuple[str, ...] = ("torch",)
     """Packages whose versions the result depends on."""
+    works: Callable[[str], bool] = lambda candidate: True
+    """Says if a candidate works on this machine."""
 
     def fixed(self) -> str:
         """The default candidate."""
@@ -153,13 +155,15 @@ UNWRITABLE = "the cache cannot be written"
 
 def _decide(contest: Contest, watch: Watch) -> Choice:
     forced = _forced()
-    if contest.name in forced:
-        cause = f"{VARIABLE} sets {contest.name}={forced[contest.name]}"
-        return _required(contest, forced[contest.name], "forced", UsageError, cause)
     if contest.name in _state.resumed:
         candidate = _state.resumed[contest.name]
         cause = f"cannot resume: the interrupted run computed {contest.name} by {candidate!r}"
+        if forced.get(contest.name, candidate) != candidate:
+            raise UsageError(f"{cause}, and {VARIABLE} sets {forced[contest.name]!r}")
         return _required(contest, candidate, "resumed", InputError, cause)
+    if contest.name in forced:
+        cause = f"{VARIABLE} sets {contest.name}={forced[contest.name]}"
+        return _required(contest, forced[contest.name], "forced", UsageError, cause)
     if forced.get(FIXED) == FIXED:
         return Choice(contest.name, contest.fixed(), "fixed", f"by {VARIABLE}")
     path, key = _place(contest)
@@ -173,8 +177,9 @@ def _decide(contest: Contest, watch: Watch) -> Choice:
 def _required(
     contest: Contest, candidate: str, source: Source, error: type[LlmcliError], cause: str
 ) -> Choice:
-    if candidate not in contest.candidates:
-        raise error(f"{cause}, and this machine has {', '.join(contest.candidates)}")
+    works = [name for name in contest.candidates if contest.works(name)]
+    if candidate not in works:
+        raise error(f"{cause}, and this machine can do {', '.join(works)}")
     return Choice(contest.name, candidate, source)
 
 
@@ -255,6 +260,8 @@ def _remembered(path: Path, key: dict[str, Any]) -> dict[str, Any]:
 def _choice_of(contest: Contest, remembered: Any) -> Choice | None:
     """A remembered choice; None if it is of another contest, or no choice."""
     if not isinstance(remembered, dict) or remembered.get("candidate") not in contest.candidates:
+        return None
+    if not contest.works(remembered["candidate"]):
         return None
     seconds = remembered.get("seconds")
     if not isinstance(seconds, dict) or not set(seconds) <= set(contest.candidates):

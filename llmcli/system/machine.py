@@ -8,6 +8,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from llmcli.system.cgroups import cpu_quota
+
 INSTRUCTIONS = {
     "avx": "avx",
     "avx2": "avx2",
@@ -28,6 +30,7 @@ INSTRUCTIONS = {
 }
 """Instruction sets that speed up matrix products: Linux's names, and the names used here."""
 
+CORES = Path("/sys/devices/system/cpu")
 FAST_BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}
 INT8_PRODUCTS = {"avx_vnni", "avx512_vnni", "amx_int8"}
 
@@ -101,18 +104,24 @@ def physical_cores() -> int:
     usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else ()
     cores = set()
     for number in usable:
-        path = Path(f"/sys/devices/system/cpu/cpu{number}/topology/thread_siblings_list")
+        path = CORES / f"cpu{number}" / "topology" / "thread_siblings_list"
         cores.add(path.read_text() if path.exists() else str(number))
     return len(cores) or os.cpu_count() or 1
 
 
 def usable_threads() -> int:
-    """Threads that compute a model: OMP_NUM_THREADS, else one for each physical core.
+    """Threads that compute a model, for all libraries.
 
-    Two threads of one core share its multipliers and only disturb each other.
+    The first number in OMP_NUM_THREADS, else one for each physical core that this process may use:
+    two threads of a core share its multipliers and only disturb each other. A container's quota of
+    time limits them, rounded to the nearest whole number: of 1.5 processors, 2 threads that pause
+    for a quarter of the time use more than 1 thread does.
     """
-    setting = os.environ.get("OMP_NUM_THREADS", "")
-    return int(setting) if setting.isdigit() and int(setting) else physical_cores()
+    setting = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    if setting.isdecimal() and int(setting):
+        return int(setting)
+    quota = cpu_quota()
+    return physical_cores() if quota is None else max(1, min(physical_cores(), int(quota + 0.5)))
 
 
 def peak_memory() -> int | None:

@@ -10,7 +10,7 @@ Clock = Callable[[], float]
 Works = Mapping[str, Callable[[], object]]
 """Candidates by name; the first one is sure to work."""
 
-TIME = 0.06  # seconds after which a race ends, once the candidates have run LEAST times
+TIME = 0.05  # seconds after which a race ends, once the candidates have run LEAST times
 LEAST, MOST = 2, 5  # timed runs of each candidate
 HOPELESS, LONG = 4, 0.015  # times the least, and seconds, after which a candidate runs only once
 OWN_SHARE = 0.8  # of the time, during which the thread that times has to have a core

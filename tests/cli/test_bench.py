@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from llmcli.cli.bench import _choices
 from llmcli.engines.stopwatch import Trial
 from llmcli.engines.stopwatch import run as run_trial
 from llmcli.errors import UsageError
@@ -42,6 +43,7 @@ def test_a_causal_model_is_timed_beside_its_limits(run, tiny_gpt2):
     for row in record["rows"]:
         speeds = row["speeds"]
         assert row["error"] is None
+        assert speeds.pop("chosen") == []
         assert all(value > 0 for value in speeds.values()) and speeds["memory"] > 1e7
     # two layers of 12 * 16^2 weights and 13 * 16 biases, a final norm; 300 rows of 16 of the output
     numbers = 2 * (12 * 16**2 + 13 * 16) + 2 * 16 + 300 * 16
@@ -65,6 +67,7 @@ def test_torch_is_timed(kind, tiny_gpt2, tiny_encoder):
     speeds = run_trial(Trial(model, options, kind), time.time())
     assert min(speeds.load, speeds.first, speeds.prefill, speeds.batch) > 0
     assert (speeds.decode is None) == (kind == "encoder")
+    assert any(line.startswith("attention, float32: sdpa (fixed") for line in speeds.chosen)
 
 
 def test_an_engine_that_cannot_run_it_says_why(run, bpe, tmp_path, machine):
@@ -93,3 +96,13 @@ def test_what_is_compared_depends_on_the_processor(monkeypatch):
     monkeypatch.setattr(bench, "has_int8_products", lambda: False)
     with pytest.raises(UsageError, match="`engine`=torch does not compute in int8"):
         choices(replace(spec, engine="torch", dtype="int8"))
+
+
+def test_each_choice_is_shown_once():
+    def row(*chosen):
+        return {"speeds": {"chosen": chosen}}
+
+    rows = [row("a: x (measured: x 1.000 ms)"), row("a: x (remembered)", "b: y (fixed)")]
+    shown = _choices({"rows": [*rows, {"speeds": None}]})
+    assert shown == ["a: x (measured: x 1.000 ms)\nb: y (fixed)"]
+    assert _choices({"rows": [{"speeds": None}]}) == []

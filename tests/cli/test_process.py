@@ -239,3 +239,22 @@ def test_the_start_looks_for_reference_cycles_only_when_all_is_imported():
     count, is_enabled = done.stderr.splitlines()[-1].split()
     assert (done.returncode, is_enabled) == (2, "True")
     assert int(count) <= 4  # 16 if Python looked as often as it does by itself
+
+
+@pytest.mark.parametrize(
+    ("setting", "spins"),
+    [
+        ({}, "1000"),
+        ({"GOMP_SPINCOUNT": "5"}, "5"),
+        ({"OMP_WAIT_POLICY": "active"}, ""),
+        ({"OMP_PROC_BIND": "true"}, ""),
+        ({"GOMP_CPU_AFFINITY": "0"}, ""),
+    ],
+)
+def test_threads_of_openmp_spin_for_a_moment_unless_the_user_says_how_they_wait(setting, spins):
+    code = "import os\nfrom llmcli.cli import process\nprocess.set_up()\n"
+    code += "print(os.environ.get('GOMP_SPINCOUNT', ''))"
+    kept = {name: value for name, value in os.environ.items() if "OMP" not in name}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, env={**kept, **setting})
+    assert done.stdout.strip() == spins

@@ -9,6 +9,8 @@ import time
 
 import pytest
 
+from llmcli.system import calibration
+
 TEXTS = [f"Once upon a time {'the cat sat ' * (n % 7)}{n}" for n in range(40)]
 
 
@@ -158,6 +160,42 @@ def test_a_drawn_seed_is_kept(generate, tmp_path, monkeypatch):
     seed = records[0]["seed"]
     generate(tmp_path / "again.jsonl", "--temperature", 1, "--seed", seed)
     assert (tmp_path / "again.jsonl").read_bytes() == target.read_bytes()
+
+
+def test_what_was_chosen_by_measuring_is_kept(generate, tmp_path, monkeypatch):
+    from llmcli.decoding.loop import DecodingLoop
+
+    def interrupted(decoder):
+        raise KeyboardInterrupt
+
+    target, words = tmp_path / "out.jsonl", ("--temperature", 1, "-v")
+    monkeypatch.setenv("LLMCLI_CALIBRATION", "linear layers of few tokens, float32=plain")
+    with monkeypatch.context() as patch:
+        patch.setattr(DecodingLoop, "step", after(20, DecodingLoop.step, interrupted))
+        broken = generate(target, *words)
+    assert broken.exit_code == 130
+    assert "chosen: linear layers of few tokens, float32: plain (forced)" in broken.stderr
+    monkeypatch.setenv("LLMCLI_CALIBRATION", "linear layers of few tokens, float32=packed")
+    calibration.forget()
+    refused = generate(target, *words, "--resume")
+    assert refused.exit_code == 2
+    assert "the interrupted run computed linear layers of few tokens" in refused.stderr
+    monkeypatch.setenv("LLMCLI_CALIBRATION", "fixed")
+    calibration.forget()
+    resumed = generate(target, *words, "--resume")
+    assert "chosen: linear layers of few tokens, float32: plain (resumed)" in resumed.stderr
+    assert len(target.read_text().splitlines()) == 40
+
+
+def after(count, work, then):
+    """Work that is done `count` times, and then other work."""
+    calls = []
+
+    def go(*arguments):
+        calls.append(1)
+        return (work if len(calls) <= count else then)(*arguments)
+
+    return go
 
 
 @pytest.mark.parametrize("change", ["input", "setting", "model"])

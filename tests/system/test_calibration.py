@@ -193,12 +193,32 @@ def test_a_wrong_variable_is_one_line(monkeypatch, setting):
         Measurer().choice()
 
 
-def test_a_resumed_run_keeps_its_choices_or_is_refused():
+def test_a_resumed_run_keeps_its_choices_or_is_refused(monkeypatch):
     allow_measuring()
     assert Measurer(plain=0.003, packed=0.001).choice() == "packed"
     calibration.resume({"sums": "fused"})
     assert Measurer().choice() == "fused"
     assert reason() == ("resumed", "")
-    calibration.resume({"sums": "magic"})
-    with pytest.raises(InputError, match="sums by 'magic', and this machine has plain, packed"):
+    monkeypatch.setenv(VARIABLE, "sums=plain")
+    calibration.resume({"sums": "fused"})
+    with pytest.raises(UsageError, match="sums by 'fused', and LLMCLI_CALIBRATION sets 'plain'"):
         Measurer().choice()
+    monkeypatch.delenv(VARIABLE)
+    calibration.resume({"sums": "magic"})
+    with pytest.raises(InputError, match="sums by 'magic', and this machine can do plain, packed"):
+        Measurer().choice()
+
+
+def test_a_candidate_that_does_not_work_here_is_not_taken(monkeypatch):
+    works = {"works": lambda candidate: candidate == "plain"}
+    allow_measuring()
+    assert Measurer(plain=0.003, packed=0.001).choice() == "packed"
+    calibration.forget()  # and a file that was copied from another machine
+    assert Measurer().choice(**works) == "plain"
+    calibration.resume({"sums": "packed"})
+    with pytest.raises(InputError, match="sums by 'packed', and this machine can do plain"):
+        Measurer().choice(**works)
+    calibration.forget()
+    monkeypatch.setenv(VARIABLE, "sums=packed")
+    with pytest.raises(UsageError, match="sums=packed, and this machine can do plain"):
+        Measurer().choice(**works)

@@ -1,9 +1,8 @@
-"""Linear layers whose weights are packed for the processor once, instead of at each product."""
+"""Packing the weights of a network for the processor once, instead of at each product."""
 
 import ast
 import inspect
 import math
-import platform
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any
@@ -13,7 +12,13 @@ from torch import Tensor, nn
 from transformers.activations import NewGELUActivation
 from transformers.pytorch_utils import Conv1D
 
-from llmcli.engines.pytorch.attention import use_fastest_attention
+from llmcli.engines.pytorch.attention import CONTESTS, use_fastest_attention
+from llmcli.engines.pytorch.linear import (
+    Int8Linear,
+    PackedLinear,
+    is_packed_faster,
+    require_quantized,
+)
 from llmcli.errors import ModelUnsuitable
 from llmcli.system.machine import available_memory
 from llmcli.system.memory import forget
@@ -21,103 +26,36 @@ from llmcli.system.memory import forget
 LEAST = 1 << 14  # weights of a layer worth packing: a call of oneDNN takes a little longer
 LINEAR = (nn.Linear, Conv1D)
 CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
-ZERO = 128  # the unsigned integer that represents 0
-LEAST_MAXIMUM = 1e-30  # so that a row of zeros has a scale
-
-
-class PackedLinear(nn.Module):
-    """x W^T + b on a CPU, without gradients, with W (N, K) in the blocked layout of oneDNN.
-
-    Plain weights are copied into such a layout, or read inefficiently, at each product. With few
-    rows, as in decoding, that takes longer than the product.
-    """
-
-    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
-        super().__init__()
-        self.out_features, self.in_features = weight.shape
-        self.bias = bias
-        reorder: Any = torch.ops.mkldnn._reorder_linear_weight
-        self._packed: Tensor = reorder(weight, None)
-
-    @property
-    def weight(self) -> Tensor:
-        """A copy of the weights (N, K) as they were."""
-        return self._packed.to_dense()
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """inputs: (..., K); gives (..., N)."""
-        product: Any = torch.ops.mkldnn._linear_pointwise
-        outputs: Tensor = product(inputs.contiguous(), self._packed, self.bias, "none", [], "")
-        return outputs
-
-
-class Int8Linear(nn.Module):
-    """x W^T + b on a CPU, without gradients, multiplied in 8-bit integers.
-
-    W (N, K) is quantized once, with a scale for each output; x at each product, with a scale for
-    each row, so that a row does not depend on its neighbours (Dettmers et al. 2022, section
-    3.1, without the outliers).
-    """
-
-    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
-        super().__init__()
-        self.out_features, self.in_features = weight.shape
-        self.bias = bias
-        self._scales = _scales(weight)[:, 0]  # (N,)
-        rounded = (weight / self._scales[:, None]).round_().to(torch.int8)
-        prepack: Any = torch.ops.onednn.qlinear_prepack
-        self._packed: Tensor = prepack(rounded, None)
-        self._zeros = torch.zeros(self.out_features, dtype=torch.int32)
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """inputs: (..., K) in float32; gives (..., N)."""
-        rows = inputs.reshape(-1, self.in_features)
-        scales = _scales(rows)  # (B, 1)
-        # oneDNN is fast if the left side is unsigned: 128 represents 0. Adding 0.5 rounds.
-        rounded = (rows / scales).add_(ZERO + 0.5).to(torch.uint8)
-        multiply: Any = torch.ops.onednn.qlinear_pointwise
-        product: Tensor = multiply(
-            *(rounded, 1.0, ZERO, self._packed, self._scales, self._zeros, None),
-            *(1.0, 0, torch.float32, "none", [], ""),
-        )
-        if self.bias is None:
-            product.mul_(scales)
-        else:
-            torch.addcmul(self.bias, product, scales, out=product)
-        return product.view(*inputs.shape[:-1], self.out_features)
-
-
-def _scales(rows: Tensor) -> Tensor:
-    """Quantization scales (B, 1) of rows (B, K): the largest absolute value becomes 127."""
-    return rows.abs().amax(1, keepdim=True).clamp_(min=LEAST_MAXIMUM).div_(127)
 
 
 def pack(network: nn.Module) -> None:
     """Pack the large linear layers of a network, which can then only be used for inference.
 
     Not packed: layers whose weights the network's code reads or changes itself, what is on a GPU,
-    networks that would not fit into memory twice, and anything on processors other than x86.
+    networks that would not fit into memory twice, and dtypes that this does not make faster here.
     """
-    dtypes = _packable_dtypes()
     parameters = [weight for weight in network.parameters() if weight.device.type == "cpu"]
     size = sum(weight.numel() * weight.element_size() for weight in parameters)
-    if not dtypes or not 0 < size <= (available_memory() or 0) / 2:
+    if not 0 < size <= (available_memory() or 0) / 2:
         return
-    _replace_layers(network, PackedLinear, dtypes)
-    kept = {weight.dtype for weight in parameters}
-    if kept == {torch.float32}:
+    dtypes = {weight.dtype for weight in parameters}
+    decodes = getattr(network, "lm_head", None) is not None
+    faster = [dtype for dtype in dtypes if is_packed_faster(dtype, few=decodes)]
+    _replace_layers(network, PackedLinear, faster)
+    if dtypes == {torch.float32}:
         _fuse_gelu(network)
     config = getattr(network, "config", None)
-    if kept <= set(dtypes) and getattr(config, "_attn_implementation", None) == "sdpa":
-        use_fastest_attention(torch.bfloat16 if torch.bfloat16 in kept else torch.float32)
+    if dtypes <= set(CONTESTS) and getattr(config, "_attn_implementation", None) == "sdpa":
+        use_fastest_attention(torch.bfloat16 if torch.bfloat16 in dtypes else torch.float32)
 
 
 def quantize(network: nn.Module) -> None:
     """Quantize the large linear layers of a float32 network to int8, for inference only.
 
     For processors with `has_int8_products`. Raises ModelUnsuitable if the network has no such layer
-    other than those whose weights its code reads or changes itself.
+    other than those whose weights its code reads or changes itself, or a product is wrong here.
     """
+    require_quantized()
     if not _replace_layers(network, Int8Linear, [torch.float32]):
         raise ModelUnsuitable("this model has no layers that `dtype`=int8 could quantize")
     _fuse_gelu(network)
@@ -173,15 +111,6 @@ class SigmoidGelu(nn.Module):
         """inputs: of any shape."""
         square = torch.addcmul(self._first, inputs, inputs, value=self._third)
         return square.mul_(inputs).sigmoid_().mul_(inputs)
-
-
-def _packable_dtypes() -> list[torch.dtype]:
-    """The dtypes whose weights oneDNN packs on this processor."""
-    has_onednn: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-    if not has_onednn or platform.machine() not in ("x86_64", "AMD64"):
-        return []
-    has_bfloat16: Any = torch.ops.mkldnn._is_mkldnn_bf16_supported
-    return [torch.float32, torch.bfloat16] if has_bfloat16() else [torch.float32]
 
 
 def _packed(layer: Any, new: "type[PackedLinear | Int8Linear]") -> nn.Module:

@@ -1,6 +1,7 @@
 """Packed layers give what plain ones give, whatever the architecture."""
 
 import copy
+import platform
 import re
 from pathlib import Path
 
@@ -22,13 +23,8 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from llmcli.engines.choose import Purpose, load
 from llmcli.engines.pytorch import packing
 from llmcli.engines.pytorch.attention import attend
-from llmcli.engines.pytorch.packing import (
-    Int8Linear,
-    PackedLinear,
-    SigmoidGelu,
-    pack,
-    quantize,
-)
+from llmcli.engines.pytorch.linear import Int8Linear, PackedLinear
+from llmcli.engines.pytorch.packing import SigmoidGelu, pack, quantize
 from llmcli.errors import ModelUnsuitable
 from llmcli.spec import ModelSpec
 from llmcli.system.machine import has_int8_products
@@ -37,7 +33,7 @@ from tests.tiny_models import make_causal
 from tests.versions import GPTJ_READS_Q_PROJ
 
 pytestmark = pytest.mark.skipif(
-    packing.platform.machine() not in ("x86_64", "AMD64"), reason="nothing is packed elsewhere"
+    platform.machine() not in ("x86_64", "AMD64"), reason="nothing is packed elsewhere"
 )
 
 WIDE = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
@@ -155,7 +151,7 @@ def test_small_layers_are_left_as_they_are():
 
 
 def test_nothing_is_packed_where_it_is_not_known_to_gain(monkeypatch):
-    monkeypatch.setattr(packing.platform, "machine", lambda: "aarch64")
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
     model = nn.Sequential(nn.Linear(256, 256))
     pack(model)
     assert type(model[0]) is nn.Linear
