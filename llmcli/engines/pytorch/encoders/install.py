@@ -65,7 +65,7 @@ def install(network: nn.Module, kind: Kind, kernels: Kernels) -> bool:
             gives_tuple=architecture.gives_tuple,
         )
     )
-    if kind == "masked":
+    if kind == "masked" and body is not network:  # else it was loaded without its head
         select_tokens(network, network.get_submodule(architecture.head))
     if not released:  # what is left would keep the whole file of weights in memory
         for rest in _tensors(network):
