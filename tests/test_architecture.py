@@ -187,7 +187,8 @@ READERS_OF_JSON = {
     "models/safetensors.py",  # headers, which the safetensors library has checked
     "tokenization/load.py",  # a part of tokenizer.json
     # What this program itself has sent or written.
-    *("engines/stopwatch.py", "engines/ct2/conversion.py", "engines/ct2/conversion_process.py"),
+    *("engines/stopwatch.py", "engines/own_process.py", "engines/ct2/conversion_process.py"),
+    "engines/pytorch/gguf_unpacking.py",
     *("tasks/bench.py", "training/output_folder.py"),
     "chat/remote.py",  # answers of a server, each with an error of its own
     # Rows of data, each of which has an error of its own.

@@ -42,8 +42,9 @@ def models() -> None:
 def list_(out: Output) -> None:
     """List the starter models, those in the Hub's cache, and converted ones.
 
-    All Hugging Face tools share that cache; HF_HOME says where it is. Models of origin ct2 are
-    copies that were converted for that engine; they are in LLMCLI_CACHE. ls is short for list.
+    All Hugging Face tools share that cache; HF_HOME says where it is. Models of origin gguf are
+    GGUF files that were unpacked, those of origin ct2 copies that were converted for that engine;
+    both are in LLMCLI_CACHE. ls is short for list.
     """
     from llmcli.tasks.models import list_models
 
@@ -130,7 +131,7 @@ def _write_path(out: Output, model_id: str, path: Path) -> None:
 @click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
 @output_options()
 def rm(model_id: str, yes: bool, out: Output) -> None:
-    """Remove MODEL from the Hub's cache, all revisions, and its copies for the ct2 engine.
+    """Remove MODEL from the Hub's cache, all revisions, and its unpacked and converted copies.
 
     Of a starter or a local model, only the copies are removed. remove is another name for rm.
     """
@@ -185,7 +186,8 @@ def verify(model_id: str, revision: str | None, out: Output) -> None:
 def convert(model_id: str, folder: str, revision: str | None, out: Output) -> None:
     """Convert MODEL's pickled weights (pytorch_model.bin) to safetensors in FOLDER.
 
-    torch's weights-only reader reads the pickle, and runs no code from it.
+    torch's weights-only reader reads the pickle, and runs no code from it. Of a GGUF file, FOLDER
+    becomes an ordinary model, whose weights are floats.
     """
     from llmcli.tasks.models import convert_model
 

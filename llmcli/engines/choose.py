@@ -11,6 +11,7 @@ from typing import Any
 from llmcli.decoding.generation_config import Rules
 from llmcli.engines.base import ERRORS, INT8, Loaded, Placement
 from llmcli.engines.ct2.support import UnsupportedByCt2, group_of, reason_against_decoding
+from llmcli.engines.gguf import unpack
 from llmcli.errors import InputError, ModelUnsuitable, UsageError
 from llmcli.models import hub
 from llmcli.models.architectures import Kind, choose_kind
@@ -61,6 +62,7 @@ def load(model: ModelSpec, purpose: Purpose, note: Note = ignore) -> Loaded:
     the requested engine cannot run it; UsageError if that engine cannot do the purpose.
     """
     os.environ.setdefault("RAYON_NUM_THREADS", str(usable_threads()))  # of tokenizers
+    unpack(model, note, is_asked=_asks_for_ct2(model))
     if purpose.file_bytes is not None:
         calibration.allow_measuring()
     reason = "asked for"
@@ -172,7 +174,7 @@ def _load_ct2(model: ModelSpec, purpose: Purpose, note: Callable[[str], None]) -
         raise UnsupportedByCt2(reason)
     checkpoint = hub.resolve(model)
     if checkpoint.gguf_file is not None:
-        raise UnsupportedByCt2("it reads no GGUF files")
+        raise UnsupportedByCt2("it reads GGUF files that are unpacked in the cache only")
     require_sound(checkpoint)
     if checkpoint.base is not None:
         raise UnsupportedByCt2("it does not merge adapters")

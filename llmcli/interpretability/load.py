@@ -5,12 +5,13 @@ from dataclasses import replace
 import torch
 
 from llmcli.engines.base import Loaded
+from llmcli.engines.gguf import unpack
 from llmcli.engines.pytorch import loading
 from llmcli.errors import ModelUnsuitable, UsageError, listed
 from llmcli.inference.loading import AnyModel, Model, load_part
 from llmcli.models import hub
 from llmcli.models.architectures import Kind, choose_kind, kinds_of
-from llmcli.models.checkpoint import read_config
+from llmcli.models.gguf import read_settings
 from llmcli.models.starters import (
     ANSWER,
     CLASSIFY,
@@ -119,7 +120,8 @@ SETTINGS_OF_KINDS: dict[str, Kind] = {
 
 
 def _load(model: ModelSpec, wanted: tuple[Kind, ...], note: Note) -> Loaded:
-    config = read_config(hub.resolve(model))
+    unpack(model, note)
+    config = read_settings(hub.resolve(model))
     kinds = kinds_of(config)
     if kinds == ("encoder",) and len(wanted) > 1:
         loaded = loading.load_encoder(model)

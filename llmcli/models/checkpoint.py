@@ -39,6 +39,8 @@ class Checkpoint:
     """The folder with modules.json, if `folder` lies in it; None: they are the same."""
     base: "Checkpoint | None" = None
     """The model that the adapters in `folder` are for; None: `folder` holds a whole model."""
+    unpacked_from: Path | None = None
+    """The GGUF file whose contents `folder`, in the cache, holds."""
     changes: Mapping[str, Any] = field(default_factory=dict)
     """What adapters without a config.json change in the settings of `base`."""
 
@@ -49,7 +51,9 @@ class Checkpoint:
 
     @property
     def path(self) -> Path:
-        """The folder, or the GGUF file in it."""
+        """The folder, or the GGUF file in it or whose contents it holds."""
+        if self.unpacked_from is not None:
+            return self.unpacked_from
         return self.folder / self.gguf_file if self.gguf_file else self.folder
 
 
@@ -294,6 +298,8 @@ def check_safetensors(checkpoint: Checkpoint, path: Path) -> None:
 
 
 def _complete(checkpoint: Checkpoint) -> str:
+    if checkpoint.unpacked_from is not None:
+        return _replace(checkpoint)
     if checkpoint.origin == "hub":
         return f"download it again: llmcli models pull {checkpoint.model_id}"
     return "copy it again"
@@ -301,6 +307,8 @@ def _complete(checkpoint: Checkpoint) -> str:
 
 def _replace(checkpoint: Checkpoint) -> str:
     """What to do about a damaged file, which a pull alone would not replace."""
+    if checkpoint.unpacked_from is not None:
+        return f"remove it with llmcli models rm {checkpoint.model_id}: it is unpacked again"
     if checkpoint.origin == "hub":
         name = checkpoint.model_id
         return f"remove it with llmcli models rm {name}, then llmcli models pull {name}"

@@ -1,11 +1,11 @@
-"""The header of a GGUF file, read with the gguf package."""
+"""What a GGUF file says of its model, with the names that the gguf package has for types."""
 
-import struct
 from dataclasses import dataclass
 from typing import Any
 
 from llmcli.errors import ModelUnsuitable
-from llmcli.models.checkpoint import Checkpoint, check_gguf, read_config
+from llmcli.models.checkpoint import Checkpoint, read_config
+from llmcli.models.gguf_header import Header, read_header, require_whole
 from llmcli.system.extras import load_extra
 
 
@@ -25,25 +25,30 @@ class GgufMetadata:
 
 def read_metadata(checkpoint: Checkpoint) -> GgufMetadata:
     """Read the header. Raises ModelUnsuitable if it is damaged or the package is missing."""
-    check_gguf(checkpoint)
-    gguf = load_extra("gguf", checkpoint.model_id, ModelUnsuitable)
-    path = checkpoint.path
-    try:
-        reader = gguf.GGUFReader(path)
-    except (ValueError, IndexError, KeyError, OSError, struct.error) as error:
-        raise ModelUnsuitable(f"{path} is damaged: {error}; copy it again") from None
-    kind = str(_value(reader, "general.architecture"))
-    tokens = reader.get_field("tokenizer.ggml.tokens")
-    context = _value(reader, f"{kind}.context_length")
-    licence = _value(reader, "general.license")
+    gguf = _package(checkpoint)
+    header = checked_header(checkpoint)
+    settings, kind = header.settings, header.architecture
+    context, licence = settings.get(f"{kind}.context_length"), settings.get("general.license")
     return GgufMetadata(
         architecture=kind,
-        parameters=sum(int(tensor.n_elements) for tensor in reader.tensors),
-        dtype=", ".join(sorted({tensor.tensor_type.name for tensor in reader.tensors})),
+        parameters=sum(tensor.count for tensor in header.tensors),
+        dtype=", ".join(sorted({gguf.GGMLQuantizationType(kind).name for kind in header.types})),
         context=None if context is None else int(context),
-        vocabulary=None if tokens is None else len(tokens.data),
+        vocabulary=settings.get("tokenizer.ggml.tokens"),
         licence=None if licence is None else str(licence),
     )
+
+
+def checked_header(checkpoint: Checkpoint) -> Header:
+    """The header of a file that is whole. Raises as `read_metadata` does."""
+    sizes = _package(checkpoint).GGML_QUANT_SIZES
+    header = read_header(checkpoint)
+    require_whole(checkpoint, header, {int(kind): size for kind, size in sizes.items()})
+    return header
+
+
+def _package(checkpoint: Checkpoint) -> Any:
+    return load_extra("gguf", checkpoint.model_id, ModelUnsuitable)
 
 
 ENCODER_DECODERS = ("t5", "umt5")
@@ -56,12 +61,7 @@ def read_settings(checkpoint: Checkpoint) -> dict[str, Any]:
     """
     if checkpoint.gguf_file is None:
         return read_config(checkpoint)
-    metadata = read_metadata(checkpoint)
-    if metadata.architecture in ENCODER_DECODERS:
-        return {"model_type": metadata.architecture, "is_encoder_decoder": True}
-    return {"model_type": metadata.architecture, "architectures": ["ForCausalLM"]}
-
-
-def _value(reader: Any, key: str) -> Any:
-    field = reader.get_field(key)
-    return None if field is None else field.contents()
+    name = read_header(checkpoint).architecture
+    if name in ENCODER_DECODERS:
+        return {"model_type": name, "is_encoder_decoder": True}
+    return {"model_type": name, "architectures": ["ForCausalLM"]}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from llmcli.errors import LlmcliError, ModelNotFound, ModelUnsuitable, UsageError, listed
+from llmcli.models import unpacked
 from llmcli.models.adapters import base_name, with_head
 from llmcli.models.checkpoint import (
     STARTERS,
@@ -38,14 +39,15 @@ def resolve(model: ModelSpec) -> Checkpoint:
     """Find the checkpoint that `model.model_id` names, and download it if necessary.
 
     A starter's name comes first, then a path, then the hub; a complete model in the cache is used
-    without a request to the hub. Of adapters, the model that they are for is found too.
-    Raises ModelNotFound.
+    without a request to the hub. Of adapters, the model that they are for is found too. A GGUF
+    file that was unpacked into the cache is found there. Raises ModelNotFound.
     """
     return _with_base(locate(model), model)
 
 
 def _with_base(checkpoint: Checkpoint, model: ModelSpec, seen: tuple[Path, ...] = ()) -> Checkpoint:
     """Add to a checkpoint of adapters the model that they are for. seen: adapters on the way."""
+    checkpoint = unpacked.as_folder(checkpoint)
     if checkpoint.gguf_file is None:
         require_files(checkpoint)
     settings = read_adapters(checkpoint)
@@ -131,7 +133,7 @@ def fingerprint(checkpoint: Checkpoint) -> str:
 def _own_fingerprint(checkpoint: Checkpoint) -> str:
     if checkpoint.revision is not None:
         return checkpoint.revision
-    if checkpoint.gguf_file is not None:
+    if checkpoint.gguf_file is not None or checkpoint.unpacked_from is not None:
         return known_hash(checkpoint.path)
     paths = {path for pattern in WANTED for path in checkpoint.root.glob(pattern)}
     paths |= set(checkpoint.root.glob("[0-9]*_*/*"))

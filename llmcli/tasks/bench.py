@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from llmcli.data.records import Record
+from llmcli.engines.gguf import unpack
 from llmcli.engines.stopwatch import FAILED, Speeds, Trial
 from llmcli.errors import InputError, UsageError
 from llmcli.models import hub
@@ -81,6 +82,7 @@ def bench(model: ModelSpec | None, options: BenchOptions, note: Note = ignore) -
     ModelUnsuitable; UsageError where the engine does not compute in the dtype.
     """
     model = choose_model(model, GENERATE, note)
+    unpack(model, note)
     checkpoint = hub.resolve(model)
     check(checkpoint)
     kinds = kinds_of(read_settings(checkpoint))

@@ -9,6 +9,7 @@ from llmcli.decoding.seeds import with_seed as with_seed  # the CLI takes it fro
 from llmcli.decoding.validation import check_decoding
 from llmcli.engines.base import Loaded
 from llmcli.engines.choose import Purpose, load_on_torch
+from llmcli.engines.gguf import unpack
 from llmcli.errors import UsageError
 from llmcli.inference.batches import process
 from llmcli.inference.continuations import Generation
@@ -65,7 +66,9 @@ def load_draft(model: AnyModel, options: Decoding) -> Loaded | None:
         return None
 
     def load_smaller(larger: ModelSpec) -> Loaded:
-        return load_on_torch(replace(larger, model_id=name, revision=None), ("causal",))
+        smaller = replace(larger, model_id=name, revision=None)
+        unpack(smaller)
+        return load_on_torch(smaller, ("causal",))
 
     return load_part(model, GENERATE, ("draft", name), load_smaller)
 

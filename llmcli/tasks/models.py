@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from llmcli.data.results import Described
 from llmcli.engines.ct2.converted_models import conversions, conversions_of, remove_conversion
+from llmcli.engines.gguf import convert as convert_gguf
 from llmcli.errors import LlmcliError, ModelUnsuitable, UsageError
 from llmcli.models import hub
 from llmcli.models.architectures import architectures, context_length, task_of
@@ -22,6 +23,7 @@ from llmcli.models.checkpoint import (
     weight_files,
 )
 from llmcli.models.hub_errors import repo_of
+from llmcli.models.unpacked import remove_unpacked, unpacked_files, unpacked_of
 from llmcli.spec import ModelSpec
 from llmcli.system.hashes import SUMS, expected_hash, hash_file, read_sums
 from llmcli.system.metadata import Metadata, parse_yaml
@@ -34,8 +36,9 @@ class ModelEntry(Described):
 
     name: str
     """A starter's name or a hub id."""
-    origin: Literal["starter", "hub", "ct2"]
-    """starter: part of llmcli; hub: downloaded; ct2: a copy converted for that engine."""
+    origin: Literal["starter", "hub", "gguf", "ct2"]
+    """starter: part of llmcli; hub: downloaded; gguf: a GGUF file, unpacked; ct2: a copy converted
+    for that engine."""
     task: str
     """What it does, as the hub calls it: text-generation, fill-mask, ..."""
     bytes: int
@@ -43,7 +46,7 @@ class ModelEntry(Described):
     last_used: str | None
     """UTC, ISO 8601; of a conversion, when it was made; None for a starter."""
     dtype: str | None = None
-    """Of a conversion, float32 or int8; else None."""
+    """Of an unpacked or converted copy, such as float32 or int8; else None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,10 @@ class FileCheck(Described):
 
 
 def list_models() -> Iterator[ModelEntry]:
-    """Yield the starters, the models in the hub cache (most recently used first), conversions."""
+    """Yield the starters, the models in the hub cache (most recently used first), and copies.
+
+    Copies are GGUF files that were unpacked, and conversions for the ct2 engine.
+    """
     for name in starters():
         checkpoint = hub.resolve(ModelSpec(name))
         size = sum(file.bytes for file in _files(checkpoint))
@@ -107,6 +113,9 @@ def list_models() -> Iterator[ModelEntry]:
     for repo in sorted(hub.cached_repos(), key=lambda repo: repo.last_accessed, reverse=True):
         used = datetime.fromtimestamp(repo.last_accessed, timezone.utc).isoformat("T", "seconds")
         yield ModelEntry(repo.repo_id, "hub", _cached_task(repo), repo.size_on_disk, used)
+    for file in unpacked_files():
+        task = task_of(read_config(Checkpoint(file.model_id, file.folder, "local")))
+        yield ModelEntry(file.model_id, "gguf", task, file.bytes, file.date, file.dtype)
     for copy in conversions():
         yield ModelEntry(copy.model_id, "ct2", _TASKS[copy.kind], copy.bytes, copy.date, copy.dtype)
 
@@ -231,12 +240,16 @@ def model_path(model: ModelSpec) -> Path:
 
 
 def convert_model(model: ModelSpec, folder: Path) -> None:
-    """Convert a model with pickled weights to safetensors, in a new folder.
+    """Convert a model with pickled weights, or in a GGUF file, to safetensors, in a new folder.
 
     Raises UsageError for a folder that is not empty, ModelNotFound, ModelUnsuitable.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} is not empty: give a new folder")
+    checkpoint = hub.locate(model)
+    if checkpoint.gguf_file is not None:
+        convert_gguf(checkpoint, folder)
+        return
     from llmcli.engines.pytorch.saving import convert_pickle
 
     convert_pickle(model, folder)
@@ -245,10 +258,11 @@ def convert_model(model: ModelSpec, folder: Path) -> None:
 def removable(model_id: str) -> int:
     """Bytes that `remove_model` would free.
 
-    Raises UsageError for a starter without conversions, ModelNotFound if the model is neither in
-    the hub cache nor in the cache of conversions.
+    Raises UsageError for a starter without copies, ModelNotFound if the model is neither in the hub
+    cache nor in the cache of copies.
     """
     size = sum(conversion.bytes for conversion in conversions_of(model_id))
+    size += sum(file.bytes for file in unpacked_of(model_id))
     if model_id in starters():
         if not size:
             raise UsageError(f"{model_id} comes with the package and cannot be removed by itself")
@@ -259,14 +273,16 @@ def removable(model_id: str) -> int:
 
 
 def remove_model(model_id: str) -> int:
-    """Delete all revisions of a model from the hub cache, and its conversions.
+    """Delete all revisions of a model from the hub cache, and its copies.
 
-    Of a starter or a local model, only the conversions are deleted. Returns the bytes freed.
-    Raises the errors of `removable`, and InputError if a conversion cannot be deleted.
+    Of a starter or a local model, only the copies are deleted. Returns the bytes freed.
+    Raises the errors of `removable`, and InputError if a copy cannot be deleted.
     """
     size = removable(model_id)
     for conversion in conversions_of(model_id):
         remove_conversion(conversion)
+    for file in unpacked_of(model_id):
+        remove_unpacked(file)
     if _is_in_hub_cache(model_id):
         hub.remove(model_id)
     return size

@@ -3,10 +3,12 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from llmcli.data.results import Described, Result
 from llmcli.data.rows import Failure, Row, failed
+from llmcli.engines.gguf import unpack
 from llmcli.errors import InputError
 from llmcli.inference.loading import AnyModel, load_part
 from llmcli.models import hub
@@ -102,11 +104,12 @@ def load_vocabulary(model: AnyModel, note: Note = ignore) -> Vocabulary:
 
     model: None, or one without a name, takes the default. note: receives a line if so.
     """
-    return load_part(model, GENERATE, "vocabulary", _vocabulary, note)
+    return load_part(model, GENERATE, "vocabulary", partial(_vocabulary, note=note), note)
 
 
-def _vocabulary(model: ModelSpec) -> Vocabulary:
+def _vocabulary(model: ModelSpec, note: Note) -> Vocabulary:
     tokenizer: Any
+    unpack(model, note)
     try:
         tokenizer = light.load_tokenizer(hub.resolve(model))
     except UnsupportedTokenizer:

@@ -193,6 +193,8 @@ def _read(checkpoint: Checkpoint, name: str) -> Settings:
 
 def _class_of(checkpoint: Checkpoint, settings: Settings) -> str:
     """The class that transformers would take for these types of model and tokenizer."""
+    if checkpoint.unpacked_from is not None:  # a GGUF file states its tokenizer whole
+        return "TokenizersBackend"
     config = _read(checkpoint, "config.json")
     model_type = config.get("model_type", None if config else "")
     if model_type not in REGISTERED:

@@ -8,6 +8,7 @@ import torch
 
 from llmcli.decoding.text_config import set_text_setting, text_setting
 from llmcli.engines.base import Loaded
+from llmcli.engines.gguf import unpack
 from llmcli.engines.known_ids import table_rows
 from llmcli.engines.pytorch import from_scratch, loading, trainable
 from llmcli.engines.pytorch.from_pretrained import read_tokenizer_folder
@@ -28,6 +29,7 @@ def load_model(task: TrainingTask, base: ModelSpec, data: Data, note: Notify) ->
     Raises what loading raises, and ModelUnsuitable where the tokenizer lacks a token.
     """
     kind = task.defaults.kind
+    unpack(base, note)
     start = _below_adapters(task, base, note)
     if kind == "encoder":
         loaded = loading.load_encoder(replace(start, device="cpu", dtype="float32"))

@@ -1,21 +1,19 @@
 """The process that converts a checkpoint: python -m llmcli.engines.ct2.conversion_process REQUEST.
 
-It is a process of its own so that its memory is returned. An expected failure is one line on
-stdout: the name of its class and the message, as JSON.
+It is a process of its own so that its memory is returned.
 """
 
 import json
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from llmcli import errors
 from llmcli.engines.ct2.shapes import require_shapes
 from llmcli.engines.ct2.support import GROUPS, UnsupportedByCt2, with_defaults
+from llmcli.engines.own_process import answer
 from llmcli.models.checkpoint import Checkpoint, read_config, read_json
-
-FAILED = 3
 
 
 def convert(checkpoint: Checkpoint, target: Path, dtype: str) -> None:
@@ -93,23 +91,9 @@ def _set_tokens(config: Any, settings: dict[str, Any], *more: str) -> None:
 def main(request: str) -> int:
     """Convert as a request in JSON says; return the exit code."""
     fields = json.loads(request)
-    folder = Path(fields["folder"])
-    checkpoint = Checkpoint(fields["model_id"], folder, fields["origin"])
-    try:
-        convert(checkpoint, Path(fields["target"]), fields["dtype"])
-    except (errors.LlmcliError, UnsupportedByCt2, MemoryError) as error:
-        return _fail(type(error).__name__, str(error))
-    except OSError as error:
-        reason = error.strerror or str(error)
-        if str(error.filename).startswith(str(folder)):
-            return _fail("ModelUnsuitable", f"cannot read {error.filename}: {reason}")
-        return _fail("OSError", reason, error.errno)  # in the cache
-    return 0
-
-
-def _fail(name: str, message: str, number: int | None = None) -> int:
-    sys.stdout.write(json.dumps({"error": name, "message": message, "errno": number}))
-    return FAILED
+    checkpoint = Checkpoint(fields["model_id"], Path(fields["folder"]), fields["origin"])
+    work = partial(convert, checkpoint, Path(fields["target"]), fields["dtype"])
+    return answer(work, checkpoint.folder, UnsupportedByCt2)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import warnings
 from functools import partial
 from typing import Any
 
-from transformers import AutoConfig, AutoTokenizer
+from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerFast
 from transformers.utils import logging
 
 from llmcli.decoding.text_config import set_text_setting, text_setting
@@ -56,8 +56,11 @@ def read_tokenizer(checkpoint: Checkpoint, model: ModelSpec) -> Any:
     if checkpoint.gguf_file is None:
         check_tokenizer(checkpoint)
     check_settings(checkpoint, TOKENIZER_FILES)
+    # A GGUF file states its tokenizer whole, where some classes would replace parts of it.
+    is_stated = checkpoint.unpacked_from is not None
+    tokenizer_class: Any = PreTrainedTokenizerFast if is_stated else AutoTokenizer
     with panics_caught():
-        tokenizer = AutoTokenizer.from_pretrained(checkpoint.folder, **_access(checkpoint, model))
+        tokenizer = tokenizer_class.from_pretrained(checkpoint.folder, **_access(checkpoint, model))
         if hasattr(tokenizer, "backend_tokenizer"):
             require_usable(tokenizer.backend_tokenizer)
         tokenizer(PROBE)

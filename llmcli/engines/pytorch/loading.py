@@ -103,6 +103,15 @@ def _headless(settings: dict[str, Any]) -> Target:
     return Target(kind, AutoModelForSeq2SeqLM if is_seq2seq else AutoModel)
 
 
+def target_without_task(settings: dict[str, Any]) -> Target:
+    """What a model is loaded as with all of its weights, whatever it will do."""
+    kind = kinds_of(settings)[0]
+    body = _headless(settings)
+    if body.network_class is AutoModel and kind in AUTO_CLASSES:
+        return Target(kind, AUTO_CLASSES[kind])
+    return body
+
+
 def load_tokenizer(model: ModelSpec) -> Any:
     """Load a checkpoint's tokenizer alone. Raises ModelNotFound, ModelUnsuitable."""
     checkpoint = hub.resolve(model)

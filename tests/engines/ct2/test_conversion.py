@@ -11,9 +11,10 @@ import pytest
 
 from llmcli.engines.ct2 import conversion
 from llmcli.engines.ct2.conversion import converted, is_converted
-from llmcli.engines.ct2.converted_models import DAY, MAKING, conversions, engine_version
+from llmcli.engines.ct2.converted_models import CACHE, conversions, engine_version
 from llmcli.errors import DiskFull, InputError, ModelUnsuitable
 from llmcli.models.checkpoint import STARTERS, Checkpoint
+from llmcli.system.folder_cache import DAY, MAKING
 
 ctranslate2 = pytest.importorskip("ctranslate2")
 
@@ -217,13 +218,11 @@ def test_a_full_disk_is_said(cache, tiny_gpt2, monkeypatch):
 )
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has other variables")
 def test_the_cache_is_where_the_variables_say(variables, expected, monkeypatch):
-    from llmcli.engines.ct2.converted_models import cache_folder
-
     for name in ("LLMCLI_CACHE", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    assert str(cache_folder()) == expected
+    assert str(CACHE.folder) == expected
 
 
 @pytest.mark.parametrize(("kind", "gguf"), [("classifier", None), ("causal", "model.gguf")])
