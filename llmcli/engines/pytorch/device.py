@@ -82,11 +82,14 @@ def choose_device(device: str) -> tuple[torch.device, str]:
 
     On a GPU, attention does not use cuDNN from here on: it compiles a plan for each new length of
     a text, which takes longer than other kernels take for the work (12 times, for one text of 256
-    tokens on an H200). Raises UsageError if there is no such device.
+    tokens on an H200). On a CPU, torch has no more threads than are usable.
+    Raises UsageError if there is no such device.
     """
     chosen, reason = _choose_device(device)
     if chosen.type == "cuda":
         torch.backends.cuda.enable_cudnn_sdp(False)
+    if chosen.type == "cpu" and torch.get_num_threads() > machine.usable_threads():
+        torch.set_num_threads(machine.usable_threads())
     return chosen, reason
 
 

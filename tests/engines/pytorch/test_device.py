@@ -65,3 +65,15 @@ def test_a_step_is_timed_in_both_dtypes_with_the_same_result():
 def test_training_in_float16_is_refused():
     with pytest.raises(UsageError, match="float16"):
         training_dtype(CPU, "float16")
+
+
+@pytest.mark.parametrize(("usable", "threads"), [(1, 1), (2, 2), (9, 3)])
+def test_torch_has_no_more_threads_than_are_usable(monkeypatch, usable, threads):
+    before = torch.get_num_threads()
+    monkeypatch.setattr(machine, "usable_threads", lambda: usable)
+    try:
+        torch.set_num_threads(3)
+        choose_device("cpu")
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
