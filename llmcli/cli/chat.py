@@ -1,5 +1,6 @@
 """llmcli chat: a conversation with a model, here or behind a server."""
 
+import re
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from llmcli.cli.command import Command
+from llmcli.cli.command import LITERAL, Command
 from llmcli.cli.options.decoding import (
     length_option,
     repetition_options,
@@ -52,10 +53,20 @@ _chat = gather(
 def _require_one(
     context: click.Context, argument: click.Parameter, texts: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """The callback of TEXT. Raises UsageError for several."""
+    """The callback of TEXT. Raises UsageError for several, and for what names a model."""
     if len(texts) > 1:
         raise UsageError("chat begins with one TEXT: put it in quotation marks")
+    for text in texts:
+        if MODEL.fullmatch(text) and not context.meta[LITERAL]:
+            raise UsageError(
+                f"{text!r} looks like a model: llmcli chat -m {text}; after -- it is a text"
+            )
     return texts
+
+
+MODEL = re.compile(r"[\w.-]+/[\w./:-]+|(?=\S*[A-Za-z])(?=\S*\d)[\w.:-]+", re.ASCII)
+"""A word that is a path, a hub id, or letters and digits, as in gpt2: other programs take a model in
+the place of TEXT."""
 
 
 @dataclass(frozen=True, slots=True)

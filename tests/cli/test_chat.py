@@ -41,6 +41,14 @@ def test_a_text_on_the_command_line_is_the_first_message(talk, run, tiny_chat):
     assert (result.exit_code, "put it in quotation marks" in result.stderr) == (2, True)
 
 
+@pytest.mark.parametrize("name", ["gpt2", "Qwen/Qwen3-0.6B", "llama3.2:1b", "./folder"])
+def test_a_model_in_the_place_of_the_text_is_not_taken_for_one(run, tiny_chat, name):
+    result = run("chat", name, input="")
+    assert result.exit_code == 2 and f"llmcli chat -m {name}" in result.stderr
+    assert run("chat", "-m", tiny_chat, "-n", 2, "--", name, input="").exit_code == 0
+    assert run("chat", "-m", tiny_chat, "-n", 2, "Hello", input="").exit_code == 0
+
+
 def test_lines_between_quotes_are_one_message(talk):
     expected = talk("/system be brief", "the\ncat".join(['"""', '"""'])).stdout
     assert talk("/system be brief", '"""', "the", "cat", '"""').stdout == expected

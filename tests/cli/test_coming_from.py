@@ -21,7 +21,7 @@ LINES = [
     ("llm", 'llmcli "Once upon a time"', "llmcli generate 'Once upon a time'"),
     ("llm", 'llmcli -m gpt2 "Hello there"', "llmcli generate -m gpt2 'Hello there'"),
     ("llm", 'llmcli prompt -m gpt2-stories "Once" -n 2', RUNS),
-    ("llm", "llmcli chat -m gpt2", "llmcli generate --chat -m gpt2 TEXT"),
+    ("llm", "llmcli chat -m gpt2-stories", RUNS),
     ("llm", "llmcli generate Once -o temperature 0.5", "--temperature sets that option"),
     ("llm", 'llmcli similar "my login"', "llmcli embed -i FILE --query 'my login'"),
     ("ollama", 'llmcli run gpt2 "Why is the sky blue?"', "generate -m gpt2 'Why is the sky blue?'"),
@@ -41,7 +41,7 @@ LINES = [
     ("mlx-lm", "llmcli fuse --model gpt2", "--merge saves a whole model"),
     ("transformers", "llmcli version", RUNS),
     ("transformers", "llmcli env", "llmcli --version"),
-    ("transformers", "llmcli chat gpt2", "llmcli generate --chat -m gpt2 TEXT"),
+    ("transformers", "llmcli chat gpt2", "llmcli chat -m gpt2"),
     ("transformers", 'llmcli fill-mask "The cat [MASK]." --top_k 2', RUNS),
     (
         "transformers",
