@@ -65,8 +65,8 @@ def _require_one(
 
 
 MODEL = re.compile(r"[\w.-]+/[\w./:-]+|(?=\S*[A-Za-z])(?=\S*\d)[\w.:-]+", re.ASCII)
-"""A word that is a path, a hub id, or letters and digits, as in gpt2: other programs take a model in
-the place of TEXT."""
+"""A word that is a path, a hub id, or letters and digits, as in gpt2: other programs take a model
+in the place of TEXT."""
 
 
 @dataclass(frozen=True, slots=True)

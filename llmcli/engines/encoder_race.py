@@ -12,6 +12,7 @@ import numpy as np
 
 from llmcli.arrays import Floats
 from llmcli.system.calibration import Contest
+from llmcli.system.extras import is_installed, load_extra
 from llmcli.system.machine import has_fast_bfloat16, usable_threads
 from llmcli.system.races import Watch, race
 
@@ -48,8 +49,10 @@ def _measure(candidates: tuple[str, ...], watch: Watch) -> Mapping[str, float]:
     import torch
 
     with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
-        works: dict[str, Callable[[], object]] = {"ct2": _layer_of_ct2(Path(folder))}
-        works["ct2"]()  # the first call starts threads
+        works: dict[str, Callable[[], object]] = {}
+        if is_installed("ctranslate2"):
+            works["ct2"] = _layer_of_ct2(Path(folder))
+            works["ct2"]()  # the first call starts threads
         expected = None
         for name in candidates[1:]:
             if name == "bfloat16" and not has_fast_bfloat16():
@@ -72,13 +75,12 @@ def _own_time() -> float:
 
 
 def _layer_of_ct2(folder: Path) -> Callable[[], object]:
-    import ctranslate2
-    from ctranslate2.specs import TransformerEncoderModelSpec, TransformerEncoderSpec
-
-    encoder = TransformerEncoderSpec(
-        1, HEADS, pre_norm=False, activation=ctranslate2.specs.Activation.GELU
+    ctranslate2 = load_extra("ctranslate2", "the ct2 engine")
+    specs = load_extra("ctranslate2.specs", "the ct2 engine")
+    encoder = specs.TransformerEncoderSpec(
+        1, HEADS, pre_norm=False, activation=specs.Activation.GELU
     )
-    spec = TransformerEncoderModelSpec(encoder)
+    spec = specs.TransformerEncoderModelSpec(encoder)
     layer = encoder.layer[0]
     encoder.scale_embeddings = False
     encoder.embeddings[0].weight = _random(8, WIDTH)

@@ -79,6 +79,7 @@ CASES = [
         "--check",
     ),
     ("finetune", "--config", f"bad{HOSTILE}.yaml"),
+    ("chat", "--load", f"no{HOSTILE}"),
     ("models", "show", "causal"),
     ("models", "show", "classifier"),
     ("classify", "-i", f"rows{HOSTILE}.jsonl", "-m", "classifier"),

@@ -6,6 +6,7 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
+from llmcli.decoding import lookup_state
 from llmcli.decoding.decoder_only import CachedCausal
 from llmcli.decoding.lookup_state import LookupLoop, LookupState, takes_lookup
 from llmcli.decoding.loop import DecodingLoop
@@ -127,7 +128,7 @@ def test_passes_that_are_not_those_of_single_tokens_are_never_trusted(monkeypatc
 def test_wrong_drafts_stop_when_they_have_cost_what_they_may(monkeypatch):
     """A pass takes a second, and each further token another one: nothing may be lost twice."""
     now = [0.0]
-    monkeypatch.setattr("llmcli.decoding.lookup_state.time.perf_counter", lambda: now[0])
+    monkeypatch.setattr(lookup_state.time, "perf_counter", lambda: now[0])
     network, prompt, lengths = network_of(GPT2, 1), [7, 8, 9, 1, 7, 8, 9, 2, 7, 8, 9], []
     pace = Pace()
     pace.differed(1e-6, 1.0)

@@ -1,5 +1,6 @@
 """Limits on memory and open files: one line in place of an abort of a native library."""
 
+import re
 import resource
 import subprocess
 import sys
@@ -25,7 +26,7 @@ def run(kind, value, *words):
 def test_too_little_memory_is_one_line_before_a_library_loads(kind):
     done = run(kind, 150 << 20, "generate", "hi", "-q", "-n", "2")
     assert done.returncode == 6 and done.stdout == ""
-    assert done.stderr.startswith("Error: out of memory: numpy needs ")
+    assert re.match("Error: out of memory: (numpy|transformers) needs ", done.stderr)
     assert done.stderr.count("\n") == 1
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from llmcli.data.rows import Row
-from llmcli.engines.pytorch.loading import load
+from llmcli.engines.choose import load_on_torch as load
 from llmcli.errors import UsageError
 from llmcli.evaluation.evaluation_set import EvaluationSet
 from llmcli.spec import ModelSpec

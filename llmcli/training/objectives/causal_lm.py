@@ -141,12 +141,13 @@ class BlockObjective(CausalObjective):
     def __init__(self, task: PackedText, model: Any, tokenizer: Any) -> None:
         super().__init__(model, tokenizer, task.limit(model))
         self.smoothing = task.options.label_smoothing
-        self._end = int(tokenizer.eos_token_id)
+        self._end: int | None = tokenizer.eos_token_id
         self._keeps_apart = False
+        """Its blocks hold several texts, which end with `_end`."""
 
     def keep_apart(self, blocks: Blocks, note: Notify) -> None:
         """Keep the texts of a block apart, if there are several and the model can; say so."""
-        if not (blocks.ids[1:] == self._end).any():
+        if self._end is None or not (blocks.ids[1:] == self._end).any():
             return
         self.model.eval()
         row = torch.as_tensor(blocks[0]["input_ids"])[None]  # (1, T)
@@ -162,7 +163,9 @@ class BlockObjective(CausalObjective):
         return {"input_ids": ids, "labels": ids}
 
     def apart(self, batch: Batch) -> Batch:
-        return segment_inputs(batch["input_ids"], self._end) if self._keeps_apart else {}
+        if self._end is None or not self._keeps_apart:
+            return {}
+        return segment_inputs(batch["input_ids"], self._end)
 
 
 class Conversations(CausalTask, RowTask):

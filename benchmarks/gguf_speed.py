@@ -1,6 +1,6 @@
 """A GGUF file of 4 bits: its second load, and tokens per second, SmolLM2-135M, one prompt.
 
-    python benchmarks/gguf.py [--short 1] [--long 129] [--peers PYTHON]
+    python benchmarks/gguf_speed.py [--short 1] [--long 129] [--peers PYTHON]
 
 llmcli unpacks the file in the dropped round, and then runs it in int8; llama-cpp-python runs it
 as it is, in 4 bits. Whole processes: those of --short tokens tell the load, which may take a
