@@ -208,7 +208,10 @@ def main() -> None:
     options.old = options.old.resolve()
     os.environ.pop("LLMCLI_CALIBRATION", None)
     began = time.perf_counter()
+    options.models, options.data = options.models.resolve(), options.data.resolve()
+    options.json = options.json and options.json.resolve()
     with tempfile.TemporaryDirectory() as temporary:
+        os.chdir(temporary)  # Python looks for modules in the current folder first
         rows = list(measured(options, Path(temporary), began))
     common.finish(options, rows)
 
