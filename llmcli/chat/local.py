@@ -10,8 +10,8 @@ from llmcli.chat.window import Window, fitted, kept_free
 from llmcli.decoding.seeds import with_seed
 from llmcli.engines.base import Loaded
 from llmcli.inference.continuations import Generation
-from llmcli.inference.prompts import encode_prompt, has_chat_template
-from llmcli.inference.replies import Replies
+from llmcli.inference.prompts import encode_messages, encode_prompt, has_chat_template
+from llmcli.inference.replies import reply
 from llmcli.spec import Chat, Decoding
 
 WIDE = "\u2e80"
@@ -46,10 +46,8 @@ class LocalPartner:
 
     def answer(self, window: Window, options: Decoding) -> Iterator[str | Ending]:
         """Yield the pieces of an answer, then how it ended; see `Partner`."""
-        replies = Replies(self._load_for(options), with_seed(options), self._template)
-        with closing(
-            replies.answer(self._encode(window.messages), continues=not self.chats)
-        ) as events:
+        loaded, ids = self._load_for(options), self._encode(window.messages)
+        with closing(reply(loaded, ids, with_seed(options), continues=not self.chats)) as events:
             for event in events:
                 if isinstance(event, Generation):
                     yield Ending(event.finish_reason, event.new_tokens, event.seconds)
@@ -58,8 +56,8 @@ class LocalPartner:
 
     def _encode(self, messages: list[Message]) -> list[int]:
         if self.chats:
-            replies = Replies(self.loaded, Decoding(), self._template)
-            return replies.encode([message.to_dict() for message in messages])
+            turns = [message.to_dict() for message in messages]
+            return encode_messages(self.loaded, turns, self._template)
         return encode_prompt(self.loaded, joined(messages), Chat())
 
 

@@ -24,6 +24,8 @@ from llmcli.errors import UsageError
 from llmcli.spec import Chat, Decoding, ModelSpec, OutputOptions
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from llmcli.chat.conversation import Conversation
     from llmcli.chat.partner import Partner
     from llmcli.cli.dialogue.answer_view import MarkdownView, PlainView
@@ -152,7 +154,7 @@ def chat(
     dialogue = Dialogue(
         *(partner, conversation, decoding, out),
         view=_view(markdown),
-        load=lambda name: _partner(replace(model, model_id=name), url, decoding, prompt, out),
+        load=_loader(model, url, prompt, out),
         prompts=sys.stdin is not None and sys.stdin.isatty(),
         path=path,
     )
@@ -213,9 +215,22 @@ def _partner(
     return partner
 
 
+def _loader(
+    model: ModelSpec, url: str | None, prompt: Chat, out: Output
+) -> "Callable[[str, Decoding], Partner]":
+    """What loads another model by its name, for the settings of that moment."""
+    prompt = replace(prompt, system=None)  # the conversation has it, and may have changed it
+
+    def load(name: str, decoding: Decoding) -> "Partner":
+        return _partner(replace(model, model_id=name), url, decoding, prompt, out)
+
+    return load
+
+
 def _refuse_local_settings() -> None:
     """Raise UsageError for options that say how a model runs here, beside a server's address."""
-    for name in ("device", "dtype", "engine", "revision", "trust_remote_code", "chat_template"):
+    names = ("device", "dtype", "engine", "revision", "trust_remote_code", "chat_template")
+    for name in (*names, "offline", "allow_special"):
         if is_given(name):
             raise UsageError(f"`url` asks a server, which has no `{name}` for you to choose")
 

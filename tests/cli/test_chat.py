@@ -136,6 +136,13 @@ def test_another_model_goes_on_with_the_conversation(talk, tiny_gpt2, tiny_chat)
     assert "Error: " in result.stderr and result.exit_code == 1
 
 
+def test_a_system_message_that_was_taken_back_does_not_keep_a_base_model_out(talk, tiny_gpt2):
+    words = ("-n", 4, "-s", "be kind")
+    result = talk(f"/model {tiny_gpt2}", "/system off", f"/model {tiny_gpt2}", words=words)
+    assert result.stderr.count("/system off comes first") == 1
+    assert result.stderr.count(f"[now with {tiny_gpt2}]") == 1
+
+
 def test_a_server_answers(run):
     with server(lambda path, body, headers: streamed("你", "好")) as url:
         result = run("chat", "--url", url, "-m", "m", input="hello\n/context\n")

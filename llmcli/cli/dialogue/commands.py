@@ -66,7 +66,7 @@ def _model(dialogue: Dialogue, argument: str) -> None:
     if not argument:
         dialogue.out.line(dialogue.partner.name)
         return
-    partner = dialogue.load(argument)
+    partner = dialogue.load(argument, dialogue.options)
     if dialogue.conversation.system is not None and not partner.chats:
         raise UsageError(f"{partner.name} is no chat model: /system off comes first")
     dialogue.partner = partner

@@ -31,8 +31,8 @@ class Dialogue:
     out: Output
     view: Callable[[], "PlainView | MarkdownView"]
     """Makes what shows an answer."""
-    load: Callable[[str], Partner]
-    """Loads another model by its name."""
+    load: Callable[[str, Decoding], Partner]
+    """Loads another model by its name, for some settings."""
     prompts: bool = True
     """Somebody is there to be asked."""
     path: Path | None = None
